@@ -1,0 +1,51 @@
+# largesse - see README.md.  The targets users need: demo, check, install.
+
+VERSION	 = 0.1.0
+PREFIX	 = /usr/local
+CC	 = gcc
+CFLAGS	 = -O2 -g
+WARN	 = -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
+DEFS	 = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I.
+SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	   -fno-sanitize-recover=all
+LIBS	 = -luv -lfcgi -lsqlite3 -lcurl
+
+SRC	 = $(wildcard store/*.c fcgi/*.c)
+HDR	 = $(wildcard store/*.h fcgi/*.h)
+OBJ	 = $(SRC:%.c=build/obj/%.o)
+ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
+UNIT	 = $(patsubst tests/unit/%.c,build/asan/%,$(wildcard tests/unit/test_*.c))
+TALK	 = $(patsubst tests/talk/%.c,build/asan/%,$(wildcard tests/talk/test_*.c))
+
+all: need-build build/largesse
+
+# need-X: the packages that X takes, installed if they are missing.
+need-%:
+	@deploy/need.sh $*
+
+build/largesse: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+
+build/asan/largesse: $(ASAN_OBJ)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $(ASAN_OBJ) $(LIBS)
+
+build/obj/%.o: %.c $(HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(DEFS) -c -o $@ $<
+
+build/asan/%.o: %.c $(HDR)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
+
+# A unit test is linked with everything but main, and sees no globals.
+build/asan/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
+    $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
+	$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $< \
+	    $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ)) $(LIBS) -lcmocka
+
+clean:
+	rm -rf build
+
+.PHONY: all clean
+.SECONDARY:

@@ -1,0 +1,94 @@
+/*
+ * request.h - what a request asks for, read from its parameters.
+ *
+ * Pure: no socket, no clock, no store.  Parameters are CGI's (RFC 3875), the
+ * query is application/x-www-form-urlencoded as a browser writes it.  What a
+ * peer sends is never trusted: a request is refused with one line, or it is
+ * within every limit below.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	REQUEST_TOPICS_MAX = 64,   /* topics a request; --max-topics is less */
+	REQUEST_TOPIC_BYTES = 255, /* a topic's name, as UTF-8 */
+	REQUEST_ID_BYTES = 128	   /* a Last-Event-ID */
+};
+
+enum request_method {
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_OPTIONS,
+	METHOD_OTHER
+};
+
+enum request_path {
+	PATH_STREAM,
+	PATH_HEALTH,
+	PATH_METRICS,
+	PATH_STATUS,
+	PATH_PROBE,
+	PATH_UNKNOWN
+};
+
+/* Where the stream is to start. */
+enum request_start {
+	START_NOW,
+	START_EARLIEST, /* id `earliest` */
+	START_ID,	/* last_id, not yet known to be a number or a uid */
+	START_LAST,	/* count */
+	START_SINCE	/* since_ms, age or time as since_age says */
+};
+
+struct request_topic {
+	const char *name; /* len bytes of valid UTF-8, no controls */
+	size_t len;
+	bool prefix; /* `news*`: name is `news`; `*`: name is empty */
+};
+
+struct request {
+	enum request_method method;
+	enum request_path path;
+	enum request_start start;
+	char last_id[REQUEST_ID_BYTES + 1];
+	uint64_t count;
+	int64_t since_ms; /* an age before now, or ms since 1970 */
+	bool since_age;
+	size_t ntopics; /* at least 1: `main` when none was given */
+	struct request_topic topics[REQUEST_TOPICS_MAX]; /* sorted, no repeats */
+	const char *address;	    /* REMOTE_ADDR or "" */
+	const char *user;	    /* REMOTE_USER or NULL */
+	const char *authorization;  /* HTTP_AUTHORIZATION or NULL */
+	const char *cookie;	    /* HTTP_COOKIE or NULL */
+	const char *origin;	    /* HTTP_ORIGIN or NULL */
+	const char *content_type;   /* CONTENT_TYPE or NULL */
+	const char *access_token;   /* from the query, or NULL */
+	const char *protocol;	    /* SERVER_PROTOCOL or NULL */
+	const char *forwarded_for;  /* HTTP_X_FORWARDED_FOR or NULL */
+	const char *preflight;	    /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
+	const char *query;	    /* raw QUERY_STRING, "" if none */
+	int64_t content_length;	    /* -1 when absent */
+	char *scratch;		    /* decoded names; freed by request_free */
+};
+
+/*
+ * Reads env, a NULL-terminated array of NAME=VALUE strings which must outlive
+ * the request.  Returns 0, or the HTTP status that refuses it (400, 413, 500)
+ * with *why set to one constant line.  request_free takes it in any state.
+ */
+int request_read(
+    struct request *, char *const *env, size_t max_topics, const char **why);
+void request_free(struct request *);
+
+/*
+ * `10m`, `90s`, `7d`, `500ms`, `2h`, `1w`, or a bare number of seconds: an
+ * age in ms.  False, with *ms untouched, for anything else.
+ */
+bool request_age(const char *s, int64_t *ms);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * store.h - the event log, and the only door to it.
+ *
+ * The log is a sequence of events with growing ids.  A reader asks for what
+ * comes after an id; nothing is remembered for it in between.  Behind the
+ * door is SQLite today (sqlite.c); the interface is made for an engine on
+ * the other end of a network as well:
+ *
+ *   - an id is opaque.  Compare two with store_id_cmp, print and parse them
+ *     with the store they belong to, and do no arithmetic on them;
+ *   - nothing here blocks.  What cannot be answered now is STORE_LATER: ask
+ *     the same again after store_fd has become readable;
+ *   - news comes through a descriptor, so that any loop can wait for it.
+ *
+ * A store belongs to one thread.  Functions that return an enum store_result
+ * leave their results untouched unless they return STORE_OK (or as said).
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A place in the log: that of an event, or the one before the first. */
+struct store_id {
+	uint64_t hi, lo; /* ordered by hi, then lo; {0, 0} is before all */
+};
+
+/* Text of a column: len bytes, any of them may be NUL.  s is NULL for NULL. */
+struct store_text {
+	const char *s;
+	size_t len;
+};
+
+struct store_event {
+	struct store_id id;
+	struct store_text topic, event, data, uid;
+	int64_t time_ms; /* since 1970; on appending 0 is now */
+	bool repeated;	 /* store_append: uid was there, id is the old one */
+};
+
+/* A topic as a reader asks for it.  As a prefix, "" is every topic. */
+struct store_topic {
+	const char *name; /* len bytes, no NUL among them */
+	size_t len;
+	bool prefix; /* every topic that begins with name */
+};
+
+enum store_result {
+	STORE_OK,
+	STORE_LATER,   /* not known yet: again when store_fd is readable */
+	STORE_BUSY,    /* locked or out of reach: passing trouble, try again */
+	STORE_GONE,    /* the place asked for was pruned (store_seek) */
+	STORE_UNKNOWN, /* no such place in this log (store_seek) */
+	STORE_FULL,    /* too large, or no room for it (store_append) */
+	STORE_ERROR    /* broken: store_why says how */
+};
+
+enum store_mode { STORE_READ, STORE_WRITE };
+
+struct store;
+
+/*
+ * Open the log at path: a file.  A reader needs no right to change rows.  A
+ * log that was never made by store_init is refused.  NULL on failure, and why
+ * (which takes size bytes) says in one line what is wrong and what mends it.
+ */
+struct store *store_open(
+    const char *path, enum store_mode, char *why, size_t size);
+
+/* Takes NULL and a store in any state. */
+void store_close(struct store *);
+
+/* The last trouble in words.  Good until the next call; never NULL. */
+const char *store_why(const struct store *);
+
+/* The random id of this log, as text.  Good until the log is replaced. */
+const char *store_log_id(const struct store *);
+
+/* --- ids ---------------------------------------------------------------- */
+
+#define STORE_ID_SIZE 48 /* room for any printed id with its NUL */
+
+int store_id_cmp(struct store_id, struct store_id); /* <0, 0, >0 */
+
+/* Prints into buf, returns the length without the NUL. */
+size_t store_id_print(
+    const struct store *, struct store_id, char buf[STORE_ID_SIZE]);
+
+/*
+ * Reads an id that came from outside, strictly: the whole text and nothing
+ * else.  False, with *id untouched, when it is not one (it may be a uid).
+ */
+bool store_id_parse(
+    const struct store *, const char *s, size_t len, struct store_id *id);
+
+/* --- reading ------------------------------------------------------------ */
+
+/*
+ * Called for each event in order of ids.  The texts are good until it
+ * returns.  It returns false to end the page after this event.
+ */
+typedef bool store_each(void *arg, const struct store_event *);
+
+/*
+ * Reads up to limit events that come after an id, of any of n topics (n 0:
+ * all).  *at_end tells whether the log ended there: there was nothing more
+ * when this read began, so its reader has seen all there was.  One short
+ * transaction, over when this returns.
+ */
+enum store_result store_read(struct store *, struct store_id after,
+    const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
+    bool *at_end);
+
+/* Where a reader may ask to start. */
+enum store_from {
+	STORE_FROM_HEAD,  /* after the newest event there is */
+	STORE_FROM_FIRST, /* all there is */
+	STORE_FROM_ID,	  /* after this id */
+	STORE_FROM_UID,	  /* after the event with this uid */
+	STORE_FROM_LAST,  /* the newest count of these topics, then on */
+	STORE_FROM_TIME	  /* after the newest event older than time_ms */
+};
+
+struct store_seek {
+	enum store_from from;
+	struct store_id id;
+	struct store_text uid;
+	uint64_t count;
+	int64_t time_ms;
+	const struct store_topic *topics; /* for STORE_FROM_LAST; n 0: all */
+	size_t n;
+};
+
+/*
+ * Finds the place after which the reader reads on.  STORE_GONE: events after
+ * the place were pruned, *id is the place before the oldest one left.
+ * STORE_UNKNOWN: this log never had it (another log's, or one still to come),
+ * *id is the head.
+ */
+enum store_result store_seek(
+    struct store *, const struct store_seek *, struct store_id *id);
+
+/* --- news --------------------------------------------------------------- */
+
+/*
+ * A descriptor that becomes readable when there may be news; call store_news
+ * then, and only read the log if it says so.  Owned by the store.
+ */
+int store_fd(const struct store *);
+
+/* How often to look without any hint, in ms; 0 is never.  250 at first. */
+void store_set_poll(struct store *, unsigned ms);
+
+enum store_news {
+	STORE_QUIET,	/* nothing to do */
+	STORE_LOOK,	/* read after your newest id: there may be more */
+	STORE_REPLACED	/* this is another log, or the same gone back in time:
+			   no id you know means anything; *id is the place
+			   from which its events are new to you */
+};
+
+/*
+ * Takes what the descriptor has to say.  seen is the newest id that the
+ * caller has read: the log is checked against it.
+ */
+enum store_news store_news(
+    struct store *, struct store_id seen, struct store_id *id);
+
+/* Can the log be read right now?  If not, store_why has the reason. */
+bool store_healthy(const struct store *);
+
+/* --- writing and keeping ------------------------------------------------ */
+
+/*
+ * Appends n events in one transaction: all of them or none.  Sets id and
+ * repeated of each.  An event whose uid the log has already is not added
+ * again.  Returns when the commit is as durable as the engine makes it.
+ */
+enum store_result store_append(struct store *, struct store_event *, size_t n);
+
+/* How much to keep; 0 is without limit. */
+struct store_keep {
+	uint64_t rows;
+	uint64_t age_ms;
+};
+
+/*
+ * Makes the log at path, or upgrades it; run twice it changes nothing.  keep
+ * may be NULL: what is set stays.  Returns 0, or -1 and why; on success why
+ * says in one line what there is now.
+ */
+int store_init(
+    const char *path, const struct store_keep *keep, char *why, size_t size);
+
+/* Removes what keep does not allow.  Returns rows removed, or -1 and why. */
+int64_t store_prune(
+    const char *path, const struct store_keep *keep, char *why, size_t size);
+
+#endif
