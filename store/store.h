@@ -57,7 +57,10 @@ enum store_result {
 	STORE_ERROR    /* broken: store_why says how */
 };
 
-enum store_mode { STORE_READ, STORE_WRITE };
+enum store_mode {
+	STORE_READ,
+	STORE_WRITE
+};
 
 struct store;
 
@@ -103,15 +106,22 @@ bool store_id_parse(
  */
 typedef bool store_each(void *arg, const struct store_event *);
 
+/* What a read of the log has covered. */
+struct store_span {
+	struct store_id upto; /* all up to here was read, wanted or not */
+	bool at_end; /* and there was nothing more when the read began */
+};
+
 /*
  * Reads up to limit events that come after an id, of any of n topics (n 0:
- * all).  *at_end tells whether the log ended there: there was nothing more
- * when this read began, so its reader has seen all there was.  One short
- * transaction, over when this returns.
+ * all).  A page may end early, even empty, when many events had to be passed
+ * over: span says how far it came, and the reader goes on from there.  One
+ * short transaction, over when this returns; what was read in it is one log's
+ * (STORE_BUSY when it is not the log known so far: news will tell).
  */
 enum store_result store_read(struct store *, struct store_id after,
     const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
-    bool *at_end);
+    struct store_span *span);
 
 /* Where a reader may ask to start. */
 enum store_from {
@@ -154,19 +164,17 @@ int store_fd(const struct store *);
 void store_set_poll(struct store *, unsigned ms);
 
 enum store_news {
-	STORE_QUIET,	/* nothing to do */
-	STORE_LOOK,	/* read after your newest id: there may be more */
-	STORE_REPLACED	/* this is another log, or the same gone back in time:
-			   no id you know means anything; *id is the place
-			   from which its events are new to you */
+	STORE_QUIET,   /* nothing to do */
+	STORE_LOOK,    /* read after the newest id you know: there is more */
+	STORE_REPLACED /* this is another log, or the same gone back in time:
+			  no id you know means anything; *id is the place
+			  from which its events are new to you */
 };
 
 /*
- * Takes what the descriptor has to say.  seen is the newest id that the
- * caller has read: the log is checked against it.
+ * Takes what the descriptor has to say.  *id is set for STORE_REPLACED only.
  */
-enum store_news store_news(
-    struct store *, struct store_id seen, struct store_id *id);
+enum store_news store_news(struct store *, struct store_id *id);
 
 /* Can the log be read right now?  If not, store_why has the reason. */
 bool store_healthy(const struct store *);
@@ -176,7 +184,8 @@ bool store_healthy(const struct store *);
 /*
  * Appends n events in one transaction: all of them or none.  Sets id and
  * repeated of each.  An event whose uid the log has already is not added
- * again.  Returns when the commit is as durable as the engine makes it.
+ * again.  The one call here that may wait: up to five seconds for another
+ * publisher, then STORE_BUSY.  Readers' loops do not make it.
  */
 enum store_result store_append(struct store *, struct store_event *, size_t n);
 

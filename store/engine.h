@@ -1,0 +1,45 @@
+/*
+ * engine.h - what an engine of the event log provides to store.c.
+ *
+ * Private to store/.  An engine puts struct store first in a struct of its
+ * own and fills in ops; the promises are those of store.h.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "store/store.h"
+
+struct store_ops {
+	void (*close)(struct store *);
+	const char *(*log_id)(const struct store *);
+	enum store_result (*read)(struct store *, struct store_id after,
+	    const struct store_topic *, size_t n, size_t limit, store_each *,
+	    void *arg, struct store_span *);
+	enum store_result (*seek)(
+	    struct store *, const struct store_seek *, struct store_id *);
+	int (*fd)(const struct store *);
+	void (*set_poll)(struct store *, unsigned ms);
+	enum store_news (*news)(struct store *, struct store_id *);
+	bool (*healthy)(const struct store *);
+	enum store_result (*append)(
+	    struct store *, struct store_event *, size_t n);
+};
+
+struct store {
+	const struct store_ops *ops;
+	bool dashed; /* ids are printed hi-lo, not as one number */
+	char why[256];
+};
+
+/* Sets why, in the manner of printf. */
+void store_set_why(struct store *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Does topic match any of n wanted ones?  n 0 wants all. */
+bool store_topic_match(
+    const struct store_topic *, size_t n, const char *topic, size_t len);
+
+struct store *sqlite_open(
+    const char *path, enum store_mode, char *why, size_t size);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * identity.c - is it still the same log?
+ *
+ * A log can be moved away, restored from an older copy, or rebuilt, all under
+ * our feet, and its ids then mean something else.  Four things tell: another
+ * file under the path, another log id, a sequence that went back, and, for an
+ * older copy that has since grown past us, another row under the newest id
+ * that we read.  A log that merely lost old rows is still the same.
+ */
+#include <sys/stat.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "store/sqlite.h"
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+bool
+identity_same_file(struct sqlite *sq)
+{
+	struct stat sb;
+
+	return stat(sq->path, &sb) == 0 && sb.st_dev == sq->self.dev &&
+	       sb.st_ino == sq->self.ino;
+}
+
+static void
+make_mark(struct row_mark *m, const struct store_event *ev)
+{
+	size_t n =
+	    ev->data.len < sizeof(m->head) ? ev->data.len : sizeof(m->head);
+
+	memset(m, 0, sizeof(*m));
+	m->id = ev->id.lo;
+	m->time_ms = ev->time_ms;
+	m->data_len = ev->data.len;
+	m->topic_len = ev->topic.len;
+	if (n > 0)
+		memcpy(m->head, ev->data.s, n);
+}
+
+void
+identity_mark(struct sqlite *sq, const struct store_event *ev)
+{
+	if ((int64_t)ev->id.lo > sq->self.last.id)
+		make_mark(&sq->self.last, ev);
+}
+
+/* Reads log id and sequence.  False when there is none: not a log. */
+static bool
+read_self(struct sqlite *sq, char *log_id, size_t size)
+{
+	sqlite3_stmt *st = sq->st[ST_SELF];
+	bool ok = false;
+
+	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_text(st, 0)) {
+		sqlite3_snprintf(
+		    size, log_id, "%s", sqlite3_column_text(st, 0));
+		sq->seq = sqlite3_column_int64(st, 1);
+		ok = true;
+	}
+	sqlite3_reset(st);
+	return ok;
+}
+
+void
+identity_take(struct sqlite *sq)
+{
+	struct stat sb;
+
+	memset(&sq->self, 0, sizeof(sq->self));
+	sq->self.ok_ms = now_ms();
+	if (stat(sq->path, &sb) == 0) {
+		sq->self.dev = sb.st_dev;
+		sq->self.ino = sb.st_ino;
+	}
+	read_self(sq, sq->self.log_id, sizeof(sq->self.log_id));
+}
+
+/* A pruned row proves nothing; a different one does. */
+static bool
+same_last_row(struct sqlite *sq)
+{
+	sqlite3_stmt *st = sq->st[ST_ROW];
+	struct store_event ev = {.id = {0, sq->self.last.id}};
+	struct row_mark m;
+	bool same = true;
+
+	if (sq->self.last.id == 0)
+		return true;
+	sqlite3_bind_int64(st, 1, sq->self.last.id);
+	if (sqlite3_step(st) == SQLITE_ROW) {
+		ev.topic = sqlite_text(st, COL_TOPIC);
+		ev.data = sqlite_text(st, COL_DATA);
+		ev.time_ms = sqlite3_column_int64(st, COL_TIME);
+		make_mark(&m, &ev);
+		same = memcmp(&m, &sq->self.last, sizeof(m)) == 0;
+	}
+	sqlite3_reset(st);
+	return same;
+}
+
+bool
+identity_verify(struct sqlite *sq)
+{
+	char log_id[sizeof(sq->self.log_id)] = "";
+	int64_t now = now_ms();
+
+	if (!read_self(sq, log_id, sizeof(log_id)) ||
+	    strcmp(log_id, sq->self.log_id) != 0 ||
+	    sq->seq < sq->self.last.id || !same_last_row(sq))
+		return false;
+	sq->self.ok_ms = now;
+	return true;
+}

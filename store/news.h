@@ -1,0 +1,41 @@
+/*
+ * news.h - when to look at a SQLite log: hint, ladder, sweep.
+ *
+ * Private to store/.  A hint is a change in the directory of the log's files.
+ * It comes before the commit is visible: SQLite writes the WAL first and
+ * publishes the commit through shared memory after, of which inotify says
+ * nothing.  So one hint is a look at once and again up a ladder of delays;
+ * and where no hint comes from (a network file system) a slow sweep looks
+ * all the same.
+ */
+#ifndef NEWS_H
+#define NEWS_H
+
+#include <stdbool.h>
+
+struct news {
+	int epoll_fd; /* what the loop waits for: the two below */
+	int inotify_fd, timer_fd;
+	int watch;	  /* on the directory, or -1 */
+	unsigned step;	  /* next rung of the ladder */
+	unsigned poll_ms; /* the sweep; 0 is never */
+	char *dir, *name; /* where the log is, and its file's name */
+};
+
+/* What came.  Any of them is a reason to look at the log. */
+struct news_seen {
+	bool look;  /* a hint, a rung or the sweep */
+	bool moved; /* a file came, went or changed its name; or the sweep */
+};
+
+/* Begins to watch the real file behind path.  0, or -1 with errno. */
+int news_open(struct news *, const char *path);
+void news_close(struct news *); /* takes one that news_open failed on */
+
+/* Takes what has come and sets the timer for the next look. */
+struct news_seen news_take(struct news *);
+
+/* Wants a look at once: the descriptor becomes readable. */
+void news_again(struct news *);
+
+#endif

@@ -1,0 +1,568 @@
+/*
+ * sqlite.c - the event log in a SQLite file: opening and reading.
+ *
+ * A read is step, copy, reset: no statement stands open when a function of
+ * this file returns, or the WAL could not be checkpointed.  Every read is one
+ * transaction in which the log is first known again (identity.c), so that no
+ * row of another log is ever taken for one of ours.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/sqlite.h"
+
+enum {
+	PROBE_ROWS = 32, /* read by index before the density is judged */
+	DENSE = 4,	 /* one of so many rows is ours: scanning is cheaper */
+	PASS_MAX = 8192, /* rows that one read passes over */
+	BAD_MS = 2000	 /* trouble shorter than this is nobody's business */
+};
+
+static const char *const sql[ST_COUNT] = {
+    [ST_VERSION] = "PRAGMA data_version",
+    [ST_SELF] = "SELECT (SELECT value FROM largesse WHERE key = 'log'),"
+		" (SELECT seq FROM sqlite_sequence WHERE name = 'events')",
+    [ST_SCAN] =
+	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
+    [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
+    [ST_UID] = "SELECT id FROM events WHERE uid = ?1",
+    [ST_FIRST] = "SELECT min(id) FROM events",
+    [ST_BACK] = "SELECT id, topic FROM events WHERE id <= ?1"
+		" ORDER BY id DESC",
+    [ST_BEGIN] = "BEGIN IMMEDIATE",
+    [ST_INSERT] = "INSERT INTO events(topic, event, data, uid, time)"
+		  " VALUES(?1, ?2, ?3, ?4, ?5)"
+		  " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
+    [ST_COMMIT] = "COMMIT",
+    [ST_ROLLBACK] = "ROLLBACK",
+};
+
+static int64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+struct store_text
+sqlite_text(sqlite3_stmt *st, int column)
+{
+	struct store_text t;
+
+	t.s = (const char *)sqlite3_column_text(st, column);
+	t.len = t.s == NULL ? 0 : (size_t)sqlite3_column_bytes(st, column);
+	return t;
+}
+
+enum store_result
+sqlite_trouble(struct sqlite *sq)
+{
+	int code =
+	    sq->db == NULL ? SQLITE_CANTOPEN : sqlite3_extended_errcode(sq->db);
+
+	if (sq->bad_since == 0)
+		sq->bad_since = clock_ms();
+	sq->news_version = 0;
+	if (sq->db == NULL)
+		return STORE_BUSY; /* why was said when it went */
+	if (code == SQLITE_READONLY_DIRECTORY)
+		store_set_why(&sq->base,
+		    "%s: its directory is not writable for this user and no "
+		    "publisher is connected: put both users in the group that "
+		    "owns the directory, mode 2770, and the file, mode 0660",
+		    sq->path);
+	else
+		store_set_why(
+		    &sq->base, "%s: %s", sq->path, sqlite3_errmsg(sq->db));
+	code &= 0xff;
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_ERROR
+							       : STORE_BUSY;
+}
+
+/* --- opening ------------------------------------------------------------ */
+
+static void
+detach(struct sqlite *sq)
+{
+	size_t i;
+
+	for (i = 0; i < ST_COUNT; i++) {
+		sqlite3_finalize(sq->st[i]);
+		sq->st[i] = NULL;
+	}
+	for (i = 0; i < TOPICS_MAX; i++) {
+		sqlite3_finalize(sq->topic_asc[i]);
+		sqlite3_finalize(sq->topic_desc[i]);
+		sq->topic_asc[i] = sq->topic_desc[i] = NULL;
+	}
+	sqlite3_close(sq->db);
+	sq->db = NULL;
+}
+
+static int
+prepare(struct sqlite *sq, const char *text, sqlite3_stmt **st)
+{
+	return sqlite3_prepare_v3(
+	    sq->db, text, -1, SQLITE_PREPARE_PERSISTENT, st, NULL);
+}
+
+static int
+prepare_all(struct sqlite *sq)
+{
+	int i, last = sq->mode == STORE_WRITE ? ST_COUNT : ST_BEGIN;
+
+	for (i = 0; i < last; i++)
+		if (prepare(sq, sql[i], &sq->st[i]) != SQLITE_OK)
+			return -1;
+	return 0;
+}
+
+sqlite3_stmt *
+sqlite_topic_statement(struct sqlite *sq, size_t i, bool newest)
+{
+	sqlite3_stmt **st = newest ? &sq->topic_desc[i] : &sq->topic_asc[i];
+
+	if (*st == NULL)
+		prepare(sq,
+		    newest ? "SELECT id FROM events WHERE topic = ?1"
+			     " AND id <= ?2 ORDER BY id DESC"
+			   : "SELECT " EVENT_COLUMNS " FROM events WHERE"
+			     " topic = ?1 AND id > ?2 ORDER BY id",
+		    st);
+	return *st;
+}
+
+/*
+ * Opens the file and everything that is asked of it.  STORE_BUSY is worth
+ * trying again, STORE_ERROR is not: this is no log of ours.
+ */
+static enum store_result
+attach(struct sqlite *sq)
+{
+	int flags = sq->mode == STORE_WRITE ? SQLITE_OPEN_READWRITE
+					    : SQLITE_OPEN_READONLY;
+	enum store_result r;
+
+	if (sqlite3_open_v2(sq->path, &sq->db, flags | SQLITE_OPEN_NOMUTEX,
+		NULL) != SQLITE_OK)
+		goto trouble;
+	sqlite3_extended_result_codes(sq->db, 1);
+	sqlite3_busy_timeout(sq->db, sq->mode == STORE_WRITE ? 5000 : 0);
+	if (prepare_all(sq) == 0)
+		return STORE_OK;
+trouble:
+	r = sqlite_trouble(sq);
+	if (sqlite3_extended_errcode(sq->db) == SQLITE_ERROR) {
+		store_set_why(&sq->base,
+		    "%s: not an event log: make it one "
+		    "with: largesse init %s",
+		    sq->path, sq->path);
+		r = STORE_ERROR;
+	}
+	detach(sq);
+	return r;
+}
+
+/* --- reading ------------------------------------------------------------ */
+
+static int
+enter_version(struct sqlite *sq, uint32_t *version)
+{
+	if (sq->db == NULL || sqlite3_step(sq->st[ST_VERSION]) != SQLITE_ROW)
+		return -1;
+	*version = sqlite3_column_int64(sq->st[ST_VERSION], 0);
+	return 0;
+}
+
+enum store_result
+sqlite_enter(struct sqlite *sq)
+{
+	enum store_result r;
+	uint32_t version;
+
+	if (enter_version(sq, &version) == -1) {
+		r = sqlite_trouble(sq);
+		sqlite_leave(sq);
+		return r;
+	}
+	if (version != sq->self.version) {
+		if (!identity_verify(sq)) {
+			sq->replaced = true;
+			news_again(&sq->news);
+			sqlite_leave(sq);
+			return STORE_BUSY;
+		}
+		sq->self.version = version;
+	}
+	sq->bad_since = 0;
+	return STORE_OK;
+}
+
+void
+sqlite_leave(struct sqlite *sq)
+{
+	if (sq->db != NULL)
+		sqlite3_reset(sq->st[ST_VERSION]);
+}
+
+/* One read of a page, as it goes. */
+struct page {
+	struct sqlite *sq;
+	const struct store_topic *topics;
+	size_t n, limit, passed;
+	store_each *each;
+	void *arg;
+	struct store_span *span;
+};
+
+/* Hands out the row that the statement stands on.  False: the page ends. */
+static bool
+give(struct page *pg, sqlite3_stmt *st)
+{
+	struct store_event ev = {
+	    .id.lo = sqlite3_column_int64(st, COL_ID),
+	    .topic = sqlite_text(st, COL_TOPIC),
+	    .event = sqlite_text(st, COL_EVENT),
+	    .data = sqlite_text(st, COL_DATA),
+	    .uid = sqlite_text(st, COL_UID),
+	    .time_ms = sqlite3_column_int64(st, COL_TIME),
+	};
+
+	pg->span->upto = ev.id;
+	identity_mark(pg->sq, &ev);
+	pg->limit--;
+	return pg->each(pg->arg, &ev) && pg->limit > 0;
+}
+
+static bool
+wanted(const struct page *pg, sqlite3_stmt *st)
+{
+	struct store_text t;
+
+	if (pg->n == 0)
+		return true;
+	t = sqlite_text(st, COL_TOPIC);
+	return store_topic_match(pg->topics, pg->n, t.s, t.len);
+}
+
+/* Goes through the rows in order of ids and picks what is wanted. */
+static enum store_result
+read_scan(struct page *pg)
+{
+	sqlite3_stmt *st = pg->sq->st[ST_SCAN];
+	int rc;
+
+	sqlite3_bind_int64(st, 1, pg->span->upto.lo);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if (wanted(pg, st)) {
+			if (!give(pg, st))
+				break;
+		} else {
+			pg->span->upto.lo = sqlite3_column_int64(st, COL_ID);
+			if (++pg->passed >= PASS_MAX)
+				break;
+		}
+	}
+	pg->span->at_end = rc == SQLITE_DONE;
+	return sqlite3_reset(st) == SQLITE_OK ? STORE_OK
+					      : sqlite_trouble(pg->sq);
+}
+
+/* The statement with the smallest id, of n that stand on a row or are NULL. */
+static size_t
+smallest(sqlite3_stmt *const *st, size_t n)
+{
+	int64_t best_id = INT64_MAX, id;
+	size_t i, best = n;
+
+	for (i = 0; i < n; i++) {
+		if (st[i] == NULL)
+			continue;
+		id = sqlite3_column_int64(st[i], COL_ID);
+		if (best == n || id < best_id) {
+			best = i;
+			best_id = id;
+		}
+	}
+	return best;
+}
+
+/*
+ * Steps a statement of the merge; one that has no more rows becomes NULL.
+ * False on trouble.
+ */
+static bool
+step_or_drop(sqlite3_stmt **st)
+{
+	int rc = sqlite3_step(*st);
+
+	if (rc == SQLITE_ROW)
+		return true;
+	*st = NULL;
+	return rc == SQLITE_DONE;
+}
+
+static bool
+start_topics(struct page *pg, sqlite3_stmt **st)
+{
+	size_t i;
+
+	for (i = 0; i < pg->n; i++) {
+		st[i] = sqlite_topic_statement(pg->sq, i, false);
+		if (st[i] == NULL)
+			return false;
+		sqlite3_bind_text(st[i], 1, pg->topics[i].name,
+		    (int)pg->topics[i].len, SQLITE_STATIC);
+		sqlite3_bind_int64(st[i], 2, pg->span->upto.lo);
+		if (!step_or_drop(&st[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Reads exact topics by the index, all of them side by side.  Where they
+ * turn out to be a good part of the log, going through the rows is cheaper:
+ * then it stops early with *dense set.
+ */
+static enum store_result
+read_topics(struct page *pg, bool *dense)
+{
+	sqlite3_stmt *st[TOPICS_MAX] = {NULL};
+	uint64_t from = pg->span->upto.lo;
+	size_t i, given = 0;
+	bool ok, more = true;
+
+	*dense = false;
+	ok = start_topics(pg, st);
+	while (ok && more && !*dense && (i = smallest(st, pg->n)) < pg->n) {
+		more = give(pg, st[i]);
+		*dense = more && ++given == PROBE_ROWS &&
+			 pg->span->upto.lo - from <= PROBE_ROWS * DENSE;
+		ok = step_or_drop(&st[i]);
+	}
+	pg->span->at_end = ok && smallest(st, pg->n) == pg->n;
+	for (i = 0; i < pg->n; i++)
+		sqlite3_reset(pg->sq->topic_asc[i]);
+	return ok ? STORE_OK : sqlite_trouble(pg->sq);
+}
+
+static bool
+all_exact(const struct store_topic *topics, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (topics[i].prefix)
+			return false;
+	return n > 0 && n <= TOPICS_MAX;
+}
+
+static enum store_result
+sqlite_read(struct store *st, struct store_id after,
+    const struct store_topic *topics, size_t n, size_t limit, store_each *each,
+    void *arg, struct store_span *span)
+{
+	struct sqlite *sq = (struct sqlite *)st;
+	struct page pg = {sq, topics, n, limit, 0, each, arg, span};
+	enum store_result r = sqlite_enter(sq);
+	bool scan = true;
+
+	if (r != STORE_OK)
+		return r;
+	*span = (struct store_span){after, false};
+	if (all_exact(topics, n)) {
+		r = read_topics(&pg, &scan);
+		scan = scan && !span->at_end;
+	}
+	if (r == STORE_OK && scan)
+		r = read_scan(&pg);
+	sqlite_leave(sq);
+	return r;
+}
+
+/* --- news --------------------------------------------------------------- */
+
+/* Another file under our path, or none: leave the old one, take the new. */
+static bool
+reattach(struct sqlite *sq)
+{
+	struct stat sb;
+
+	detach(sq);
+	sq->self.version = sq->news_version = 0;
+	if (stat(sq->path, &sb) == -1) {
+		store_set_why(&sq->base, "%s: %s", sq->path, strerror(errno));
+		sqlite_trouble(sq);
+		return false;
+	}
+	if (attach(sq) != STORE_OK)
+		return false;
+	sq->self.dev = sb.st_dev;
+	sq->self.ino = sb.st_ino;
+	return true;
+}
+
+/* Takes the log that is there now for ours, and finds where it is new. */
+static enum store_news
+take_over(struct sqlite *sq, struct store_id *id)
+{
+	int64_t ok_ms = sq->self.ok_ms;
+	uint32_t version;
+
+	if (enter_version(sq, &version) == -1) {
+		sqlite_trouble(sq);
+		sqlite_leave(sq);
+		return STORE_QUIET;
+	}
+	identity_take(sq);
+	if (sq->self.log_id[0] == '\0') { /* half made: not yet a log */
+		sq->self.ok_ms = ok_ms;
+		store_set_why(&sq->base, "%s: not an event log", sq->path);
+		sqlite_leave(sq);
+		return STORE_QUIET;
+	}
+	*id = (struct store_id){0, sqlite_seek_time(sq, ok_ms)};
+	sqlite_leave(sq);
+	sq->replaced = false;
+	return STORE_REPLACED;
+}
+
+static enum store_news
+sqlite_news(struct store *st, struct store_id *id)
+{
+	struct sqlite *sq = (struct sqlite *)st;
+	struct news_seen sn = news_take(&sq->news);
+	uint32_t version;
+
+	if (!sn.look)
+		return STORE_QUIET;
+	if ((sn.moved || sq->db == NULL) &&
+	    (sq->db == NULL || !identity_same_file(sq)) && !reattach(sq))
+		return STORE_QUIET;
+	if (!sq->replaced && sqlite_enter(sq) == STORE_OK) {
+		version = sq->self.version;
+		sqlite_leave(sq);
+		if (version == sq->news_version)
+			return STORE_QUIET;
+		sq->news_version = version;
+		return STORE_LOOK;
+	}
+	return sq->replaced ? take_over(sq, id) : STORE_QUIET;
+}
+
+static int
+sqlite_fd(const struct store *st)
+{
+	return ((const struct sqlite *)st)->news.epoll_fd;
+}
+
+static void
+sqlite_set_poll(struct store *st, unsigned ms)
+{
+	struct sqlite *sq = (struct sqlite *)st;
+
+	sq->news.poll_ms = ms;
+	news_again(&sq->news);
+}
+
+/* --- the door ----------------------------------------------------------- */
+
+static const char *
+sqlite_log_id(const struct store *st)
+{
+	return ((const struct sqlite *)st)->self.log_id;
+}
+
+static bool
+sqlite_healthy(const struct store *st)
+{
+	const struct sqlite *sq = (const struct sqlite *)st;
+
+	return sq->bad_since == 0 || clock_ms() - sq->bad_since < BAD_MS;
+}
+
+static void
+sqlite_close(struct store *st)
+{
+	struct sqlite *sq = (struct sqlite *)st;
+
+	detach(sq);
+	if (sq->watching)
+		news_close(&sq->news);
+	free(sq->path);
+	free(sq);
+}
+
+static const struct store_ops ops = {
+    .close = sqlite_close,
+    .log_id = sqlite_log_id,
+    .read = sqlite_read,
+    .seek = sqlite_seek,
+    .fd = sqlite_fd,
+    .set_poll = sqlite_set_poll,
+    .news = sqlite_news,
+    .healthy = sqlite_healthy,
+    .append = sqlite_append,
+};
+
+/* The first look at the log; trouble that may pass is left to the sweep. */
+static enum store_result
+first_look(struct sqlite *sq)
+{
+	enum store_result r = attach(sq);
+	uint32_t version;
+
+	if (r != STORE_OK)
+		return r;
+	if (enter_version(sq, &version) == -1) {
+		r = sqlite_trouble(sq);
+		sqlite_leave(sq);
+		return r;
+	}
+	identity_take(sq);
+	sqlite_leave(sq);
+	if (sq->self.log_id[0] != '\0')
+		return STORE_OK;
+	store_set_why(&sq->base,
+	    "%s: not an event log: make it one with: "
+	    "largesse init %s",
+	    sq->path, sq->path);
+	return STORE_ERROR;
+}
+
+struct store *
+sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
+{
+	struct sqlite *sq = calloc(1, sizeof(*sq));
+	enum store_result r = STORE_ERROR;
+	struct stat sb;
+
+	if (sq == NULL || (sq->path = strdup(path)) == NULL) {
+		free(sq);
+		sqlite3_snprintf((int)size, why, "out of memory");
+		return NULL;
+	}
+	sq->base.ops = &ops;
+	sq->mode = mode;
+	if (stat(path, &sb) == -1)
+		store_set_why(&sq->base, "%s: %s%s", path, strerror(errno),
+		    errno == ENOENT ? ": make it with: largesse init" : "");
+	else if (mode == STORE_READ &&
+		 !(sq->watching = true, news_open(&sq->news, path) == 0))
+		store_set_why(&sq->base, "%s: cannot watch its directory: %s",
+		    path, strerror(errno));
+	else
+		r = first_look(sq);
+	if (r == STORE_OK || (r == STORE_BUSY && mode == STORE_READ))
+		return &sq->base;
+	sqlite3_snprintf((int)size, why, "%s", sq->base.why);
+	sqlite_close(&sq->base);
+	return NULL;
+}

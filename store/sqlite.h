@@ -1,0 +1,119 @@
+/*
+ * sqlite.h - the SQLite engine's insides, shared by its rooms.
+ *
+ * Private to store/: sqlite.c opens and reads, seek.c finds places, append.c
+ * writes, identity.c knows the log again, news.c knows when to look.
+ */
+#ifndef STORE_SQLITE_H
+#define STORE_SQLITE_H
+
+#include <sys/types.h>
+
+#include <sqlite3.h>
+
+#include "store/engine.h"
+#include "store/news.h"
+
+/* The columns of every statement that reads events, in this order. */
+#define EVENT_COLUMNS "id, topic, event, data, uid, time"
+enum {
+	COL_ID,
+	COL_TOPIC,
+	COL_EVENT,
+	COL_DATA,
+	COL_UID,
+	COL_TIME
+};
+
+enum sqlite_statement {
+	ST_VERSION, /* PRAGMA data_version; while it stands on its row, all
+		       reads see one state of the log */
+	ST_SELF,    /* log id and sequence */
+	ST_SCAN,    /* events after an id */
+	ST_ROW,	    /* one event by id */
+	ST_UID,	    /* an id by uid */
+	ST_FIRST,   /* the oldest id */
+	ST_BACK,    /* events before an id, newest first */
+	ST_BEGIN,   /* the writer's */
+	ST_INSERT,
+	ST_COMMIT,
+	ST_ROLLBACK,
+	ST_COUNT
+};
+
+enum {
+	TOPICS_MAX = 64
+}; /* exact topics that are read by the index */
+
+/* Enough of a row to tell it from another with the same id. */
+struct row_mark {
+	int64_t id, time_ms;
+	size_t data_len, topic_len;
+	char head[16];
+};
+
+/* By what this log is known again. */
+struct identity {
+	dev_t dev;
+	ino_t ino;
+	char log_id[40];
+	uint32_t version; /* data_version when last verified; 0 is never */
+	struct row_mark last;
+	int64_t ok_ms; /* when it was last seen to be this log */
+};
+
+struct sqlite {
+	struct store base;
+	char *path;
+	sqlite3 *db; /* NULL while the log is out of reach */
+	sqlite3_stmt *st[ST_COUNT];
+	sqlite3_stmt *topic_asc[TOPICS_MAX], *topic_desc[TOPICS_MAX];
+	enum store_mode mode;
+	bool watching; /* news is open */
+	struct news news;
+	uint32_t news_version; /* data_version that news told of */
+	struct identity self;
+	bool replaced;	   /* seen to be another log: news will say so */
+	int64_t seq;	   /* of the last enter: the newest id ever given */
+	int64_t bad_since; /* ms, monotonic; 0 while all is well */
+};
+
+/* --- sqlite.c --- */
+
+/*
+ * Begins a read: until sqlite_leave all statements see one state of the log,
+ * and it is the log we know.  Anything but STORE_OK needs no leave.
+ */
+enum store_result sqlite_enter(struct sqlite *);
+void sqlite_leave(struct sqlite *);
+
+/* Takes the last error of the database down as why; says what it means. */
+enum store_result sqlite_trouble(struct sqlite *);
+
+/* A statement for the i-th exact topic, prepared when first wanted. */
+sqlite3_stmt *sqlite_topic_statement(struct sqlite *, size_t i, bool newest);
+
+struct store_text sqlite_text(sqlite3_stmt *, int column);
+
+/* --- seek.c --- */
+enum store_result sqlite_seek(
+    struct store *, const struct store_seek *, struct store_id *);
+/* After the newest event older than time_ms; between enter and leave. */
+int64_t sqlite_seek_time(struct sqlite *, int64_t time_ms);
+
+/* --- append.c --- */
+enum store_result sqlite_append(struct store *, struct store_event *, size_t n);
+
+/* --- identity.c --- */
+
+/* Is the file of this name still the one that was opened? */
+bool identity_same_file(struct sqlite *);
+/* Remembers file and log as they are now; between enter and leave. */
+void identity_take(struct sqlite *);
+/* Is it the log we know, and not gone back in time?  Between enter and leave,
+   with ST_SELF not yet read. */
+bool identity_verify(struct sqlite *);
+/* Remembers the row the statement stands on, if it is the newest so far. */
+void identity_mark(struct sqlite *, const struct store_event *);
+
+#endif

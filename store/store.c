@@ -1,0 +1,104 @@
+/*
+ * store.c - the door's own side: finds the engine, passes on what is asked.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/engine.h"
+
+struct store *
+store_open(const char *path, enum store_mode mode, char *why, size_t size)
+{
+	return sqlite_open(path, mode, why, size);
+}
+
+void
+store_close(struct store *st)
+{
+	if (st != NULL)
+		st->ops->close(st);
+}
+
+const char *
+store_why(const struct store *st)
+{
+	return st->why;
+}
+
+void
+store_set_why(struct store *st, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(st->why, sizeof(st->why), fmt, ap);
+	va_end(ap);
+}
+
+const char *
+store_log_id(const struct store *st)
+{
+	return st->ops->log_id(st);
+}
+
+enum store_result
+store_read(struct store *st, struct store_id after,
+    const struct store_topic *topics, size_t n, size_t limit, store_each *each,
+    void *arg, struct store_span *span)
+{
+	return st->ops->read(st, after, topics, n, limit, each, arg, span);
+}
+
+enum store_result
+store_seek(struct store *st, const struct store_seek *seek, struct store_id *id)
+{
+	return st->ops->seek(st, seek, id);
+}
+
+int
+store_fd(const struct store *st)
+{
+	return st->ops->fd(st);
+}
+
+void
+store_set_poll(struct store *st, unsigned ms)
+{
+	st->ops->set_poll(st, ms);
+}
+
+enum store_news
+store_news(struct store *st, struct store_id *id)
+{
+	return st->ops->news(st, id);
+}
+
+bool
+store_healthy(const struct store *st)
+{
+	return st->ops->healthy(st);
+}
+
+enum store_result
+store_append(struct store *st, struct store_event *events, size_t n)
+{
+	return st->ops->append(st, events, n);
+}
+
+bool
+store_topic_match(
+    const struct store_topic *want, size_t n, const char *topic, size_t len)
+{
+	size_t i;
+
+	if (n == 0)
+		return true;
+	for (i = 0; i < n; i++)
+		if ((want[i].prefix ? len >= want[i].len
+				    : len == want[i].len) &&
+		    memcmp(topic, want[i].name, want[i].len) == 0)
+			return true;
+	return false;
+}
