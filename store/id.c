@@ -19,6 +19,14 @@ store_id_cmp(struct store_id a, struct store_id b)
 	return 0;
 }
 
+struct store_id
+store_id_before(struct store_id id)
+{
+	if (id.lo-- == 0)
+		id.hi--;
+	return id;
+}
+
 static size_t
 print_number(char *buf, uint64_t n)
 {

@@ -176,6 +176,7 @@ sqlite_seek(
 		place = sq->seq;
 		break;
 	case STORE_FROM_FIRST:
+		place = floor_id(sq);
 		break;
 	case STORE_FROM_ID:
 		r = seek_id(sq, seek->id, &place);

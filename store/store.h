@@ -87,6 +87,9 @@ const char *store_log_id(const struct store *);
 
 int store_id_cmp(struct store_id, struct store_id); /* <0, 0, >0 */
 
+/* A place before this event and after all earlier ones. */
+struct store_id store_id_before(struct store_id);
+
 /* Prints into buf, returns the length without the NUL. */
 size_t store_id_print(
     const struct store *, struct store_id, char buf[STORE_ID_SIZE]);
@@ -126,7 +129,7 @@ enum store_result store_read(struct store *, struct store_id after,
 /* Where a reader may ask to start. */
 enum store_from {
 	STORE_FROM_HEAD,  /* after the newest event there is */
-	STORE_FROM_FIRST, /* all there is */
+	STORE_FROM_FIRST, /* before the oldest event there is */
 	STORE_FROM_ID,	  /* after this id */
 	STORE_FROM_UID,	  /* after the event with this uid */
 	STORE_FROM_LAST,  /* the newest count of these topics, then on */
