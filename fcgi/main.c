@@ -1,0 +1,99 @@
+/*
+ * main.c - finds the command that was asked for.
+ *
+ * A web server gives no command word: then a listening socket on descriptor
+ * 0 or CGI's environment says that this is to serve.  A CGI program's words
+ * may come from whoever wrote the URL (RFC 3875, section 4.4), so they are
+ * not looked at where that can be.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "fcgi/command.h"
+#include "fcgi/log.h"
+
+static const struct {
+	const char *name;
+	command *run;
+	const char *help;
+} commands[] = {
+    {"serve", cmd_serve, "send its events to browsers, behind a web server"},
+};
+
+enum {
+	COMMANDS = sizeof(commands) / sizeof(commands[0])
+};
+
+static void
+help(FILE *f)
+{
+	int i;
+
+	fprintf(f, "usage: largesse COMMAND [options]\n\n"
+		   "Rows of a SQLite table, sent to browsers as "
+		   "Server-Sent Events.\n\n");
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fprintf(f, "\nlargesse COMMAND --help says more, largesse(1) all.\n");
+}
+
+/* Is descriptor 0 a socket that a web server listens on for us? */
+static bool
+given_socket(void)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(0, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+/*
+ * A query without `=` is handed to a CGI program as words: /events?prune+...
+ * must not be taken for a command line.
+ */
+static bool
+words_from_url(void)
+{
+	const char *query = getenv("QUERY_STRING");
+
+	return getenv("GATEWAY_INTERFACE") != NULL && query != NULL &&
+	       *query != '\0' && strchr(query, '=') == NULL;
+}
+
+static bool
+started_by_server(void)
+{
+	return getenv("GATEWAY_INTERFACE") != NULL || given_socket();
+}
+
+int
+main(int argc, char **argv)
+{
+	int i;
+
+	if (argc > 1 && words_from_url()) {
+		argc = 1;
+		argv[1] = NULL;
+	}
+	for (i = 0; argc > 1 && i < COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		printf("largesse %s\n", VERSION);
+		return command_done();
+	}
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		help(stdout);
+		return command_done();
+	}
+	if (started_by_server() && (argc <= 1 || argv[1][0] == '-'))
+		return cmd_serve(argc, argv);
+	if (argc <= 1)
+		help(stderr);
+	else
+		log_error(argv[1], "no such command, see largesse --help");
+	return STATUS_USAGE;
+}

@@ -1,0 +1,409 @@
+/*
+ * test_options.c - a command's options: what is taken, what is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fcgi/options.h"
+#include "fcgi/serve.h"
+
+enum {
+	WORDS_MAX = 16,
+	WHY_SIZE = 512
+};
+
+/* One reading of options, and what it made of them. */
+struct reading {
+	struct serve_conf conf;
+	enum options_result result;
+	int argc;
+	char *argv[WORDS_MAX + 1];
+	char why[WHY_SIZE], words[1024];
+};
+
+/* Reads blank-separated words as a command line. */
+static void
+read_line(struct reading *t, const struct options *os, const char *line,
+    char *const *env)
+{
+	char *p = t->words, *word;
+
+	assert_true(strlen(line) < sizeof(t->words));
+	strcpy(t->words, line);
+	t->argc = 0;
+	t->argv[t->argc++] = (char *)"command";
+	while ((word = strsep(&p, " ")) != NULL && t->argc < WORDS_MAX)
+		if (*word != '\0')
+			t->argv[t->argc++] = word;
+	t->argv[t->argc] = NULL;
+	t->result = options_read(
+	    os, &t->argc, t->argv, env, &t->conf, t->why, sizeof(t->why));
+}
+
+static void
+serve_reads(struct reading *t, const char *line, char *const *env)
+{
+	read_line(t, &serve_options, line, env);
+	if (t->result == OPTIONS_WRONG)
+		print_error("%s\n", t->why);
+	assert_int_equal(t->result, OPTIONS_OK);
+}
+
+static void
+serve_refuses(const char *line, char *const *env, const char *why)
+{
+	struct reading t;
+
+	read_line(&t, &serve_options, line, env);
+	assert_int_equal(t.result, OPTIONS_WRONG);
+	assert_string_equal(t.why, why);
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_default(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	serve_reads(&t, "--db x", NULL);
+	assert_string_equal(t.conf.db, "x");
+	assert_null(t.conf.listen);
+	assert_int_equal(t.conf.listen_mode, 0660);
+	assert_int_equal(t.conf.backlog, 1024);
+	assert_int_equal(t.conf.heartbeat_ms, 15000);
+	assert_int_equal(t.conf.retry_ms, 2000);
+	assert_int_equal(t.conf.poll_ms, 250);
+	assert_int_equal(t.conf.gather_ms, 10);
+	assert_int_equal(t.conf.max_age_ms, 0);
+	assert_int_equal(t.conf.stall_ms, 60000);
+	assert_int_equal(t.conf.max_streams, 0);
+	assert_int_equal(t.conf.max_streams_per_address, 0);
+	assert_int_equal(t.conf.max_topics, 16);
+	assert_int_equal(t.conf.max_request_bytes, 1 << 20);
+	assert_int_equal(t.conf.max_event_bytes, 1 << 20);
+	assert_int_equal(t.conf.window_bytes, 16 << 20);
+	assert_int_equal(t.conf.write_budget_bytes, 256 << 10);
+	assert_int_equal(t.conf.page_rows, 1000);
+	assert_int_equal(t.conf.allow_origin.n, 0);
+	assert_false(t.conf.quiet);
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_value_follows_or_is_joined(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	serve_reads(&t,
+	    "--db=a=b --retry 7 --max-topics=3 --quiet --listen-mode 600 "
+	    "--listen=",
+	    NULL);
+	assert_string_equal(t.conf.db, "a=b");
+	assert_int_equal(t.conf.retry_ms, 7);
+	assert_int_equal(t.conf.max_topics, 3);
+	assert_int_equal(t.conf.listen_mode, 0600);
+	assert_string_equal(t.conf.listen, "");
+	assert_true(t.conf.quiet);
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_last_one_counts(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	serve_reads(&t, "--db a --retry 1 --db b --retry 2", NULL);
+	assert_string_equal(t.conf.db, "b");
+	assert_int_equal(t.conf.retry_ms, 2);
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_units(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	serve_reads(&t,
+	    "--db x --heartbeat 500ms --max-age 2h --stall 7d --window 1G "
+	    "--max-event 64 --max-request 2k",
+	    NULL);
+	assert_int_equal(t.conf.heartbeat_ms, 500);
+	assert_int_equal(t.conf.max_age_ms, 2 * 3600 * 1000);
+	assert_int_equal(t.conf.stall_ms, 7 * 24 * 3600 * 1000);
+	assert_int_equal(t.conf.window_bytes, 1 << 30);
+	assert_int_equal(t.conf.max_event_bytes, 64);
+	assert_int_equal(t.conf.max_request_bytes, 2048);
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_bytes_whole_or_not_at_all(void **state)
+{
+	static const char *const bad[] = {"", "K", "-1", "+1", " 1", "1 ",
+	    "1KK", "1T", "0x10", "1.5M", "18446744073709551616", "17179869184G",
+	    "0000000000000000000000000000000000000000000000000000000000000000"
+	    "1"};
+	uint64_t n = 42;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(option_bytes(bad[i], &n));
+	assert_int_equal(n, 42);
+	assert_true(option_bytes("18446744073709551615", &n));
+	assert_true(n == UINT64_MAX);
+	assert_true(option_bytes("17179869183G", &n));
+	assert_true(n == UINT64_MAX - (1 << 30) + 1);
+}
+
+static void
+test_options_refuse_values(void **state)
+{
+	static const char *const line_why[][2] = {
+	    {"--max-topics many", "--max-topics: 'many' is not a whole number"},
+	    {"--max-topics -1", "--max-topics: '-1' is not a whole number"},
+	    {"--max-topics=", "--max-topics: '' is not a whole number"},
+	    {"--max-topics 0", "--max-topics: '0' is less than 1"},
+	    {"--max-topics 65", "--max-topics: '65' is more than 64"},
+	    {"--retry 99999999999999999999",
+		"--retry: '99999999999999999999' is not a whole number"},
+	    {"--heartbeat 0", "--heartbeat: '0' is less than 10 ms"},
+	    {"--heartbeat soon",
+		"--heartbeat: 'soon' is not a time such as 15 (seconds), "
+		"500ms, 10m, 2h or 7d"},
+	    {"--window 1T", "--window: '1T' is not bytes such as 64, 256K, "
+			    "16M or 1G"},
+	    {"--listen-mode 888", "--listen-mode: '888' is not an octal mode "
+				  "such as 0660"},
+	    {"--listen-mode 4755", "--listen-mode: '4755' is more than 0777"},
+	};
+	char line[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(line_why) / sizeof(line_why[0]); i++) {
+		snprintf(line, sizeof(line), "--db x %s", line_why[i][0]);
+		serve_refuses(line, NULL, line_why[i][1]);
+	}
+}
+
+static void
+test_options_refuse_usage(void **state)
+{
+	(void)state;
+	serve_refuses("", NULL,
+	    "--db: is needed: FILE, the event log, made by largesse init");
+	serve_refuses("--db", NULL, "--db: needs a value, FILE");
+	serve_refuses("--db x --such", NULL,
+	    "--such: no such option, see largesse serve --help");
+	serve_refuses("--db x --d y", NULL,
+	    "--d: no such option, see largesse serve --help");
+	serve_refuses("--db x --quiet=1", NULL, "--quiet: takes no value");
+	serve_refuses("--db x -q", NULL, "-q: options begin with --");
+	serve_refuses("--db x y", NULL,
+	    "y: one too many, usage: largesse serve --db FILE [options]");
+}
+
+static void
+test_options_help_needs_nothing_else(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	read_line(&t, &serve_options, "--help", NULL);
+	assert_int_equal(t.result, OPTIONS_HELP);
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_list_keeps_all_in_order(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	serve_reads(&t,
+	    "--db x --allow-origin https://a --allow-origin=https://b", NULL);
+	assert_int_equal(t.conf.allow_origin.n, 2);
+	assert_string_equal(t.conf.allow_origin.v[0], "https://a");
+	assert_string_equal(t.conf.allow_origin.v[1], "https://b");
+	options_free(&serve_options, &t.conf);
+}
+
+/* --- the environment ---------------------------------------------------- */
+
+static char *const env[] = {(char *)"LARGESSE_DB=/e",
+    (char *)"LARGESSE_MAX_STREAMS=7",
+    (char *)"LARGESSE_MAX_STREAMS_PER_ADDRESS=3",
+    (char *)"LARGESSE_RETRY=", (char *)"LARGESSE_QUIET=yes",
+    (char *)"LARGESSE_ALLOW_ORIGIN= https://a \t https://b ", NULL};
+
+static void
+test_options_environment_gives_the_rest(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	serve_reads(&t, "--max-streams 9", env);
+	assert_string_equal(t.conf.db, "/e");
+	assert_int_equal(t.conf.max_streams, 9);
+	assert_int_equal(t.conf.max_streams_per_address, 3);
+	assert_int_equal(t.conf.retry_ms, 2000); /* empty is unset */
+	assert_true(t.conf.quiet);
+	assert_int_equal(t.conf.allow_origin.n, 2);
+	assert_string_equal(t.conf.allow_origin.v[0], "https://a");
+	assert_string_equal(t.conf.allow_origin.v[1], "https://b");
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_list_of_the_line_replaces_the_environments(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	serve_reads(&t, "--allow-origin https://c", env);
+	assert_int_equal(t.conf.allow_origin.n, 1);
+	assert_string_equal(t.conf.allow_origin.v[0], "https://c");
+	options_free(&serve_options, &t.conf);
+}
+
+static void
+test_options_bad_variable_is_named(void **state)
+{
+	char *number[] = {(char *)"LARGESSE_MAX_STREAMS=many", NULL};
+	char *flag[] = {(char *)"LARGESSE_QUIET=perhaps", NULL};
+
+	(void)state;
+	serve_refuses("--db x", number,
+	    "LARGESSE_MAX_STREAMS: 'many' is not a whole number");
+	serve_refuses(
+	    "--db x", flag, "LARGESSE_QUIET: 'perhaps' is neither yes nor no");
+}
+
+/* --- operands ----------------------------------------------------------- */
+
+static const struct option copy_list[] = {
+    {"quiet", NULL, OPTION_FLAG, AT_FLAG(struct serve_conf, quiet), NULL,
+	.help = "say nothing"},
+};
+
+static const struct options copy = {
+    .command = "copy",
+    .usage = "FROM [TO]",
+    .list = copy_list,
+    .n = 1,
+    .operands_min = 1,
+    .operands_max = 2,
+};
+
+static void
+test_options_operands_stand_anywhere(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	read_line(&t, &copy, "a --quiet -", env);
+	assert_int_equal(t.result, OPTIONS_OK);
+	assert_int_equal(t.argc, 3);
+	assert_string_equal(t.argv[1], "a");
+	assert_string_equal(t.argv[2], "-");
+	assert_null(t.argv[3]);
+	assert_true(t.conf.quiet);
+
+	read_line(&t, &copy, "-- --quiet --", NULL);
+	assert_int_equal(t.result, OPTIONS_OK);
+	assert_string_equal(t.argv[1], "--quiet");
+	assert_string_equal(t.argv[2], "--");
+	assert_false(t.conf.quiet);
+}
+
+static void
+test_options_operands_are_counted(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	read_line(&t, &copy, "--quiet", NULL);
+	assert_int_equal(t.result, OPTIONS_WRONG);
+	assert_string_equal(t.why, "copy: usage: largesse copy FROM [TO]");
+
+	read_line(&t, &copy, "a b c", NULL);
+	assert_int_equal(t.result, OPTIONS_WRONG);
+	assert_string_equal(
+	    t.why, "c: one too many, usage: largesse copy FROM [TO]");
+}
+
+static void
+test_options_environment_is_for_those_who_want_it(void **state)
+{
+	struct reading t;
+
+	(void)state;
+	read_line(&t, &copy, "a", env);
+	assert_int_equal(t.result, OPTIONS_OK);
+	assert_false(t.conf.quiet);
+}
+
+/* --- help --------------------------------------------------------------- */
+
+static void
+test_options_help_has_each_with_its_default(void **state)
+{
+	char *text = NULL, want[128];
+	size_t size, i;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(f);
+	options_help(&serve_options, f);
+	assert_int_equal(fclose(f), 0);
+	for (i = 0; i < serve_options.n; i++) {
+		const struct option *o = &serve_options.list[i];
+
+		snprintf(want, sizeof(want), "\n  --%s ", o->name);
+		assert_non_null(strstr(text, want));
+		snprintf(want, sizeof(want), "%s%s%s%s\n", o->help,
+		    o->initial ? " (" : "", o->initial ? o->initial : "",
+		    o->initial ? ")" : "");
+		assert_non_null(strstr(text, want));
+	}
+	for (i = 0; text[i] != '\0'; i += strcspn(text + i, "\n") + 1)
+		assert_true(strcspn(text + i, "\n") <= 80);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_options_default),
+	    cmocka_unit_test(test_options_value_follows_or_is_joined),
+	    cmocka_unit_test(test_options_last_one_counts),
+	    cmocka_unit_test(test_options_units),
+	    cmocka_unit_test(test_options_bytes_whole_or_not_at_all),
+	    cmocka_unit_test(test_options_refuse_values),
+	    cmocka_unit_test(test_options_refuse_usage),
+	    cmocka_unit_test(test_options_help_needs_nothing_else),
+	    cmocka_unit_test(test_options_list_keeps_all_in_order),
+	    cmocka_unit_test(test_options_environment_gives_the_rest),
+	    cmocka_unit_test(
+		test_options_list_of_the_line_replaces_the_environments),
+	    cmocka_unit_test(test_options_bad_variable_is_named),
+	    cmocka_unit_test(test_options_operands_stand_anywhere),
+	    cmocka_unit_test(test_options_operands_are_counted),
+	    cmocka_unit_test(test_options_environment_is_for_those_who_want_it),
+	    cmocka_unit_test(test_options_help_has_each_with_its_default),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
