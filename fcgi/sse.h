@@ -7,7 +7,10 @@
  *
  *   data     CR LF, CR and LF each end a line, as the parser has it; NUL and
  *            other control characters stay; NULL is the empty text
- *   event    CR, LF and NUL become U+FFFD; NULL or empty: no field
+ *   event    CR, LF and NUL become U+FFFD; NULL or empty: no field.  Types
+ *            that begin with `stream-` are ours: in a row the `-` becomes
+ *            U+FFFD, so that no publisher can forge a gap.  What we say
+ *            ourselves is therefore not written by sse_event
  *   uid      stands for the id if sse_uid_ok, otherwise the number does
  *   any      bytes that are not UTF-8 become U+FFFD, one for each maximal
  *            subpart, as a browser's decoder would have it
@@ -17,7 +20,7 @@
 
 #include "store/store.h"
 
-/* The most bytes that sse_event can write for this event. */
+/* Room enough for sse_event to write this event; most need a bit less. */
 size_t sse_event_size(const struct store_event *);
 
 /*
@@ -29,7 +32,8 @@ size_t sse_event(char *buf, const struct store_event *, const char *id);
 /*
  * May this uid be an id on the wire?  It comes back in a header, through web
  * servers that refuse controls and bytes above 0x7e and trim blanks: 1 to 128
- * bytes, 0x21 to 0x7e, not all digits, not `earliest`.
+ * bytes, 0x21 to 0x7e, not all digits, not `earliest`, and not `?`, which is
+ * what request.h makes of an id that cannot be ours.
  */
 bool sse_uid_ok(struct store_text uid);
 
