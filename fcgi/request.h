@@ -19,6 +19,13 @@ enum {
 	REQUEST_ID_BYTES = 128	   /* a Last-Event-ID */
 };
 
+/*
+ * Stands in last_id for what came as an id and cannot be one: too long,
+ * controls, not ASCII.  No event has it, so never look it up: the place is
+ * unknown.  A refusal would end the browser's EventSource for good.
+ */
+#define REQUEST_ID_UNKNOWN "?"
+
 enum request_method {
 	METHOD_GET,
 	METHOD_HEAD,
@@ -41,7 +48,7 @@ enum request_start {
 	START_NOW,
 	START_EARLIEST, /* id `earliest` */
 	START_ID,	/* last_id, not yet known to be a number or a uid */
-	START_LAST,	/* count */
+	START_LAST,	/* count, at least 1 */
 	START_SINCE	/* since_ms, age or time as since_age says */
 };
 
@@ -60,26 +67,28 @@ struct request {
 	int64_t since_ms; /* an age before now, or ms since 1970 */
 	bool since_age;
 	size_t ntopics; /* at least 1: `main` when none was given */
-	struct request_topic topics[REQUEST_TOPICS_MAX]; /* sorted, no repeats */
-	const char *address;	    /* REMOTE_ADDR or "" */
-	const char *user;	    /* REMOTE_USER or NULL */
-	const char *authorization;  /* HTTP_AUTHORIZATION or NULL */
-	const char *cookie;	    /* HTTP_COOKIE or NULL */
-	const char *origin;	    /* HTTP_ORIGIN or NULL */
-	const char *content_type;   /* CONTENT_TYPE or NULL */
-	const char *access_token;   /* from the query, or NULL */
-	const char *protocol;	    /* SERVER_PROTOCOL or NULL */
-	const char *forwarded_for;  /* HTTP_X_FORWARDED_FOR or NULL */
-	const char *preflight;	    /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
-	const char *query;	    /* raw QUERY_STRING, "" if none */
-	int64_t content_length;	    /* -1 when absent */
-	char *scratch;		    /* decoded names; freed by request_free */
+	/* Exact names first, then prefixes, both by their bytes; no repeats. */
+	struct request_topic topics[REQUEST_TOPICS_MAX];
+	const char *address;	   /* REMOTE_ADDR or "" */
+	const char *user;	   /* REMOTE_USER or NULL */
+	const char *authorization; /* HTTP_AUTHORIZATION or NULL */
+	const char *cookie;	   /* HTTP_COOKIE or NULL */
+	const char *origin;	   /* HTTP_ORIGIN or NULL */
+	const char *content_type;  /* CONTENT_TYPE or NULL */
+	const char *access_token;  /* from the query, or NULL */
+	const char *protocol;	   /* SERVER_PROTOCOL or NULL */
+	const char *forwarded_for; /* HTTP_X_FORWARDED_FOR or NULL */
+	const char *preflight;	   /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
+	const char *query;	   /* raw QUERY_STRING, "" if none */
+	int64_t content_length;	   /* -1 when absent */
+	char *scratch;		   /* decoded names; freed by request_free */
 };
 
 /*
  * Reads env, a NULL-terminated array of NAME=VALUE strings which must outlive
- * the request.  Returns 0, or the HTTP status that refuses it (400, 413, 500)
- * with *why set to one constant line.  request_free takes it in any state.
+ * the request.  An empty parameter is an absent one.  Returns 0, or the HTTP
+ * status that refuses it (400, 413, 500) with *why set to one constant line.
+ * request_free takes it in any state.
  */
 int request_read(
     struct request *, char *const *env, size_t max_topics, const char **why);
@@ -90,5 +99,22 @@ void request_free(struct request *);
  * age in ms.  False, with *ms untouched, for anything else.
  */
 bool request_age(const char *s, int64_t *ms);
+
+/*
+ * An age, or a time: 2026-11-22T08:00:00Z, or a bare number from 1e9 up,
+ * seconds since 1970 (from 1e12 up: ms).  False, with nothing touched, for
+ * anything else.
+ */
+bool request_since(const char *s, int64_t *ms, bool *age);
+
+/*
+ * Reads `name`, `prefix*` or `*`; topic->name points into s.  Returns NULL,
+ * or what is wrong with it, *topic untouched.
+ */
+const char *request_topic(struct request_topic *, const char *s, size_t len);
+
+/* <0, 0, >0: exact names before prefixes, then by their bytes. */
+int request_topic_cmp(
+    const struct request_topic *, const struct request_topic *);
 
 #endif
