@@ -16,16 +16,19 @@
 #include <stdint.h>
 
 enum {
-	GATE_PARAMS_MAX = 64 * 1024, /* bytes of names, values and lengths */
-	GATE_REPLY_SIZE = 128	     /* room for an answer to a management record */
+	GATE_PARAMS_MAX = 64 * 1024,  /* bytes of names, values and lengths */
+	GATE_FRAMING_MAX = 64 * 1024, /* bytes of headers, padding and records
+					 that are not of the request; as much
+					 again as there is content */
+	GATE_REPLY_SIZE = 128	      /* an answer to a management record */
 };
 
 enum gate_result {
 	GATE_MORE,   /* well so far: call again with more bytes */
 	GATE_ANSWER, /* write reply_len bytes of reply, then scan again */
-	GATE_READY,  /* a whole request */
+	GATE_READY,  /* a whole request, or one whose body is over max_body */
 	GATE_REFUSE, /* an honest peer asked for what we do not do: write
-			reply_len bytes of reply, close */
+			reply_len bytes of reply, close.  `why` says */
 	GATE_BROKEN  /* not FastCGI, or over a limit: close.  `why` says */
 };
 
@@ -43,27 +46,40 @@ struct gate {
 
 /*
  * Goes on with the scan of buf, which holds all len bytes of the request so
- * far.  A body over max_body is counted but does not break the request; the
- * caller refuses it with a status.
+ * far, what was answered included.  It may lie elsewhere at each call.  The
+ * result does not depend on how the bytes were cut.
+ *
+ * A body over max_body does not break the request.  It is GATE_READY as soon
+ * as its length is known, with body_len > max_body: refuse it with a status,
+ * for the rest of it was not scanned and need not be kept.
+ *
+ * After GATE_READY the bytes from buf + scanned on are the next request's.
  */
 enum gate_result gate_scan(
     struct gate *, const uint8_t *buf, size_t len, size_t max_body);
 
 /*
  * Moves the STDIN content of a ready request together; returns its start in
- * buf, body_len bytes long.
+ * buf, body_len bytes long.  Call it once, and not when the body was too
+ * long.  gate_parse works before and after.
  */
 uint8_t *gate_body(const struct gate *, uint8_t *buf);
 
-/* The reusable file that libfcgi reads from. */
+/* Copies PARAMS together, params_len bytes: at most GATE_PARAMS_MAX. */
+size_t gate_params(const struct gate *, const uint8_t *buf, uint8_t *to);
+
+/*
+ * The reusable file that libfcgi reads from.  Opening it leaves the handlers
+ * of signals as they are, which libfcgi by itself would not.
+ */
 struct gate_reader;
 struct gate_reader *gate_reader_open(void); /* NULL: errno says why */
 void gate_reader_close(struct gate_reader *);
 
 /*
  * Has libfcgi parse the parameters of a ready request in buf.  Returns its
- * environment, good until the next gate_parse or gate_reader_close; NULL when
- * libfcgi would not.
+ * environment (FCGI_ROLE=RESPONDER first, which is libfcgi's own), good until
+ * the next gate_parse or gate_reader_close; NULL when libfcgi would not.
  */
 char **gate_parse(
     struct gate_reader *, const struct gate *, const uint8_t *buf);
