@@ -19,16 +19,16 @@
 static const char *
 check_params(const struct gate *g, const uint8_t *buf)
 {
-	struct run r = run_start(g, buf, FCGI_PARAMS);
+	struct gate_run r = gate_run_start(g, buf, FCGI_PARAMS);
 	size_t name, value;
 	const char *why = NULL;
 
-	while (why == NULL && run_more(&r)) {
-		if (!run_length(&r, &name) || !run_length(&r, &value))
+	while (why == NULL && gate_run_more(&r)) {
+		if (!gate_run_length(&r, &name) || !gate_run_length(&r, &value))
 			return "PARAMS end within a length";
-		why = run_text(&r, name, true);
+		why = gate_run_text(&r, name, true);
 		if (why == NULL)
-			why = run_text(&r, value, false);
+			why = gate_run_text(&r, value, false);
 	}
 	return why;
 }
@@ -86,13 +86,15 @@ answer_values(struct gate *g, const struct record *rec)
 	    {FCGI_MAX_REQS, "65535"},
 	    {FCGI_MPXS_CONNS, "0"},
 	};
-	struct run r = {.at = rec->content, .end = rec->content + rec->len};
+	struct gate_run r = {
+	    .at = rec->content, .end = rec->content + rec->len};
 	size_t i, n = 0, name, value;
 	bool asked[3] = {false};
 	uint8_t body[GATE_REPLY_SIZE];
 
-	while (run_more(&r)) {
-		if (!run_length(&r, &name) || !run_length(&r, &value) ||
+	while (gate_run_more(&r)) {
+		if (!gate_run_length(&r, &name) ||
+		    !gate_run_length(&r, &value) ||
 		    name > (size_t)(r.end - r.at) ||
 		    value > (size_t)(r.end - r.at) - name)
 			return broken(g, "GET_VALUES with a false length");

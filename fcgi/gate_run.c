@@ -2,7 +2,7 @@
  * gate_run.c - what the records of one stream hold, as if it lay in one piece.
  *
  * A name may begin in one PARAMS record and end in the third after it, with a
- * management record in between.  All who read content go through run_more,
+ * management record in between.  All who read content go through gate_run_more,
  * and nobody else knows.
  */
 #include <string.h>
@@ -23,15 +23,15 @@ record_read(const uint8_t *p)
 	return rec;
 }
 
-struct run
-run_start(const struct gate *g, const uint8_t *buf, unsigned type)
+struct gate_run
+gate_run_start(const struct gate *g, const uint8_t *buf, unsigned type)
 {
-	return (struct run){
+	return (struct gate_run){
 	    .next = buf, .stop = buf + g->scanned, .type = type, .id = g->id};
 }
 
 bool
-run_more(struct run *r)
+gate_run_more(struct gate_run *r)
 {
 	struct record rec;
 
@@ -53,11 +53,11 @@ run_more(struct run *r)
 }
 
 bool
-run_length(struct run *r, size_t *n)
+gate_run_length(struct gate_run *r, size_t *n)
 {
 	int left = 0;
 
-	if (!run_more(r))
+	if (!gate_run_more(r))
 		return false;
 	*n = *r->at++;
 	if (*n & 0x80) {
@@ -65,7 +65,7 @@ run_length(struct run *r, size_t *n)
 		left = 3;
 	}
 	for (; left > 0; left--) {
-		if (!run_more(r))
+		if (!gate_run_more(r))
 			return false;
 		*n = *n << 8 | *r->at++;
 	}
@@ -73,12 +73,12 @@ run_length(struct run *r, size_t *n)
 }
 
 const char *
-run_text(struct run *r, size_t n, bool name)
+gate_run_text(struct gate_run *r, size_t n, bool name)
 {
 	size_t part;
 
 	for (; n > 0; n -= part, r->at += part) {
-		if (!run_more(r))
+		if (!gate_run_more(r))
 			return "a name or value runs past the end of PARAMS";
 		part = (size_t)(r->end - r->at);
 		if (part > n)
@@ -94,10 +94,10 @@ run_text(struct run *r, size_t n, bool name)
 size_t
 gate_params(const struct gate *g, const uint8_t *buf, uint8_t *to)
 {
-	struct run r = run_start(g, buf, FCGI_PARAMS);
+	struct gate_run r = gate_run_start(g, buf, FCGI_PARAMS);
 	uint8_t *p = to;
 
-	for (; run_more(&r); r.at = r.end) {
+	for (; gate_run_more(&r); r.at = r.end) {
 		memcpy(p, r.at, (size_t)(r.end - r.at));
 		p += r.end - r.at;
 	}
@@ -107,14 +107,14 @@ gate_params(const struct gate *g, const uint8_t *buf, uint8_t *to)
 uint8_t *
 gate_body(const struct gate *g, uint8_t *buf)
 {
-	struct run r = run_start(g, buf, FCGI_STDIN);
+	struct gate_run r = gate_run_start(g, buf, FCGI_STDIN);
 	uint8_t *start, *p;
 
-	if (!run_more(&r))
+	if (!gate_run_more(&r))
 		return buf + g->scanned;
 	/* Content only moves towards the front: no header is hit unread. */
 	start = p = buf + (r.at - buf);
-	for (; run_more(&r); r.at = r.end) {
+	for (; gate_run_more(&r); r.at = r.end) {
 		memmove(p, r.at, (size_t)(r.end - r.at));
 		p += r.end - r.at;
 	}

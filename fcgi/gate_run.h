@@ -24,7 +24,7 @@ struct record {
 struct record record_read(const uint8_t *p);
 
 /* The content of all records of one type that belong to the request. */
-struct run {
+struct gate_run {
 	const uint8_t *at, *end;    /* what is left of the record at hand */
 	const uint8_t *next, *stop; /* the records behind it, all whole */
 	unsigned type;
@@ -33,15 +33,16 @@ struct run {
 };
 
 /* From the start of buf to where the scan has come. */
-struct run run_start(const struct gate *, const uint8_t *buf, unsigned type);
+struct gate_run gate_run_start(
+    const struct gate *, const uint8_t *buf, unsigned type);
 
 /* Goes on to the next record when this one is used up.  False at the end. */
-bool run_more(struct run *);
+bool gate_run_more(struct gate_run *);
 
 /* A length of one byte, or of four with the first bit set. */
-bool run_length(struct run *, size_t *n);
+bool gate_run_length(struct gate_run *, size_t *n);
 
 /* Passes over n bytes of a name or value.  Returns what is wrong, or NULL. */
-const char *run_text(struct run *, size_t n, bool name);
+const char *gate_run_text(struct gate_run *, size_t n, bool name);
 
 #endif
