@@ -1,0 +1,16 @@
+/*
+ * peer.h - whom an answer goes to.
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peer {
+	int fd;
+	uint16_t request_id; /* of FastCGI */
+	bool framed;	     /* FastCGI; plain CGI otherwise */
+};
+
+#endif

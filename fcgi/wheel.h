@@ -1,0 +1,59 @@
+/*
+ * wheel.h - one timer for all connections: heartbeats, stalls, ages.
+ *
+ * A connection stands in the slot of the tick at which it wants to be looked
+ * at, and in no other.  A look that turns out to be early costs a step round
+ * the wheel, so what moves a due time further off (an event sent) does not
+ * touch the wheel at all.
+ */
+#ifndef WHEEL_H
+#define WHEEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+enum {
+	TICK_MS = 250,
+	WHEEL_SLOTS = 256 /* 64 s; what is due later goes round again */
+};
+
+/*
+ * What every accepted connection is, a waiting request or a stream.  A
+ * connection that is over stays readable until the turn of the loop is done.
+ */
+struct conn {
+	struct conn *next, **prev; /* in its slot; prev NULL: in none */
+	int fd;			   /* -1 when over */
+	uint32_t due;		   /* tick */
+	uint8_t is_stream;
+};
+
+typedef void wheel_due(void *arg, struct conn *);
+
+struct wheel {
+	uv_timer_t timer;
+	struct conn *slots[WHEEL_SLOTS];
+	uint64_t start_ms; /* of the loop's clock */
+	uint32_t tick;	   /* slots up to this one have been looked at */
+	uint64_t count;	   /* connections in slots */
+	bool turning;	   /* within on_timer, which arms when it is done */
+	wheel_due *look;
+	void *arg;
+};
+
+void wheel_open(struct wheel *, uv_loop_t *, wheel_due *, void *arg);
+void wheel_close(struct wheel *);
+
+/* The tick of the loop's time as it is now. */
+uint32_t wheel_now(const struct wheel *);
+
+/* Look at it at this tick (or the next one, if that is past). */
+void wheel_set(struct wheel *, struct conn *, uint32_t tick);
+void wheel_remove(struct wheel *, struct conn *);
+
+/* Ticks in so many ms, rounded up; 0 ms is 0. */
+uint32_t wheel_ticks(uint64_t ms);
+
+#endif
