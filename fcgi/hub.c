@@ -1,0 +1,352 @@
+/*
+ * hub.c - what is due, and to whom: the heart of a turn of the loop.
+ *
+ * While there is little to do an event is sent the moment it is seen.  While
+ * there is much, the next flush waits: each write costs the web server many
+ * times what it costs us, and what gathers meanwhile goes out in the same
+ * number of writes.
+ */
+#include <string.h>
+
+#include "fcgi/hub.h"
+#include "fcgi/pending.h"
+#include "fcgi/stream.h"
+
+enum {
+	NEWS_ROWS = 1024,      /* that one turn takes from the log */
+	TODO_NS = 5 * 1000000, /* of a turn for streams that are behind */
+	SEND_COST_NS = 5000,   /* of one write, to the web server mostly */
+	SOON_NS = 500 * 1000   /* not worth a timer */
+};
+
+/* --- lists -------------------------------------------------------------- */
+
+void
+hub_todo(struct server *srv, struct stream *s)
+{
+	server_wake(srv);
+	if (s->queued)
+		return;
+	s->queued = true;
+	s->todo = NULL;
+	*srv->todo_end = s;
+	srv->todo_end = &s->todo;
+}
+
+static struct stream *
+pop_todo(struct server *srv)
+{
+	struct stream *s = srv->todo;
+
+	srv->todo = s->todo;
+	if (srv->todo == NULL)
+		srv->todo_end = &srv->todo;
+	s->queued = false;
+	return s;
+}
+
+void
+hub_over(struct server *srv, struct conn *c)
+{
+	c->next = srv->over;
+	srv->over = c;
+	server_wake(srv);
+}
+
+static void
+free_stream(struct server *srv, struct stream *s)
+{
+	struct stream *moved = sub_leave(s->sub, s->index);
+
+	if (moved != NULL)
+		moved->index = s->index;
+	if (s->sub->nstreams == 0) {
+		pages_forget(&srv->pages, s->sub);
+		topics_forget(&srv->topics, s->sub);
+	}
+	stream_free(s);
+}
+
+void
+hub_sweep(struct server *srv)
+{
+	struct conn *c;
+
+	while ((c = srv->over) != NULL) {
+		srv->over = c->next;
+		if (c->is_stream)
+			free_stream(srv, (struct stream *)c);
+		else
+			pending_free((struct pending *)c);
+	}
+}
+
+/* --- news --------------------------------------------------------------- */
+
+void
+hub_each_stream(
+    struct server *srv, void (*fn)(struct server *, struct stream *))
+{
+	struct sub *sub;
+	uint32_t i, j;
+
+	for (i = 0; i <= srv->topics.sub_mask; i++)
+		for (sub = srv->topics.sub_table[i]; sub; sub = sub->next)
+			for (j = 0; j < sub->nstreams; j++)
+				if (sub->streams[j]->conn.fd != -1)
+					fn(srv, sub->streams[j]);
+}
+
+static void
+set_replaced(struct server *srv, struct stream *s)
+{
+	s->gap = GAP_REPLACED;
+	hub_todo(srv, s);
+}
+
+/* Another log, or an older copy of ours: no id we know means anything. */
+static void
+replace_log(struct server *srv, struct store_id place)
+{
+	srv->head = srv->place = place;
+	srv->turn_head_known = false;
+	pages_forget(&srv->pages, NULL);
+	window_forget(&srv->window, &srv->topics, place);
+	hub_each_stream(srv, set_replaced);
+}
+
+static bool
+add_event(void *arg, const struct store_event *ev)
+{
+	struct server *srv = arg;
+
+	srv->count.events++;
+	window_add(&srv->window, &srv->topics, srv->store, ev);
+	return true;
+}
+
+/*
+ * Rows after head may have been pruned before we read them.  Then the window
+ * has nothing to say of what came before place: all go and ask the log, which
+ * tells them of the gap.
+ */
+static void
+check_pruned(struct server *srv, struct store_id head)
+{
+	struct store_seek seek = {.from = STORE_FROM_ID, .id = head};
+	struct store_id place;
+
+	if (store_seek(srv->store, &seek, &place) != STORE_GONE)
+		return;
+	window_forget(&srv->window, &srv->topics, srv->head);
+	hub_each_stream(srv, hub_todo);
+}
+
+static void
+read_news(struct server *srv)
+{
+	struct store_id head = srv->head;
+	struct store_span span;
+
+	if (store_read(srv->store, head, NULL, 0, NEWS_ROWS, add_event, srv,
+		&span) != STORE_OK)
+		return; /* the store's descriptor will call again */
+	srv->head = span.upto;
+	if (store_id_cmp(head, span.upto) < 0)
+		check_pruned(srv, head);
+	srv->look = !span.at_end;
+}
+
+static void
+take_news(struct server *srv)
+{
+	struct store_id place;
+	bool more = srv->look_again;
+
+	srv->look = srv->look_again = false;
+	srv->todo_waits = false;
+	switch (store_news(srv->store, &place)) {
+	case STORE_REPLACED:
+		replace_log(srv, place);
+		break;
+	case STORE_LOOK:
+		break;
+	case STORE_QUIET:
+		if (!more)
+			return;
+	}
+	read_news(srv);
+	srv->look_again = srv->look;
+}
+
+/* --- when to flush ------------------------------------------------------ */
+
+static void
+on_gathered(uv_timer_t *timer)
+{
+	struct server *srv = timer->data;
+
+	srv->gathering = false;
+	srv->look = true;
+	server_wake(srv);
+}
+
+static void on_news(uv_poll_t *, int status, int events);
+
+/*
+ * Is it time to look?  If not, the timer will say, and until then the
+ * store's descriptor may not wake the loop with what we know.
+ */
+static bool
+may_look(struct server *srv)
+{
+	uint64_t now = uv_hrtime(), wait;
+
+	if (srv->gathering)
+		return false;
+	wait = srv->next_flush > now ? srv->next_flush - now : 0;
+	if (wait < SOON_NS)
+		return true;
+	srv->gathering = true;
+	uv_poll_stop(&srv->news);
+	uv_timer_start(&srv->gather, on_gathered, (wait + 999999) / 1000000, 0);
+	return false;
+}
+
+/* Sends to all who are due. */
+static void
+flush(struct server *srv)
+{
+	struct topics *ts = &srv->topics;
+	uint64_t began, took, gather, writes = srv->count.writes;
+	uint32_t i, j;
+
+	if (ts->ndue == 0)
+		return;
+	began = uv_hrtime();
+	for (i = 0; i < ts->ndue; i++) {
+		struct sub *sub = ts->due[i];
+
+		sub->due = false;
+		for (j = 0; j < sub->nstreams; j++) {
+			struct stream *s = sub->streams[j];
+
+			if (s->queued || s->blocked || s->conn.fd == -1)
+				continue;
+			if (stream_advance(srv, s) >= ADVANCE_MORE &&
+			    s->conn.fd != -1 && !s->blocked)
+				hub_todo(srv, s);
+		}
+	}
+	ts->ndue = 0;
+	took = uv_hrtime() - began;
+	gather = (srv->count.writes - writes) * SEND_COST_NS;
+	if (gather > srv->conf.gather_ms * 1000000)
+		gather = srv->conf.gather_ms * 1000000;
+	srv->next_flush = began + (took > gather ? took : gather);
+}
+
+/* --- those behind ------------------------------------------------------- */
+
+/* Each in turn gets its budget, until the turn's is spent. */
+static void
+advance_todo(struct server *srv)
+{
+	uint64_t until = uv_hrtime() + TODO_NS;
+
+	while (srv->todo != NULL && !srv->todo_waits) {
+		struct stream *s = pop_todo(srv);
+
+		if (s->conn.fd == -1) {
+			hub_over(srv, &s->conn);
+			continue;
+		}
+		switch (stream_advance(srv, s)) {
+		case ADVANCE_WAIT:
+			srv->todo_waits = true;
+			hub_todo(srv, s);
+			break;
+		case ADVANCE_MORE:
+			hub_todo(srv, s);
+			break;
+		default:
+			break;
+		}
+		if (uv_hrtime() > until)
+			break;
+	}
+}
+
+void
+hub_turn(struct server *srv)
+{
+	if (srv->look && may_look(srv)) {
+		take_news(srv);
+		if (!uv_is_active((uv_handle_t *)&srv->news))
+			uv_poll_start(&srv->news, UV_READABLE, on_news);
+	}
+	flush(srv);
+	advance_todo(srv);
+	srv->turn_head_known = false;
+	if ((srv->todo != NULL && !srv->todo_waits) ||
+	    (srv->look && !srv->gathering))
+		server_wake(srv);
+}
+
+/* --- opening ------------------------------------------------------------ */
+
+static void
+on_news(uv_poll_t *handle, int status, int events)
+{
+	struct server *srv = handle->data;
+
+	(void)status;
+	(void)events;
+	srv->look = true;
+}
+
+enum store_result
+hub_now(struct server *srv, struct store_id *id)
+{
+	struct store_seek seek = {.from = STORE_FROM_HEAD};
+	enum store_result r = STORE_OK;
+
+	if (!srv->turn_head_known)
+		r = store_seek(srv->store, &seek, &srv->turn_head);
+	if (r != STORE_OK)
+		return r;
+	srv->turn_head_known = true;
+	*id = srv->turn_head;
+	return STORE_OK;
+}
+
+int
+hub_open(struct server *srv)
+{
+	srv->todo_end = &srv->todo;
+	if (topics_open(&srv->topics) == -1 ||
+	    window_open(&srv->window, srv->conf.window_bytes,
+		srv->conf.max_event_bytes) == -1)
+		return -1;
+	pages_open(&srv->pages, srv->conf.page_rows, srv->conf.max_event_bytes);
+	store_set_poll(srv->store, (unsigned)srv->conf.poll_ms);
+	hub_now(srv, &srv->head); /* if the log is busy, news sets it */
+	uv_timer_init(&srv->loop, &srv->gather);
+	srv->gather.data = srv;
+	if (uv_poll_init(&srv->loop, &srv->news, store_fd(srv->store)) != 0)
+		return -1;
+	srv->news.data = srv;
+	return uv_poll_start(&srv->news, UV_READABLE, on_news) == 0 ? 0 : -1;
+}
+
+void
+hub_close(struct server *srv)
+{
+	uv_poll_stop(&srv->news);
+	uv_close((uv_handle_t *)&srv->news, NULL);
+	uv_timer_stop(&srv->gather);
+	uv_close((uv_handle_t *)&srv->gather, NULL);
+	pages_close(&srv->pages);
+	window_close(&srv->window);
+	topics_close(&srv->topics);
+}

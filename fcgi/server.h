@@ -1,0 +1,91 @@
+/*
+ * server.h - the one struct of the process, and who owns what in it.
+ *
+ * One thread and one loop own everything here, so nothing is locked.  One
+ * turn of the loop (server_turn, after the poll phase has noted what came):
+ *
+ *	1. accept and gate: new requests become streams or replies (poll)
+ *	2. news: read the log once, encode, extend the window
+ *	3. advance the streams of subscriptions that are due
+ *	4. advance those behind, in turn, until the turn's budget is spent
+ *	5. sweep: free what is over
+ *
+ * Timers (the wheel's, gathering) only note what is to be done in the turn.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "fcgi/page.h"
+#include "fcgi/poller.h"
+#include "fcgi/reason.h"
+#include "fcgi/serve.h"
+#include "fcgi/wheel.h"
+#include "fcgi/window.h"
+
+struct gate_reader;
+struct pending;
+
+enum {
+	SCRATCH_SIZE = 128 * 1024, /* one read, one opening block */
+	SPARE_FDS = 32		   /* descriptors that are not streams' */
+};
+
+/* Totals since the start. */
+struct counters {
+	uint64_t requests, opened, events, deliveries, bytes, writes;
+	uint64_t blocked, heartbeats, refused, broken, gaps;
+	uint64_t ended[END_REASONS];
+};
+
+struct server {
+	struct serve_conf conf;
+	uv_loop_t loop;
+	struct poller poller;
+	struct wheel wheel;
+	struct gate_reader *reader;
+	char *scratch; /* SCRATCH_SIZE bytes for whoever is at work */
+
+	/* news and the window (hub.c) */
+	struct store *store;
+	struct topics topics;
+	struct window window;
+	struct pages pages;
+	struct store_id head;  /* the window has all up to here */
+	struct store_id place; /* where streams of a replaced log go on */
+	uv_poll_t news;
+	uv_timer_t gather;
+	bool look;		   /* the log may have news */
+	bool look_again;	   /* it has more than the last turn took */
+	bool gathering;		   /* news waits for the gather timer */
+	uint64_t next_flush;	   /* ns; no sooner, while busy */
+	struct store_id turn_head; /* the log's head, asked for this turn */
+	bool turn_head_known;
+
+	/* streams out of step: behind, or just open (hub.c) */
+	struct stream *todo, **todo_end;
+	bool todo_waits;   /* for the store: no use in trying again at once */
+	struct conn *over; /* to be freed when the turn ends */
+
+	/* doors (listen.c, serve.c) */
+	uv_poll_t listener;
+	uv_timer_t listen_pause;
+	int listen_fd;
+	char *socket_path; /* to be removed at the end, or NULL */
+	uv_check_t check;
+	uv_idle_t idle; /* active while a turn left work behind */
+	uv_signal_t sigterm, sigint;
+	bool closing; /* nobody new: they are told to come back */
+	bool plain;   /* plain CGI: one stream, and over with it */
+
+	uint64_t nstreams, max_streams, npending;
+	uint64_t started_ms; /* since 1970 */
+	struct counters count;
+};
+
+/* There is work for a turn: let the poll phase not wait. */
+void server_wake(struct server *);
+
+/* A number of ms between half and one and a half times the retry option. */
+unsigned server_retry(const struct server *);
+
+#endif

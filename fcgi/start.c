@@ -1,0 +1,71 @@
+/*
+ * start.c - where a request wants its stream to start, as a place in the log.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "fcgi/hub.h"
+#include "fcgi/start.h"
+
+/* An id is a number or a uid; it came from outside, so it may be neither. */
+static void
+seek_id(const struct server *srv, const char *text, struct store_seek *seek)
+{
+	size_t len = strlen(text);
+
+	seek->from = STORE_FROM_ID;
+	if (store_id_parse(srv->store, text, len, &seek->id))
+		return;
+	seek->from = STORE_FROM_UID;
+	seek->uid = (struct store_text){text, len};
+}
+
+static int64_t
+since(const struct request *rq)
+{
+	struct timespec ts;
+
+	if (!rq->since_age)
+		return rq->since_ms;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000 - rq->since_ms;
+}
+
+enum store_result
+start_find(
+    struct server *srv, const struct request *rq, struct stream_start *start)
+{
+	struct store_topic topics[REQUEST_TOPICS_MAX];
+	struct store_seek seek = {.topics = topics, .n = rq->ntopics};
+	enum store_result r;
+	size_t i;
+
+	for (i = 0; i < rq->ntopics; i++)
+		topics[i] = (struct store_topic){rq->topics[i].name,
+		    rq->topics[i].len, rq->topics[i].prefix};
+	start->gap = GAP_NONE;
+	start->asked = rq->last_id;
+	switch (rq->start) {
+	case START_NOW:
+		return hub_now(srv, &start->id);
+	case START_EARLIEST:
+		seek.from = STORE_FROM_FIRST;
+		break;
+	case START_ID:
+		seek_id(srv, rq->last_id, &seek);
+		break;
+	case START_LAST:
+		seek.from = STORE_FROM_LAST;
+		seek.count = rq->count;
+		break;
+	case START_SINCE:
+		seek.from = STORE_FROM_TIME;
+		seek.time_ms = since(rq);
+		break;
+	}
+	r = store_seek(srv->store, &seek, &start->id);
+	if (r != STORE_GONE && r != STORE_UNKNOWN)
+		return r;
+	start->gap = r == STORE_GONE ? GAP_PRUNED : GAP_UNKNOWN;
+	return STORE_OK;
+}
