@@ -25,23 +25,28 @@ need-%:
 	@deploy/need.sh $*
 
 build/largesse: $(OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+	@echo "  cc $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
 
 build/asan/largesse: $(ASAN_OBJ)
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $(ASAN_OBJ) $(LIBS)
+	@echo "  cc $@"
+	@$(CC) $(SAN) $(LDFLAGS) -o $@ $(ASAN_OBJ) $(LIBS)
 
 build/obj/%.o: %.c $(HDR)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) $(DEFS) -c -o $@ $<
+	@echo "  cc $@"
+	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -c -o $@ $<
 
 build/asan/%.o: %.c $(HDR)
 	@mkdir -p $(@D)
-	$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
+	@echo "  cc $@"
+	@$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
 
 # A unit test is linked with everything but main, and sees no globals.
 build/asan/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
     $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
-	$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $< \
+	@echo "  cc $@"
+	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $< \
 	    $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ)) $(LIBS) -lcmocka
 
 clean:

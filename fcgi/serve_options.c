@@ -12,7 +12,6 @@
 #define OCTAL(member)  OPTION_OCTAL, AT_NUMBER(struct serve_conf, member)
 #define AGE(member)    OPTION_AGE, AT_NUMBER(struct serve_conf, member)
 #define BYTES(member)  OPTION_BYTES, AT_NUMBER(struct serve_conf, member)
-#define LIST(member)   OPTION_LIST, AT_LIST(struct serve_conf, member)
 #define FLAG(member)   OPTION_FLAG, AT_FLAG(struct serve_conf, member)
 
 /* clang-format off */
@@ -45,9 +44,6 @@ static const struct option list[] = {
 	{"max-streams", "N", NUMBER(max_streams), "0",
 	    .help = "streams at once; 0: what descriptors allow",
 	    .max = UINT32_MAX},
-	{"max-streams-per-address", "N", NUMBER(max_streams_per_address), "0",
-	    .help = "streams at once of one client; 0: any",
-	    .max = UINT32_MAX},
 	{"max-topics", "N", NUMBER(max_topics), "16",
 	    .help = "topics of one stream",
 	    .min = 1, .max = REQUEST_TOPICS_MAX},
@@ -64,8 +60,6 @@ static const struct option list[] = {
 	{"page", "ROWS", NUMBER(page_rows), "1000",
 	    .help = "most rows read from the log at once",
 	    .min = 1, .max = 1000000},
-	{"allow-origin", "ORIGIN", LIST(allow_origin), NULL,
-	    .help = "another site whose pages may read; repeat, or *"},
 	{"quiet", NULL, FLAG(quiet), NULL,
 	    .help = "say nothing but errors"},
 };

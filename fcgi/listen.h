@@ -1,0 +1,21 @@
+/*
+ * listen.h - the listening socket: descriptor 0, unix:PATH or HOST:PORT.
+ */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include "fcgi/server.h"
+
+/* Makes or takes the socket as the options say.  -1: told on stderr. */
+int listen_open(struct server *);
+
+/* Waits for connections. */
+int listen_start(struct server *);
+
+/* Accepts until there is nobody left, or enough for one turn. */
+void listen_accept(struct server *);
+
+/* No more connections; the socket file goes if we made it. */
+void listen_close(struct server *);
+
+#endif

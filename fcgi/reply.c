@@ -1,0 +1,92 @@
+/*
+ * reply.c - every answer that is not a stream.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fcgi/control.h"
+#include "fcgi/record.h"
+#include "fcgi/reply.h"
+#include "fcgi/stream.h"
+
+static const char *
+status_text(int status)
+{
+	switch (status) {
+	case 200:
+		return "OK";
+	case 204:
+		return "No Content";
+	case 400:
+		return "Bad Request";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 413:
+		return "Content Too Large";
+	case 503:
+		return "Service Unavailable";
+	default:
+		return "Internal Server Error";
+	}
+}
+
+/* Cuts what stands from buf + RECORD_HEADER on into records, in place. */
+static size_t
+frame(uint8_t *buf, size_t len, uint16_t id)
+{
+	record_header(buf, id, (uint16_t)len);
+	record_end(buf + RECORD_HEADER + len, id);
+	return RECORD_HEADER + len + RECORD_END_SIZE;
+}
+
+bool
+reply_send(struct server *srv, const struct peer *peer, const struct reply *rp)
+{
+	char *buf = srv->scratch, *text = buf + RECORD_HEADER;
+	size_t max = RECORD_MAX, body = rp->head ? 0 : rp->len;
+	int n;
+
+	n = snprintf(text, max,
+	    "Status: %d %s\r\nContent-Type: %s\r\n"
+	    "Cache-Control: no-store\r\n%s\r\n",
+	    rp->status, status_text(rp->status),
+	    rp->type == NULL ? "text/plain; charset=utf-8" : rp->type,
+	    rp->headers == NULL ? "" : rp->headers);
+	if (n < 0 || (size_t)n + body > max)
+		return false;
+	memcpy(text + n, rp->body, body);
+	n += (int)body;
+	if (!peer->framed)
+		return stream_say(peer->fd, text, (size_t)n);
+	return stream_say(
+	    peer->fd, buf, frame((uint8_t *)buf, (size_t)n, peer->request_id));
+}
+
+bool
+reply_line(
+    struct server *srv, const struct peer *peer, int status, const char *line)
+{
+	char body[512];
+	struct reply rp = {.status = status, .body = body};
+
+	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", line);
+	if (status == 405)
+		rp.headers = "Allow: GET, HEAD, OPTIONS\r\n";
+	return reply_send(srv, peer, &rp);
+}
+
+bool
+reply_retry(struct server *srv, const struct peer *peer)
+{
+	char body[CONTROL_BYE_SIZE];
+	struct reply rp = {.status = 200,
+	    .type = "text/event-stream",
+	    .headers = "X-Accel-Buffering: no\r\n",
+	    .body = body};
+
+	srv->count.refused++;
+	rp.len = control_bye(body, server_retry(srv));
+	return reply_send(srv, peer, &rp);
+}

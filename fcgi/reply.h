@@ -1,0 +1,32 @@
+/*
+ * reply.h - every answer that is not a stream.
+ */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include "fcgi/peer.h"
+#include "fcgi/server.h"
+
+struct reply {
+	int status;
+	const char *type;    /* NULL: text/plain */
+	const char *headers; /* more of them, each with its CR LF, or NULL */
+	const char *body;
+	size_t len;
+	bool head; /* leave the body out */
+};
+
+/* False when it did not go out whole: the connection is of no use then. */
+bool reply_send(struct server *, const struct peer *, const struct reply *);
+
+/* A status and one line that says why. */
+bool reply_line(
+    struct server *, const struct peer *, int status, const char *line);
+
+/*
+ * Passing trouble: a stream that only says when to come back.  Any status but
+ * 200 would end a browser's EventSource for good.
+ */
+bool reply_retry(struct server *, const struct peer *);
+
+#endif

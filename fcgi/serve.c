@@ -1,0 +1,267 @@
+/*
+ * serve.c - `largesse serve`: the process from its options to its end.
+ */
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi/answer.h"
+#include "fcgi/command.h"
+#include "fcgi/gate.h"
+#include "fcgi/hub.h"
+#include "fcgi/listen.h"
+#include "fcgi/log.h"
+#include "fcgi/pending.h"
+#include "fcgi/stream.h"
+
+/* What a web server passes on when a CGI program cannot even start. */
+static const char broken[] = "Status: 500 Internal Server Error\r\n"
+			     "Content-Type: text/plain\r\n\r\n"
+			     "largesse: cannot start, see the error log\n";
+
+/* --- the loop ----------------------------------------------------------- */
+
+static void
+on_idle(uv_idle_t *idle)
+{
+	(void)idle; /* being active is all it does: the poll will not wait */
+}
+
+void
+server_wake(struct server *srv)
+{
+	uv_idle_start(&srv->idle, on_idle);
+}
+
+unsigned
+server_retry(const struct server *srv)
+{
+	uint64_t ms = srv->conf.retry_ms;
+
+	return (unsigned)(ms / 2 + (uint64_t)random() % (ms + 1));
+}
+
+/* What the poll phase and the timers have noted is done here. */
+static void
+on_turn(uv_check_t *check)
+{
+	struct server *srv = check->data;
+
+	uv_idle_stop(&srv->idle);
+	hub_turn(srv);
+	hub_sweep(srv);
+	if (srv->plain && srv->nstreams == 0)
+		uv_stop(&srv->loop);
+}
+
+static void
+on_event(void *arg, struct conn *c, uint32_t events)
+{
+	if (c->is_stream)
+		stream_event(arg, (struct stream *)c, events);
+	else
+		pending_event(arg, (struct pending *)c, events);
+}
+
+static void
+on_look(void *arg, struct conn *c)
+{
+	if (c->is_stream)
+		stream_look(arg, (struct stream *)c);
+	else
+		pending_look(arg, (struct pending *)c);
+}
+
+/*
+ * Those who wait in the backlog would be refused by our closing it, and their
+ * EventSource would give up: they are answered first.  Then all streams are
+ * told to come back.
+ */
+static void
+on_signal(uv_signal_t *handle, int signum)
+{
+	struct server *srv = handle->data;
+
+	(void)signum;
+	srv->closing = true;
+	if (!srv->plain)
+		listen_accept(srv);
+	uv_stop(&srv->loop);
+}
+
+/* --- opening and closing ------------------------------------------------ */
+
+/* As many descriptors as we may have, and how many streams that makes. */
+static void
+set_limits(struct server *srv)
+{
+	struct rlimit rl;
+	uint64_t most = 1024 - SPARE_FDS;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+		if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
+		    rl.rlim_cur > SPARE_FDS)
+			most = rl.rlim_cur - SPARE_FDS;
+	}
+	srv->max_streams = srv->conf.max_streams;
+	if (srv->max_streams > most)
+		log_error("--max-streams",
+		    "descriptors allow only %llu (ulimit -n)",
+		    (unsigned long long)most);
+	if (srv->max_streams == 0 || srv->max_streams > most)
+		srv->max_streams = most;
+}
+
+static void
+set_clock(struct server *srv)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	srv->started_ms = (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	srandom((unsigned)(ts.tv_nsec ^ getpid()));
+}
+
+static int
+open_loop(struct server *srv)
+{
+	if (uv_loop_init(&srv->loop) != 0)
+		return -1;
+	uv_check_init(&srv->loop, &srv->check);
+	uv_idle_init(&srv->loop, &srv->idle);
+	uv_signal_init(&srv->loop, &srv->sigterm);
+	uv_signal_init(&srv->loop, &srv->sigint);
+	srv->check.data = srv->sigterm.data = srv->sigint.data = srv;
+	uv_check_start(&srv->check, on_turn);
+	wheel_open(&srv->wheel, &srv->loop, on_look, srv);
+	if (poller_open(&srv->poller, &srv->loop, on_event, srv) == -1 ||
+	    (srv->scratch = malloc(SCRATCH_SIZE)) == NULL ||
+	    (srv->reader = gate_reader_open()) == NULL || hub_open(srv) == -1)
+		return -1;
+	/* After libfcgi's, which would keep SIGTERM for itself. */
+	signal(SIGPIPE, SIG_IGN);
+	uv_signal_start(&srv->sigterm, on_signal, SIGTERM);
+	uv_signal_start(&srv->sigint, on_signal, SIGINT);
+	return 0;
+}
+
+static int
+open_server(struct server *srv)
+{
+	char why[512];
+
+	srv->listen_fd = -1;
+	srv->store = store_open(srv->conf.db, STORE_READ, why, sizeof(why));
+	if (srv->store == NULL) {
+		log_plain(why);
+		return -1;
+	}
+	set_clock(srv);
+	set_limits(srv);
+	if (open_loop(srv) == -1) {
+		log_error("starting", "%s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static void
+end_stream(struct server *srv, struct stream *s)
+{
+	stream_end(srv, s, END_SHUTDOWN);
+}
+
+static void
+close_any(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+/* Tells every stream to come back, and gives back all there is. */
+static void
+close_server(struct server *srv)
+{
+	hub_each_stream(srv, end_stream);
+	hub_sweep(srv);
+	if (srv->listen_fd != -1)
+		listen_close(srv);
+	hub_close(srv);
+	poller_close(&srv->poller);
+	wheel_close(&srv->wheel);
+	uv_walk(&srv->loop, close_any, NULL);
+	uv_run(&srv->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&srv->loop);
+	gate_reader_close(srv->reader);
+	free(srv->scratch);
+	store_close(srv->store);
+}
+
+/* --- the two roles ------------------------------------------------------ */
+
+static int
+serve_fastcgi(struct server *srv)
+{
+	if (listen_open(srv) == -1 || listen_start(srv) != 0)
+		return STATUS_FAILED;
+	uv_run(&srv->loop, UV_RUN_DEFAULT);
+	return STATUS_DONE;
+}
+
+/* One request, on standard output, without records: the same stream. */
+static int
+serve_plain(struct server *srv)
+{
+	struct peer peer = {STDOUT_FILENO, 0, false};
+
+	srv->plain = true;
+	fcntl(peer.fd, F_SETFL, fcntl(peer.fd, F_GETFL) | O_NONBLOCK);
+	if (answer(srv, &peer, environ, false) == ANSWERED_STREAM)
+		uv_run(&srv->loop, UV_RUN_DEFAULT);
+	return STATUS_DONE;
+}
+
+static bool
+is_listening(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+int
+cmd_serve(int argc, char **argv)
+{
+	struct server *srv = calloc(1, sizeof(*srv));
+	int status =
+	    srv == NULL ? STATUS_FAILED
+			: options_take(&serve_options, &argc, argv, &srv->conf);
+	bool plain;
+
+	if (status != -1) {
+		free(srv);
+		return status;
+	}
+	plain = srv->conf.listen == NULL && !is_listening(0) &&
+		getenv("GATEWAY_INTERFACE") != NULL;
+	status = STATUS_FAILED;
+	if (open_server(srv) == 0) {
+		status = plain ? serve_plain(srv) : serve_fastcgi(srv);
+		close_server(srv);
+	} else if (plain)
+		stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);
+	options_free(&serve_options, &srv->conf);
+	free(srv);
+	return status;
+}
