@@ -198,6 +198,9 @@ struct store_keep {
 	uint64_t age_ms;
 };
 
+/* In either place of store_keep: what store_init has set before. */
+#define STORE_KEEP_SAME UINT64_MAX
+
 /*
  * Makes the log at path, or upgrades it; run twice it changes nothing.  keep
  * may be NULL: what is set stays.  Returns 0, or -1 and why; on success why
@@ -206,7 +209,10 @@ struct store_keep {
 int store_init(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 
-/* Removes what keep does not allow.  Returns rows removed, or -1 and why. */
+/*
+ * Removes what keep does not allow, or if it is NULL what store_init has set
+ * does not.  Returns rows removed, or -1 and why.
+ */
 int64_t store_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 
