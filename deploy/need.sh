@@ -12,9 +12,9 @@ packages() {
 	case $1 in
 	build) echo gcc libc6-dev make pkg-config libuv1-dev libfcgi-dev \
 	    libsqlite3-dev libcurl4-openssl-dev ;;
-	demo) echo sqlite3 nginx-light spawn-fcgi curl procps ;;
+	demo) echo sqlite3 nginx spawn-fcgi curl ;;
 	lighttpd) echo lighttpd ;;
-	check) echo libcmocka-dev sqlite3 nginx-light lighttpd spawn-fcgi curl \
+	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \
 	    python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
@@ -41,11 +41,36 @@ for purpose in "$@"; do
 done
 [ -n "$missing" ] || exit 0
 
-sudo=
-[ "$(id -u)" -eq 0 ] || sudo=sudo
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null && exec sudo "$0" "$@"
+	echo "need.sh: as root: apt-get install$missing" >&2
+	exit 1
+fi
+
+# A web server that is installed starts, and takes the site's port 80.  So
+# Debian is told that ours may not start now, and they are switched off for
+# the next boot.  One need.sh at a time: the file is ours until we are done.
+exec 9>/run/lock/largesse-need
+flock 9
+policy=/usr/sbin/policy-rc.d
+mark='# largesse: gone when need.sh has ended'
+if [ ! -e $policy ] || grep -qx "$mark" $policy; then
+	trap 'rm -f $policy' EXIT
+	trap 'exit 1' INT TERM HUP
+	printf '#!/bin/sh\n%s\ncase $1 in %s) exit 101 ;; esac\n' "$mark" \
+	    'nginx*|lighttpd*' >$policy
+	chmod 755 $policy
+fi
+
 echo "installing:$missing" >&2
-$sudo apt-get update -qq >&2
-# Installed services must not start: they would take the site's ports.
-DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-    $sudo apt-get install -y -qq --no-install-recommends $missing \
-    >/dev/null
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq >&2 || echo "need.sh: trying with the old lists" >&2
+apt-get install -y -qq --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 $missing >/dev/null 9>&-
+for p in $missing; do
+	case $p in
+	nginx|lighttpd)
+		update-rc.d "$p" disable 9>&-
+		echo "$p is installed, but neither started nor enabled" >&2 ;;
+	esac
+done
