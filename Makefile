@@ -16,7 +16,8 @@ HDR	 = $(wildcard store/*.h fcgi/*.h)
 OBJ	 = $(SRC:%.c=build/obj/%.o)
 ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
 UNIT	 = $(patsubst tests/unit/%.c,build/asan/%,$(wildcard tests/unit/test_*.c))
-TALK	 = $(patsubst tests/talk/%.c,build/asan/%,$(wildcard tests/talk/test_*.c))
+TALK	 = $(patsubst tests/talk/test_%.c,build/asan/talk_%,$(wildcard tests/talk/test_*.c))
+TALK_PEER = $(filter-out tests/talk/test_%,$(wildcard tests/talk/*.c))
 
 all: need-build build/largesse
 
@@ -48,6 +49,16 @@ build/asan/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
 	@echo "  cc $@"
 	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $< \
 	    $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ)) $(LIBS) -lcmocka
+
+# A conversation is linked with the peer and with nothing of the program.
+build/asan/talk_%: tests/talk/test_%.c $(wildcard tests/talk/*.h) \
+    $(TALK_PEER:%.c=build/asan/%.o)
+	$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $(filter %.c %.o,$^) \
+	    -lsqlite3 -lcmocka
+
+build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/talk/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
 
 clean:
 	rm -rf build

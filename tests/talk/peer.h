@@ -1,0 +1,310 @@
+/*
+ * peer.h - what a conversation with the real program is made of.
+ *
+ * A test is a claim.  It gets a directory, a log and a responder of its own,
+ * and speaks with it as a web server would: over FastCGI, with a peer that
+ * shares no code with the program (FastCGI 1.0 and WHATWG HTML 9.2 were read
+ * again for it), and through the log with SQLite alone.
+ *
+ * Nothing sleeps and hopes: every function that waits does so for the thing
+ * itself, up to PATIENCE_MS, and when it does not come says what was wanted
+ * and what came instead, and ends the test.  What a test opened is closed
+ * after it, however it ended; no result of these functions is ever freed by
+ * the test.  A responder that did not end with 0 on SIGTERM, or in which a
+ * sanitizer spoke, fails the test that started it.
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+
+enum {
+	PATIENCE_MS = 10000
+};
+
+/* --- a test (talk.c) ------------------------------------------------------ */
+
+/* clang-format off */
+#define TALK(claim) \
+	{ #claim, talk_hold, NULL, talk_sweep, (void *)(claim) }
+/* clang-format on */
+
+void talk_hold(void **state);
+int talk_sweep(void **state);
+
+/* Runs them all, or those that argv[1] names (`*` and `?` as in a shell). */
+int talk_main(int argc, char **argv, const struct CMUnitTest *, size_t n);
+
+/* Ends the test.  Takes what printf does. */
+void talk_fail(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
+
+/* Memory and text that last as long as the test. */
+void *keep(size_t size);
+char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* len bytes of s as C would write them, cut short if they are many. */
+char *shown(const char *s, size_t len);
+
+int64_t now_ms(void); /* of a clock that only goes forward */
+
+/*
+ * Looks every few milliseconds whether the condition holds, as it will; fails
+ * the test if it still does not when patience ends.
+ */
+#define until(condition)                                       \
+	do {                                                   \
+		int64_t until_ = now_ms() + PATIENCE_MS;       \
+		while (!(condition))                           \
+			talk_nap(until_, "until " #condition); \
+	} while (0)
+void talk_nap(int64_t deadline, const char *what);
+
+#define check(condition)                                                   \
+	do {                                                               \
+		if (!(condition))                                          \
+			talk_fail("%s:%d: not so: %s", __FILE__, __LINE__, \
+			    #condition);                                   \
+	} while (0)
+
+/* --- bytes that grow (bytes.c) -------------------------------------------- */
+
+struct bytes {
+	char *s; /* len bytes and a NUL, once something was put; else NULL */
+	size_t len, size;
+};
+
+void put(struct bytes *, const void *s, size_t len);
+void put_text(struct bytes *, const char *);
+void bytes_cut(struct bytes *, size_t len); /* the first len are done with */
+void bytes_free(struct bytes *);
+
+/* --- the program and its log (server.c, log.c) ---------------------------- */
+
+struct server {
+	struct server *next;
+	char *dir, *db, *socket, *err; /* paths */
+	const char *program;	       /* build/asan/largesse */
+	const char **env; /* NULL, or NAME=VALUE for its next start */
+	int port;	  /* 0: it listens on socket, else on 127.0.0.1 */
+	uid_t uid;	  /* it runs as, if not ours: 0 */
+	pid_t pid;	  /* 0: not running */
+};
+
+/* A directory and a log, and nothing running.  `largesse init` makes it. */
+struct server *prepare(void);
+struct server *prepare_nothing(void); /* not even a log */
+
+/* The same without sanitizers, where memory is measured. */
+struct server *prepare_lean(void);
+
+/*
+ * Starts `largesse serve --db DB --listen unix:SOCKET` with these further
+ * arguments up to a NULL, and returns when it takes connections.
+ */
+void start(struct server *, ...) __attribute__((sentinel));
+
+/* prepare and start. */
+struct server *serve(void);
+struct server *serve_with(const char *argument, ...) __attribute__((sentinel));
+
+/*
+ * Starts the program with just these words after its name; its standard input
+ * and output are these descriptors (-1: /dev/null).
+ */
+void start_bare(struct server *, int in, int out, ...)
+    __attribute__((sentinel));
+
+void await_listening(struct server *); /* until it takes connections */
+bool can_connect(const struct server *);
+
+int await_exit(struct server *); /* its wait status, when it has ended */
+void stop(struct server *);	 /* SIGTERM, and it ends with 0, clean */
+void slay(struct server *);	 /* kill -9 */
+char *errors(struct server *);	 /* what it said on stderr, all starts */
+
+/* One run of the program to its end. */
+struct ran {
+	int status; /* of exit; 128 + the signal's number, when it died of one
+		     */
+	char *out, *err;
+};
+/* LARGESSE_... variables are unset but for those of sv->env. */
+struct ran run_with(struct server *, const char *input, ...)
+    __attribute__((sentinel));
+
+size_t count_descriptors(const struct server *, const char *containing);
+size_t count_threads(const struct server *);
+long status_number(const struct server *, const char *name); /* VmRSS: kB */
+int port_of(const struct server *); /* that it listens on, 0: none */
+
+/* Another process's view of the log: each opens it, acts, and closes it. */
+int64_t append(struct server *, const char *topic, const char *data);
+int64_t append_event(struct server *, const char *topic, const char *event,
+    const char *data, const char *uid);
+/* n rows in one transaction; data is `N ` and x up to size bytes. */
+int64_t append_many(
+    struct server *, const char *topic, int first, int n, size_t size);
+void sql(struct server *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+int64_t sql_number(struct server *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A publisher that stays connected.  Closed after the test. */
+sqlite3 *log_open(const char *path);
+void log_close(sqlite3 *);
+void log_run(sqlite3 *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+int log_try(sqlite3 *, const char *statement); /* SQLite's code */
+/* One row with bytes as they are; type is SQLITE_TEXT or SQLITE_BLOB. */
+int64_t log_append_bytes(sqlite3 *, int type, const char *data, size_t len);
+
+/* --- FastCGI (record.c) --------------------------------------------------- */
+
+enum {
+	R_BEGIN = 1,
+	R_ABORT,
+	R_END,
+	R_PARAMS,
+	R_STDIN,
+	R_STDOUT,
+	R_STDERR,
+	R_DATA,
+	R_GET_VALUES,
+	R_GET_VALUES_RESULT,
+	R_UNKNOWN_TYPE,
+	RESPONDER = 1,
+	AUTHORIZER,
+	FILTER,
+	KEEP_CONN = 1,
+	REQUEST_COMPLETE = 0,
+	CANT_MPX_CONN,
+	OVERLOADED,
+	UNKNOWN_ROLE
+};
+
+void put_record(struct bytes *, int type, int id, const void *content,
+    size_t len, size_t padding);
+void put_begin(struct bytes *, int id, int role, int flags);
+void put_pair(struct bytes *, const char *name, const char *value);
+void put_length(struct bytes *, uint32_t); /* as pairs have them */
+
+/*
+ * The parameters that nginx would send for this request, each replaced by one
+ * of the same name in the list of names and values up to a NULL.
+ */
+void put_params(struct bytes *, const char *method, const char *uri, va_list);
+
+/* A whole request with body (NULL: none), as nginx frames it. */
+void put_request(struct bytes *, int id, int flags, const char *method,
+    const char *uri, const char *body, ...) __attribute__((sentinel));
+
+/* --- a client (client.c) -------------------------------------------------- */
+
+struct client {
+	struct client *next;
+	int fd;
+	int id;		   /* of the request that it speaks of */
+	bool keep_conn;	   /* asked not to close */
+	bool plain;	   /* a CGI program's output: no records */
+	struct bytes raw;  /* heard, not yet a whole record */
+	struct bytes odd;  /* records, whole, that are not of this request */
+	struct bytes out;  /* content of its FCGI_STDOUT */
+	size_t at;	   /* bytes of out that were wanted and seen */
+	struct bytes head; /* the headers, once want_headers has seen them */
+	bool ended;	   /* END_REQUEST came... */
+	int protocol_status;
+	uint32_t app_status;
+	bool closed;	       /* the program closed the connection */
+	struct bytes field[3]; /* of the event being read: type, id, data */
+	bool has_id, has_data;
+	struct bytes last_id; /* what a browser would come back with */
+	int64_t retry;	      /* the last one, -1: none yet */
+	int comments;	      /* lines seen */
+	char *start;	      /* JSON of stream-start */
+	char *gap;	      /* JSON of a stream-gap that nobody wanted yet */
+};
+
+struct client *join(struct server *); /* connects, says nothing */
+struct client *client_of(int fd);     /* takes over a descriptor */
+
+/* False when the program closed its end meanwhile. */
+bool say(struct client *, const struct bytes *);
+void leave(struct client *);
+
+/* GET of uri; names and values of parameters up to a NULL. */
+struct client *get(struct server *, const char *uri, ...)
+    __attribute__((sentinel));
+struct client *ask(struct server *, const char *method, const char *uri,
+    const char *body, ...) __attribute__((sentinel));
+
+/*
+ * Takes in what has come, waiting for it up to the deadline.  False: it
+ * passed, or there will be nothing more.
+ */
+bool hear(struct client *, int64_t deadline);
+
+struct record {
+	int type, id;
+	size_t len;
+	const char *content;
+};
+/* The next record that is not this request's output or end. */
+struct record want_record(struct client *);
+
+/* --- what is wanted of it (want.c, event.c) ------------------------------- */
+
+/* These bytes, exactly, next.  Comment lines before them are passed over. */
+void want(struct client *, const char *);
+void want_bytes(struct client *, const char *, size_t);
+
+/* Headers to the empty line.  The status, 200 if there is no Status. */
+int want_headers(struct client *);
+const char *header(struct client *, const char *name); /* NULL: has none */
+
+/* A whole answer that is not a stream: this status, one line of text, end. */
+void want_refusal(struct client *, int status);
+
+/*
+ * The beginning of a stream: 200, retry, stream-start.  Returns its id.  A
+ * stream-gap may stand before it; want_gap has it then.
+ */
+const char *want_start(struct client *);
+
+struct event {
+	const char *type; /* "message" when there is none */
+	const char *id;	  /* NULL: the event has no id of its own */
+	const char *data; /* len bytes and a NUL */
+	size_t len;
+};
+/* Read as a browser would.  Good until the next event is read. */
+const struct event *want_next(struct client *);
+
+/* NULL for an id or a type that does not matter. */
+void want_event(
+    struct client *, const char *id, const char *type, const char *data);
+
+/* stream-gap is next.  Returns its JSON, which has reason, asked and id. */
+const char *want_gap(struct client *);
+
+/* Nothing is on its way: an event appended now is the next to come. */
+void want_nothing_more(struct client *, struct server *, const char *topic);
+
+/* The end: END_REQUEST, and unless keep_conn the connection closed. */
+void want_end(struct client *);
+/* retry and the end, no event before it.  Returns the milliseconds. */
+int64_t want_farewell(struct client *);
+/* Closed, with or without an END_REQUEST. */
+void want_closed(struct client *);
+
+/* The member of a JSON text at path `$.x` as text; NULL: it has none. */
+char *json(const char *text, const char *path);
+
+#endif
