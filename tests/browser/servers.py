@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+"""servers.py - a yard for test.mjs: commands on stdin, JSON on stdout.
+
+	kill | term | start			the responder
+	kill-web | start-web			the web server
+	insert {"data": ..., "event": ...}	an event
+	sqlite3 SQL				the program
+	figures					the demo's publisher, until the end
+
+Each is answered with one line when it is done; the first line, without a
+command, has the address.  At the end of stdin everything is stopped, and
+the exit status tells whether that went well.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "web"))
+
+from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)
+
+
+def insert(y, event):
+    names = ", ".join(event)
+    marks = ", ".join("?" * len(event))
+    return y.publisher().execute("INSERT INTO events(%s) VALUES (%s)" % (names, marks),
+                        list(event.values())).lastrowid
+
+
+def obey(y, command, rest):
+    if command == "kill":
+        y.kill_responder()
+    elif command == "term":
+        return end_process(y.responder)
+    elif command == "start":
+        y.start_responder()
+    elif command == "kill-web":
+        y.kill_web()
+    elif command == "start-web":
+        y.start_web()
+    elif command == "insert":
+        return insert(y, json.loads(rest))
+    elif command == "sqlite3":
+        y.sqlite3(rest)
+    elif command == "figures":
+        publishers.append(subprocess.Popen(
+            ["sh", str(ROOT / "deploy/demo/figures.sh"), str(y.log)]))
+    else:
+        raise ValueError(command)
+    return True
+
+
+def say(what):
+    print(json.dumps(what), flush=True)
+
+
+publishers = []
+y = Yard(sys.argv[1] if len(sys.argv) > 1 else "nginx")
+say(y.url)
+try:
+    for line in sys.stdin:
+        command, _, rest = line.strip().partition(" ")
+        say(obey(y, command, rest))
+finally:
+    for p in publishers:
+        end_process(p)
+    for name, text in y.logs():
+        print("--- %s\n%s" % (name, text), file=sys.stderr)
+    y.close()
