@@ -1,0 +1,340 @@
+"""test_fault.py - kills, cuts, full disks and replaced logs under load.
+
+A Publisher inserts e1, e2, ... and what is committed is what each follower
+must have: all of it, in order, once.  The ids are compared too, so that two
+wrongs cannot make a right.
+"""
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+from yard import LOAD, ROOTED, Yard, end_process, until
+
+SEED = int(os.environ.get("FAULT_SEED", random.randrange(1 << 32)))
+print("# FAULT_SEED=%d" % SEED, file=sys.stderr)
+dice = random.Random(SEED)
+
+
+class Publisher(threading.Thread):
+    """A steady stream of inserts, one a transaction."""
+
+    def __init__(self, y, per_second):
+        super().__init__(daemon=True)
+        self.log, self.pause = y.log, 1 / per_second
+        self.committed = []         # (id, data)
+        self.stopped = threading.Event()
+        self.start()
+
+    def run(self):
+        db = sqlite3.connect(self.log, timeout=20, isolation_level=None)
+        db.execute("PRAGMA synchronous = NORMAL")
+        while not self.stopped.wait(self.pause):
+            data = "e%d" % (len(self.committed) + 1)
+            cursor = db.execute("INSERT INTO events(data) VALUES (?)",
+                                (data,))
+            self.committed.append((str(cursor.lastrowid), data))
+        db.close()
+
+    def stop(self):
+        self.stopped.set()
+        self.join(30)
+        return self.committed
+
+
+def settle(followers, committed):
+    """Everyone has everything, once and in order, and was told of no gap."""
+    lost = repeated = 0
+    for f in followers:
+        until("follower has the last event", lambda: f.error or (
+            f.got and f.got[-1].id == committed[-1][0]), 30)
+        f.leave()
+        if f.error:
+            raise f.error
+    for f in followers:
+        ids = [e.id for e in f.got]
+        lost += len({i for i, _ in committed} - set(ids))
+        repeated += len(ids) - len(set(ids))
+    print("# %d events to %d followers, %d connects, %d refused: "
+          "lost %d, repeated %d" % (
+              len(committed), len(followers),
+              sum(f.connects for f in followers),
+              sum(f.refused for f in followers), lost, repeated),
+          file=sys.stderr)
+    assert lost == 0 and repeated == 0
+    for f in followers:
+        assert [(e.id, e.data) for e in f.got] == committed, "another order"
+        assert all(n.event == "stream-start" for n in f.notes), \
+            [n for n in f.notes if n.event != "stream-start"]
+
+
+def nap(least, most):
+    time.sleep(dice.uniform(least, most))
+
+
+def test_a_hundred_random_kills_of_the_responder():
+    """kill -9, the socket kept as systemd keeps it."""
+    with Yard("nginx", program=LOAD) as y:
+        followers = [y.follow().wait_start() for _ in range(5)]
+        publisher = Publisher(y, 200)
+        for _ in range(100):
+            nap(0, 0.25)
+            y.restart_responder()
+        settle(followers, publisher.stop())
+        assert all(f.connects >= 20 for f in followers), \
+            "too few kills were felt"
+
+
+def test_random_kills_under_the_sanitizers_and_spawn_fcgi():
+    """The socket goes too: refused connections and 502 in between."""
+    with Yard("nginx", "spawn-fcgi") as y:
+        followers = [y.follow().wait_start() for _ in range(5)]
+        publisher = Publisher(y, 200)
+        for _ in range(15):
+            nap(0, 0.3)
+            y.kill_responder()
+            nap(0, 0.1)
+            y.start_responder()
+        settle(followers, publisher.stop())
+        assert sum(f.refused for f in followers) > 0
+
+
+def test_random_stops_of_the_responder():
+    """SIGTERM at any moment: each is a clean exit."""
+    with Yard("nginx") as y:
+        followers = [y.follow().wait_start() for _ in range(5)]
+        publisher = Publisher(y, 200)
+        for _ in range(10):
+            nap(0, 0.5)
+            status = end_process(y.responder)
+            assert status == 0, status
+            y.start_responder()
+        settle(followers, publisher.stop())
+
+
+def test_random_kills_of_nginx_and_its_workers():
+    with Yard("nginx") as y:
+        followers = [y.follow().wait_start() for _ in range(5)]
+        publisher = Publisher(y, 200)
+        for _ in range(20):
+            nap(0, 0.3)
+            if dice.random() < 0.5:
+                y.kill_web()
+                y.start_web()
+            else:
+                os.kill(dice.choice(y.web_workers()), signal.SIGKILL)
+        settle(followers, publisher.stop())
+
+
+def test_random_cuts_of_clients():
+    """Ten followers, five hundred cuts, live and in the middle of a backlog.
+    """
+    with Yard("nginx") as y:
+        for i in range(2000):
+            y.insert("e%d" % (i + 1))
+        early = [(str(i + 1), "e%d" % (i + 1)) for i in range(2000)]
+        followers = [y.follow(last_id="earliest", pause=0.01)
+                     for _ in range(10)]
+        publisher = Publisher(y, 200)
+        publisher.committed += early
+        for _ in range(500):
+            nap(0, 0.03)
+            dice.choice(followers).cut()
+        settle(followers, publisher.stop())
+
+
+def test_a_publisher_killed_inside_its_transaction():
+    """What it did not commit never comes; what others commit does."""
+    with Yard("nginx") as y:
+        f = y.follow().wait_start()
+        for i in range(10):
+            child = subprocess.Popen(
+                [sys.executable, "-c", KILLED, str(y.log), "ghost %d" % i],
+                stdout=subprocess.PIPE)
+            child.stdout.readline()     # it is inside its transaction
+            nap(0, 0.05)
+            end_process(child, signal.SIGKILL)
+            child.stdout.close()
+            y.insert("real %d" % i)
+        f.wait_count(10).leave()
+        assert [e.data for e in f.got] == ["real %d" % i for i in range(10)]
+
+
+# So large that pages spill into the WAL before the commit that never comes.
+KILLED = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
+db.execute("PRAGMA cache_size = 10")
+db.execute("BEGIN IMMEDIATE")
+for _ in range(200):
+    db.execute("INSERT INTO events(data) VALUES (?)", (sys.argv[2] * 999,))
+print("inside", flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_disk_is_full_for_a_publisher():
+    """Its writes end in the middle; streams go on with what is whole."""
+    with Yard("nginx") as y:
+        f = y.follow().wait_start()
+        for i in range(50):
+            y.insert("before %d" % i + "x" * 1000)
+        child = subprocess.run(
+            [sys.executable, "-c", FULL, str(y.log)], capture_output=True,
+            text=True)
+        whole = int(child.stdout.split()[-1])
+        assert "disk" in child.stdout, (child.stdout, child.stderr)
+        y.insert("after")
+        f.wait_count(50 + whole + 1).leave()
+        assert [e.data[:6] for e in f.got] == (
+            ["before"] * 50 + ["during"] * whole + ["after"])
+        assert f.connects == 1, "the stream was cut"
+
+
+# A limit on the size of files stands for the full disk.
+FULL = """
+import resource, signal, sqlite3, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, 1 << 19))
+db = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
+n = 0
+try:
+    while n < 5000:
+        db.execute("INSERT INTO events(data) VALUES (?)", ("during" * 99,))
+        n += 1
+except sqlite3.OperationalError as e:
+    print(e)
+print(n)
+"""
+
+
+def test_the_log_replaced_while_streams_run():
+    """By another, and by an older copy of itself: said, then gone on."""
+    with Yard("nginx") as y:
+        followers = [y.follow().wait_start() for _ in range(5)]
+        for i in range(20):
+            y.insert("one %d" % i)
+        copy(y.log, y.dir / "copy.db")
+        for i in range(20):
+            y.insert("lost %d" % i)
+        for f in followers:
+            f.wait_count(40)
+        y.unpublish()
+        copy(y.dir / "copy.db", y.log)      # in place, as .restore does
+        for f in followers:
+            f.wait(lambda me: gaps(me) == 1)
+        y.insert("two")
+        for f in followers:
+            f.wait_count(41)
+        y.unpublish()
+        other = y.log.with_name("other.db")
+        y.run("init", str(other))
+        other.replace(y.log)                # another file of that name
+        remove_wal(y.log)
+        for f in followers:
+            f.wait(lambda me: gaps(me) == 2)
+        y.insert("three")
+        for f in followers:
+            f.wait_count(42).leave()
+            assert [e.data for e in f.got][40:] == ["two", "three"]
+            assert gaps(f) == 2
+
+
+def gaps(f):
+    return sum(n.event == "stream-gap" for n in f.notes)
+
+
+def copy(source, target):
+    with sqlite3.connect(source) as a, sqlite3.connect(target) as b:
+        a.backup(b)
+    a.close()
+    b.close()
+
+
+def remove_wal(log):
+    for tail in ("-wal", "-shm"):
+        log.with_name(log.name + tail).unlink(missing_ok=True)
+
+
+def test_a_log_out_of_reach_comes_back():
+    """Missing at the start: refused as passing trouble, then served."""
+    with Yard("nginx") as y:
+        f = y.follow().wait_start()
+        y.insert("one")
+        f.wait_count(1)
+        y.unpublish()
+        away = y.dir / "away"
+        y.log.parent.rename(away)
+        y.restart_responder()
+        s, body = y.get("/events")
+        assert s.status == 200 and s.retry is not None, (s.status, body)
+        assert not s.wire.events, "a stream of nothing was started"
+        away.rename(y.log.parent)
+        y.insert("two")
+        f.wait_count(2).leave()
+        assert [e.data for e in f.got] == ["one", "two"]
+        assert gaps(f) == 0
+
+
+def test_a_directory_that_only_publishers_may_write():
+    """The responder has no right to make -wal and -shm, only to read."""
+    with Yard("nginx", start=False) as y:
+        unprivileged(y)
+        y.start_web()
+        s, body = y.get("/events")          # no publisher, no -wal
+        assert s.status == 200 and s.retry is not None, (s.status, body)
+        f = y.follow()
+        y.insert("one")
+        f.wait_start()
+        y.insert("two")
+        f.wait(lambda me: me.got and me.got[-1].data == "two").leave()
+
+
+def unprivileged(y):
+    """Start the responder as one who may read the log and no more."""
+    program = y.dir / "largesse"
+    shutil.copy(y.program, program)         # the tree may be closed to it
+    y.program = str(program)
+    y.log.chmod(0o644)
+    remove_wal(y.log)
+    if ROOTED:
+        y.log.parent.chmod(0o755)
+        y.start_responder(user="nobody", group="nogroup", extra_groups=[])
+    else:
+        raise RuntimeError("this test takes root, to become someone else")
+
+
+def test_the_wal_stays_small_while_streams_run():
+    """No stream keeps a snapshot: checkpoints run under a busy publisher."""
+    with Yard("nginx", program=LOAD) as y:
+        followers = [y.follow() for _ in range(20)]
+        for f in followers:
+            f.wait_start()
+        wal = y.log.with_name(y.log.name + "-wal")
+        db, largest = y.publisher(), 0
+        for i in range(30000):
+            y.insert("e%d " % i + "x" * 100)
+            if i % 100 == 0:
+                largest = max(largest, wal.stat().st_size)
+        for f in followers:
+            f.wait_count(30000, 60)
+        busy, *_ = until("a checkpoint ends", lambda: checkpoint(db))
+        print("# largest WAL %.1f MiB, database %.1f MiB" % (
+            largest / 2**20, y.log.stat().st_size / 2**20), file=sys.stderr)
+        assert busy == 0 and wal.stat().st_size == 0
+        assert largest < 16 << 20, largest
+        for f in followers:
+            f.leave()
+            assert f.connects == 1
+            assert [int(e.id) for e in f.got] == list(range(1, 30001))
+
+
+def checkpoint(db):
+    row = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return row if row[0] == 0 else None
