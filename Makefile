@@ -60,8 +60,26 @@ build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/talk/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
 
+# Measurements: everything is built, installed and run; nothing is asserted.
+BENCH	 = build/bench/load build/bench/publish build/bench/ceiling
+
+build/bench/load: tests/bench/load.c tests/bench/crowd.c tests/bench/feed.c \
+    tests/bench/tally.c
+build/bench/publish: tests/bench/publish.c tests/bench/sink.c \
+    tests/bench/tally.c
+build/bench/ceiling: tests/bench/ceiling.c
+$(BENCH): $(wildcard tests/bench/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(DEFS) -o $@ $(filter %.c,$^) -lsqlite3
+
+bench: need-build need-bench build/largesse $(BENCH)
+	/usr/bin/python3 tests/bench/bench.py
+
+bench-quick: need-build need-bench build/largesse $(BENCH)
+	/usr/bin/python3 tests/bench/bench.py --quick
+
 clean:
 	rm -rf build
 
-.PHONY: all clean
+.PHONY: all bench bench-quick clean
 .SECONDARY:

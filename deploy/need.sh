@@ -18,6 +18,8 @@ packages() {
 	    python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
+	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
+	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps ;;
 	*) echo "need.sh: unknown purpose: $1" >&2; exit 2 ;;
 	esac
 }

@@ -1,0 +1,240 @@
+/*
+ * crowd.c - groups of streams, opened, read and counted.
+ *
+ * Every event of every stream is counted and its number checked against the
+ * one before it; nothing is sampled.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "crowd.h"
+
+int
+crowd_init(struct crowd *c)
+{
+	c->buf = malloc(CROWD_READ);
+	c->ep = epoll_create1(EPOLL_CLOEXEC);
+	return c->buf != NULL && c->ep >= 0 ? 0 : -1;
+}
+
+static void
+watch(struct crowd *c, int op, int fd, uint32_t events, void *what)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = what};
+
+	if (epoll_ctl(c->ep, op, fd, &ev) != 0) {
+		perror("load: epoll_ctl");
+		exit(1);
+	}
+}
+
+static void
+stream_end(struct crowd *c, struct stream *s)
+{
+	struct group *g = &c->groups[s->group];
+	struct linger now = {1, 0};
+
+	if (s->fd < 0)
+		return;
+	if (s->feed.status == 0) {
+		g->refused++;
+		c->underway--;
+	} else if (s->feed.status == 200)
+		g->ended++;
+	/* Reset: thousands of TIME_WAITs would use up the ports. */
+	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(s->fd);
+	s->fd = -1;
+}
+
+static void
+stream_begin(struct crowd *c, struct group *g, size_t i)
+{
+	struct stream *s = &g->streams[i];
+	int one = 1, small = 4096;
+
+	s->group = (uint32_t)(g - c->groups);
+	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->fd < 0) {
+		perror("load: socket");
+		exit(1);
+	}
+	c->underway++;
+	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (g->stall)
+		setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	if (connect(s->fd, (struct sockaddr *)&c->peer, sizeof(c->peer)) != 0 &&
+	    errno != EINPROGRESS) {
+		stream_end(c, s);
+		return;
+	}
+	watch(c, EPOLL_CTL_ADD, s->fd, EPOLLOUT, s);
+}
+
+/* Connected: the request fits any socket buffer. */
+static void
+stream_ask(struct crowd *c, struct stream *s)
+{
+	struct group *g = &c->groups[s->group];
+	char target[600], request[1024];
+	const char *number = strstr(g->target, "%d");
+	int len;
+
+	if (number != NULL)
+		snprintf(target, sizeof(target), "%.*s%zu%s",
+		    (int)(number - g->target), g->target,
+		    (size_t)(s - g->streams), number + 2);
+	else
+		snprintf(target, sizeof(target), "%s", g->target);
+	len = snprintf(request, sizeof(request),
+	    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
+	    "Accept: text/event-stream\r\n%s%s%s\r\n",
+	    target, g->id[0] ? "Last-Event-ID: " : "", g->id,
+	    g->id[0] ? "\r\n" : "");
+	if (send(s->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
+		stream_end(c, s);
+		return;
+	}
+	watch(c, EPOLL_CTL_MOD, s->fd, EPOLLIN, s);
+}
+
+struct delivery {
+	struct crowd *crowd;
+	struct stream *stream;
+};
+
+static void
+delivered(void *arg, uint64_t n, uint64_t t)
+{
+	struct delivery *d = arg;
+	struct stream *s = d->stream;
+	struct crowd *c = d->crowd;
+	struct group *g = &c->groups[s->group];
+	uint64_t want = s->last != 0 ? s->last + 1 : g->first;
+	bool counts = g->live == 0 || (s->live_ns != 0 && t > s->live_ns);
+
+	if (want != 0 && n > want)
+		c->tally.missing += n - want;
+	if (want != 0 && n < want) {
+		c->tally.repeated++;
+		return;
+	}
+	if (s->last < g->goal && n >= g->goal && --g->below == 0)
+		g->goal_ns = c->now;
+	if (g->live != 0 && s->live_ns == 0 && n >= g->live)
+		s->live_ns = c->now;
+	s->last = n;
+	s->count++;
+	tally_event(&c->tally, n, counts ? t : 0, c->now);
+}
+
+static void
+stream_opened(struct crowd *c, struct stream *s)
+{
+	struct group *g = &c->groups[s->group];
+
+	c->underway--;
+	if (s->feed.status != 200) {
+		g->refused++;
+		stream_end(c, s);
+		return;
+	}
+	g->open++;
+	g->opened_ns = c->now;
+	if (g->stall)
+		watch(c, EPOLL_CTL_DEL, s->fd, 0, NULL);
+}
+
+static void
+stream_read(struct crowd *c, struct stream *s)
+{
+	struct delivery d = {c, s};
+	bool was_open = s->feed.status != 0;
+	ssize_t len = recv(s->fd, c->buf, CROWD_READ, 0);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	c->now = tally_now();
+	if (len <= 0) {
+		stream_end(c, s);
+		return;
+	}
+	c->tally.bytes += (uint64_t)len;
+	c->tally.reads++;
+	feed_bytes(&s->feed, c->buf, (size_t)len, &c->faults, delivered, &d);
+	if (!was_open && s->feed.status != 0)
+		stream_opened(c, s);
+	if (s->fd >= 0 && s->feed.state == FEED_OVER)
+		stream_end(c, s);
+}
+
+void
+crowd_go_on(struct crowd *c, struct group *g)
+{
+	size_t due = g->n;
+
+	if (g->rate != 0) {
+		due = (size_t)((tally_now() - g->began_ns) * g->rate /
+			       1000000000u) +
+		      1;
+		if (due > g->n)
+			due = g->n;
+	}
+	while (g->begun < due && c->underway < CROWD_UNDERWAY)
+		stream_begin(c, g, g->begun++);
+}
+
+bool
+crowd_opened(const struct crowd *c, const struct group *g)
+{
+	return g->begun == g->n && c->underway == 0;
+}
+
+void
+crowd_stream(struct crowd *c, struct stream *s, uint32_t events)
+{
+	if (s->fd < 0)
+		return;
+	if (events & EPOLLOUT)
+		stream_ask(c, s);
+	else
+		stream_read(c, s);
+}
+
+void
+crowd_goal(struct group *g, uint64_t goal)
+{
+	size_t i;
+
+	g->goal = goal;
+	g->goal_ns = tally_now();
+	g->below = 0;
+	for (i = 0; i < g->n; i++)
+		g->below += g->streams[i].last < goal;
+}
+
+void
+crowd_close(struct crowd *c, struct group *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->begun; i++)
+		stream_end(c, &g->streams[i]);
+}
+
+void
+crowd_mark(struct crowd *c)
+{
+	size_t i, j;
+
+	tally_clear(&c->tally);
+	memset(&c->faults, 0, sizeof(c->faults));
+	for (i = 0; i < c->ngroups; i++)
+		for (j = 0; j < c->groups[i].n; j++)
+			c->groups[i].streams[j].count = 0;
+}

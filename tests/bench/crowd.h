@@ -1,0 +1,74 @@
+/*
+ * crowd.h - groups of streams, opened, read and counted.
+ *
+ * The one who owns the crowd waits on its epoll descriptor and hands every
+ * event with a stream in it to crowd_stream.
+ */
+#ifndef CROWD_H
+#define CROWD_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include "feed.h"
+#include "tally.h"
+
+enum {
+	CROWD_GROUPS = 64,
+	CROWD_READ = 256 * 1024, /* bytes of one read */
+	CROWD_UNDERWAY = 256	 /* opened, not answered: below any backlog */
+};
+
+struct stream {
+	struct feed feed;
+	uint64_t last;	  /* number of its last event */
+	uint64_t live_ns; /* when it had its group's `live` number */
+	uint64_t count;	  /* events received */
+	int fd;		  /* -1 when closed */
+	uint32_t group;
+};
+
+struct group {
+	struct stream *streams;
+	size_t n, begun, open, refused, ended;
+	char target[512], id[128];
+	uint64_t rate, first, live;
+	bool stall;
+	uint64_t began_ns, opened_ns;
+	uint64_t goal;	  /* the number that `wait` waits for */
+	size_t below;	  /* streams that do not have it yet */
+	uint64_t goal_ns; /* when the last one got it */
+};
+
+struct crowd {
+	struct sockaddr_in peer;
+	int ep;
+	struct group groups[CROWD_GROUPS];
+	size_t ngroups;
+	size_t underway; /* asked, not answered */
+	struct tally tally;
+	struct feed_faults faults;
+	uint64_t now; /* when the last read returned */
+	char *buf;
+};
+
+/* 0, or -1 and errno. */
+int crowd_init(struct crowd *);
+
+/* Begins those of a group's streams that are due and not too many at once. */
+void crowd_go_on(struct crowd *, struct group *);
+
+/* True when each stream of the group was opened or refused. */
+bool crowd_opened(const struct crowd *, const struct group *);
+
+/* The descriptor of this stream is ready. */
+void crowd_stream(struct crowd *, struct stream *, uint32_t events);
+
+/* From now, wait for event number `goal` on all streams of the group. */
+void crowd_goal(struct group *, uint64_t goal);
+
+void crowd_close(struct crowd *, struct group *);
+
+/* Forgets what was counted, keeps the streams. */
+void crowd_mark(struct crowd *);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * feed.h - one stream as a client of the measurements reads it.
+ *
+ * Bytes go in as they come from the socket; out come events.  The data of an
+ * event is `@n=SEQ t=NANOSECONDS xxx...$`: its number, CLOCK_MONOTONIC when
+ * it was published, and a last character that shows it is whole.
+ */
+#ifndef FEED_H
+#define FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum feed_state {
+	FEED_HEAD, /* status line and headers */
+	FEED_SIZE, /* length of a chunk */
+	FEED_BODY,
+	FEED_CRLF, /* after a chunk */
+	FEED_OVER  /* last chunk seen, or not HTTP */
+};
+
+/* All zero at first; feed_free gives back what it holds. */
+struct feed {
+	uint64_t n, t;	  /* of the event that is being read */
+	uint64_t id;	  /* the last numeric id */
+	uint64_t left;	  /* bytes of this chunk still to come */
+	char *carry;	  /* a line, or the headers, read in part */
+	uint32_t carried; /* bytes of it */
+	uint32_t room;	  /* it can take */
+	uint16_t status;  /* of HTTP, 0 until the headers are whole */
+	uint8_t state;	  /* enum feed_state */
+	bool chunked, has_n, has_id, own; /* own: a `stream-...` event */
+	bool gap;			  /* the event is `stream-gap` */
+};
+
+/* What was wrong, summed over all feeds. */
+struct feed_faults {
+	uint64_t torn;	  /* an event's data without its end */
+	uint64_t ids;	  /* ids missing or not growing */
+	uint64_t gaps;	  /* `stream-gap` said */
+	uint64_t strange; /* neither ours nor the publisher's */
+};
+
+typedef void feed_event(void *arg, uint64_t n, uint64_t t);
+
+/* Reads len bytes; calls back for every event that became whole. */
+void feed_bytes(struct feed *, const char *buf, size_t len,
+    struct feed_faults *, feed_event *, void *arg);
+void feed_free(struct feed *);
+
+#endif
