@@ -223,8 +223,13 @@ crowd_close(struct crowd *c, struct group *g)
 {
 	size_t i;
 
-	for (i = 0; i < g->begun; i++)
+	for (i = 0; i < g->begun; i++) {
 		stream_end(c, &g->streams[i]);
+		feed_free(&g->streams[i].feed);
+	}
+	g->n = g->begun = g->open = g->ended = 0;
+	free(g->streams);
+	g->streams = NULL;
 }
 
 void

@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+"""bench.py - measures largesse against its peers and writes one table.
+
+usage: bench.py [--quick] [--rounds N] [--rows A,B] [--peers A,B]
+       bench.py --again         the table and plots of the last results
+
+Each round runs every row, and a row all its peers in turn.  Results go to
+build/bench: results.json, table.md and *.svg.  Nothing is asserted.
+"""
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+
+import plot
+import report
+import rows
+from rows import BOTH, CEILINGS
+from yard import BUILT, CLIENT_CPUS, Trouble
+
+ALL = ('nchan',) + CEILINGS + BOTH
+NGINX = ('nchan', 'ceiling/nginx', 'largesse/nginx')
+
+
+class Row:
+    def __init__(self, measure, peers, quick=(), rounds=None):
+        self.name = measure.__name__
+        self.measure = measure
+        self.peers = peers
+        self.quick = quick      # peers of --quick; none: left out there
+        self.rounds = rounds or {}  # at most so many, by peer
+
+
+ROWS = (
+    Row(rows.most, ALL + ('node',), ALL),
+    Row(rows.busy, ALL + ('node',), ('nchan',) + BOTH),
+    Row(rows.alone, ALL, ('ceiling/nginx', 'largesse/nginx')),
+    Row(rows.one, ALL + ('php', 'node'), ('nchan',) + BOTH),
+    Row(rows.crowd, ALL + ('nchan, small pools',), NGINX),
+    Row(rows.resume, ALL + ('php',), BOTH + ('php',), {'nchan': 1}),
+    Row(rows.resume_many, CEILINGS + BOTH + ('php',), BOTH[:1]),
+    Row(rows.storm, CEILINGS + BOTH, BOTH[:1]),
+    Row(rows.stall, CEILINGS + BOTH),
+    Row(rows.commits, BOTH, BOTH[:1]),
+    Row(rows.scale, ('ceiling/nginx', 'largesse/nginx')),
+    Row(rows.topic, BOTH[:1], BOTH[:1]),
+    Row(rows.streams, ALL, rounds=dict.fromkeys(ALL, 1)),
+)
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+    p.add_argument('--quick', action='store_true',
+                   help='one round of the most telling rows')
+    p.add_argument('--rounds', type=int)
+    p.add_argument('--rows', help=', '.join(r.name for r in ROWS))
+    p.add_argument('--peers')
+    p.add_argument('--again', action='store_true')
+    o = p.parse_args()
+    o.rounds = o.rounds or (1 if o.quick else 5)
+    names = [r.name for r in ROWS]
+    o.rows = o.rows.split(',') if o.rows else [
+        r.name for r in ROWS if r.quick or not o.quick]
+    for name in o.rows:
+        if name not in names:
+            p.error(f'no row {name}; there are {", ".join(names)}')
+    return o
+
+
+def chosen(row, o, number):
+    """The peers of a row in this round; each round starts with another."""
+    peers = row.quick if o.quick and row.quick else row.peers
+    if o.peers:
+        peers = [p for p in peers if p in o.peers.split(',')]
+    peers = [p for p in peers if row.rounds.get(p, number) >= number]
+    turn = (number - 1) % len(peers) if peers else 0
+    return list(peers[turn:]) + list(peers[:turn])
+
+
+def brief(figures):
+    return ' '.join(f'{k}={v:.4g}' if isinstance(v, float) else f'{k}={v}'
+                    for k, v in figures.items()
+                    if not isinstance(v, (list, dict)))
+
+
+def measure(row, peer, quick):
+    began = time.monotonic()
+    try:
+        figures = row.measure(peer, quick)
+    except (Trouble, OSError) as e:
+        figures = {'trouble': str(e) or repr(e)}
+    print(f'{row.name:12} {peer:18} {time.monotonic() - began:5.1f} s  '
+          f'{brief(figures)}', flush=True)
+    return figures
+
+
+def run(o):
+    results = {}
+    for number in range(1, o.rounds + 1):
+        for row in ROWS:
+            if row.name not in o.rows:
+                continue
+            samples = results.setdefault(row.name, {})
+            for peer in chosen(row, o, number):
+                samples.setdefault(peer, {})[number] = measure(
+                    row, peer, o.quick)
+        # A run that is stopped leaves the rounds that it had.
+        report.write(results, number)
+    return results
+
+
+def again():
+    with open(os.path.join(BUILT, 'results.json')) as f:
+        saved = json.load(f)
+    for samples in saved['rows'].values():
+        for peer in samples:
+            samples[peer] = {int(r): s for r, s in samples[peer].items()}
+    return saved['rows'], saved['rounds']
+
+
+def main():
+    o = options()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    os.makedirs(BUILT, exist_ok=True)
+    os.sched_setaffinity(0, CLIENT_CPUS)
+    results, rounds = again() if o.again else (run(o), o.rounds)
+    print()
+    print(report.write(results, rounds))
+    for path in plot.write(results):
+        print(os.path.relpath(path))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

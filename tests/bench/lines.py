@@ -1,0 +1,128 @@
+"""lines.py - the lines of the table: what was measured, and the goal for it.
+
+A goal is judged on medians over the rounds; a ratio is taken within each
+round, between peers that ran minutes apart, and then its median.
+"""
+from statistics import median
+
+from rows import BOTH
+
+MIB = 1024 * 1024
+
+
+class Goal:
+    """figure OP bound, or figure / the other peer's figure OP bound."""
+
+    def __init__(self, op, bound, against=None, ours=BOTH):
+        self.op, self.bound = op, bound
+        self.against = against      # a peer; 'ceiling' is the one behind
+        self.ours = ours            # the same server
+
+    def rival(self, our):
+        if self.against == 'ceiling':
+            return our.replace('largesse', 'ceiling')
+        return self.against
+
+    def holds(self, value):
+        if self.op == '>=':
+            return value >= self.bound
+        return value <= self.bound
+
+    def text(self, unit):
+        sign = {'>=': 'at least', '<=': 'at most'}[self.op]
+        if self.against:
+            return f'{sign} {self.bound:g} x {self.against}'
+        return f'{sign} {show(self.bound, unit)}'
+
+    def values(self, figure, samples, our):
+        """One value a round; empty when there was nothing to compare."""
+        own = numbers(samples, our, figure)
+        if not self.against:
+            return list(own.values())
+        other = numbers(samples, self.rival(our), figure)
+        if not other:
+            return []
+        usual = median(other.values())
+        return [v / other.get(r, usual) for r, v in own.items()
+                if other.get(r, usual)]
+
+
+class Line:
+    def __init__(self, what, row, figure, unit, *goals):
+        self.what, self.row, self.figure = what, row, figure
+        self.unit, self.goals = unit, goals
+
+
+def numbers(samples, peer, figure):
+    """round -> value, of the rounds in which it could be measured."""
+    return {r: s[figure] for r, s in samples.get(peer, {}).items()
+            if figure in s}
+
+
+def show(value, unit):
+    if unit == '/s':
+        return f'{value / 1e6:.2f}M/s' if value >= 1e6 else (
+            f'{value / 1e3:.0f}k/s' if value >= 1e4 else f'{value:.0f}/s')
+    if unit == 'MiB':
+        return f'{value / MIB:.1f} MiB'
+    if unit == 'B':
+        return f'{value:,.0f} B'
+    if unit == 'x':
+        return f'{value:.2f} x'
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f'{value:.{digits}f} {unit}'.strip()
+
+
+LINES = (
+    Line('most deliveries/s, 1,000 streams, p99 within 150 ms', 'most',
+         'rate', '/s', Goal('>=', 6, 'nchan'), Goal('>=', 0.9, 'ceiling')),
+    Line('its p99', 'most', 'p99_ms', 'ms', Goal('<=', 150)),
+    Line('400 events/s to 1,000 streams (nchan 100, node 60): CPU a delivery',
+         'busy', 'total_us', 'us', Goal('<=', 0.35, 'nchan')),
+    Line('its p99', 'busy', 'p99_ms', 'ms', Goal('<=', 60)),
+    Line('50 events/s to 1,000 streams, not gathered: CPU a delivery, '
+         'responder alone', 'alone', 'responder_us', 'us',
+         Goal('<=', 1.25, 'ceiling')),
+    Line('the same, all processes', 'alone', 'total_us', 'us'),
+    Line('one event to 9,900 streams (lighttpd 8,900): p99', 'crowd',
+         'p99_ms', 'ms', Goal('<=', 1.1, 'nchan'),
+         Goal('<=', 1.1, 'ceiling')),
+    Line('its median', 'crowd', 'p50_ms', 'ms'),
+    Line('one stream, commit or POST to receipt: median', 'one', 'p50_ms',
+         'ms', Goal('<=', 1.5, 'nchan')),
+    Line('its p99', 'one', 'p99_ms', 'ms', Goal('<=', 2)),
+    Line('later than 100 ms', 'one', 'over_100ms', '', Goal('<=', 0)),
+    Line('memory an idle stream at 9,900: responder', 'crowd',
+         'responder_bytes', 'B', Goal('<=', 256)),
+    Line('all processes', 'crowd', 'stream_bytes', 'B',
+         Goal('<=', 1, 'nchan', BOTH[:1]), Goal('<=', 0.5, 'nchan', BOTH[1:])),
+    Line('all processes after 10 events', 'crowd', 'after_bytes', 'B'),
+    Line('resume of one stream 100,000 behind', 'resume', 'events_s', '/s',
+         Goal('>=', 1.3e6)),
+    Line('100 streams 100,000 behind', 'resume_many', 'events_s', '/s',
+         Goal('>=', 1.5e6)),
+    Line('the responder grows by', 'resume_many', 'grown_bytes', 'MiB',
+         Goal('<=', 16 * MIB)),
+    Line('storm: 9,880 streams 100 behind, to opening as many fresh',
+         'storm', 'times_fresh', 'x', Goal('<=', 4)),
+    Line('live events meanwhile: p99', 'storm', 'p99_ms', 'ms',
+         Goal('<=', 250)),
+    Line('9,900 streams opened (lighttpd 8,900)', 'crowd', 'connect_s', 's',
+         Goal('<=', 1.15, 'ceiling')),
+    Line("one stalled among 1,000: the others' p99 to that without",
+         'stall', 'times', 'x', Goal('<=', 1.1)),
+    Line('30,000 commits/s: taken', 'commits', 'commits_s', '/s',
+         Goal('>=', 29500)),
+    Line('the reader has the last one after', 'commits', 'lag_ms', 'ms',
+         Goal('<=', 250)),
+    Line('p99', 'commits', 'p99_ms', 'ms'),
+    Line('the largest WAL', 'commits', 'wal_bytes', 'MiB',
+         Goal('<=', 16 * MIB)),
+    Line('40,000 deliveries/s to 100, 1,000, 9,900: dearest to cheapest, all',
+         'scale', 'total_spread', 'x', Goal('<=', 1.25)),
+    Line('responder alone', 'scale', 'responder_spread', 'x'),
+    Line('a topic with one stream: CPU of the responder among 9,899 others '
+         'to among 9', 'topic', 'times', 'x', Goal('<=', 1.2)),
+    Line('idle, 9,900 streams: responder, of a core', 'crowd',
+         'idle_percent', '%', Goal('<=', 0.5)),
+)

@@ -1,0 +1,243 @@
+"""peers.py - the servers that are measured, each started in its own way.
+
+A peer that runs has a port and a target for the client, the words that start
+its publisher, the processes of the web server and those of the responder.
+"""
+import os
+import subprocess
+
+from yard import (ALL_CPUS, BUILT, HERE, SERVER_CPUS, TOP, WWW, Talker,
+                  Trouble, answers, family, free_port, status_bytes,
+                  wait_for)
+
+LARGESSE = os.path.join(TOP, 'build', 'largesse')
+DEPLOY = os.path.join(TOP, 'deploy')
+
+# "Many streams": what deploy/nginx says about memory.  8 KB less a stream.
+SMALL_POOLS = '''
+	request_pool_size 1k;
+	connection_pool_size 256;
+	client_header_buffer_size 512;
+'''
+SMALL_FASTCGI = SMALL_POOLS + '\tfastcgi_buffer_size 512;\n'
+
+
+class Peer:
+    """One server, started fresh in a yard for one measurement."""
+
+    most_streams = 9900
+    durable = False     # publishes through SQLite
+
+    def __init__(self, yard, small=False, first='newest', gather=None,
+                 options=(), free_cpus=False, streams=0):
+        self.yard = yard
+        self.port = free_port()
+        self.target = '/events'
+        self.small = small
+        self.first = first
+        self.gather = gather
+        self.options = list(options)
+        self.streams = streams      # that are to be held
+        self.responder_cpus = ALL_CPUS if free_cpus else SERVER_CPUS
+        self.web = self.responder = None
+        self.start()
+        wait_for(f'{self.name} on its port', 10, self.is_up)
+
+    def is_up(self):
+        for p in (self.web, self.responder):
+            if p is not None and p.poll() is not None:
+                raise Trouble(f'{self.name} ended:\n{self.yard.errors()}')
+        return answers(self.port)
+
+    def start_nginx(self, conf, **words):
+        self.yard.put('nginx.conf', f'peers/{conf}', PORT=self.port, **words)
+        self.web = self.yard.spawn(
+            ['/usr/sbin/nginx', '-p', self.yard.dir, '-c',
+             self.yard.path('nginx.conf'), '-e', 'error.log'], SERVER_CPUS)
+
+    def refresh(self):
+        """Starts a responder anew, so that it remembers nothing."""
+
+    def web_pids(self):
+        return family(self.web.pid) if self.web else []
+
+    def responder_pids(self):
+        return family(self.responder.pid) if self.responder else []
+
+    def pids(self):
+        return self.web_pids() + self.responder_pids()
+
+    def publisher(self, topic='main', first=1):
+        words = self.publish_words(topic)
+        user = WWW if words[0] == 'sqlite' else None
+        return Talker(self.yard, [os.path.join(BUILT, 'publish'),
+                                  '-n', str(first)] + words, user=user)
+
+    def client(self):
+        return Talker(self.yard, [os.path.join(BUILT, 'load'), '127.0.0.1',
+                                  str(self.port)])
+
+
+class Nchan(Peer):
+    name = 'nchan'
+    pools = ''
+
+    def start(self):
+        self.start_nginx('nchan.conf', FIRST=self.first, SMALL=self.pools)
+
+    def publish_words(self, _topic):
+        return ['post', str(self.port), '/publish']
+
+
+class Node(Peer):
+    name = 'node'
+
+    def start(self):
+        self.responder = self.yard.spawn(
+            ['node', os.path.join(HERE, 'peers', 'server.mjs'),
+             str(self.port)], SERVER_CPUS)
+
+    def publish_words(self, _topic):
+        return ['post', str(self.port), '/publish']
+
+
+class Php(Peer):
+    """nginx, PHP-FPM, SQLite: a process a stream, so a few hundred."""
+
+    name = 'php'
+    most_streams = 100
+    durable = True
+
+    def start(self):
+        init_log(self.yard)
+        self.yard.put('php-fpm.conf', 'peers/php-fpm.conf',
+                      STREAMS=max(self.streams, 2))
+        self.responder = self.yard.spawn(
+            ['/usr/sbin/php-fpm8.2', '-F', '-n', '-d',
+             'extension=sqlite3', '-y', self.yard.path('php-fpm.conf')],
+            SERVER_CPUS)
+        wait_for('php-fpm', 10,
+                 lambda: os.path.exists(self.yard.path('php.sock')))
+        self.start_nginx('php.conf')
+
+    def publish_words(self, topic):
+        return ['sqlite', log_path(self.yard), topic]
+
+
+class NchanSmall(Nchan):
+    """The same with the small pools that our snippet has."""
+
+    name = 'nchan, small pools'
+    pools = SMALL_POOLS
+
+
+def log_path(yard):
+    return os.path.join(yard.log_dir, 'events.db')
+
+
+def init_log(yard):
+    if not os.path.exists(log_path(yard)):
+        subprocess.run([LARGESSE, 'init', log_path(yard)], check=True,
+                       user=WWW, group=WWW, stdout=subprocess.DEVNULL,
+                       extra_groups=[] if WWW else None)
+
+
+class Behind(Peer):
+    """A FastCGI responder behind a stock web server."""
+
+    def start(self):
+        self.start_responder()
+        wait_for('the responder', 10, self.socket_is_there)
+        if self.server == 'nginx':
+            self.start_behind_nginx()
+        else:
+            self.start_behind_lighttpd()
+
+    def refresh(self):
+        self.yard.end(self.responder)
+        for name in ('fcgi.sock', 'bell.sock'):
+            if os.path.exists(self.yard.path(name)):
+                os.unlink(self.yard.path(name))
+        self.start_responder()
+        wait_for('the responder', 10, self.socket_is_there)
+
+    def reset_peak(self):
+        """Memory of the responder now; its VmHWM counts from here."""
+        with open(f'/proc/{self.responder.pid}/clear_refs', 'w') as f:
+            f.write('5')
+        return status_bytes(self.responder.pid, 'VmRSS')
+
+    def wal_bytes(self):
+        return os.path.getsize(log_path(self.yard) + '-wal')
+
+    def socket_is_there(self):
+        if self.responder.poll() is not None:
+            raise Trouble(f'{self.name} ended:\n{self.yard.errors()}')
+        return os.path.exists(self.yard.path('fcgi.sock'))
+
+    def put_snippet(self, server, old):
+        with open(os.path.join(DEPLOY, server, 'events.conf')) as f:
+            text = f.read()
+        if old not in text:
+            raise Trouble(f'{server}/events.conf has no {old}')
+        self.yard.put_text('events.conf',
+                           text.replace(old, self.yard.path('fcgi.sock')))
+
+    def start_behind_nginx(self):
+        self.put_snippet('nginx', '/run/largesse/largesse.sock')
+        self.start_nginx('nginx.conf',
+                         SMALL=SMALL_FASTCGI if self.small else '')
+
+    def start_behind_lighttpd(self):
+        self.put_snippet('lighttpd', '/run/largesse/largesse.sock')
+        self.yard.put('lighttpd.conf', 'peers/lighttpd.conf', PORT=self.port)
+        self.web = self.yard.spawn(
+            ['/usr/sbin/lighttpd', '-D', '-f',
+             self.yard.path('lighttpd.conf')], SERVER_CPUS)
+
+
+class Ceiling(Behind):
+    def refresh(self):
+        """What it has is in its memory."""
+
+    def start_responder(self):
+        gather = 5 if self.gather is None else self.gather
+        self.responder = self.yard.spawn(
+            [os.path.join(BUILT, 'ceiling'), '-g', str(gather),
+             self.yard.path('fcgi.sock'), self.yard.path('bell.sock')],
+            self.responder_cpus)
+
+    def publish_words(self, _topic):
+        return ['bell', self.yard.path('bell.sock')]
+
+
+class Largesse(Behind):
+    durable = True
+
+    def start_responder(self):
+        init_log(self.yard)
+        argv = [LARGESSE, 'serve', '--quiet', '--db', log_path(self.yard),
+                '--listen', 'unix:' + self.yard.path('fcgi.sock'),
+                '--max-streams', '20000']
+        if self.gather is not None:
+            argv += ['--gather', str(self.gather)]
+        self.responder = self.yard.spawn(argv + self.options,
+                                         self.responder_cpus, user=WWW)
+
+    def publish_words(self, topic):
+        return ['sqlite', log_path(self.yard), topic]
+
+
+def behind(kind, server_name):
+    class Both(kind):
+        server = server_name
+        name = f'{kind.__name__.lower()}/{server_name}'
+        # lighttpd stops accepting near 90 % of its descriptors.
+        most_streams = 9900 if server_name == 'nginx' else 8900
+    return Both
+
+
+PEERS = {p.name: p for p in (
+    Nchan, behind(Ceiling, 'nginx'), behind(Ceiling, 'lighttpd'),
+    behind(Largesse, 'nginx'), behind(Largesse, 'lighttpd'), Php, Node,
+    NchanSmall)}

@@ -1,0 +1,200 @@
+"""plot.py - three plots for README, as SVG written by hand.
+
+They stand on whatever background the reader has: colours come from a style
+sheet inside the file that knows light and dark.
+"""
+import math
+import os
+from html import escape
+
+from yard import BUILT
+
+LOOKS = {   # name: (light, dark, dashes)
+    'largesse/nginx': ('#1f6feb', '#6cb0ff', ''),
+    'largesse/lighttpd': ('#0b8f6a', '#45d3a6', ''),
+    'nchan': ('#cf4a1a', '#ff9466', ''),
+    'ceiling/nginx': ('#7d8590', '#9aa4b0', '2 4'),
+    'ceiling/lighttpd': ('#7d8590', '#9aa4b0', '9 4'),
+    'php': ('#8a4fc7', '#c79bf2', ''),
+    'node': ('#a07800', '#e0bd4c', ''),
+}
+MEMORY_PEERS = ('nchan', 'ceiling/nginx', 'ceiling/lighttpd',
+                'largesse/nginx', 'largesse/lighttpd')
+
+
+def style():
+    def sheet(column):
+        return ''.join(
+            f'.{css(name)}{{stroke:{looks[column]}}}'
+            f'.{css(name)} circle{{fill:{looks[column]}}}'
+            for name, looks in LOOKS.items())
+    return ('<style>text{font:13px system-ui,sans-serif;fill:#1f2328}'
+            '.title{font-size:15px;font-weight:600}.dim{fill:#59636e}'
+            '.grid{stroke:#d1d9e0;stroke-width:1}'
+            '.line{fill:none;stroke-width:2.2;stroke-linejoin:round}'
+            '.line circle{stroke:none}'
+            f'{sheet(0)}'
+            '@media (prefers-color-scheme:dark){text{fill:#f0f6fc}'
+            '.dim{fill:#9198a1}.grid{stroke:#3d444d}'
+            f'{sheet(1)}}}</style>')
+
+
+def css(name):
+    return name.replace('/', '-').replace(', ', '-').replace(' ', '-')
+
+
+def short(value):
+    for unit, size in (('M', 1e6), ('k', 1e3)):
+        if value >= size:
+            return f'{value / size:g}{unit}'
+    return f'{value:g}'
+
+
+class Axis:
+    """A range of values on a range of points; marks at round numbers."""
+
+    def __init__(self, least, most, start, end, log=True):
+        self.least, self.most, self.log = least, most, log
+        self.start, self.end = start, end
+
+    def at(self, value):
+        value = min(max(value, self.least), self.most)
+        if self.log:
+            part = math.log(value / self.least) / math.log(
+                self.most / self.least)
+        else:
+            part = (value - self.least) / (self.most - self.least)
+        return self.start + part * (self.end - self.start)
+
+    def marks(self):
+        if not self.log:
+            return [self.least + i * (self.most - self.least) / 4
+                    for i in range(5)]
+        powers = range(math.ceil(math.log10(self.least) - 1e-9),
+                       math.floor(math.log10(self.most) + 1e-9) + 1)
+        return [10.0 ** p for p in powers]
+
+
+class Panel:
+    """One chart: axes, grid, and a line for each peer."""
+
+    def __init__(self, title, x, y, x_name, y_mark=short, x_mark=short):
+        self.out = [f'<text class="title" x="{x.start}" y="{y.end - 14}">'
+                    f'{escape(title)}</text>']
+        self.x, self.y = x, y
+        for value in y.marks():
+            self.rule(x.start, y.at(value), x.end, y.at(value))
+            self.text(x.start - 8, y.at(value) + 4, y_mark(value), 'end')
+        for value in x.marks():
+            self.rule(x.at(value), y.start, x.at(value), y.end)
+            self.text(x.at(value), y.start + 19, x_mark(value), 'middle')
+        self.text((x.start + x.end) / 2, y.start + 38, x_name, 'middle')
+
+    def rule(self, x1, y1, x2, y2):
+        self.out.append(f'<line class="grid" x1="{x1:.1f}" y1="{y1:.1f}" '
+                        f'x2="{x2:.1f}" y2="{y2:.1f}"/>')
+
+    def text(self, x, y, text, anchor):
+        self.out.append(f'<text class="dim" x="{x:.1f}" y="{y:.1f}" '
+                        f'text-anchor="{anchor}">{escape(text)}</text>')
+
+    def line(self, name, points, dots=False):
+        at = [(self.x.at(px), self.y.at(py)) for px, py in points]
+        path = ' '.join(f'{px:.1f},{py:.1f}' for px, py in at)
+        circles = ''.join(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.4"/>'
+                          for px, py in at) if dots else ''
+        self.out.append(
+            f'<g class="line {css(name)}"><polyline points="{path}" '
+            f'stroke-dasharray="{LOOKS[name][2]}"/>{circles}</g>')
+
+
+def legend(names, x, y):
+    out = []
+    for name in names:
+        out.append(f'<g class="line {css(name)}"><line x1="{x}" y1="{y}" '
+                   f'x2="{x + 26}" y2="{y}" '
+                   f'stroke-dasharray="{LOOKS[name][2]}"/></g>'
+                   f'<text x="{x + 32}" y="{y + 4}">{escape(name)}</text>')
+        x += 50 + 7.4 * len(name)
+    return out
+
+
+def save(name, title, width, height, parts):
+    path = os.path.join(BUILT, name)
+    with open(path, 'w') as f:
+        f.write(f'<svg xmlns="http://www.w3.org/2000/svg" '
+                f'viewBox="0 0 {width} {height}" width="{width}" '
+                f'height="{height}" role="img"><title>{escape(title)}'
+                f'</title>{style()}{"".join(parts)}</svg>\n')
+    return path
+
+
+def histogram(by_round):
+    """delay -> deliveries, of all rounds together."""
+    total = {}
+    for figures in by_round.values():
+        for ms, count in figures.get('histogram', ()):
+            total[ms] = total.get(ms, 0) + count
+    return sorted(total.items())
+
+
+def shares(by_round):
+    """Points (delay, share of deliveries that came within it)."""
+    bars = histogram(by_round)
+    whole, sum_, points = sum(c for _, c in bars), 0, []
+    for ms, count in bars:
+        sum_ += count
+        points.append((ms, sum_ / whole))
+    return points
+
+
+def delays(results):
+    title = 'Delay from commit to receipt: share of deliveries within'
+    panels, names = [], []
+    for i, (row, what, least, most) in enumerate((
+            ('one', 'One stream: deliveries within', 0.1, 10),
+            ('crowd', 'One event to 9,900: deliveries within', 1, 1000))):
+        left = 62 + i * 440
+        panel = Panel(what, Axis(least, most, left, left + 360),
+                      Axis(0, 1, 330, 86, log=False), 'milliseconds from commit to receipt',
+                      lambda v: f'{v:.0%}')
+        for name, by_round in results.get(row, {}).items():
+            points = shares(by_round) if name in LOOKS else []
+            if points:
+                panel.line(name, points)
+                names += [] if name in names else [name]
+        panels += panel.out
+    return save('delays.svg', title, 880, 390, legend(
+        [n for n in LOOKS if n in names], 62, 28) + panels)
+
+
+def against_streams(results, file, title, figure, least, most, mark):
+    panel = Panel(title, Axis(100, 10000, 80, 740),
+                  Axis(least, most, 350, 86), 'streams', mark)
+    names = []
+    for name, by_round in results.get('streams', {}).items():
+        for figures in by_round.values():
+            points = [(int(n), f[figure]) for n, f in figures.items()
+                      if n.isdigit()]
+            if points and name not in names:
+                panel.line(name, points, dots=True)
+                names.append(name)
+    return save(file, title, 780, 410, legend(
+        [n for n in LOOKS if n in names], 80, 28) + panel.out)
+
+
+def write(results):
+    """The plots of which there is something to show; their paths."""
+    paths = []
+    if 'one' in results or 'crowd' in results:
+        paths.append(delays(results))
+    if 'streams' in results:
+        paths.append(against_streams(
+            results, 'deliveries.svg',
+            'Deliveries a second on one core, p99 within 0.5 s', 'rate',
+            1e4, 1e7, short))
+        paths.append(against_streams(
+            results, 'memory.svg', 'Memory of all server processes, idle',
+            'bytes', 1e5, 1e9, lambda v: short(v).replace('M', ' MB')
+            .replace('1000 MB', '1 GB').replace('k', ' kB')))
+    return paths
