@@ -313,6 +313,23 @@ test_body_is_moved_together(void **state)
 	want_env(*state, &g, "A=xyz", NULL);
 }
 
+/* Moved, it lies where headers were: PARAMS must not be looked for there. */
+static void
+test_body_that_looks_like_params(void **state)
+{
+	struct gate g;
+
+	begin(1);
+	PARAMS(PAIR_A);
+	END_PARAMS;
+	record(FCGI_STDIN, 1, "body", 4, 0);
+	record(FCGI_STDIN, 1, "\001\004\0\001\0\010\0\0" PAIR_B, 16, 0);
+	END_STDIN;
+	g = want_result(GATE_READY);
+	gate_body(&g, wire.bytes);
+	want_env(*state, &g, "A=xyz", NULL);
+}
+
 static void
 test_body_may_be_empty(void **state)
 {
@@ -563,6 +580,9 @@ test_begin_of_a_wrong_length_is_broken(void **state)
 	record(FCGI_BEGIN_REQUEST, 1, "\0\001\0\0\0\0\0", 7, 0);
 	want_broken("BEGIN_REQUEST of a wrong length");
 	wire.len = 0;
+	record(FCGI_BEGIN_REQUEST, 1, "\0\001\0\0\0\0\0\0", 9, 0);
+	want_broken("BEGIN_REQUEST of a wrong length");
+	wire.len = 0;
 	record(FCGI_BEGIN_REQUEST, 1, NULL, 0, 0);
 	want_broken("BEGIN_REQUEST of a wrong length");
 }
@@ -794,6 +814,7 @@ main(void)
 	    cmocka_unit_test(test_more_is_asked_for_until_the_last_byte),
 	    cmocka_unit_test(test_next_request_is_left_behind),
 	    with_reader(test_body_is_moved_together),
+	    with_reader(test_body_that_looks_like_params),
 	    cmocka_unit_test(test_body_may_be_empty),
 	    with_reader(test_body_at_and_over_the_limit),
 	    with_reader(test_records_of_inactive_ids_are_ignored),

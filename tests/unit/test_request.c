@@ -214,6 +214,7 @@ test_topics_sorted_without_repeats(void **state)
 	want_topics("", "main");
 	want_topics("topic=a", "a");
 	want_topics("topic=b&topic=a&topic=b", "a b");
+	want_topics("topic=ab&topic=a&topic=abc", "a ab abc");
 	want_topics("topic=*&topic=b*&topic=b&topic=a*&topic=ab&topic=*",
 	    "ab b * a* b*");
 	want_topics("topic=a&topics=b&Topic=c&topi", "a");
@@ -593,6 +594,20 @@ test_query_pairs_as_the_standard_parses_them(void **state)
 	assert_false(query_next(&q, &pair));
 }
 
+/* A body may be followed by anything. */
+static void
+test_query_ends_where_its_end_is(void **state)
+{
+	char text[] = "a=%41";
+	struct query q = {text, text + 4};
+	struct query_pair pair;
+
+	(void)state;
+	assert_true(query_next(&q, &pair));
+	assert_string_equal(pair.value, "%4");
+	assert_false(query_next(&q, &pair));
+}
+
 int
 main(void)
 {
@@ -619,6 +634,7 @@ main(void)
 	    cmocka_unit_test(test_empty_parameter_is_absent),
 	    cmocka_unit_test(test_refused_request_is_still_known),
 	    cmocka_unit_test(test_query_pairs_as_the_standard_parses_them),
+	    cmocka_unit_test(test_query_ends_where_its_end_is),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -111,18 +111,19 @@ test_data_keeps_all_else(void **state)
 	    "data: gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x8e\x81\n");
 }
 
-/* A line end at every place of a word of eight and around it. */
+/* CR and LF at every place of a word of eight and around it. */
 static void
 test_data_line_end_at_any_offset(void **state)
 {
 	char text[40], line[64];
-	size_t len, at;
+	size_t len, at, i;
 
 	(void)state;
 	for (len = 1; len < sizeof(text); len++)
-		for (at = 0; at < len; at++) {
+		for (i = 0; i < 2 * len; i++) {
+			at = i / 2;
 			memset(text, 'x', len);
-			text[at] = '\n';
+			text[at] = "\r\n"[i % 2];
 			memcpy(line, "id: 42\ndata: ", 13);
 			memset(line + 13, 'x', at);
 			memcpy(line + 13 + at, "\ndata: ", 7);
@@ -138,7 +139,7 @@ test_size_holds_for_the_worst(void **state)
 {
 	static const char worst[] = {'\n', '\r', '\xff', '\x80', '\xc3', 'a'};
 	struct store_event ev = {0};
-	char text[33], *buf;
+	char text[300], *buf;
 	size_t i, j, size;
 
 	(void)state;
@@ -196,6 +197,8 @@ test_bad_utf8_as_a_browser_decodes_it(void **state)
 	WANT_DATA("\xc0\xaf", "data: " FFFD FFFD "\n");
 	WANT_DATA("\xe0\x80\x80", "data: " FFFD FFFD FFFD "\n");
 	WANT_DATA("\xed\xa0\x80", "data: " FFFD FFFD FFFD "\n");
+	WANT_DATA("\xf0\x80\x80\x80", "data: " FFFD FFFD FFFD FFFD "\n");
+	WANT_DATA("\xf5\x80\x80\x80", "data: " FFFD FFFD FFFD FFFD "\n");
 	WANT_DATA("\xf4\x90\x80\x80", "data: " FFFD FFFD FFFD FFFD "\n");
 	WANT_DATA("\xe2\x82", "data: " FFFD "\n");
 	WANT_DATA("\xe2\x82\nb", "data: " FFFD "\ndata: b\n");
