@@ -53,12 +53,14 @@ build/asan/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
 # A conversation is linked with the peer and with nothing of the program.
 build/asan/talk_%: tests/talk/test_%.c $(wildcard tests/talk/*.h) \
     $(TALK_PEER:%.c=build/asan/%.o)
-	$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $(filter %.c %.o,$^) \
+	@echo "  cc $@"
+	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $(filter %.c %.o,$^) \
 	    -lsqlite3 -lcmocka
 
 build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/talk/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
+	@echo "  cc $@"
+	@$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
 
 # Measurements: everything is built, installed and run; nothing is asserted.
 BENCH	 = build/bench/load build/bench/publish build/bench/ceiling
@@ -70,7 +72,8 @@ build/bench/publish: tests/bench/publish.c tests/bench/sink.c \
 build/bench/ceiling: tests/bench/ceiling.c
 $(BENCH): $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) $(DEFS) -o $@ $(filter %.c,$^) -lsqlite3
+	@echo "  cc $@"
+	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -o $@ $(filter %.c,$^) -lsqlite3
 
 bench: need-build need-bench build/largesse $(BENCH)
 	/usr/bin/python3 tests/bench/bench.py
@@ -78,8 +81,25 @@ bench: need-build need-bench build/largesse $(BENCH)
 bench-quick: need-build need-bench build/largesse $(BENCH)
 	/usr/bin/python3 tests/bench/bench.py --quick
 
+# All tests.  SUITES="unit talk" runs some of them.
+SUITES	 = unit talk web browser fault fuzz
+
+check: need-build need-check build/largesse build/asan/largesse $(UNIT) $(TALK)
+	@tests/run.sh $(SUITES)
+
+install: build/largesse
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 build/largesse $(DESTDIR)$(PREFIX)/bin/largesse
+	ln -sf largesse $(DESTDIR)$(PREFIX)/bin/largesse.fcgi
+	install -m 644 fcgi/largesse.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/largesse \
+	    $(DESTDIR)$(PREFIX)/bin/largesse.fcgi \
+	    $(DESTDIR)$(PREFIX)/share/man/man1/largesse.1
+
 clean:
 	rm -rf build
 
-.PHONY: all bench bench-quick clean
+.PHONY: all check bench bench-quick install uninstall clean
 .SECONDARY:

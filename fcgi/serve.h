@@ -34,6 +34,7 @@ struct serve_conf {
 	uint64_t write_budget_bytes;
 	uint64_t page_rows;
 
+	struct option_list allow_origin;
 	bool quiet;
 };
 

@@ -12,6 +12,7 @@
 #define OCTAL(member)  OPTION_OCTAL, AT_NUMBER(struct serve_conf, member)
 #define AGE(member)    OPTION_AGE, AT_NUMBER(struct serve_conf, member)
 #define BYTES(member)  OPTION_BYTES, AT_NUMBER(struct serve_conf, member)
+#define LIST(member)   OPTION_LIST, AT_LIST(struct serve_conf, member)
 #define FLAG(member)   OPTION_FLAG, AT_FLAG(struct serve_conf, member)
 
 /* clang-format off */
@@ -60,6 +61,8 @@ static const struct option list[] = {
 	{"page", "ROWS", NUMBER(page_rows), "1000",
 	    .help = "most rows read from the log at once",
 	    .min = 1, .max = 1000000},
+	{"allow-origin", "ORIGIN", LIST(allow_origin), NULL,
+	    .help = "another site whose pages may read; repeat, or *"},
 	{"quiet", NULL, FLAG(quiet), NULL,
 	    .help = "say nothing but errors"},
 };
