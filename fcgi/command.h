@@ -15,7 +15,7 @@ enum {
 
 typedef int command(int argc, char **argv);
 
-command cmd_serve;
+command cmd_init, cmd_serve;
 
 /* Has all that was printed gone out?  STATUS_DONE, or STATUS_FAILED, said. */
 int command_done(void);

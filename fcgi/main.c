@@ -20,6 +20,7 @@ static const struct {
 	command *run;
 	const char *help;
 } commands[] = {
+    {"init", cmd_init, "make the event log, or upgrade it"},
     {"serve", cmd_serve, "send its events to browsers, behind a web server"},
 };
 
