@@ -65,6 +65,10 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 		sqlite3_snprintf(
 		    size, log_id, "%s", sqlite3_column_text(st, 0));
 		sq->seq = sqlite3_column_int64(st, 1);
+		/* A log that does not say may have lost anything. */
+		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
+		    ? INT64_MAX
+		    : sqlite3_column_int64(st, 2);
 		ok = true;
 	}
 	sqlite3_reset(st);

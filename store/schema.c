@@ -38,13 +38,18 @@ static const char *const steps[SCHEMA_VERSION] = {
 /*
  * What a log needs besides its tables, made again if it was dropped.  An
  * index ends with the id of its rows, so that of topic serves (topic, id).
+ * The trigger keeps the newest id that was ever removed, by which a reader
+ * tells events that were pruned from ids that were never given.
  */
 static const char besides[] =
     "CREATE INDEX IF NOT EXISTS largesse_topic ON events(topic);"
     "CREATE UNIQUE INDEX IF NOT EXISTS largesse_uid ON events(uid)"
     " WHERE uid IS NOT NULL;"
     "INSERT OR IGNORE INTO largesse"
-    " VALUES('log', lower(hex(randomblob(16))));";
+    " VALUES('log', lower(hex(randomblob(16)))), ('pruned', 0);"
+    "CREATE TRIGGER IF NOT EXISTS largesse_pruned AFTER DELETE ON events"
+    " BEGIN UPDATE largesse SET value = OLD.id"
+    "  WHERE key = 'pruned' AND value < OLD.id; END;";
 
 /* Each gives a row that says what is wrong, if something is. */
 static const char *const misfits[] = {

@@ -22,7 +22,7 @@ query_id(sqlite3_stmt *st, int64_t none)
 	return id;
 }
 
-/* The place before the oldest event there is: after it nothing was pruned. */
+/* The place before the oldest event there is. */
 static int64_t
 floor_id(struct sqlite *sq)
 {
@@ -132,6 +132,7 @@ seek_last(struct sqlite *sq, const struct store_seek *seek)
 		   : seek_last_scan(sq, seek);
 }
 
+/* Ids may skip, so a gap below the oldest event need not be a loss. */
 static enum store_result
 seek_id(struct sqlite *sq, struct store_id want, int64_t *id)
 {
@@ -140,7 +141,7 @@ seek_id(struct sqlite *sq, struct store_id want, int64_t *id)
 	*id = sq->seq;
 	if (want.hi != 0 || want.lo > (uint64_t)sq->seq)
 		return STORE_UNKNOWN;
-	if ((int64_t)want.lo < oldest) {
+	if ((int64_t)want.lo < oldest && (int64_t)want.lo < sq->pruned) {
 		*id = oldest;
 		return STORE_GONE;
 	}

@@ -25,7 +25,8 @@ enum {
 static const char *const sql[ST_COUNT] = {
     [ST_VERSION] = "PRAGMA data_version",
     [ST_SELF] = "SELECT (SELECT value FROM largesse WHERE key = 'log'),"
-		" (SELECT seq FROM sqlite_sequence WHERE name = 'events')",
+		" (SELECT seq FROM sqlite_sequence WHERE name = 'events'),"
+		" (SELECT value FROM largesse WHERE key = 'pruned')",
     [ST_SCAN] =
 	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
     [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",

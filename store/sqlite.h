@@ -75,6 +75,7 @@ struct sqlite {
 	struct identity self;
 	bool replaced;	   /* seen to be another log: news will say so */
 	int64_t seq;	   /* of the last enter: the newest id ever given */
+	int64_t pruned;	   /* likewise: the newest id ever removed */
 	int64_t bad_since; /* ms, monotonic; 0 while all is well */
 };
 
