@@ -22,7 +22,6 @@ pages_close(struct pages *ps)
 
 	for (i = 0; i < PAGES; i++)
 		run_free(&ps->page[i].run);
-	free(ps->encoded);
 	memset(ps, 0, sizeof(*ps));
 }
 
@@ -84,11 +83,10 @@ add_event(void *arg, const struct store_event *ev)
 	char *room;
 	size_t len;
 
-	len = window_encode(f->store, ev, f->pages->max_event_bytes,
-	    &f->pages->encoded, &f->pages->encoded_size);
-	room = len == 0 ? NULL : run_room(r, len);
-	if (room != NULL)
-		memcpy(room, f->pages->encoded, len);
+	room = run_room(r, window_encode_size(ev, f->pages->max_event_bytes));
+	len = room == NULL ? 0
+			   : window_encode(
+				 room, f->store, ev, f->pages->max_event_bytes);
 	if (room == NULL || run_add(r, ev->id, len) == -1) {
 		f->failed = true;
 		return false;

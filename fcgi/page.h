@@ -27,8 +27,6 @@ struct pages {
 	uint64_t lookups, reads;
 	size_t rows; /* of a page */
 	uint64_t max_event_bytes;
-	char *encoded;
-	size_t encoded_size;
 };
 
 void pages_open(struct pages *, size_t rows, uint64_t max_event_bytes);

@@ -27,7 +27,6 @@ void
 window_close(struct window *w)
 {
 	free(w->queue);
-	free(w->encoded);
 	memset(w, 0, sizeof(*w));
 }
 
@@ -76,44 +75,66 @@ queue_room(struct window *w, struct topics *ts)
 	w->cap *= 2;
 }
 
-static void
-add_to(struct window *w, struct topics *ts, struct topic *t, struct store_id id,
-    size_t len)
+static bool
+fits(const struct store_event *ev, uint64_t max)
 {
-	char *room = run_room(&t->run, len);
-
-	topics_due(ts, t);
-	if (room != NULL)
-		memcpy(room, w->encoded, len);
-	if (room == NULL || run_add(&t->run, id, len) == -1) {
-		/* Without memory the log has to do: nothing is lost. */
-		leave_to_log(ts, t, id);
-		return;
-	}
-	queue_room(w, ts);
-	w->queue[(w->first + w->count++) & (w->cap - 1)] = t;
-	t->queued++;
-	ts->kept_bytes += len + KEEP_BYTES;
+	return ev->data.len <= max && ev->event.len <= max;
 }
 
 size_t
-window_encode(const struct store *st, const struct store_event *ev,
-    uint64_t max, char **buf, size_t *size)
+window_encode_size(const struct store_event *ev, uint64_t max)
 {
-	bool fits = ev->data.len <= max && ev->topic.len <= max &&
-		    (ev->event.s == NULL || ev->event.len <= max);
-	size_t need = fits ? sse_event_size(ev) : CONTROL_GAP_SIZE;
-	char id[STORE_ID_SIZE], *grown;
+	return fits(ev, max) ? sse_event_size(ev) : CONTROL_GAP_SIZE;
+}
 
-	if (need > *size) {
-		if ((grown = realloc(*buf, need)) == NULL)
-			return 0;
-		*buf = grown;
-		*size = need;
-	}
+size_t
+window_encode(char *buf, const struct store *st, const struct store_event *ev,
+    uint64_t max)
+{
+	char id[STORE_ID_SIZE];
+
 	store_id_print(st, ev->id, id);
-	return fits ? sse_event(*buf, ev, id)
-		    : control_gap(*buf, GAP_TOO_LARGE, id, id);
+	return fits(ev, max) ? sse_event(buf, ev, id)
+			     : control_gap(buf, GAP_TOO_LARGE, id, id);
+}
+
+/* The event at hand, once it is encoded in the run of its first topic. */
+struct encoded {
+	const struct store *store;
+	const struct store_event *ev;
+	const struct topic *first; /* NULL: not yet */
+	size_t len;
+};
+
+static const char *
+first_bytes(const struct encoded *en)
+{
+	const struct run *r = &en->first->run;
+
+	return run_bytes(r, r->end - en->len);
+}
+
+/* False without memory: then the log has to do, and nothing is lost. */
+static bool
+add_to(struct window *w, struct topic *t, struct encoded *en)
+{
+	size_t size = en->first != NULL
+			  ? en->len
+			  : window_encode_size(en->ev, w->max_event_bytes);
+	char *room = run_room(&t->run, size);
+
+	if (room == NULL)
+		return false;
+	if (en->first != NULL)
+		memcpy(room, first_bytes(en), en->len);
+	else
+		en->len =
+		    window_encode(room, en->store, en->ev, w->max_event_bytes);
+	if (run_add(&t->run, en->ev->id, en->len) == -1)
+		return false;
+	if (en->first == NULL)
+		en->first = t;
+	return true;
 }
 
 /* Calls for each topic that the event belongs to. */
@@ -148,7 +169,8 @@ void
 window_add(struct window *w, struct topics *ts, const struct store *st,
     const struct store_event *ev)
 {
-	size_t prefix_len = SIZE_MAX, len = 0;
+	struct encoded en = {.store = st, .ev = ev};
+	size_t prefix_len = SIZE_MAX;
 	struct topic *t;
 
 	if (ev->topic.s == NULL)
@@ -156,15 +178,15 @@ window_add(struct window *w, struct topics *ts, const struct store *st,
 	while (next_topic(ts, ev, &prefix_len, &t)) {
 		if (t->nsubs == 0)
 			continue;
-		if (len == 0)
-			len = window_encode(st, ev, w->max_event_bytes,
-			    &w->encoded, &w->encoded_size);
-		if (len == 0) {
-			topics_due(ts, t);
+		topics_due(ts, t);
+		if (!add_to(w, t, &en)) {
 			leave_to_log(ts, t, ev->id);
 			continue;
 		}
-		add_to(w, ts, t, ev->id, len);
+		queue_room(w, ts);
+		w->queue[(w->first + w->count++) & (w->cap - 1)] = t;
+		t->queued++;
+		ts->kept_bytes += en.len + KEEP_BYTES;
 	}
 	while (ts->kept_bytes > w->max_bytes && w->count > 0)
 		drop_oldest(w, ts);

@@ -16,8 +16,6 @@ struct window {
 	uint32_t first, count, cap; /* cap is a power of two */
 	uint64_t max_bytes;	    /* of events and of what keeps them */
 	uint64_t max_event_bytes;
-	char *encoded; /* the event at hand */
-	size_t encoded_size;
 };
 
 int window_open(struct window *, uint64_t max_bytes, uint64_t max_event_bytes);
@@ -33,11 +31,13 @@ void window_add(struct window *, struct topics *, const struct store *,
 void window_forget(struct window *, struct topics *, struct store_id place);
 
 /*
- * Encodes an event for the wire in *buf, which grows as needed.  One that is
- * larger than max is told as a stream-gap in its place.  Returns its length,
- * 0 without memory.  Good until the next call.
+ * The most bytes that window_encode can write for this event.  One that is
+ * larger than max is told as a stream-gap in its place.
  */
-size_t window_encode(const struct store *, const struct store_event *,
-    uint64_t max, char **buf, size_t *size);
+size_t window_encode_size(const struct store_event *, uint64_t max);
+
+/* Encodes an event for the wire; buf holds that many bytes. */
+size_t window_encode(
+    char *buf, const struct store *, const struct store_event *, uint64_t max);
 
 #endif

@@ -47,11 +47,31 @@ make_mark(struct row_mark *m, const struct store_event *ev)
 		memcpy(m->head, ev->data.s, n);
 }
 
-void
-identity_mark(struct sqlite *sq, const struct store_event *ev)
+/* The row of this id as it is now.  False: there is none. */
+static bool
+read_mark(struct sqlite *sq, int64_t id, struct row_mark *m)
 {
-	if ((int64_t)ev->id.lo > sq->self.last.id)
-		make_mark(&sq->self.last, ev);
+	sqlite3_stmt *st = sq->st[ST_ROW];
+	struct store_event ev = {.id = {0, (uint64_t)id}};
+	bool found;
+
+	sqlite3_bind_int64(st, 1, id);
+	found = sqlite3_step(st) == SQLITE_ROW;
+	if (found) {
+		ev.topic = sqlite_text(st, COL_TOPIC);
+		ev.data = sqlite_text(st, COL_DATA);
+		ev.time_ms = sqlite3_column_int64(st, COL_TIME);
+		make_mark(m, &ev);
+	}
+	sqlite3_reset(st);
+	return found;
+}
+
+void
+identity_mark(struct sqlite *sq, struct store_id id)
+{
+	if ((int64_t)id.lo > sq->self.last.id)
+		read_mark(sq, (int64_t)id.lo, &sq->self.last);
 }
 
 /* Reads log id and sequence.  False when there is none: not a log. */
@@ -67,8 +87,8 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 		sq->seq = sqlite3_column_int64(st, 1);
 		/* A log that does not say may have lost anything. */
 		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
-		    ? INT64_MAX
-		    : sqlite3_column_int64(st, 2);
+				 ? INT64_MAX
+				 : sqlite3_column_int64(st, 2);
 		ok = true;
 	}
 	sqlite3_reset(st);
@@ -93,23 +113,10 @@ identity_take(struct sqlite *sq)
 static bool
 same_last_row(struct sqlite *sq)
 {
-	sqlite3_stmt *st = sq->st[ST_ROW];
-	struct store_event ev = {.id = {0, sq->self.last.id}};
 	struct row_mark m;
-	bool same = true;
 
-	if (sq->self.last.id == 0)
-		return true;
-	sqlite3_bind_int64(st, 1, sq->self.last.id);
-	if (sqlite3_step(st) == SQLITE_ROW) {
-		ev.topic = sqlite_text(st, COL_TOPIC);
-		ev.data = sqlite_text(st, COL_DATA);
-		ev.time_ms = sqlite3_column_int64(st, COL_TIME);
-		make_mark(&m, &ev);
-		same = memcmp(&m, &sq->self.last, sizeof(m)) == 0;
-	}
-	sqlite3_reset(st);
-	return same;
+	return sq->self.last.id == 0 || !read_mark(sq, sq->self.last.id, &m) ||
+	       memcmp(&m, &sq->self.last, sizeof(m)) == 0;
 }
 
 bool

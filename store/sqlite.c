@@ -236,7 +236,6 @@ give(struct page *pg, sqlite3_stmt *st)
 	};
 
 	pg->span->upto = ev.id;
-	identity_mark(pg->sq, &ev);
 	pg->limit--;
 	return pg->each(pg->arg, &ev) && pg->limit > 0;
 }
@@ -384,6 +383,7 @@ sqlite_read(struct store *st, struct store_id after,
 	}
 	if (r == STORE_OK && scan)
 		r = read_scan(&pg);
+	identity_mark(sq, span->upto);
 	sqlite_leave(sq);
 	return r;
 }

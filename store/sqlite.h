@@ -114,7 +114,7 @@ void identity_take(struct sqlite *);
 /* Is it the log we know, and not gone back in time?  Between enter and leave,
    with ST_SELF not yet read. */
 bool identity_verify(struct sqlite *);
-/* Remembers the row the statement stands on, if it is the newest so far. */
-void identity_mark(struct sqlite *, const struct store_event *);
+/* Remembers the row of this id, if it is the newest so far; likewise. */
+void identity_mark(struct sqlite *, struct store_id);
 
 #endif
