@@ -223,7 +223,7 @@ option_clear(const struct option *o, void *conf)
 		*(bool *)place(o, conf) = false;
 		break;
 	default:
-		*(uint64_t *)place(o, conf) = 0;
+		*(uint64_t *)place(o, conf) = o->absent;
 	}
 	if (o->initial != NULL &&
 	    !option_set(o, o->initial, true, conf, why, sizeof(why)))

@@ -42,6 +42,7 @@ struct option {
 	const char *initial; /* as typed; NULL is none, zero or false */
 	const char *help;    /* one line */
 	uint64_t min, max;   /* of numbers, in the unit kept; max 0: none */
+	uint64_t absent;     /* a number's value, not given and no initial */
 	bool needed;	     /* refused without it */
 };
 

@@ -1,16 +1,67 @@
 /*
  * test_options.c - a command's options: what is taken, what is refused.
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "tests/unit/cm.h"
 
 #include "fcgi/options.h"
 #include "fcgi/serve.h"
+
+/* A command of the test's own, with an option of each kind. */
+struct conf {
+	const char *db, *listen;
+	uint64_t mode, topics, retry, streams, per_address, keep;
+	uint64_t heartbeat_ms, age_ms, stall_ms;
+	uint64_t window_bytes, event_bytes, request_bytes;
+	struct option_list origins;
+	bool quiet;
+};
+
+/* clang-format off */
+#define NUMBER(kind, member) OPTION_##kind, AT_NUMBER(struct conf, member)
+static const struct option own_list[] = {
+	{"db", "FILE", OPTION_STRING, AT_STRING(struct conf, db), NULL,
+	    .help = "the log", .needed = true},
+	{"listen", "ADDRESS", OPTION_STRING, AT_STRING(struct conf, listen),
+	    "unix:x", .help = "where to listen"},
+	{"mode", "OCTAL", NUMBER(OCTAL, mode), "0660",
+	    .help = "of a file", .max = 0777},
+	{"topics", "N", NUMBER(UNSIGNED, topics), "16",
+	    .help = "topics of a stream", .min = 1, .max = 64},
+	{"retry", "MS", NUMBER(UNSIGNED, retry), "2000", .help = "a break"},
+	{"max-streams", "N", NUMBER(UNSIGNED, streams), NULL,
+	    .help = "streams at once"},
+	{"max-streams-per-address", "N", NUMBER(UNSIGNED, per_address), "0",
+	    .help = "of one client"},
+	{"keep", "N", NUMBER(UNSIGNED, keep), NULL,
+	    .help = "what to keep", .absent = 77},
+	{"heartbeat", "SECONDS", NUMBER(AGE, heartbeat_ms), "15",
+	    .help = "after silence", .min = 10},
+	{"age", "AGE", NUMBER(AGE, age_ms), "1h", .help = "of a stream"},
+	{"stall", "AGE", NUMBER(AGE, stall_ms), "0", .help = "of a reader"},
+	{"window", "BYTES", NUMBER(BYTES, window_bytes), "16M",
+	    .help = "in memory"},
+	{"event", "BYTES", NUMBER(BYTES, event_bytes), "1M",
+	    .help = "the largest"},
+	{"request", "BYTES", NUMBER(BYTES, request_bytes), "0",
+	    .help = "the largest"},
+	{"allow-origin", "ORIGIN", OPTION_LIST,
+	    AT_LIST(struct conf, origins), NULL, .help = "other sites"},
+	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct conf, quiet), NULL,
+	    .help = "say nothing"},
+};
+/* clang-format on */
+
+static const struct options own = {
+    .command = "own",
+    .usage = "--db FILE [options]",
+    .about = "Shows what options can be.",
+    .list = own_list,
+    .n = sizeof(own_list) / sizeof(own_list[0]),
+    .environment = true,
+};
 
 enum {
 	WORDS_MAX = 16,
@@ -19,7 +70,7 @@ enum {
 
 /* One reading of options, and what it made of them. */
 struct reading {
-	struct serve_conf conf;
+	struct conf conf;
 	enum options_result result;
 	int argc;
 	char *argv[WORDS_MAX + 1];
@@ -36,7 +87,7 @@ read_line(struct reading *t, const struct options *os, const char *line,
 	assert_true(strlen(line) < sizeof(t->words));
 	strcpy(t->words, line);
 	t->argc = 0;
-	t->argv[t->argc++] = (char *)"command";
+	t->argv[t->argc++] = (char *)"own";
 	while ((word = strsep(&p, " ")) != NULL && t->argc < WORDS_MAX)
 		if (*word != '\0')
 			t->argv[t->argc++] = word;
@@ -46,23 +97,23 @@ read_line(struct reading *t, const struct options *os, const char *line,
 }
 
 static void
-serve_reads(struct reading *t, const char *line, char *const *env)
+own_reads(struct reading *t, const char *line, char *const *env)
 {
-	read_line(t, &serve_options, line, env);
+	read_line(t, &own, line, env);
 	if (t->result == OPTIONS_WRONG)
 		print_error("%s\n", t->why);
 	assert_int_equal(t->result, OPTIONS_OK);
 }
 
 static void
-serve_refuses(const char *line, char *const *env, const char *why)
+own_refuses(const char *line, char *const *env, const char *why)
 {
 	struct reading t;
 
-	read_line(&t, &serve_options, line, env);
+	read_line(&t, &own, line, env);
 	assert_int_equal(t.result, OPTIONS_WRONG);
 	assert_string_equal(t.why, why);
-	options_free(&serve_options, &t.conf);
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -71,28 +122,19 @@ test_options_default(void **state)
 	struct reading t;
 
 	(void)state;
-	serve_reads(&t, "--db x", NULL);
+	own_reads(&t, "--db x", NULL);
 	assert_string_equal(t.conf.db, "x");
-	assert_null(t.conf.listen);
-	assert_int_equal(t.conf.listen_mode, 0660);
-	assert_int_equal(t.conf.backlog, 1024);
+	assert_string_equal(t.conf.listen, "unix:x");
+	assert_int_equal(t.conf.mode, 0660);
+	assert_int_equal(t.conf.topics, 16);
+	assert_int_equal(t.conf.streams, 0);
+	assert_int_equal(t.conf.keep, 77);
 	assert_int_equal(t.conf.heartbeat_ms, 15000);
-	assert_int_equal(t.conf.retry_ms, 2000);
-	assert_int_equal(t.conf.poll_ms, 250);
-	assert_int_equal(t.conf.gather_ms, 10);
-	assert_int_equal(t.conf.max_age_ms, 0);
-	assert_int_equal(t.conf.stall_ms, 60000);
-	assert_int_equal(t.conf.max_streams, 0);
-	assert_int_equal(t.conf.max_streams_per_address, 0);
-	assert_int_equal(t.conf.max_topics, 16);
-	assert_int_equal(t.conf.max_request_bytes, 1 << 20);
-	assert_int_equal(t.conf.max_event_bytes, 1 << 20);
+	assert_int_equal(t.conf.age_ms, 3600 * 1000);
 	assert_int_equal(t.conf.window_bytes, 16 << 20);
-	assert_int_equal(t.conf.write_budget_bytes, 256 << 10);
-	assert_int_equal(t.conf.page_rows, 1000);
-	assert_int_equal(t.conf.allow_origin.n, 0);
+	assert_int_equal(t.conf.origins.n, 0);
 	assert_false(t.conf.quiet);
-	options_free(&serve_options, &t.conf);
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -101,17 +143,17 @@ test_options_value_follows_or_is_joined(void **state)
 	struct reading t;
 
 	(void)state;
-	serve_reads(&t,
-	    "--db=a=b --retry 7 --max-topics=3 --quiet --listen-mode 600 "
+	own_reads(&t,
+	    "--db=a=b --retry 7 --topics=3 --quiet --mode 600 "
 	    "--listen=",
 	    NULL);
 	assert_string_equal(t.conf.db, "a=b");
-	assert_int_equal(t.conf.retry_ms, 7);
-	assert_int_equal(t.conf.max_topics, 3);
-	assert_int_equal(t.conf.listen_mode, 0600);
+	assert_int_equal(t.conf.retry, 7);
+	assert_int_equal(t.conf.topics, 3);
+	assert_int_equal(t.conf.mode, 0600);
 	assert_string_equal(t.conf.listen, "");
 	assert_true(t.conf.quiet);
-	options_free(&serve_options, &t.conf);
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -120,10 +162,10 @@ test_options_last_one_counts(void **state)
 	struct reading t;
 
 	(void)state;
-	serve_reads(&t, "--db a --retry 1 --db b --retry 2", NULL);
+	own_reads(&t, "--db a --retry 1 --db b --retry 2", NULL);
 	assert_string_equal(t.conf.db, "b");
-	assert_int_equal(t.conf.retry_ms, 2);
-	options_free(&serve_options, &t.conf);
+	assert_int_equal(t.conf.retry, 2);
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -132,17 +174,17 @@ test_options_units(void **state)
 	struct reading t;
 
 	(void)state;
-	serve_reads(&t,
-	    "--db x --heartbeat 500ms --max-age 2h --stall 7d --window 1G "
-	    "--max-event 64 --max-request 2k",
+	own_reads(&t,
+	    "--db x --heartbeat 500ms --age 2h --stall 7d --window 1G "
+	    "--event 64 --request 2k",
 	    NULL);
 	assert_int_equal(t.conf.heartbeat_ms, 500);
-	assert_int_equal(t.conf.max_age_ms, 2 * 3600 * 1000);
+	assert_int_equal(t.conf.age_ms, 2 * 3600 * 1000);
 	assert_int_equal(t.conf.stall_ms, 7 * 24 * 3600 * 1000);
 	assert_int_equal(t.conf.window_bytes, 1 << 30);
-	assert_int_equal(t.conf.max_event_bytes, 64);
-	assert_int_equal(t.conf.max_request_bytes, 2048);
-	options_free(&serve_options, &t.conf);
+	assert_int_equal(t.conf.event_bytes, 64);
+	assert_int_equal(t.conf.request_bytes, 2048);
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -169,11 +211,11 @@ static void
 test_options_refuse_values(void **state)
 {
 	static const char *const line_why[][2] = {
-	    {"--max-topics many", "--max-topics: 'many' is not a whole number"},
-	    {"--max-topics -1", "--max-topics: '-1' is not a whole number"},
-	    {"--max-topics=", "--max-topics: '' is not a whole number"},
-	    {"--max-topics 0", "--max-topics: '0' is less than 1"},
-	    {"--max-topics 65", "--max-topics: '65' is more than 64"},
+	    {"--topics many", "--topics: 'many' is not a whole number"},
+	    {"--topics -1", "--topics: '-1' is not a whole number"},
+	    {"--topics=", "--topics: '' is not a whole number"},
+	    {"--topics 0", "--topics: '0' is less than 1"},
+	    {"--topics 65", "--topics: '65' is more than 64"},
 	    {"--retry 99999999999999999999",
 		"--retry: '99999999999999999999' is not a whole number"},
 	    {"--heartbeat 0", "--heartbeat: '0' is less than 10 ms"},
@@ -182,9 +224,9 @@ test_options_refuse_values(void **state)
 		"500ms, 10m, 2h or 7d"},
 	    {"--window 1T", "--window: '1T' is not bytes such as 64, 256K, "
 			    "16M or 1G"},
-	    {"--listen-mode 888", "--listen-mode: '888' is not an octal mode "
-				  "such as 0660"},
-	    {"--listen-mode 4755", "--listen-mode: '4755' is more than 0777"},
+	    {"--mode 888", "--mode: '888' is not an octal mode "
+			   "such as 0660"},
+	    {"--mode 4755", "--mode: '4755' is more than 0777"},
 	};
 	char line[128];
 	size_t i;
@@ -192,7 +234,7 @@ test_options_refuse_values(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(line_why) / sizeof(line_why[0]); i++) {
 		snprintf(line, sizeof(line), "--db x %s", line_why[i][0]);
-		serve_refuses(line, NULL, line_why[i][1]);
+		own_refuses(line, NULL, line_why[i][1]);
 	}
 }
 
@@ -200,17 +242,16 @@ static void
 test_options_refuse_usage(void **state)
 {
 	(void)state;
-	serve_refuses("", NULL,
-	    "--db: is needed: FILE, the event log, made by largesse init");
-	serve_refuses("--db", NULL, "--db: needs a value, FILE");
-	serve_refuses("--db x --such", NULL,
-	    "--such: no such option, see largesse serve --help");
-	serve_refuses("--db x --d y", NULL,
-	    "--d: no such option, see largesse serve --help");
-	serve_refuses("--db x --quiet=1", NULL, "--quiet: takes no value");
-	serve_refuses("--db x -q", NULL, "-q: options begin with --");
-	serve_refuses("--db x y", NULL,
-	    "y: one too many, usage: largesse serve --db FILE [options]");
+	own_refuses("", NULL, "--db: is needed: FILE, the log");
+	own_refuses("--db", NULL, "--db: needs a value, FILE");
+	own_refuses("--db x --such", NULL,
+	    "--such: no such option, see largesse own --help");
+	own_refuses("--db x --d y", NULL,
+	    "--d: no such option, see largesse own --help");
+	own_refuses("--db x --quiet=1", NULL, "--quiet: takes no value");
+	own_refuses("--db x -q", NULL, "-q: options begin with --");
+	own_refuses("--db x y", NULL,
+	    "y: one too many, usage: largesse own --db FILE [options]");
 }
 
 static void
@@ -219,9 +260,9 @@ test_options_help_needs_nothing_else(void **state)
 	struct reading t;
 
 	(void)state;
-	read_line(&t, &serve_options, "--help", NULL);
+	read_line(&t, &own, "--help", NULL);
 	assert_int_equal(t.result, OPTIONS_HELP);
-	options_free(&serve_options, &t.conf);
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -230,12 +271,12 @@ test_options_list_keeps_all_in_order(void **state)
 	struct reading t;
 
 	(void)state;
-	serve_reads(&t,
+	own_reads(&t,
 	    "--db x --allow-origin https://a --allow-origin=https://b", NULL);
-	assert_int_equal(t.conf.allow_origin.n, 2);
-	assert_string_equal(t.conf.allow_origin.v[0], "https://a");
-	assert_string_equal(t.conf.allow_origin.v[1], "https://b");
-	options_free(&serve_options, &t.conf);
+	assert_int_equal(t.conf.origins.n, 2);
+	assert_string_equal(t.conf.origins.v[0], "https://a");
+	assert_string_equal(t.conf.origins.v[1], "https://b");
+	options_free(&own, &t.conf);
 }
 
 /* --- the environment ---------------------------------------------------- */
@@ -252,16 +293,16 @@ test_options_environment_gives_the_rest(void **state)
 	struct reading t;
 
 	(void)state;
-	serve_reads(&t, "--max-streams 9", env);
+	own_reads(&t, "--max-streams 9", env);
 	assert_string_equal(t.conf.db, "/e");
-	assert_int_equal(t.conf.max_streams, 9);
-	assert_int_equal(t.conf.max_streams_per_address, 3);
-	assert_int_equal(t.conf.retry_ms, 2000); /* empty is unset */
+	assert_int_equal(t.conf.streams, 9);
+	assert_int_equal(t.conf.per_address, 3);
+	assert_int_equal(t.conf.retry, 2000); /* empty is unset */
 	assert_true(t.conf.quiet);
-	assert_int_equal(t.conf.allow_origin.n, 2);
-	assert_string_equal(t.conf.allow_origin.v[0], "https://a");
-	assert_string_equal(t.conf.allow_origin.v[1], "https://b");
-	options_free(&serve_options, &t.conf);
+	assert_int_equal(t.conf.origins.n, 2);
+	assert_string_equal(t.conf.origins.v[0], "https://a");
+	assert_string_equal(t.conf.origins.v[1], "https://b");
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -270,10 +311,10 @@ test_options_list_of_the_line_replaces_the_environments(void **state)
 	struct reading t;
 
 	(void)state;
-	serve_reads(&t, "--allow-origin https://c", env);
-	assert_int_equal(t.conf.allow_origin.n, 1);
-	assert_string_equal(t.conf.allow_origin.v[0], "https://c");
-	options_free(&serve_options, &t.conf);
+	own_reads(&t, "--allow-origin https://c", env);
+	assert_int_equal(t.conf.origins.n, 1);
+	assert_string_equal(t.conf.origins.v[0], "https://c");
+	options_free(&own, &t.conf);
 }
 
 static void
@@ -283,16 +324,16 @@ test_options_bad_variable_is_named(void **state)
 	char *flag[] = {(char *)"LARGESSE_QUIET=perhaps", NULL};
 
 	(void)state;
-	serve_refuses("--db x", number,
+	own_refuses("--db x", number,
 	    "LARGESSE_MAX_STREAMS: 'many' is not a whole number");
-	serve_refuses(
+	own_refuses(
 	    "--db x", flag, "LARGESSE_QUIET: 'perhaps' is neither yes nor no");
 }
 
 /* --- operands ----------------------------------------------------------- */
 
 static const struct option copy_list[] = {
-    {"quiet", NULL, OPTION_FLAG, AT_FLAG(struct serve_conf, quiet), NULL,
+    {"quiet", NULL, OPTION_FLAG, AT_FLAG(struct conf, quiet), NULL,
 	.help = "say nothing"},
 };
 
@@ -353,22 +394,29 @@ test_options_environment_is_for_those_who_want_it(void **state)
 	assert_false(t.conf.quiet);
 }
 
-/* --- help --------------------------------------------------------------- */
+/* --- help, and what serve has of it ------------------------------------- */
 
-static void
-test_options_help_has_each_with_its_default(void **state)
+static char *
+help_text(const struct options *os)
 {
-	char *text = NULL, want[128];
-	size_t size, i;
+	char *text = NULL;
+	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	(void)state;
 	assert_non_null(f);
-	options_help(&serve_options, f);
+	options_help(os, f);
 	assert_int_equal(fclose(f), 0);
-	for (i = 0; i < serve_options.n; i++) {
-		const struct option *o = &serve_options.list[i];
+	return text;
+}
 
+static void
+assert_help_is_whole(const struct options *os)
+{
+	char *text = help_text(os), want[128];
+	const struct option *o;
+	size_t i;
+
+	for (o = os->list; o < os->list + os->n; o++) {
 		snprintf(want, sizeof(want), "\n  --%s ", o->name);
 		assert_non_null(strstr(text, want));
 		snprintf(want, sizeof(want), "%s%s%s%s\n", o->help,
@@ -379,6 +427,38 @@ test_options_help_has_each_with_its_default(void **state)
 	for (i = 0; text[i] != '\0'; i += strcspn(text + i, "\n") + 1)
 		assert_true(strcspn(text + i, "\n") <= 80);
 	free(text);
+}
+
+static void
+test_options_help_has_each_with_its_default(void **state)
+{
+	(void)state;
+	assert_help_is_whole(&own);
+	assert_help_is_whole(&serve_options);
+}
+
+static void
+test_options_of_serve(void **state)
+{
+	char *argv[] = {(char *)"serve", NULL};
+	char *db[] = {
+	    (char *)"LARGESSE_DB=x", (char *)"LARGESSE_MAX_STREAMS=7", NULL};
+	struct serve_conf conf;
+	char why[WHY_SIZE];
+	int argc = 1;
+
+	(void)state;
+	assert_int_equal(options_read(&serve_options, &argc, argv, db, &conf,
+			     why, sizeof(why)),
+	    OPTIONS_OK);
+	assert_string_equal(conf.db, "x");
+	assert_null(conf.listen);
+	assert_int_equal(conf.listen_mode, 0660);
+	assert_int_equal(conf.heartbeat_ms, 15000);
+	assert_int_equal(conf.poll_ms, 250);
+	assert_int_equal(conf.max_streams, 7);
+	assert_int_equal(conf.window_bytes, 16 << 20);
+	options_free(&serve_options, &conf);
 }
 
 int
@@ -402,6 +482,7 @@ main(void)
 	    cmocka_unit_test(test_options_operands_are_counted),
 	    cmocka_unit_test(test_options_environment_is_for_those_who_want_it),
 	    cmocka_unit_test(test_options_help_has_each_with_its_default),
+	    cmocka_unit_test(test_options_of_serve),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
