@@ -15,7 +15,10 @@ enum {
 
 typedef int command(int argc, char **argv);
 
-command cmd_init, cmd_serve;
+command cmd_init;
+command cmd_prune;
+command cmd_publish;
+command cmd_serve;
 
 /* Has all that was printed gone out?  STATUS_DONE, or STATUS_FAILED, said. */
 int command_done(void);

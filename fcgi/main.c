@@ -22,6 +22,8 @@ static const struct {
 } commands[] = {
     {"init", cmd_init, "make the event log, or upgrade it"},
     {"serve", cmd_serve, "send its events to browsers, behind a web server"},
+    {"publish", cmd_publish, "append events to it"},
+    {"prune", cmd_prune, "remove old events from it"},
 };
 
 enum {
