@@ -23,6 +23,7 @@ static const struct {
     {"init", cmd_init, "make the event log, or upgrade it"},
     {"serve", cmd_serve, "send its events to browsers, behind a web server"},
     {"publish", cmd_publish, "append events to it"},
+    {"tail", cmd_tail, "print its stream, or that of a URL"},
     {"prune", cmd_prune, "remove old events from it"},
 };
 
