@@ -206,7 +206,8 @@ class Yard:
             serve = ["spawn-fcgi", "-n", "-s", self.path, "-M", "0666",
                      "-b", "1024", "--", *serve]
         elif self.how == "listen":
-            serve += ["--listen", "unix:" + self.path]
+            serve += ["--listen", "unix:" + self.path,
+                      "--listen-mode", "0666"]
         elif self.how == "fcgiwrap":
             serve = ["spawn-fcgi", "-n", "-s", self.path, "-M", "0666",
                      "--", shutil.which("fcgiwrap"), "-f", "-c", "8"]
