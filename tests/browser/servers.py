@@ -58,7 +58,8 @@ def say(what):
 
 
 publishers = []
-y = Yard(sys.argv[1] if len(sys.argv) > 1 else "nginx")
+# A browser waits as long as retry: says, and there are many breaks here.
+y = Yard("nginx", options=["--retry", "300"])
 say(y.url)
 try:
     for line in sys.stdin:

@@ -198,8 +198,6 @@ test("EventSource: text comes as it was inserted", async (page, sv) => {
 test("EventSource: a steady stream over ten kills", async (page, sv) => {
 	await listen(page, "EventSource");
 	await page.evaluate(() => {
-		/* EventSource waits as long as retry: says; ten times that is
-		   what this test takes. */
 		window.opened = 0;
 		window.source.onopen = () => { window.opened++; };
 	});
