@@ -1,0 +1,31 @@
+/*
+ * eventstream.h - a reader of text/event-stream, for checking our writer.
+ *
+ * Written from the WHATWG texts (HTML 9.2.6, Encoding 8.1.1 and 4), step by
+ * step and slowly, and with no look at fcgi/: that is its whole worth.
+ */
+#ifndef EVENTSTREAM_H
+#define EVENTSTREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A text that grows.  All zero is empty; free(s). */
+struct text {
+	char *s;
+	size_t len, room;
+};
+
+void text_add(struct text *, const void *s, size_t len);
+bool text_is(const struct text *, const void *s, size_t len);
+
+/* The UTF-8 decoder: bytes to characters, written as UTF-8 again. */
+struct text decode(const void *bytes, size_t len);
+
+typedef void event_seen(void *arg, const struct text *type,
+    const struct text *data, const struct text *id);
+
+/* Parses a whole stream; seen is called for each event it dispatches. */
+void eventstream(const void *bytes, size_t len, event_seen *, void *arg);
+
+#endif
