@@ -245,11 +245,12 @@ from_log(struct server *srv, struct stream *s, struct due *d)
 static enum source
 find_due(struct server *srv, struct stream *s, struct due *d)
 {
-	struct due_place place = {s->id, s->offset};
+	struct due_place place;
 	size_t i;
 
 	if (s->gap != GAP_NONE && !tell_gap(srv, s, srv->place))
 		return SOURCE_OVER;
+	place = (struct due_place){s->id, s->offset};
 	if (!in_window(s->sub, due_after(place)))
 		return from_log(srv, s, d);
 	d->n = s->sub->ntopics;
