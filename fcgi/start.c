@@ -13,6 +13,8 @@ seek_id(const struct server *srv, const char *text, struct store_seek *seek)
 {
 	size_t len = strlen(text);
 
+	if (strcmp(text, REQUEST_ID_UNKNOWN) == 0)
+		return; /* nobody's id: goes on from the head */
 	seek->from = STORE_FROM_ID;
 	if (store_id_parse(srv->store, text, len, &seek->id))
 		return;
@@ -36,7 +38,9 @@ start_find(
     struct server *srv, const struct request *rq, struct stream_start *start)
 {
 	struct store_topic topics[REQUEST_TOPICS_MAX];
-	struct store_seek seek = {.topics = topics, .n = rq->ntopics};
+	struct store_seek seek = {.from = STORE_FROM_HEAD,
+	    .topics = topics,
+	    .n = rq->ntopics};
 	enum store_result r;
 	size_t i;
 
@@ -64,6 +68,8 @@ start_find(
 		break;
 	}
 	r = store_seek(srv->store, &seek, &start->id);
+	if (r == STORE_OK && strcmp(rq->last_id, REQUEST_ID_UNKNOWN) == 0)
+		r = STORE_UNKNOWN;
 	if (r != STORE_GONE && r != STORE_UNKNOWN)
 		return r;
 	start->gap = r == STORE_GONE ? GAP_PRUNED : GAP_UNKNOWN;
