@@ -27,7 +27,7 @@ struct world {
 	struct store store; /* for printing ids only */
 	struct topics topics;
 	struct window window;
-	int topic[EVENTS + 1];	/* of event i, from 1 on */
+	int topic[EVENTS + 1]; /* of event i, from 1 on */
 	uint64_t id[EVENTS + 1];
 	int n;
 	unsigned seed;
@@ -393,8 +393,8 @@ test_records_survive_any_cut(void **state)
 		n = (size_t)rand_r(&seed) % (head_len + len + 1);
 		for (i = 0; i < n; i++)
 			out[out_len++] = i < head_len
-			    ? (char)head[i]
-			    : content[done + i - head_len];
+					     ? (char)head[i]
+					     : content[done + i - head_len];
 		done += record_sent(&r, head_len, len, n);
 	}
 	assert_int_equal(r.left, 0);
