@@ -45,7 +45,7 @@ static const char besides[] =
     "CREATE INDEX IF NOT EXISTS largesse_topic ON events(topic);"
     "CREATE UNIQUE INDEX IF NOT EXISTS largesse_uid ON events(uid)"
     " WHERE uid IS NOT NULL;"
-    "INSERT OR IGNORE INTO largesse"
+    "INSERT OR IGNORE INTO largesse(key, value)"
     " VALUES('log', lower(hex(randomblob(16)))), ('pruned', 0);"
     "CREATE TRIGGER IF NOT EXISTS largesse_pruned AFTER DELETE ON events"
     " BEGIN UPDATE largesse SET value = OLD.id"
@@ -55,6 +55,9 @@ static const char besides[] =
 static const char *const misfits[] = {
     "SELECT 'events is a view' FROM sqlite_schema"
     " WHERE type = 'view' AND lower(name) = 'events'",
+
+    "SELECT 'events is written ' || name FROM sqlite_schema"
+    " WHERE type = 'table' AND lower(name) = 'events' AND name <> 'events'",
 
     "SELECT 'events has no column ' || column1 FROM"
     " (VALUES('id'), ('topic'), ('event'), ('data'), ('uid'), ('time'))"

@@ -362,7 +362,9 @@ test_init_refuses_other_shapes(void **state)
 	static const char *const sql_why[][2] = {
 	    {"CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT)",
 		"events has no column topic"},
-	    {"CREATE TABLE Events(" GOOD_ID "topic NOT NULL, event, data, uid)",
+	    {"CREATE TABLE Events(" GOOD_ID "topic NOT NULL, " GOOD_REST ")",
+		"events is written Events"},
+	    {"CREATE TABLE events(" GOOD_ID "topic NOT NULL, event, data, uid)",
 		"events has no column time"},
 	    {"CREATE TABLE t(a); CREATE VIEW events AS SELECT * FROM t",
 		"events is a view"},
@@ -467,7 +469,7 @@ test_init_adopts_a_table_made_by_hand(void **state)
 	    "CREATE TABLE events(" GOOD_ID
 	    "topic TEXT NOT NULL, event, data, uid TEXT UNIQUE, time,"
 	    " host TEXT, n INTEGER NOT NULL DEFAULT 0)",
-	    "CREATE TABLE EVENTS(ID INTEGER PRIMARY KEY AUTOINCREMENT,"
+	    "CREATE TABLE events(ID INTEGER PRIMARY KEY AUTOINCREMENT,"
 	    " Topic TEXT NOT NULL, Event, Data, Uid, Time);"
 	    "CREATE UNIQUE INDEX by_uid ON events(uid) WHERE uid NOT NULL",
 	};
