@@ -437,6 +437,50 @@ test_options_help_has_each_with_its_default(void **state)
 	assert_help_is_whole(&serve_options);
 }
 
+/* The text of the manual, from where make runs the tests. */
+static char *
+manual_text(void)
+{
+	static char text[64 * 1024];
+	FILE *f = fopen("fcgi/largesse.1", "r");
+	size_t len;
+
+	assert_non_null(f);
+	len = fread(text, 1, sizeof(text) - 1, f);
+	assert_true(len > 0 && feof(f));
+	fclose(f);
+	text[len] = '\0';
+	return text;
+}
+
+/* Under each option, before the next, the manual says its default. */
+static void
+test_options_of_serve_are_in_the_manual(void **state)
+{
+	char *serving = strstr(manual_text(), "\n.Sh SERVING\n"), want[128];
+	const struct option *o;
+
+	(void)state;
+	assert_non_null(serving);
+	for (o = serve_options.list; o < serve_options.list + serve_options.n;
+	     o++) {
+		char *item, *end, *found;
+
+		snprintf(want, sizeof(want), "\n.It Fl -%s%s", o->name,
+		    o->arg != NULL ? " Ar " : "\n");
+		if ((item = strstr(serving, want)) == NULL)
+			fail_msg("not in the manual: --%s", o->name);
+		if (o->initial == NULL)
+			continue;
+		end = strstr(item + 1, "\n.It ");
+		snprintf(want, sizeof(want), "The default is %s", o->initial);
+		found = strstr(item, want);
+		if (found == NULL || (end != NULL && found > end) ||
+		    strchr(",.;: \n", found[strlen(want)]) == NULL)
+			fail_msg("not in the manual: --%s, %s", o->name, want);
+	}
+}
+
 static void
 test_options_of_serve(void **state)
 {
@@ -483,6 +527,7 @@ main(void)
 	    cmocka_unit_test(test_options_environment_is_for_those_who_want_it),
 	    cmocka_unit_test(test_options_help_has_each_with_its_default),
 	    cmocka_unit_test(test_options_of_serve),
+	    cmocka_unit_test(test_options_of_serve_are_in_the_manual),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
