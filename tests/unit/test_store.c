@@ -635,6 +635,7 @@ test_a_read_leaves_nothing_open(void **state)
 	fill(lg);
 	read_page(lg, &pg, start, NULL, 0, 10);
 	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
+	sqlite3_exec(db, "SELECT 1 FROM events", NULL, NULL, NULL);
 	assert_int_equal(sqlite3_wal_checkpoint_v2(db, NULL,
 			     SQLITE_CHECKPOINT_TRUNCATE, &in_log, &done),
 	    SQLITE_OK);
