@@ -81,6 +81,11 @@ bench: need-build need-bench build/largesse $(BENCH)
 bench-quick: need-build need-bench build/largesse $(BENCH)
 	/usr/bin/python3 tests/bench/bench.py --quick
 
+# The whole path on this machine until Ctrl-C.  WEB=lighttpd, PORT=8000.
+demo:
+	@deploy/demo/demo.sh
+.PHONY: demo
+
 # All tests.  SUITES="unit talk" runs some of them.
 SUITES	 = unit talk web browser fault fuzz
 

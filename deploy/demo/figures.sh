@@ -38,8 +38,11 @@ look() {
 	}' /proc/uptime /proc/loadavg /proc/stat /proc/meminfo /proc/net/dev
 }
 
+# Told to end, leave no sleep behind.
+trap 'kill $! 2>/dev/null; exit 0' TERM
+
 was=$(look | head -n 1)
-while sleep 1; do
+while sleep 1 & wait $!; do
 	n=$((n + 1))
 	seen=$(look)
 	was=${seen%%
