@@ -110,8 +110,9 @@ class Php(Peer):
 
     def start(self):
         init_log(self.yard)
+        # A loop whose client left lives on until it writes again.
         self.yard.put('php-fpm.conf', 'peers/php-fpm.conf',
-                      STREAMS=max(self.streams, 2))
+                      STREAMS=self.streams + 8)
         self.responder = self.yard.spawn(
             ['/usr/sbin/php-fpm8.2', '-F', '-n', '-d',
              'extension=sqlite3', '-y', self.yard.path('php-fpm.conf')],
@@ -217,8 +218,7 @@ class Largesse(Behind):
     def start_responder(self):
         init_log(self.yard)
         argv = [LARGESSE, 'serve', '--quiet', '--db', log_path(self.yard),
-                '--listen', 'unix:' + self.yard.path('fcgi.sock'),
-                '--max-streams', '20000']
+                '--listen', 'unix:' + self.yard.path('fcgi.sock')]
         if self.gather is not None:
             argv += ['--gather', str(self.gather)]
         self.responder = self.yard.spawn(argv + self.options,
