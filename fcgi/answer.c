@@ -4,6 +4,7 @@
 #include "fcgi/answer.h"
 #include "fcgi/reply.h"
 #include "fcgi/start.h"
+#include "fcgi/status.h"
 
 static enum answered
 said(bool whole)
@@ -64,6 +65,16 @@ answer_method(
 	}
 }
 
+/* A page to be read, and nothing else. */
+static enum answered
+answer_status(
+    struct server *srv, const struct peer *peer, const struct request *rq)
+{
+	if (rq->method == METHOD_GET || rq->method == METHOD_HEAD)
+		return said(status_reply(srv, peer, rq));
+	return answer_method(srv, peer, rq);
+}
+
 static enum answered
 answer_request(
     struct server *srv, const struct peer *peer, const struct request *rq)
@@ -73,6 +84,9 @@ answer_request(
 		return answer_method(srv, peer, rq);
 	case PATH_HEALTH:
 		return answer_health(srv, peer);
+	case PATH_STATUS:
+	case PATH_METRICS:
+		return answer_status(srv, peer, rq);
 	default:
 		return said(reply_line(srv, peer, 404, "no such page here"));
 	}
