@@ -20,8 +20,9 @@
 #include "fcgi/pending.h"
 
 enum {
-	ACCEPTS = 512, /* a turn */
-	PAUSE_MS = 100 /* without descriptors */
+	ACCEPTS = 512,	    /* a turn */
+	SHARED_ACCEPTS = 8, /* with other workers: leave them some */
+	PAUSE_MS = 100	    /* without descriptors */
 };
 
 /* --- making it ---------------------------------------------------------- */
@@ -197,9 +198,9 @@ on_pause_over(uv_timer_t *timer)
 void
 listen_accept(struct server *srv)
 {
-	int i, fd;
+	int most = srv->workers == NULL ? ACCEPTS : SHARED_ACCEPTS, i, fd;
 
-	for (i = 0; i < ACCEPTS; i++) {
+	for (i = 0; i < most; i++) {
 		fd = accept4(
 		    srv->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {
@@ -231,16 +232,22 @@ listen_start(struct server *srv)
 }
 
 void
-listen_close(struct server *srv)
+listen_remove(struct server *srv)
 {
-	uv_poll_stop(&srv->listener);
-	uv_close((uv_handle_t *)&srv->listener, NULL);
-	uv_timer_stop(&srv->listen_pause);
-	uv_close((uv_handle_t *)&srv->listen_pause, NULL);
 	if (srv->socket_path != NULL)
 		unlink(srv->socket_path);
 	free(srv->socket_path);
 	srv->socket_path = NULL;
 	close(srv->listen_fd);
 	srv->listen_fd = -1;
+}
+
+void
+listen_close(struct server *srv)
+{
+	uv_poll_stop(&srv->listener);
+	uv_close((uv_handle_t *)&srv->listener, NULL);
+	uv_timer_stop(&srv->listen_pause);
+	uv_close((uv_handle_t *)&srv->listen_pause, NULL);
+	listen_remove(srv);
 }

@@ -18,4 +18,7 @@ void listen_accept(struct server *);
 /* No more connections; the socket file goes if we made it. */
 void listen_close(struct server *);
 
+/* The same for a socket on which listen_start was never called. */
+void listen_remove(struct server *);
+
 #endif

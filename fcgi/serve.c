@@ -20,6 +20,7 @@
 #include "fcgi/log.h"
 #include "fcgi/pending.h"
 #include "fcgi/stream.h"
+#include "fcgi/workers.h"
 
 /* What a web server passes on when a CGI program cannot even start. */
 static const char broken[] = "Status: 500 Internal Server Error\r\n"
@@ -57,6 +58,8 @@ on_turn(uv_check_t *check)
 	uv_idle_stop(&srv->idle);
 	hub_turn(srv);
 	hub_sweep(srv);
+	if (srv->workers != NULL)
+		tally_publish(srv);
 	if (srv->plain && srv->nstreams == 0)
 		uv_stop(&srv->loop);
 }
@@ -155,16 +158,22 @@ open_loop(struct server *srv)
 }
 
 static int
-open_server(struct server *srv)
+open_store(struct server *srv)
 {
 	char why[512];
 
-	srv->listen_fd = -1;
 	srv->store = store_open(srv->conf.db, STORE_READ, why, sizeof(why));
-	if (srv->store == NULL) {
-		log_plain(why);
+	if (srv->store != NULL)
+		return 0;
+	log_plain(why);
+	return -1;
+}
+
+static int
+open_server(struct server *srv)
+{
+	if (open_store(srv) == -1)
 		return -1;
-	}
 	set_clock(srv);
 	set_limits(srv);
 	if (open_loop(srv) == -1) {
@@ -209,13 +218,72 @@ close_server(struct server *srv)
 
 /* --- the two roles ------------------------------------------------------ */
 
+/* Serves on the listening socket until a signal. */
+static int
+run_loop(struct server *srv)
+{
+	if (listen_start(srv) != 0) {
+		log_error("listening", "%s", strerror(errno));
+		listen_remove(srv);
+		return STATUS_FAILED;
+	}
+	uv_run(&srv->loop, UV_RUN_DEFAULT);
+	return STATUS_DONE;
+}
+
 static int
 serve_fastcgi(struct server *srv)
 {
-	if (listen_open(srv) == -1 || listen_start(srv) != 0)
+	int status = STATUS_FAILED;
+
+	if (open_server(srv) == -1)
 		return STATUS_FAILED;
-	uv_run(&srv->loop, UV_RUN_DEFAULT);
-	return STATUS_DONE;
+	if (listen_open(srv) == 0)
+		status = run_loop(srv);
+	close_server(srv);
+	return status;
+}
+
+/* One of several: the socket is there, and its file is the parent's. */
+static int
+serve_worker(void *arg, uint64_t i)
+{
+	struct server *srv = arg;
+	int status = STATUS_FAILED;
+
+	free(srv->socket_path);
+	srv->socket_path = NULL;
+	srv->worker = i;
+	srv->count = srv->workers->tally[i].count;
+	if (open_server(srv) == -1)
+		return STATUS_FAILED;
+	status = run_loop(srv);
+	close_server(srv);
+	return status;
+}
+
+/* The parent of several.  It looks at the log only to say what is wrong. */
+static int
+serve_workers(struct server *srv)
+{
+	int status = STATUS_FAILED;
+	bool child = false;
+
+	if (open_store(srv) == -1)
+		return STATUS_FAILED;
+	store_close(srv->store);
+	srv->store = NULL;
+	if (listen_open(srv) == -1)
+		return STATUS_FAILED;
+	if ((srv->workers = workers_make(srv->conf.workers)) == NULL)
+		log_error("--workers", "%s", strerror(errno));
+	else
+		status = workers_run(
+		    srv->workers, srv->conf.quiet, serve_worker, srv, &child);
+	if (!child)
+		listen_remove(srv);
+	workers_free(srv->workers);
+	return status;
 }
 
 /* One request, on standard output, without records: the same stream. */
@@ -224,10 +292,15 @@ serve_plain(struct server *srv)
 {
 	struct peer peer = {STDOUT_FILENO, 0, false};
 
+	if (open_server(srv) == -1) {
+		stream_say(peer.fd, broken, sizeof(broken) - 1);
+		return STATUS_FAILED;
+	}
 	srv->plain = true;
 	fcntl(peer.fd, F_SETFL, fcntl(peer.fd, F_GETFL) | O_NONBLOCK);
 	if (answer(srv, &peer, environ, false) == ANSWERED_STREAM)
 		uv_run(&srv->loop, UV_RUN_DEFAULT);
+	close_server(srv);
 	return STATUS_DONE;
 }
 
@@ -253,14 +326,15 @@ cmd_serve(int argc, char **argv)
 		free(srv);
 		return status;
 	}
+	srv->listen_fd = -1;
 	plain = srv->conf.listen == NULL && !is_listening(0) &&
 		getenv("GATEWAY_INTERFACE") != NULL;
-	status = STATUS_FAILED;
-	if (open_server(srv) == 0) {
-		status = plain ? serve_plain(srv) : serve_fastcgi(srv);
-		close_server(srv);
-	} else if (plain)
-		stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);
+	if (plain)
+		status = serve_plain(srv);
+	else if (srv->conf.workers > 1)
+		status = serve_workers(srv);
+	else
+		status = serve_fastcgi(srv);
 	options_free(&serve_options, &srv->conf);
 	free(srv);
 	return status;

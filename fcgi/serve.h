@@ -18,6 +18,7 @@ struct serve_conf {
 	const char *listen;   /* unix:PATH or HOST:PORT; NULL: descriptor 0 */
 	uint64_t listen_mode; /* of the socket at PATH */
 	uint64_t backlog;
+	uint64_t workers;
 
 	uint64_t heartbeat_ms;
 	uint64_t retry_ms;

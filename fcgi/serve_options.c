@@ -6,6 +6,7 @@
  */
 #include "fcgi/request.h"
 #include "fcgi/serve.h"
+#include "fcgi/workers.h"
 
 #define STRING(member) OPTION_STRING, AT_STRING(struct serve_conf, member)
 #define NUMBER(member) OPTION_UNSIGNED, AT_NUMBER(struct serve_conf, member)
@@ -26,6 +27,9 @@ static const struct option list[] = {
 	{"backlog", "N", NUMBER(backlog), "1024",
 	    .help = "connections that may wait to be accepted",
 	    .min = 1, .max = 65535},
+	{"workers", "N", NUMBER(workers), "1",
+	    .help = "processes that share the streams",
+	    .min = 1, .max = WORKERS_MAX},
 	{"heartbeat", "SECONDS", AGE(heartbeat_ms), "15",
 	    .help = "a comment after so much silence",
 	    .min = 10, .max = 24 * 3600 * 1000},

@@ -23,6 +23,7 @@
 #include "fcgi/window.h"
 
 struct gate_reader;
+struct workers;
 struct pending;
 
 enum {
@@ -80,6 +81,9 @@ struct server {
 	uint64_t nstreams, max_streams, npending;
 	uint64_t started_ms; /* since 1970 */
 	struct counters count;
+	struct workers *workers; /* NULL: this process is the only one */
+	uint64_t worker;	 /* which of them this is */
+	uint32_t published;	 /* tick at which its memory was measured */
 };
 
 /* There is work for a turn: let the poll phase not wait. */

@@ -9,6 +9,7 @@
 
 #include "fcgi/reply.h"
 #include "fcgi/status.h"
+#include "fcgi/workers.h"
 
 #define NOW(name, member, help)                                   \
 	{                                                         \
@@ -72,7 +73,7 @@ resident_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void
+void
 tally_take(const struct server *srv, struct tally *t)
 {
 	t->count = srv->count;
@@ -83,20 +84,46 @@ tally_take(const struct server *srv, struct tally *t)
 	t->window_events = srv->window.count;
 	t->window_bytes = srv->topics.kept_bytes;
 	t->pages = srv->pages.reads;
+}
+
+void
+tally_publish(struct server *srv)
+{
+	struct tally *t = &srv->workers->tally[srv->worker];
+	uint32_t now = wheel_now(&srv->wheel);
+
+	tally_take(srv, t);
+	if (t->resident_bytes != 0 && now - srv->published < 1000 / TICK_MS)
+		return;
+	srv->published = now;
 	t->resident_bytes = resident_bytes();
+}
+
+/* All workers' numbers, or this process's if it is the only one. */
+static void
+gather_tally(struct server *srv, struct status *st)
+{
+	if (srv->workers != NULL) {
+		tally_publish(srv);
+		workers_sum(srv->workers, &st->sum);
+		st->workers = srv->workers->n;
+		return;
+	}
+	tally_take(srv, &st->sum);
+	st->sum.resident_bytes = resident_bytes();
+	st->workers = 1;
 }
 
 void
 status_gather(struct server *srv, struct status *st)
 {
 	memset(st, 0, sizeof(*st));
-	tally_take(srv, &st->sum);
-	st->workers = 1;
+	gather_tally(srv, st);
 	st->started_ms = srv->started_ms;
 	st->now_ms = now_ms();
 	if (st->now_ms < st->started_ms) /* the clock was put back */
 		st->now_ms = st->started_ms;
-	st->max_streams = srv->max_streams;
+	st->max_streams = srv->max_streams * st->workers;
 	st->conf = &srv->conf;
 	st->log_id = store_log_id(srv->store);
 	store_id_print(srv->store, srv->head, st->head);

@@ -51,6 +51,12 @@ status_number(const struct tally *t, const struct status_line *line)
 	return *(const uint64_t *)((const char *)t + line->offset);
 }
 
+/* This process's numbers as they are now, but for resident_bytes. */
+void tally_take(const struct server *, struct tally *);
+
+/* Writes them where the other workers see them; cheap, once a turn. */
+void tally_publish(struct server *);
+
 /* Good until the server does something else. */
 void status_gather(struct server *, struct status *);
 
