@@ -234,10 +234,7 @@ def test_the_log_replaced_while_streams_run():
         for f in followers:
             f.wait_count(41)
         y.unpublish()
-        other = y.log.with_name("other.db")
-        y.run("init", str(other))
-        other.replace(y.log)                # another file of that name
-        remove_wal(y.log)
+        y.put_log(y.new_log())              # another file of that name
         for f in followers:
             f.wait(lambda me: gaps(me) == 2)
         y.insert("three")
@@ -256,11 +253,6 @@ def copy(source, target):
         a.backup(b)
     a.close()
     b.close()
-
-
-def remove_wal(log):
-    for tail in ("-wal", "-shm"):
-        log.with_name(log.name + tail).unlink(missing_ok=True)
 
 
 def test_a_log_out_of_reach_comes_back():
@@ -303,7 +295,6 @@ def unprivileged(y):
     shutil.copy(y.program, program)         # the tree may be closed to it
     y.program = str(program)
     y.log.chmod(0o644)
-    remove_wal(y.log)
     if ROOTED:
         y.log.parent.chmod(0o755)
         y.start_responder(user="nobody", group="nogroup", extra_groups=[])

@@ -189,6 +189,18 @@ class Yard:
         subprocess.run(["sqlite3", "-cmd", ".timeout 5000", str(self.log),
                         sql], check=True, timeout=60)
 
+    def new_log(self):
+        other = self.log.with_name("other.db")
+        self.run("init", str(other))
+        return other
+
+    def put_log(self, other):
+        """Another file takes the log's name.  What the old one left in -wal
+        and -shm has to go before: SQLite would read it into the new one."""
+        for tail in ("-wal", "-shm"):
+            self.log.with_name(self.log.name + tail).unlink(missing_ok=True)
+        other.replace(self.log)
+
     # --- the responder
 
     def hold(self):
