@@ -119,7 +119,8 @@ class Yard:
             if name.endswith(('.err', '.log')):
                 with open(self.path(name), errors='replace') as f:
                     said += [f'{name}: {line.rstrip()}'
-                             for line in f.readlines()[-5:]]
+                             for line in f.readlines()[-5:]
+                             if 'GET /up ' not in line]
         return '\n'.join(said)
 
 
