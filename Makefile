@@ -92,6 +92,14 @@ SUITES	 = unit talk web browser fault fuzz
 check: need-build need-check build/largesse build/asan/largesse $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
 
+lint: need-build need-lint
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	clang-tidy --quiet $(SRC) -- -std=gnu11 $(DEFS) 2>/dev/null
+	cppcheck -q --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --suppress=missingIncludeSystem \
+	    --error-exitcode=1 $(DEFS) store fcgi
+	mandoc -Tlint -W warning fcgi/largesse.1
+
 install: build/largesse
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 build/largesse $(DESTDIR)$(PREFIX)/bin/largesse
@@ -106,5 +114,5 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all check bench bench-quick install uninstall clean
+.PHONY: all check lint bench bench-quick install uninstall clean
 .SECONDARY:

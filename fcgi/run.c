@@ -50,7 +50,7 @@ run_room(struct run *r, size_t size)
 
 	if (r->cap - r->head - live >= size && r->buf != NULL)
 		return r->buf + r->head + live;
-	if (live + size <= r->cap / 3 * 2) {
+	if (r->buf != NULL && live + size <= r->cap / 3 * 2) {
 		memmove(r->buf, r->buf + r->head, live);
 		r->head = 0;
 		return r->buf + live;
@@ -60,7 +60,7 @@ run_room(struct run *r, size_t size)
 		cap = FIRST_BYTES;
 	if ((buf = malloc(cap)) == NULL)
 		return NULL;
-	if (live > 0)
+	if (r->buf != NULL)
 		memcpy(buf, r->buf + r->head, live);
 	free(r->buf);
 	r->buf = buf;

@@ -38,9 +38,8 @@ start_find(
     struct server *srv, const struct request *rq, struct stream_start *start)
 {
 	struct store_topic topics[REQUEST_TOPICS_MAX];
-	struct store_seek seek = {.from = STORE_FROM_HEAD,
-	    .topics = topics,
-	    .n = rq->ntopics};
+	struct store_seek seek = {
+	    .from = STORE_FROM_HEAD, .topics = topics, .n = rq->ntopics};
 	enum store_result r;
 	size_t i;
 

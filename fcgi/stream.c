@@ -121,6 +121,7 @@ put(struct server *srv, struct stream *s, struct iovec *iov, int n, size_t len)
 	iov[0] = (struct iovec){head, head_len};
 	wrote = head_len > 0 ? write_pieces(s, iov, n + 1)
 			     : write_pieces(s, iov + 1, n);
+	iov[0] = (struct iovec){NULL, 0};
 	srv->count.writes++;
 	if (wrote == -1) {
 		if (errno == EAGAIN || errno == EINTR)
@@ -419,9 +420,7 @@ read_more(struct server *srv, struct stream *s)
 {
 	ssize_t n = recv(s->conn.fd, srv->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
 
-	if (n == 0)
-		stream_end(srv, s, END_LEFT);
-	else if (n == -1 && errno != EAGAIN && errno != EINTR)
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
 		stream_end(srv, s, END_LEFT);
 	else if (n >= 2 && srv->scratch[0] == 1 && srv->scratch[1] == 2)
 		stream_end(srv, s, END_ABORTED);

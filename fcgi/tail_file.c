@@ -54,9 +54,11 @@ static void
 print_gap(const struct reader *rd, enum gap_reason reason, const char *asked)
 {
 	char text[CONTROL_GAP_SIZE], id[STORE_ID_SIZE];
+	size_t len;
 
 	store_id_print(rd->store, rd->id, id);
-	fwrite(text, 1, control_gap(text, reason, asked, id), stdout);
+	len = control_gap(text, reason, asked, id);
+	fwrite(text, 1, len, stdout);
 }
 
 /* Names as typed; the same rules as for a request. */

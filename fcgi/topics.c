@@ -262,7 +262,7 @@ struct sub *
 topics_subscribe(struct topics *ts, const struct request_topic *rt, size_t n,
     struct store_id floor)
 {
-	struct topic *topics[REQUEST_TOPICS_MAX];
+	struct topic *topics[REQUEST_TOPICS_MAX] = {NULL};
 	struct sub *sub = NULL;
 	size_t i, m = 0;
 	uint32_t h;

@@ -142,7 +142,7 @@ static int
 resolve(sqlite3 *db, const char *path, struct store_keep *keep, char *why,
     size_t size)
 {
-	struct store_keep set;
+	struct store_keep set = {0, 0};
 	int version = schema_version(db);
 
 	if (version == -1 || (version > 0 && retention_get(db, &set) == -1))

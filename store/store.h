@@ -123,8 +123,8 @@ struct store_span {
  * (STORE_BUSY when it is not the log known so far: news will tell).
  */
 enum store_result store_read(struct store *, struct store_id after,
-    const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
-    struct store_span *span);
+    const struct store_topic *topics, size_t n, size_t limit, store_each *each,
+    void *arg, struct store_span *span);
 
 /* Where a reader may ask to start. */
 enum store_from {
