@@ -124,7 +124,7 @@ event_of(struct client *c)
 }
 
 const struct event *
-want_next(struct client *c)
+next_or_end(struct client *c)
 {
 	int64_t deadline = now_ms() + PATIENCE_MS;
 	long len;
@@ -133,13 +133,23 @@ want_next(struct client *c)
 	event_reset(c);
 	do {
 		if ((len = next_line(c, deadline)) < 0)
-			talk_fail("wanted an event; came %s%s",
-			    shown(c->out.s + c->at, c->out.len - c->at),
-			    c->closed ? " and the end" : "");
+			return NULL;
 		whole = take_line(c, (size_t)len);
 		client_seen(c, (size_t)len + 1);
 	} while (!whole);
 	return event_of(c);
+}
+
+const struct event *
+want_next(struct client *c)
+{
+	const struct event *e = next_or_end(c);
+
+	if (e == NULL)
+		talk_fail("wanted an event; came %s%s",
+		    shown(c->out.s + c->at, c->out.len - c->at),
+		    c->closed ? " and the end" : "");
+	return e;
 }
 
 void
@@ -192,6 +202,28 @@ want_start(struct client *c)
 	if (c->retry < 0)
 		talk_fail("stream-start came without retry before it");
 	return text("%s", e->id);
+}
+
+struct client *
+get_in_the_end(struct server *sv, const char *id)
+{
+	int64_t deadline = now_ms() + PATIENCE_MS;
+
+	for (;;) {
+		struct client *c =
+		    get(sv, "/events", "HTTP_LAST_EVENT_ID", id, NULL);
+
+		while (!c->ended && strstr(c->out.s, "stream-start") == NULL)
+			if (!hear(c, deadline))
+				break;
+		if (strstr(c->out.s, "stream-start") != NULL) {
+			want_start(c);
+			return c;
+		}
+		check(want_headers(c) == 200);
+		want_farewell(c);
+		talk_nap(deadline, "for a stream");
+	}
 }
 
 const char *

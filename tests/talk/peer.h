@@ -96,6 +96,7 @@ struct server {
 	int port;	  /* 0: it listens on socket, else on 127.0.0.1 */
 	uid_t uid;	  /* it runs as, if not ours: 0 */
 	pid_t pid;	  /* 0: not running */
+	bool plain;	  /* started as CGI: ends when its client leaves */
 };
 
 /* A directory and a log, and nothing running.  `largesse init` makes it. */
@@ -125,10 +126,11 @@ void start_bare(struct server *, int in, int out, ...)
 void await_listening(struct server *); /* until it takes connections */
 bool can_connect(const struct server *);
 
-int await_exit(struct server *); /* its wait status, when it has ended */
-void stop(struct server *);	 /* SIGTERM, and it ends with 0, clean */
-void slay(struct server *);	 /* kill -9 */
-char *errors(struct server *);	 /* what it said on stderr, all starts */
+int await_exit(struct server *);   /* its wait status, when it has ended */
+void want_exit_0(struct server *); /* it ends by itself, clean */
+void stop(struct server *);	   /* SIGTERM, and it ends with 0, clean */
+void slay(struct server *);	   /* kill -9 */
+char *errors(struct server *);	   /* what it said on stderr, all starts */
 
 /* One run of the program to its end. */
 struct ran {
@@ -140,10 +142,13 @@ struct ran {
 struct ran run_with(struct server *, const char *input, ...)
     __attribute__((sentinel));
 
+/* Connections to it that it has not closed yet, those left by us too. */
+size_t count_connections(const struct server *);
 size_t count_descriptors(const struct server *, const char *containing);
 size_t count_threads(const struct server *);
-long status_number(const struct server *, const char *name); /* VmRSS: kB */
-int port_of(const struct server *); /* that it listens on, 0: none */
+long status_number(const struct server *, const char *name);
+long memory_kb(const struct server *); /* what of it is in memory */
+int port_of(const struct server *);    /* that it listens on, 0: none */
 
 /* Another process's view of the log: each opens it, acts, and closes it. */
 int64_t append(struct server *, const char *topic, const char *data);
@@ -214,6 +219,7 @@ struct client {
 	int id;		   /* of the request that it speaks of */
 	bool keep_conn;	   /* asked not to close */
 	bool plain;	   /* a CGI program's output: no records */
+	bool may_be_cut;   /* closed within a record is no failure */
 	struct bytes raw;  /* heard, not yet a whole record */
 	struct bytes odd;  /* records, whole, that are not of this request */
 	struct bytes out;  /* content of its FCGI_STDOUT */
@@ -278,6 +284,12 @@ void want_refusal(struct client *, int status);
  */
 const char *want_start(struct client *);
 
+/*
+ * Asks for main after id until it gets a stream, which has started then; till
+ * then every answer must be: come back.
+ */
+struct client *get_in_the_end(struct server *, const char *id);
+
 struct event {
 	const char *type; /* "message" when there is none */
 	const char *id;	  /* NULL: the event has no id of its own */
@@ -286,6 +298,7 @@ struct event {
 };
 /* Read as a browser would.  Good until the next event is read. */
 const struct event *want_next(struct client *);
+const struct event *next_or_end(struct client *); /* NULL: the end came */
 
 /* NULL for an id or a type that does not matter. */
 void want_event(

@@ -41,10 +41,10 @@ count_threads(const struct server *sv)
 	return (size_t)status_number(sv, "Threads");
 }
 
-long
-status_number(const struct server *sv, const char *name)
+static long
+number_in(const char *file, const struct server *sv, const char *name)
 {
-	FILE *f = fopen(text("/proc/%d/status", (int)sv->pid), "r");
+	FILE *f = fopen(text("/proc/%d/%s", (int)sv->pid, file), "r");
 	char line[300];
 	long n = -1;
 
@@ -57,6 +57,22 @@ status_number(const struct server *sv, const char *name)
 	if (n < 0)
 		talk_fail("no %s of process %d", name, (int)sv->pid);
 	return n;
+}
+
+long
+status_number(const struct server *sv, const char *name)
+{
+	return number_in("status", sv, name);
+}
+
+/*
+ * VmRSS of /proc/PID/status is a sum of per-CPU counters that are not added
+ * up to the last page; this one counts.
+ */
+long
+memory_kb(const struct server *sv)
+{
+	return number_in("smaps_rollup", sv, "Rss");
 }
 
 /* Does the program hold the socket of this inode? */
@@ -85,4 +101,40 @@ port_of(const struct server *sv)
 	if (f != NULL)
 		fclose(f);
 	return found;
+}
+
+/* The last word of a line of /proc/net/unix. */
+static const char *
+path_in(char *line)
+{
+	char *path;
+
+	line[strcspn(line, "\n")] = '\0';
+	path = strrchr(line, ' ');
+	return path != NULL ? path + 1 : "";
+}
+
+/* The ends of connections that are the program's own carry its address. */
+size_t
+count_connections(const struct server *sv)
+{
+	FILE *f =
+	    fopen(sv->port != 0 ? "/proc/net/tcp" : "/proc/net/unix", "r");
+	unsigned port, state;
+	char line[300];
+	size_t n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sv->port != 0)
+			n += sscanf(line, " %*d: %*x:%x %*x:%*x %x", &port,
+				 &state) == 2 &&
+			     (int)port == sv->port &&
+			     (state == 1 /* established */ ||
+				 state == 8 /* close-wait */);
+		else
+			n += strcmp(path_in(line), sv->socket) == 0;
+	if (f == NULL)
+		talk_fail("no /proc/net");
+	fclose(f);
+	return n - (sv->port == 0); /* the listening socket */
 }

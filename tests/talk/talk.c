@@ -109,9 +109,12 @@ talk_fail(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
+	for (char *s = why; (s = strchr(s, '\n')) != NULL;)
+		*s = ' ';
+	printf("# %s\n", why);
 	fprintf(stderr, "%s\n", why);
 	servers_report();
-	fail_msg("%s", why);
+	fail();
 	abort();
 }
 
