@@ -1,0 +1,373 @@
+/*
+ * test_leave.c - silence, and those who leave or fall behind: an idle stream
+ * is kept alive, one that is gone costs nothing any more, one that does not
+ * read costs nothing but itself.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "peer.h"
+
+static struct client *
+stream(struct server *sv, const char *uri)
+{
+	struct client *c = get(sv, uri, NULL);
+
+	want_start(c);
+	return c;
+}
+
+/* --- heartbeat --------------------------------------------------------------
+ */
+
+static void
+want_comment(struct client *c)
+{
+	int64_t deadline = now_ms() + PATIENCE_MS;
+	const char *s;
+
+	while (c->out.len == c->at || strchr(c->out.s + c->at, '\n') == NULL)
+		if (!hear(c, deadline))
+			talk_fail("wanted a comment; came nothing");
+	s = c->out.s + c->at;
+	if (*s != ':')
+		talk_fail("wanted a comment; came %s", shown(s, strlen(s)));
+	c->at = c->out.len;
+}
+
+static void
+test_silence_is_broken_by_comments(void)
+{
+	struct client *c =
+	    stream(serve_with("--heartbeat", "1", NULL), "/events");
+
+	want_comment(c);
+	want_comment(c);
+}
+
+static void
+test_a_comment_ends_its_line_and_no_event(void)
+{
+	struct server *sv = serve_with("--heartbeat", "1", NULL);
+	struct client *c = stream(sv, "/events");
+	const struct event *e;
+
+	until(hear(c, now_ms()));
+	append(sv, "main", "x");
+	e = want_next(c);
+	check(c->comments > 0);
+	check(strcmp(e->type, "message") == 0 && strcmp(e->data, "x") == 0);
+	check(strcmp(e->id, "1") == 0);
+}
+
+static void
+test_every_silent_stream_has_a_heartbeat(void)
+{
+	struct server *sv = serve_with("--heartbeat", "1", NULL);
+	struct client *c[20];
+
+	for (int i = 0; i < 20; i++)
+		c[i] = stream(sv, "/events");
+	for (int i = 0; i < 20; i++)
+		want_comment(c[i]);
+}
+
+/* --- leaving ----------------------------------------------------------------
+ */
+
+static void
+test_who_leaves_is_let_go_at_once(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+
+	until(count_connections(sv) == 1);
+	leave(c);
+	until(count_connections(sv) == 0);
+}
+
+static void
+test_many_who_leave_are_let_go(void)
+{
+	enum {
+		N = 200
+	};
+	struct server *sv = serve();
+	struct client *c[N], *stays = stream(sv, "/events");
+
+	for (int i = 0; i < N; i++)
+		c[i] = stream(sv, text("/events?topic=t%d", i % 7));
+	for (int i = 0; i < N; i++)
+		leave(c[i]);
+	until(count_connections(sv) == 1);
+	append(sv, "main", "x");
+	want(stays, "id: 1\ndata: x\n\n");
+}
+
+static void
+test_who_leaves_in_the_middle_of_a_request_is_let_go(void)
+{
+	struct server *sv = serve();
+	struct client *c = join(sv);
+	struct bytes b = {0};
+
+	put_request(&b, 1, 0, "GET", "/events", NULL, NULL);
+	b.len /= 2;
+	say(c, &b);
+	bytes_free(&b);
+	until(count_connections(sv) == 1);
+	leave(c);
+	until(count_connections(sv) == 0);
+}
+
+static void
+test_who_leaves_without_a_word_is_let_go(void)
+{
+	struct server *sv = serve();
+	struct client *c = join(sv);
+
+	until(count_connections(sv) == 1);
+	leave(c);
+	until(count_connections(sv) == 0);
+}
+
+static void
+test_who_leaves_with_a_reset_is_let_go(void)
+{
+	struct linger at_once = {.l_onoff = 1};
+	struct server *sv = prepare();
+	struct client *c;
+
+	start_bare(sv, -1, -1, "serve", "--db", sv->db, "--listen",
+	    "127.0.0.1:0", NULL);
+	until((sv->port = port_of(sv)) != 0);
+	c = stream(sv, "/events");
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	leave(c);
+	until(count_descriptors(sv, "socket:") == 1);
+}
+
+static void
+test_who_leaves_far_behind_is_let_go(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+
+	for (int i = 0; i < 10; i++)
+		append_many(sv, "main", 1 + 100 * i, 100, 10000);
+	leave(c);
+	until(count_connections(sv) == 0);
+}
+
+/* --- as /status has it ------------------------------------------------------
+ */
+
+static int
+status(struct server *sv, const char *path)
+{
+	struct client *c = get(sv, "/events/status", "SCRIPT_NAME", "/events",
+	    "PATH_INFO", "/status", NULL);
+	char *value;
+
+	check(want_headers(c) == 200);
+	while (!c->closed)
+		check(hear(c, now_ms() + PATIENCE_MS) || c->closed);
+	value = json(c->out.s + c->at, path);
+	if (value == NULL)
+		talk_fail("no %s in %s", path, c->out.s + c->at);
+	return atoi(value);
+}
+
+static void
+test_status_counts_streams(void)
+{
+	struct server *sv = serve();
+	struct client *a = stream(sv, "/events"), *b = stream(sv, "/events");
+
+	check(status(sv, "$.streams") == 2);
+	leave(a);
+	until(status(sv, "$.streams") == 1);
+	leave(b);
+	until(status(sv, "$.streams") == 0);
+	check(status(sv, "$.opened") == 2);
+}
+
+static void
+test_status_says_why_streams_ended(void)
+{
+	struct server *sv = serve_with("--stall", "1", NULL);
+	struct client *c = stream(sv, "/events");
+	struct bytes abort_it = {0}, rubbish = {0};
+
+	leave(c);
+	until(status(sv, "$.ended.left") == 1);
+	put_record(&abort_it, R_ABORT, 1, NULL, 0, 0);
+	say(stream(sv, "/events"), &abort_it);
+	bytes_free(&abort_it);
+	until(status(sv, "$.ended.aborted") == 1);
+	put_text(&rubbish, "what is this?");
+	say(stream(sv, "/events"), &rubbish);
+	bytes_free(&rubbish);
+	until(status(sv, "$.ended.protocol") == 1);
+	stream(sv, "/events");
+	append_many(sv, "main", 1, 500, 4096);
+	until(status(sv, "$.ended.stalled") == 1);
+	check(status(sv, "$.ended.left") == 1);
+}
+
+static void
+test_leaving_tells_the_others_nothing(void)
+{
+	struct server *sv = serve();
+	struct client *a = stream(sv, "/events?topic=a");
+	struct client *b = stream(sv, "/events?topic=a");
+	struct client *c = stream(sv, "/events?topic=a&topic=b");
+
+	leave(b);
+	append(sv, "a", "1");
+	leave(c);
+	append(sv, "b", "2");
+	append(sv, "a", "3");
+	want(a, "id: 1\ndata: 1\n\nid: 3\ndata: 3\n\n");
+}
+
+/* --- not reading ------------------------------------------------------------
+ */
+
+enum {
+	ROWS = 5000,
+	ROW_SIZE = 4096
+}; /* 20 MB */
+
+static void
+append_20_mb(struct server *sv, int first)
+{
+	for (int i = 0; i < ROWS; i += 500)
+		append_many(sv, "main", first + i, 500, ROW_SIZE);
+}
+
+static void
+want_rows(struct client *c, int first, int last)
+{
+	for (int i = first; i <= last; i++) {
+		const struct event *e = want_next(c);
+
+		if (atoi(e->data) != i || e->len != ROW_SIZE)
+			talk_fail("wanted row %d; came id %s, %s", i,
+			    e->id ? e->id : "(none)", shown(e->data, e->len));
+	}
+}
+
+static void
+test_a_slow_reader_gets_everything_in_order_once(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+
+	append_20_mb(sv, 1);
+	want_rows(c, 1, ROWS);
+	want_nothing_more(c, sv, "main");
+}
+
+/* A queue for each of the eight would hold 160 MB. */
+static void
+test_slow_readers_cost_no_memory(void)
+{
+	enum {
+		N = 8,
+		BOUND_KB = 32 * 1024
+	};
+	struct server *sv = prepare_lean();
+	struct client *c[N], *live;
+	long before, after;
+
+	start(sv, NULL);
+	for (int i = 0; i < N; i++)
+		c[i] = stream(sv, "/events");
+	live = stream(sv, "/events");
+	before = memory_kb(sv);
+	for (int i = 0; i < ROWS; i += 500) {
+		append_many(sv, "main", 1 + i, 500, ROW_SIZE);
+		want_rows(live, 1 + i, 500 + i);
+	}
+	after = memory_kb(sv);
+	if (after - before > BOUND_KB)
+		talk_fail("grew by %ld kB", after - before);
+	for (int i = 0; i < N; i++)
+		want_rows(c[i], 1, ROWS);
+	after = memory_kb(sv);
+	if (after - before > BOUND_KB)
+		talk_fail("grew by %ld kB", after - before);
+}
+
+static void
+test_a_slow_reader_does_not_hold_up_the_others(void)
+{
+	struct server *sv = serve();
+	struct client *slow = stream(sv, "/events");
+	struct client *live = stream(sv, "/events");
+
+	for (int i = 0; i < ROWS; i += 100) {
+		append_many(sv, "main", 1 + i, 100, ROW_SIZE);
+		want_rows(live, 1 + i, 100 + i);
+	}
+	want_rows(slow, 1, ROWS);
+	append(sv, "main", "last");
+	want_event(live, NULL, "message", "last");
+	want_event(slow, NULL, "message", "last");
+}
+
+static void
+test_who_reads_nothing_is_closed_after_stall(void)
+{
+	struct server *sv = serve_with("--stall", "1", NULL);
+	struct client *stalled = stream(sv, "/events");
+	struct client *live = stream(sv, "/events");
+
+	append_many(sv, "main", 1, 1000, ROW_SIZE);
+	want_rows(live, 1, 1000);
+	until(count_connections(sv) == 1);
+	append(sv, "main", "last");
+	want_event(live, NULL, "message", "last");
+	check(stalled->fd >= 0);
+}
+
+static void
+test_an_idle_reader_is_not_stalled(void)
+{
+	struct server *sv =
+	    serve_with("--stall", "1", "--heartbeat", "1", NULL);
+	struct client *c = stream(sv, "/events");
+
+	for (int i = 0; i < 3; i++)
+		want_comment(c);
+	append(sv, "main", "x");
+	want(c, "id: 1\ndata: x\n\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    TALK(test_silence_is_broken_by_comments),
+	    TALK(test_a_comment_ends_its_line_and_no_event),
+	    TALK(test_every_silent_stream_has_a_heartbeat),
+	    TALK(test_who_leaves_is_let_go_at_once),
+	    TALK(test_many_who_leave_are_let_go),
+	    TALK(test_who_leaves_in_the_middle_of_a_request_is_let_go),
+	    TALK(test_who_leaves_without_a_word_is_let_go),
+	    TALK(test_who_leaves_with_a_reset_is_let_go),
+	    TALK(test_who_leaves_far_behind_is_let_go),
+	    TALK(test_status_counts_streams),
+	    TALK(test_status_says_why_streams_ended),
+	    TALK(test_leaving_tells_the_others_nothing),
+	    TALK(test_a_slow_reader_gets_everything_in_order_once),
+	    TALK(test_slow_readers_cost_no_memory),
+	    TALK(test_a_slow_reader_does_not_hold_up_the_others),
+	    TALK(test_who_reads_nothing_is_closed_after_stall),
+	    TALK(test_an_idle_reader_is_not_stalled),
+	};
+
+	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}
