@@ -87,12 +87,17 @@ def children(pid):
         return []
 
 
-def alive(pid):
+def state(pid):
+    """As ps has it: R, S, T, Z; None when there is no such process."""
     try:
         stat = pathlib.Path("/proc/%d/stat" % pid).read_text()
     except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+        return None
+    return stat.rpartition(")")[2].split()[0]
+
+
+def alive(pid):
+    return state(pid) not in (None, "Z")
 
 
 def end_process(proc, sig=signal.SIGTERM, timeout=20):
@@ -360,12 +365,17 @@ class Yard:
             return "yes" if s.connect_ex(self.address) == 0 else None
 
     def web_workers(self):
-        """nginx has some; lighttpd's children are responders."""
-        return children(self.server.pid) if self.web == "nginx" else []
+        """nginx has some, if not at once; lighttpd's children are
+        responders."""
+        return until("nginx has workers", lambda: children(
+            self.server.pid)) if self.web == "nginx" else []
 
     def kill_web(self):
         """kill -9 for the master and its workers, all gone on return."""
-        pids = self.web_workers()
+        self.server.send_signal(signal.SIGSTOP)     # no new worker now
+        until("the master stands still",
+              lambda: state(self.server.pid) == "T")
+        pids = children(self.server.pid) if self.web == "nginx" else []
         end_process(self.server, signal.SIGKILL)
         for pid in pids:
             if alive(pid):
