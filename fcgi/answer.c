@@ -2,6 +2,7 @@
  * answer.c - a whole request becomes a stream or a reply.
  */
 #include "fcgi/answer.h"
+#include "fcgi/probe.h"
 #include "fcgi/reply.h"
 #include "fcgi/start.h"
 #include "fcgi/status.h"
@@ -65,6 +66,16 @@ answer_method(
 	}
 }
 
+/* Only GET makes one: the rest is as for a stream. */
+static enum answered
+answer_probe(struct server *srv, const struct peer *peer,
+    const struct request *rq, char *const *env)
+{
+	if (rq->method == METHOD_GET)
+		return probe_open(srv, peer, rq, env);
+	return answer_method(srv, peer, rq);
+}
+
 /* A page to be read, and nothing else. */
 static enum answered
 answer_status(
@@ -76,8 +87,8 @@ answer_status(
 }
 
 static enum answered
-answer_request(
-    struct server *srv, const struct peer *peer, const struct request *rq)
+answer_request(struct server *srv, const struct peer *peer,
+    const struct request *rq, char *const *env)
 {
 	switch (rq->path) {
 	case PATH_STREAM:
@@ -87,6 +98,8 @@ answer_request(
 	case PATH_STATUS:
 	case PATH_METRICS:
 		return answer_status(srv, peer, rq);
+	case PATH_PROBE:
+		return answer_probe(srv, peer, rq, env);
 	default:
 		return said(reply_line(srv, peer, 404, "no such page here"));
 	}
@@ -108,7 +121,7 @@ answer(struct server *srv, const struct peer *peer, char *const *env,
 		why = "the request body is over the limit";
 	}
 	done = status != 0 ? said(reply_line(srv, peer, status, why))
-			   : answer_request(srv, peer, &rq);
+			   : answer_request(srv, peer, &rq, env);
 	request_free(&rq);
 	return done;
 }

@@ -10,6 +10,7 @@
 
 #include "fcgi/hub.h"
 #include "fcgi/pending.h"
+#include "fcgi/probe.h"
 #include "fcgi/stream.h"
 
 enum {
@@ -74,10 +75,16 @@ hub_sweep(struct server *srv)
 
 	while ((c = srv->over) != NULL) {
 		srv->over = c->next;
-		if (c->is_stream)
+		switch ((enum conn_kind)c->kind) {
+		case CONN_STREAM:
 			free_stream(srv, (struct stream *)c);
-		else
+			break;
+		case CONN_PROBE:
+			probe_free(c);
+			break;
+		case CONN_PENDING:
 			pending_free((struct pending *)c);
+		}
 	}
 }
 

@@ -37,6 +37,12 @@ param(char *const *env, const char *name)
 	return NULL;
 }
 
+const char *
+request_param(char *const *env, const char *name)
+{
+	return param(env, name);
+}
+
 static enum request_method
 read_method(const char *s)
 {

@@ -19,6 +19,7 @@
 #include "fcgi/listen.h"
 #include "fcgi/log.h"
 #include "fcgi/pending.h"
+#include "fcgi/probe.h"
 #include "fcgi/stream.h"
 #include "fcgi/workers.h"
 
@@ -60,25 +61,31 @@ on_turn(uv_check_t *check)
 	hub_sweep(srv);
 	if (srv->workers != NULL)
 		tally_publish(srv);
-	if (srv->plain && srv->nstreams == 0)
+	if (srv->plain && srv->nstreams + srv->nprobes == 0)
 		uv_stop(&srv->loop);
 }
 
 static void
 on_event(void *arg, struct conn *c, uint32_t events)
 {
-	if (c->is_stream)
+	switch ((enum conn_kind)c->kind) {
+	case CONN_STREAM:
 		stream_event(arg, (struct stream *)c, events);
-	else
+		break;
+	case CONN_PROBE:
+		probe_event(arg, c, events);
+		break;
+	case CONN_PENDING:
 		pending_event(arg, (struct pending *)c, events);
+	}
 }
 
 static void
 on_look(void *arg, struct conn *c)
 {
-	if (c->is_stream)
+	if (c->kind == CONN_STREAM)
 		stream_look(arg, (struct stream *)c);
-	else
+	else if (c->kind == CONN_PENDING)
 		pending_look(arg, (struct pending *)c);
 }
 
@@ -146,6 +153,7 @@ open_loop(struct server *srv)
 	srv->check.data = srv->sigterm.data = srv->sigint.data = srv;
 	uv_check_start(&srv->check, on_turn);
 	wheel_open(&srv->wheel, &srv->loop, on_look, srv);
+	probes_open(srv);
 	if (poller_open(&srv->poller, &srv->loop, on_event, srv) == -1 ||
 	    (srv->scratch = malloc(SCRATCH_SIZE)) == NULL ||
 	    (srv->reader = gate_reader_open()) == NULL || hub_open(srv) == -1)
@@ -202,6 +210,7 @@ static void
 close_server(struct server *srv)
 {
 	hub_each_stream(srv, end_stream);
+	probes_end(srv);
 	hub_sweep(srv);
 	if (srv->listen_fd != -1)
 		listen_close(srv);

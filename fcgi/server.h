@@ -78,6 +78,11 @@ struct server {
 	bool closing; /* nobody new: they are told to come back */
 	bool plain;   /* plain CGI: one stream, and over with it */
 
+	/* for the doctor (probe.c) */
+	struct probe *probes;
+	uv_timer_t probe_timer;
+	unsigned nprobes, nprobes_silent;
+
 	uint64_t nstreams, max_streams, npending;
 	uint64_t started_ms; /* since 1970 */
 	struct counters count;

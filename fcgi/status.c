@@ -79,6 +79,7 @@ tally_take(const struct server *srv, struct tally *t)
 	t->count = srv->count;
 	t->streams = srv->nstreams;
 	t->pending = srv->npending;
+	t->probes = srv->nprobes;
 	t->topics = srv->topics.ntopics;
 	t->subscriptions = srv->topics.nsubs;
 	t->window_events = srv->window.count;

@@ -25,6 +25,13 @@ static const char headers[] = "Status: 200 OK\r\n"
 			      "X-Accel-Buffering: no\r\n"
 			      "\r\n";
 
+size_t
+stream_head(char *buf)
+{
+	memcpy(buf, headers, sizeof(headers) - 1);
+	return sizeof(headers) - 1;
+}
+
 bool
 stream_say(int fd, const void *bytes, size_t len)
 {
@@ -324,7 +331,7 @@ make_stream(struct server *srv, const struct stream_start *start)
 	if (s == NULL)
 		return NULL;
 	s->conn.fd = start->fd;
-	s->conn.is_stream = 1;
+	s->conn.kind = CONN_STREAM;
 	s->request_id = start->request_id;
 	s->framed = start->framed;
 	s->id = start->id;
@@ -344,10 +351,9 @@ static size_t
 opening(struct server *srv, const struct stream_start *start, char *buf)
 {
 	char id[STORE_ID_SIZE];
-	size_t len = sizeof(headers) - 1;
+	size_t len = stream_head(buf);
 
 	store_id_print(srv->store, start->id, id);
-	memcpy(buf, headers, len);
 	len += control_start(buf + len, CONTROL_OPEN_SIZE, server_retry(srv),
 	    id, start->request, store_log_id(srv->store));
 	if (start->gap != GAP_NONE) {

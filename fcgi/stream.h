@@ -68,6 +68,15 @@ void stream_event(struct server *, struct stream *, uint32_t epoll_events);
 void stream_look(struct server *, struct stream *);
 
 /*
+ * The headers of a stream, and of whatever has to fare like one.  Returns
+ * their length, at most STREAM_HEAD_SIZE.
+ */
+enum {
+	STREAM_HEAD_SIZE = 512
+};
+size_t stream_head(char *buf);
+
+/*
  * One write of bytes that are small enough for a fresh socket.  False when
  * not all of them went out: the connection is of no use then.
  */

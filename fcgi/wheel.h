@@ -19,15 +19,22 @@ enum {
 	WHEEL_SLOTS = 256 /* 64 s; what is due later goes round again */
 };
 
+/* What an accepted connection is: the struct that begins with it. */
+enum conn_kind {
+	CONN_PENDING, /* its request is not whole */
+	CONN_STREAM,
+	CONN_PROBE
+};
+
 /*
- * What every accepted connection is, a waiting request or a stream.  A
+ * What every accepted connection has.  A
  * connection that is over stays readable until the turn of the loop is done.
  */
 struct conn {
 	struct conn *next, **prev; /* in its slot; prev NULL: in none */
 	int fd;			   /* -1 when over */
 	uint32_t due;		   /* tick */
-	uint8_t is_stream;
+	uint8_t kind;		   /* enum conn_kind */
 };
 
 typedef void wheel_due(void *arg, struct conn *);
