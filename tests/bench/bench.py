@@ -14,11 +14,13 @@ import resource
 import sys
 import time
 
-import plot
-import report
-import rows
-from rows import BOTH, CEILINGS
-from yard import BUILT, CLIENT_CPUS, Trouble
+sys.dont_write_bytecode = True      # nothing of ours outside build/
+
+import plot     # noqa: E402
+import report   # noqa: E402
+import rows     # noqa: E402
+from rows import BOTH, CEILINGS     # noqa: E402
+from yard import BUILT, CLIENT_CPUS, Others, Trouble    # noqa: E402
 
 ALL = ('nchan',) + CEILINGS + BOTH
 NGINX = ('nchan', 'ceiling/nginx', 'largesse/nginx')
@@ -86,11 +88,12 @@ def brief(figures):
 
 
 def measure(row, peer, quick):
-    began = time.monotonic()
+    began, others = time.monotonic(), Others()
     try:
         figures = row.measure(peer, quick)
     except (Trouble, OSError) as e:
         figures = {'trouble': str(e) or repr(e)}
+    figures['others'] = others.cores()
     print(f'{row.name:12} {peer:18} {time.monotonic() - began:5.1f} s  '
           f'{brief(figures)}', flush=True)
     return figures

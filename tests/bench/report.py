@@ -78,8 +78,21 @@ def table(results, rounds):
     lines += ['', f'{rounds} interleaved rounds; median [least - most].  '
               'Server side on core 0, client and publisher on core 1; for '
               'one event to 9,900 the responder may use both.',
-              machine() + '.']
+              machine() + '.', quiet(results)]
     return '\n'.join(lines + troubles(results)) + '\n'
+
+
+def quiet(results):
+    """Was the machine ours alone?"""
+    others = [s['others'] for samples in results.values()
+              for by_round in samples.values() for s in by_round.values()
+              if 'others' in s]
+    if not others:
+        return ''
+    disturbed = sum(o > 0.1 for o in others)
+    return (f'Other processes took {median(others):.0%} of a core (median; '
+            f'at most {max(others):.0%}); more than 10 % in {disturbed} of '
+            f'{len(others)} measurements.')
 
 
 def troubles(results):

@@ -5,6 +5,7 @@ free ports, processes that are ended by their ids when the yard is left.
 """
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -190,3 +191,28 @@ def status_bytes(pid, field):
             if line.startswith(field + ':'):
                 return int(line.split()[1]) * 1024
     raise Trouble(f'{pid} has no {field}')
+
+
+class Others:
+    """What processes that are not ours took meanwhile, in cores: a figure
+    from a machine that was busy otherwise is to be known as one."""
+
+    def __init__(self):
+        self.began = self.look()
+
+    @staticmethod
+    def look():
+        with open('/proc/stat') as f:
+            user, nice, system, _, _, _, _, steal = (
+                int(n) for n in f.readline().split()[1:9])
+        tick = os.sysconf('SC_CLK_TCK')
+        ours = sum(getattr(resource.getrusage(who), part)
+                   for who in (resource.RUSAGE_SELF,
+                               resource.RUSAGE_CHILDREN)
+                   for part in ('ru_utime', 'ru_stime'))
+        return time.monotonic(), (user + nice + system + steal) / tick - ours
+
+    def cores(self):
+        """Call it when all that we started was waited for."""
+        now, busy = self.look()
+        return max(0.0, (busy - self.began[1]) / (now - self.began[0]))
