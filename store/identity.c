@@ -74,25 +74,31 @@ identity_mark(struct sqlite *sq, struct store_id id)
 		read_mark(sq, (int64_t)id.lo, &sq->self.last);
 }
 
-/* Reads log id and sequence.  False when there is none: not a log. */
-static bool
+/*
+ * Reads log id, sequence and what was pruned.  STORE_UNKNOWN when this is no
+ * log; STORE_BUSY when it could not be read now, which says nothing of it.
+ */
+static enum store_result
 read_self(struct sqlite *sq, char *log_id, size_t size)
 {
 	sqlite3_stmt *st = sq->st[ST_SELF];
-	bool ok = false;
+	int rc = sqlite3_step(st);
+	bool found = rc == SQLITE_ROW && sqlite3_column_text(st, 0) != NULL;
 
-	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_text(st, 0)) {
+	if (found) {
 		sqlite3_snprintf(
-		    size, log_id, "%s", sqlite3_column_text(st, 0));
+		    (int)size, log_id, "%s", sqlite3_column_text(st, 0));
 		sq->seq = sqlite3_column_int64(st, 1);
 		/* A log that does not say may have lost anything. */
 		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
 				 ? INT64_MAX
 				 : sqlite3_column_int64(st, 2);
-		ok = true;
 	}
 	sqlite3_reset(st);
-	return ok;
+	if (found)
+		return STORE_OK;
+	return rc == SQLITE_ROW || (rc & 0xff) == SQLITE_ERROR ? STORE_UNKNOWN
+							       : STORE_BUSY;
 }
 
 void
@@ -119,16 +125,18 @@ same_last_row(struct sqlite *sq)
 	       memcmp(&m, &sq->self.last, sizeof(m)) == 0;
 }
 
-bool
+enum store_result
 identity_verify(struct sqlite *sq)
 {
 	char log_id[sizeof(sq->self.log_id)] = "";
 	int64_t now = now_ms();
+	enum store_result r = read_self(sq, log_id, sizeof(log_id));
 
-	if (!read_self(sq, log_id, sizeof(log_id)) ||
-	    strcmp(log_id, sq->self.log_id) != 0 ||
+	if (r != STORE_OK)
+		return r;
+	if (strcmp(log_id, sq->self.log_id) != 0 ||
 	    sq->seq < sq->self.last.id || !same_last_row(sq))
-		return false;
+		return STORE_UNKNOWN;
 	sq->self.ok_ms = now;
-	return true;
+	return STORE_OK;
 }

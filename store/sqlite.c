@@ -193,9 +193,13 @@ sqlite_enter(struct sqlite *sq)
 		return r;
 	}
 	if (version != sq->self.version) {
-		if (!identity_verify(sq)) {
+		r = identity_verify(sq);
+		if (r == STORE_UNKNOWN) {
 			sq->replaced = true;
 			news_again(&sq->news);
+		} else if (r != STORE_OK)
+			sqlite_trouble(sq);
+		if (r != STORE_OK) {
 			sqlite_leave(sq);
 			return STORE_BUSY;
 		}

@@ -111,9 +111,9 @@ enum store_result sqlite_append(struct store *, struct store_event *, size_t n);
 bool identity_same_file(struct sqlite *);
 /* Remembers file and log as they are now; between enter and leave. */
 void identity_take(struct sqlite *);
-/* Is it the log we know, and not gone back in time?  Between enter and leave,
-   with ST_SELF not yet read. */
-bool identity_verify(struct sqlite *);
+/* Is it the log we know, and not gone back in time?  STORE_UNKNOWN if not;
+   between enter and leave, with ST_SELF not yet read. */
+enum store_result identity_verify(struct sqlite *);
 /* Remembers the row of this id, if it is the newest so far; likewise. */
 void identity_mark(struct sqlite *, struct store_id);
 
