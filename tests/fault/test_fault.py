@@ -278,28 +278,36 @@ def test_a_log_out_of_reach_comes_back():
 def test_a_directory_that_only_publishers_may_write():
     """The responder has no right to make -wal and -shm, only to read."""
     with Yard("nginx", start=False) as y:
-        unprivileged(y)
+        as_reader(y)
         y.start_web()
         s, body = y.get("/events")          # no publisher, no -wal
         assert s.status == 200 and s.retry is not None, (s.status, body)
         f = y.follow()
-        y.insert("one")
+        publishers_only(y, False)
+        y.insert("one")                     # makes -wal, stays connected
+        publishers_only(y, True)
         f.wait_start()
         y.insert("two")
         f.wait(lambda me: me.got and me.got[-1].data == "two").leave()
+        publishers_only(y, False)
 
 
-def unprivileged(y):
-    """Start the responder as one who may read the log and no more."""
-    program = y.dir / "largesse"
-    shutil.copy(y.program, program)         # the tree may be closed to it
-    y.program = str(program)
-    y.log.chmod(0o644)
+def as_reader(y):
+    """Root's responder becomes nobody; another user's keeps its user, and
+    the directory is closed to both but for the moment of making -wal."""
+    user = {}
     if ROOTED:
-        y.log.parent.chmod(0o755)
-        y.start_responder(user="nobody", group="nogroup", extra_groups=[])
-    else:
-        raise RuntimeError("this test takes root, to become someone else")
+        user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        program = y.dir / "largesse"
+        shutil.copy(y.program, program)     # the tree may be closed to it
+        y.program = str(program)
+    y.log.chmod(0o644)
+    publishers_only(y, True)
+    y.start_responder(**user)
+
+
+def publishers_only(y, yes):
+    y.log.parent.chmod(0o555 if yes and not ROOTED else 0o755)
 
 
 def test_the_wal_stays_small_while_streams_run():
