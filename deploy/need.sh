@@ -15,7 +15,7 @@ packages() {
 	demo) echo sqlite3 nginx spawn-fcgi curl ;;
 	lighttpd) echo lighttpd ;;
 	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \
-	    python3 chromium nodejs npm procps clang libclang-rt-14-dev \
+	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
