@@ -14,13 +14,18 @@ const BREAK = 5000;		/* ms without a figure: the line ends there */
 const KEEP = 400;		/* figures in memory */
 const FRAME = 1000 / 30;	/* ms */
 
-/* Lines of a lane, the first is filled; and the least its top stands for. */
+/*
+ * A lane has scales, and a scale has lines, the least that its top stands for
+ * and a word for it.  A lane's first line is filled.
+ */
 const LANES = {
-	cpu: { lines: ["cpu", "loadpart"], least: 100, unit: (n) => n + " %" },
-	mem: { lines: ["mempart"], least: 1, unit: (n) => n + " %" },
-	net: { lines: ["rx", "tx"], least: 2000, unit: (n) => bytes(n) + "/s" },
+	cpu: [{ lines: ["cpu"], least: 100, word: (n) => n + " %" },
+	    { lines: ["load"], least: 1, word: (n) => "load " + n }],
+	mem: [{ lines: ["mempart"], least: 1, word: (n) => n + " %" }],
+	net: [{ lines: ["rx", "tx"], least: 2000,
+	    word: (n) => bytes(n) + "/s" }],
 };
-const COLOUR = { cpu: "--cpu", loadpart: "--load", mempart: "--mem",
+const COLOUR = { cpu: "--cpu", load: "--load", mempart: "--mem",
     rx: "--rx", tx: "--tx" };
 
 /* 1, 2 or 5 and zeros: a scale that ends above this figure. */
@@ -78,12 +83,11 @@ function trace(g, pts, m) {
 
 class Lane {
 	constructor(element, last) {
-		Object.assign(this, LANES[element.dataset.lane]);
+		this.scales = LANES[element.dataset.lane].map((s) => ({ ...s }));
 		this.canvas = element.querySelector("canvas");
 		this.g = this.canvas.getContext("2d");
 		this.first = element.dataset.lane === "cpu";
 		this.foot = last ? 22 : 6;	/* room for the axis of time */
-		this.top = 0;			/* of the scale, as drawn now */
 	}
 
 	draw(chart, now) {
@@ -104,19 +108,26 @@ class Lane {
 
 		const seen = chart.points.filter((p) =>
 		    p.time > now - SPAN - BREAK);
-		const goal = ceiling(Math.max(this.least, ...seen.flatMap((p) =>
-		    this.lines.map((name) => p[name]))));
-		this.top = this.top && !chart.still ?
-		    this.top + (goal - this.top) * 0.2 : goal;
+		for (const s of this.scales)
+			this.fit(s, seen, chart.still);
 
-		this.grid(chart, goal);
+		this.grid(chart);
 		this.bands(chart);
 		this.marks(chart);
-		this.lines.slice().reverse().forEach((name) =>
-		    this.line(chart, seen, name, name === this.lines[0]));
+		const lines = this.scales.flatMap((s) =>
+		    s.lines.map((name) => [name, s.top]));
+		lines.reverse().forEach(([name, top], i) =>
+		    this.line(chart, seen, name, top, i === lines.length - 1));
 	}
 
-	grid(chart, goal) {
+	/* What the top of a scale stands for; it gets there by and by. */
+	fit(s, seen, still) {
+		s.goal = ceiling(Math.max(s.least, ...seen.flatMap((p) =>
+		    s.lines.map((name) => p[name]))));
+		s.top = still || !s.top ? s.goal : s.top + (s.goal - s.top) * 0.2;
+	}
+
+	grid(chart) {
 		const g = this.g;
 
 		g.strokeStyle = chart.colour("--line");
@@ -133,7 +144,7 @@ class Lane {
 		}
 		g.globalAlpha = 1;
 		g.textAlign = "left";
-		g.fillText(this.unit(goal), 2, 10);
+		g.fillText(this.scales.map((s) => s.word(s.goal)).join(", "), 2, 10);
 		if (this.foot < 20)
 			return;
 		for (let s = 0; s <= SPAN; s += SPAN / 4) {
@@ -158,9 +169,9 @@ class Lane {
 			g.globalAlpha = 0.13;
 			g.fillRect(from, 14, to - from, this.base - 14);
 			g.globalAlpha = 1;
-			g.textAlign = "left";
-			if (this.first && to - from > 22)
-				g.fillText("cut", from + 4, 26);
+			g.textAlign = "center";
+			if (this.foot > 20 && to - from > 22)
+				g.fillText("cut", (from + to) / 2, 26);
 		}
 	}
 
@@ -182,7 +193,7 @@ class Lane {
 			g.moveTo(x, 14);
 			g.lineTo(x, this.base);
 			g.stroke();
-			if (!this.first || x > room || left < 40)
+			if (!this.first || x > room || left < 80)
 				continue;
 			g.fillText(mark.text, x, 10);
 			room = left - 8;
@@ -190,7 +201,7 @@ class Lane {
 		g.setLineDash([]);
 	}
 
-	line(chart, seen, name, filled) {
+	line(chart, seen, name, top, filled) {
 		const runs = [[]];
 
 		for (const p of seen) {
@@ -200,7 +211,7 @@ class Lane {
 				runs.push([]);
 			runs[runs.length - 1].push({ t: p.time, late: p.late,
 			    x: this.x(p.time), y: this.base - (this.base - 15) *
-			    Math.min(1, p[name] / this.top) });
+			    Math.min(1, p[name] / top) });
 		}
 		this.g.save();
 		this.g.beginPath();

@@ -30,6 +30,7 @@ let last_id = null;
 let last_n = null;
 let started_ms = 0;		/* when the stream last said stream-start */
 let tries = 0;			/* since it was last open */
+let band = null;		/* on the chart, while the line is cut */
 let cut = null;			/* the cut under way or under examination */
 
 function count(what, by) {
@@ -80,22 +81,34 @@ function connect() {
 function failed() {
 	tries++;
 	count("reconnects", 1);
+	broken();
 	if (stream.readyState === EventSource.CONNECTING)
 		return state("reconnecting", `(${tries})`);
 	state("closed", `(refused, again in ${AGAIN_MS / 1000} s)`);
 	setTimeout(connect, AGAIN_MS);
 }
 
+function broken() {
+	if (band)
+		return;
+	band = { from: Date.now() - chart.skew, to: null };
+	chart.cuts.push(band);
+	chart.cuts.splice(0, chart.cuts.length - 8);
+}
+
 function start(e) {
 	tries = 0;
 	started_ms = Date.now();
+	if (band)
+		band.to = started_ms - chart.skew;
+	band = null;
 	know(e.lastEventId);
 	state("open");
 	row("start", e.lastEventId, "stream-start", "",
-	    (cut ? "goes on after id " : "starts after id ") + e.lastEventId);
+	    (account.received ? "goes on" : "starts") + " after id " +
+	    e.lastEventId);
 	if (!cut)
 		return;
-	cut.band.to = started_ms - chart.skew;
 	cut.back_s = (started_ms - cut.from_ms) / 1000;
 	cut.timer = setTimeout(judge, 2500);
 }
@@ -108,6 +121,7 @@ function gap(e) {
 	} catch { /* then as it is */ }
 	know(e.lastEventId);
 	last_n = null;		/* said, so not to be counted as missing */
+	seen.clear();		/* another log may have the same ids */
 	if (cut)
 		cut.gap = why;
 	row("gap", e.lastEventId, "stream-gap", "", "a place is gone: " + why);
@@ -183,8 +197,7 @@ function show(f, late) {
 	put("rx", bytes(f.rx) + "/s");
 	put("tx", bytes(f.tx) + "/s");
 	chart.add({ ...f, late: late && account.reconnects > 0,
-	    mempart: f.mem / f.memtotal * 100,
-	    loadpart: f.load / f.cores * 100 });
+	    mempart: f.mem / f.memtotal * 100 });
 }
 
 /* --- the list ----------------------------------------------------------- */
@@ -221,15 +234,11 @@ function fill(li, id, kind, delay, data) {
 /* --- the cut ------------------------------------------------------------ */
 
 function cut_now() {
-	const from = Date.now();
-
 	clearTimeout(cut && cut.timer);
 	stream.close();
-	cut = { from_ms: from, id: last_id, came: 0, first: null, last: null,
-	    missing: account.missing, repeated: account.repeated,
-	    band: { from: from - chart.skew, to: null } };
-	chart.cuts.push(cut.band);
-	chart.cuts.splice(0, chart.cuts.length - 8);
+	broken();
+	cut = { from_ms: Date.now(), id: last_id, came: 0, first: null,
+	    last: null, missing: account.missing, repeated: account.repeated };
 	row("cut", last_id, "cut", "", "connection closed by this page");
 	$("verdict").dataset.verdict = "none";
 	put("verdict", `Cut after id ${last_id}. Rows go on being written.`);

@@ -182,5 +182,5 @@ END
 address.)
 
 END
-child curl -sSN "$stream"
+child build/largesse tail "$stream"
 watch

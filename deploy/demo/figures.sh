@@ -22,16 +22,18 @@ look() {
 			all += $i
 		busy = all - $5 - $6
 	}
-	FILENAME == "/proc/stat" && /^cpu[0-9]/ { cores++ }
 	/^MemTotal:/ { total = $2 * 1024 }
 	/^MemAvailable:/ { free = $2 * 1024 }
-	FILENAME == "/proc/net/dev" && sub(/:/, " ") { rx += $2; tx += $10 }
+	FILENAME == "/proc/net/dev" && sub(/:/, " ") && $1 != "lo" {
+		rx += $2
+		tx += $10
+	}
 	function rate(now, then, per) { return per > 0 ? (now - then) / per : 0 }
 	END {
 		split(was, w)
 		printf "%.0f %.0f %.0f %.0f %.2f\n", busy, all, rx, tx, up
-		printf "{\"n\":%d,\"cpu\":%.1f,\"load\":%.2f,\"cores\":%d,", n,
-		    100 * rate(busy, w[1], all - w[2]), load, cores
+		printf "{\"n\":%d,\"cpu\":%.1f,\"load\":%.2f,", n,
+		    100 * rate(busy, w[1], all - w[2]), load
 		printf "\"mem\":%.0f,\"memtotal\":%.0f,", total - free, total
 		printf "\"rx\":%.0f,\"tx\":%.0f}\n", rate(rx, w[3], up - w[5]),
 		    rate(tx, w[4], up - w[5])
