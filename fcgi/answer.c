@@ -31,6 +31,7 @@ answer_stream(
 	struct stream_start start = {.fd = peer->fd,
 	    .request_id = peer->request_id,
 	    .framed = peer->framed,
+	    .keep_conn = peer->keep_conn,
 	    .request = rq};
 
 	if (srv->closing || srv->nstreams >= srv->max_streams ||

@@ -99,6 +99,18 @@ due_pieces(const struct due *d, struct due_place place, struct iovec *iov,
 	return n;
 }
 
+size_t
+due_rest(const struct due *d, struct due_place place)
+{
+	size_t i = place.offset == 0 ? d->n : next_run(d, d->at);
+
+	if (i == d->n)
+		return 0;
+	return (size_t)(run_mark(d->run[i], d->at[i])->end -
+			run_start(d->run[i], d->at[i])) -
+	       place.offset;
+}
+
 /* One run: the event by its position. */
 static struct due_place
 one_sent(

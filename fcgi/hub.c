@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fcgi/hub.h"
+#include "fcgi/log.h"
 #include "fcgi/pending.h"
 #include "fcgi/probe.h"
 #include "fcgi/stream.h"
@@ -284,11 +285,27 @@ advance_todo(struct server *srv)
 	}
 }
 
+/* Trouble with the log is told when it begins and when it is over. */
+static void
+tell_trouble(struct server *srv)
+{
+	bool troubled = !store_healthy(srv->store);
+
+	if (troubled == srv->troubled)
+		return;
+	srv->troubled = troubled;
+	if (troubled)
+		log_plain(store_why(srv->store));
+	else
+		log_info(srv->conf.quiet, srv->conf.db, "can be read again");
+}
+
 void
 hub_turn(struct server *srv)
 {
 	if (srv->look && may_look(srv)) {
 		take_news(srv);
+		tell_trouble(srv);
 		if (!uv_is_active((uv_handle_t *)&srv->news))
 			uv_poll_start(&srv->news, UV_READABLE, on_news);
 	}

@@ -27,20 +27,28 @@ enum {
 
 /* --- making it ---------------------------------------------------------- */
 
-/* A socket file that nobody listens on any more is left over: remove it. */
+/*
+ * A socket file that nobody listens on any more is left over: remove it.
+ * Whatever else has the name stays, and is an error when we bind.
+ */
 static int
 remove_stale(const char *path, const struct sockaddr_un *sun)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+	struct stat sb;
+	int fd, rc;
 
-	if (fd == -1)
+	if (lstat(path, &sb) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(sb.st_mode)) {
+		errno = ENOTSOCK;
+		return -1;
+	}
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
 		return -1;
 	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
 	close(fd);
 	if (rc == -1 && errno == ECONNREFUSED)
 		return unlink(path);
-	if (rc == -1 && errno == ENOENT)
-		return 0;
 	errno = EADDRINUSE;
 	return -1;
 }
@@ -51,10 +59,6 @@ listen_unix(struct server *srv, const char *path)
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int fd;
 
-	if (strlen(path) >= sizeof(sun.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
 	strcpy(sun.sun_path, path);
 	if (remove_stale(path, &sun) == -1)
 		return -1;
@@ -87,6 +91,32 @@ listen_address(struct server *srv, const struct addrinfo *ai)
 	return -1;
 }
 
+static bool
+is_port(const char *s)
+{
+	size_t len = strspn(s, "0123456789");
+
+	return len > 0 && len <= 5 && s[len] == '\0' && atoi(s) <= 65535;
+}
+
+const char *
+listen_check(const char *where)
+{
+	const struct sockaddr_un sun;
+	const char *colon;
+
+	if (strncmp(where, "unix:", 5) == 0) {
+		if (where[5] == '\0')
+			return "a path has to follow unix:";
+		return strlen(where + 5) < sizeof(sun.sun_path)
+			   ? NULL
+			   : "the path is too long for a socket";
+	}
+	if ((colon = strrchr(where, ':')) == NULL)
+		return "neither unix:PATH nor HOST:PORT";
+	return is_port(colon + 1) ? NULL : "the port is not 0 to 65535";
+}
+
 /* HOST:PORT, where HOST may be [::1] or nothing, which is every address. */
 static int
 listen_tcp(struct server *srv, const char *where, const char **why)
@@ -99,11 +129,7 @@ listen_tcp(struct server *srv, const char *where, const char **why)
 
 	if (host == NULL)
 		return -1;
-	if ((colon = strrchr(host, ':')) == NULL) {
-		*why = "neither unix:PATH nor HOST:PORT";
-		free(host);
-		return -1;
-	}
+	colon = strrchr(host, ':'); /* listen_check has seen one */
 	*colon = '\0';
 	if (*name == '[' && colon[-1] == ']') {
 		colon[-1] = '\0';

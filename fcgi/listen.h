@@ -6,6 +6,9 @@
 
 #include "fcgi/server.h"
 
+/* What is wrong with an address for --listen, or NULL. */
+const char *listen_check(const char *where);
+
 /* Makes or takes the socket as the options say.  -1: told on stderr. */
 int listen_open(struct server *);
 

@@ -11,6 +11,7 @@ struct peer {
 	int fd;
 	uint16_t request_id; /* of FastCGI */
 	bool framed;	     /* FastCGI; plain CGI otherwise */
+	bool keep_conn;	     /* FCGI_KEEP_CONN */
 };
 
 #endif

@@ -7,6 +7,7 @@
 
 enum {
 	VERSION_1 = 1,
+	ABORT_REQUEST = 2,
 	END_REQUEST = 3,
 	STDOUT = 6
 };
@@ -36,6 +37,16 @@ record_end(uint8_t end[RECORD_END_SIZE], uint16_t id)
 	memset(end, 0, RECORD_END_SIZE);
 	header(end, STDOUT, id, 0);
 	header(end + RECORD_HEADER, END_REQUEST, id, 8);
+}
+
+bool
+record_is_abort(const char *bytes, size_t len)
+{
+	const uint8_t *h = (const uint8_t *)bytes;
+
+	return len >= RECORD_HEADER && h[0] == VERSION_1 &&
+	       h[1] == ABORT_REQUEST &&
+	       len == RECORD_HEADER + (size_t)(h[4] << 8 | h[5]) + h[6];
 }
 
 size_t

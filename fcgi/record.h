@@ -10,6 +10,8 @@
 
 #include <sys/uio.h>
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -30,6 +32,9 @@ void record_header(uint8_t h[RECORD_HEADER], uint16_t id, uint16_t len);
 
 /* Writes the end of a request: status 0, FCGI_REQUEST_COMPLETE. */
 void record_end(uint8_t end[RECORD_END_SIZE], uint16_t id);
+
+/* Is it a whole FCGI_ABORT_REQUEST, and nothing else? */
+bool record_is_abort(const char *bytes, size_t len);
 
 /* How much content the next frame can hold. */
 size_t record_room(const struct record *);

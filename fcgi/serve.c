@@ -28,6 +28,10 @@ static const char broken[] = "Status: 500 Internal Server Error\r\n"
 			     "Content-Type: text/plain\r\n\r\n"
 			     "largesse: cannot start, see the error log\n";
 
+enum {
+	CLOSE_MS = 3000 /* for streams to take the rest of an event */
+};
+
 /* --- the loop ----------------------------------------------------------- */
 
 static void
@@ -61,7 +65,8 @@ on_turn(uv_check_t *check)
 	hub_sweep(srv);
 	if (srv->workers != NULL)
 		tally_publish(srv);
-	if (srv->plain && srv->nstreams + srv->nprobes == 0)
+	if ((srv->plain || srv->closing) && srv->nstreams == 0 &&
+	    (srv->closing || srv->nprobes == 0))
 		uv_stop(&srv->loop);
 }
 
@@ -89,10 +94,25 @@ on_look(void *arg, struct conn *c)
 		pending_look(arg, (struct pending *)c);
 }
 
+static void
+end_stream(struct server *srv, struct stream *s)
+{
+	stream_finish(srv, s);
+}
+
+static void
+on_closed_time(uv_timer_t *timer)
+{
+	struct server *srv = timer->data;
+
+	uv_stop(&srv->loop);
+}
+
 /*
  * Those who wait in the backlog would be refused by our closing it, and their
  * EventSource would give up: they are answered first.  Then all streams are
- * told to come back.
+ * told to come back; those that stand within an event get the rest of it
+ * first, if they take it in time.
  */
 static void
 on_signal(uv_signal_t *handle, int signum)
@@ -100,10 +120,16 @@ on_signal(uv_signal_t *handle, int signum)
 	struct server *srv = handle->data;
 
 	(void)signum;
+	if (srv->closing)
+		return;
+	if (!srv->plain)
+		listen_accept(srv);
 	srv->closing = true;
 	if (!srv->plain)
 		listen_accept(srv);
-	uv_stop(&srv->loop);
+	hub_each_stream(srv, end_stream);
+	uv_timer_start(&srv->closed_time, on_closed_time, CLOSE_MS, 0);
+	server_wake(srv);
 }
 
 /* --- opening and closing ------------------------------------------------ */
@@ -152,6 +178,8 @@ open_loop(struct server *srv)
 	uv_signal_init(&srv->loop, &srv->sigint);
 	srv->check.data = srv->sigterm.data = srv->sigint.data = srv;
 	uv_check_start(&srv->check, on_turn);
+	uv_timer_init(&srv->loop, &srv->closed_time);
+	srv->closed_time.data = srv;
 	wheel_open(&srv->wheel, &srv->loop, on_look, srv);
 	probes_open(srv);
 	if (poller_open(&srv->poller, &srv->loop, on_event, srv) == -1 ||
@@ -192,9 +220,12 @@ open_server(struct server *srv)
 }
 
 static void
-end_stream(struct server *srv, struct stream *s)
+close_conn(void *arg, struct conn *c)
 {
-	stream_end(srv, s, END_SHUTDOWN);
+	if (c->kind == CONN_STREAM)
+		stream_end(arg, (struct stream *)c, END_SHUTDOWN);
+	else if (c->kind == CONN_PENDING)
+		pending_close(arg, (struct pending *)c);
 }
 
 static void
@@ -209,7 +240,7 @@ close_any(uv_handle_t *handle, void *arg)
 static void
 close_server(struct server *srv)
 {
-	hub_each_stream(srv, end_stream);
+	wheel_each(&srv->wheel, close_conn);
 	probes_end(srv);
 	hub_sweep(srv);
 	if (srv->listen_fd != -1)
@@ -299,7 +330,7 @@ serve_workers(struct server *srv)
 static int
 serve_plain(struct server *srv)
 {
-	struct peer peer = {STDOUT_FILENO, 0, false};
+	struct peer peer = {STDOUT_FILENO, 0, false, false};
 
 	if (open_server(srv) == -1) {
 		stream_say(peer.fd, broken, sizeof(broken) - 1);
@@ -322,6 +353,19 @@ is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
 }
 
+/* Wrong usage is told before anything is opened. */
+static int
+check_conf(const struct serve_conf *conf)
+{
+	const char *why =
+	    conf->listen == NULL ? NULL : listen_check(conf->listen);
+
+	if (why == NULL)
+		return 0;
+	log_error("--listen", "%s: %s", conf->listen, why);
+	return -1;
+}
+
 int
 cmd_serve(int argc, char **argv)
 {
@@ -338,7 +382,9 @@ cmd_serve(int argc, char **argv)
 	srv->listen_fd = -1;
 	plain = srv->conf.listen == NULL && !is_listening(0) &&
 		getenv("GATEWAY_INTERFACE") != NULL;
-	if (plain)
+	if (check_conf(&srv->conf) == -1)
+		status = STATUS_USAGE;
+	else if (plain)
 		status = serve_plain(srv);
 	else if (srv->conf.workers > 1)
 		status = serve_workers(srv);

@@ -64,6 +64,7 @@ struct server {
 
 	/* streams out of step: behind, or just open (hub.c) */
 	struct stream *todo, **todo_end;
+	bool troubled;	   /* the log cannot be read, and that was told */
 	bool todo_waits;   /* for the store: no use in trying again at once */
 	struct conn *over; /* to be freed when the turn ends */
 
@@ -75,8 +76,9 @@ struct server {
 	uv_check_t check;
 	uv_idle_t idle; /* active while a turn left work behind */
 	uv_signal_t sigterm, sigint;
-	bool closing; /* nobody new: they are told to come back */
-	bool plain;   /* plain CGI: one stream, and over with it */
+	uv_timer_t closed_time; /* the last moment, once closing */
+	bool closing;		/* nobody new: they are told to come back */
+	bool plain;		/* plain CGI: one stream, and over with it */
 
 	/* for the doctor (probe.c) */
 	struct probe *probes;

@@ -17,6 +17,7 @@
 
 #include "fcgi/due.h"
 #include "fcgi/hub.h"
+#include "fcgi/pending.h"
 #include "fcgi/stream.h"
 
 static const char headers[] = "Status: 200 OK\r\n"
@@ -44,6 +45,13 @@ stream_say(int fd, const void *bytes, size_t len)
 
 /* --- ending ------------------------------------------------------------- */
 
+/* Does it stand between two events, with room in its socket? */
+static bool
+is_between(const struct stream *s)
+{
+	return !s->blocked && s->offset == 0 && s->record.left == 0;
+}
+
 /* Tells a client that can still be told to come back, and ends the request. */
 static void
 say_bye(struct server *srv, struct stream *s)
@@ -51,8 +59,6 @@ say_bye(struct server *srv, struct stream *s)
 	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
 	size_t len;
 
-	if (s->blocked || s->offset > 0 || s->record.left > 0)
-		return;
 	len = control_bye(buf + RECORD_HEADER, server_retry(srv));
 	if (!s->framed) {
 		stream_say(s->conn.fd, buf + RECORD_HEADER, len);
@@ -64,14 +70,53 @@ say_bye(struct server *srv, struct stream *s)
 	stream_say(s->conn.fd, buf, len + RECORD_END_SIZE);
 }
 
+/* The web server gave the request up: the end, and no text before it. */
+static void
+say_end(const struct stream *s)
+{
+	uint8_t end[RECORD_END_SIZE];
+
+	record_end(end, s->request_id);
+	stream_say(s->conn.fd, end, sizeof(end));
+}
+
+/*
+ * Says what is left to say.  A request that was ended as it should be leaves
+ * a connection that can be used for another.
+ */
+static void
+part(struct server *srv, struct stream *s, enum end_reason reason)
+{
+	bool ended = false;
+
+	if (is_between(s) && (reason == END_AGE || reason == END_SHUTDOWN)) {
+		say_bye(srv, s);
+		ended = s->framed;
+	} else if (reason == END_ABORTED && s->record.left == 0) {
+		say_end(s);
+		ended = true;
+	}
+	if (ended && s->keep_conn && !srv->closing)
+		pending_open(srv, s->conn.fd);
+	else
+		close(s->conn.fd);
+}
+
+void
+stream_finish(struct server *srv, struct stream *s)
+{
+	if (is_between(s))
+		stream_end(srv, s, END_SHUTDOWN);
+	else
+		hub_todo(srv, s);
+}
+
 void
 stream_end(struct server *srv, struct stream *s, enum end_reason reason)
 {
 	if (s->conn.fd == -1)
 		return;
-	if (reason == END_AGE || reason == END_SHUTDOWN)
-		say_bye(srv, s);
-	close(s->conn.fd);
+	part(srv, s, reason);
 	s->conn.fd = -1;
 	wheel_remove(&srv->wheel, &s->conn);
 	srv->nstreams--;
@@ -85,8 +130,13 @@ stream_end(struct server *srv, struct stream *s, enum end_reason reason)
 static void
 set_blocked(struct server *srv, struct stream *s)
 {
+	uint32_t stall = wheel_ticks(srv->conf.stall_ms);
+	uint32_t now = wheel_now(&srv->wheel);
+
 	s->blocked = true;
 	srv->count.blocked++;
+	if (stall > 0 && s->conn.due > now + stall)
+		wheel_set(&srv->wheel, &s->conn, now + stall);
 	if (s->wants_out)
 		return;
 	s->wants_out = true;
@@ -281,6 +331,8 @@ send_due(struct server *srv, struct stream *s, const struct due *d, size_t max)
 
 	if (s->framed && max > record_room(&s->record))
 		max = record_room(&s->record);
+	if (srv->closing && s->record.left == 0 && max > due_rest(d, place))
+		max = due_rest(d, place);
 	n = due_pieces(d, place, iov + 1, max, &len);
 	if (n == 0)
 		return 0;
@@ -300,6 +352,10 @@ stream_advance(struct server *srv, struct stream *s)
 	while (budget > 0) {
 		if (s->conn.fd == -1 || s->blocked)
 			return ADVANCE_STUCK;
+		if (srv->closing && is_between(s)) {
+			stream_end(srv, s, END_SHUTDOWN);
+			return ADVANCE_STUCK;
+		}
 		switch (find_due(srv, s, &d)) {
 		case SOURCE_READY:
 			break;
@@ -334,6 +390,7 @@ make_stream(struct server *srv, const struct stream_start *start)
 	s->conn.kind = CONN_STREAM;
 	s->request_id = start->request_id;
 	s->framed = start->framed;
+	s->keep_conn = start->keep_conn;
 	s->id = start->id;
 	s->sub = topics_subscribe(&srv->topics, start->request->topics,
 	    start->request->ntopics, srv->head);
@@ -428,7 +485,7 @@ read_more(struct server *srv, struct stream *s)
 
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
 		stream_end(srv, s, END_LEFT);
-	else if (n >= 2 && srv->scratch[0] == 1 && srv->scratch[1] == 2)
+	else if (n >= RECORD_HEADER && record_is_abort(srv->scratch, (size_t)n))
 		stream_end(srv, s, END_ABORTED);
 	else if (n > 0)
 		stream_end(srv, s, END_PROTOCOL);

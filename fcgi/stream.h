@@ -28,13 +28,14 @@ struct stream {
 	bool blocked : 1;   /* the socket took no more */
 	bool wants_out : 1; /* and the poller tells of room */
 	bool queued : 1;    /* stands in the list of those out of step */
+	bool keep_conn : 1; /* the web server wants to use it again */
 };
 
 /* What a new stream is made of. */
 struct stream_start {
 	int fd;
 	uint16_t request_id;
-	bool framed;
+	bool framed, keep_conn;
 	struct store_id id;  /* the place it starts from */
 	enum gap_reason gap; /* to be told at once */
 	const char *asked;   /* what was asked for, with a gap */
@@ -50,6 +51,9 @@ void stream_open(struct server *, const struct stream_start *);
 /* Ends a stream in any state: the one destructor.  Freed by the sweep. */
 void stream_end(struct server *, struct stream *, enum end_reason);
 void stream_free(struct stream *);
+
+/* The responder closes: ends it, or lets it end after the event it is in. */
+void stream_finish(struct server *, struct stream *);
 
 enum advance {
 	ADVANCE_LEVEL, /* has all there is */

@@ -88,6 +88,19 @@ wheel_set(struct wheel *w, struct conn *c, uint32_t tick)
 		arm(w, tick);
 }
 
+void
+wheel_each(struct wheel *w, wheel_due *fn)
+{
+	struct conn *c, *next;
+	int i;
+
+	for (i = 0; i < WHEEL_SLOTS; i++)
+		for (c = w->slots[i]; c != NULL; c = next) {
+			next = c->next;
+			fn(w->arg, c);
+		}
+}
+
 /* Takes the slot's list off, then looks: a look may put back into it. */
 static void
 turn_slot(struct wheel *w)

@@ -60,6 +60,9 @@ uint32_t wheel_now(const struct wheel *);
 void wheel_set(struct wheel *, struct conn *, uint32_t tick);
 void wheel_remove(struct wheel *, struct conn *);
 
+/* Calls for each connection, which may leave the wheel. */
+void wheel_each(struct wheel *, wheel_due *);
+
 /* Ticks in so many ms, rounded up; 0 ms is 0. */
 uint32_t wheel_ticks(uint64_t ms);
 
