@@ -146,26 +146,27 @@ want_next(struct client *c)
 	const struct event *e = next_or_end(c);
 
 	if (e == NULL)
-		talk_fail("wanted an event; came %s%s",
-		    shown(c->out.s + c->at, c->out.len - c->at),
-		    c->closed ? " and the end" : "");
+		talk_fail("wanted an event; came %s", client_came(c));
 	return e;
 }
 
 void
 want_event(struct client *c, const char *id, const char *type, const char *data)
 {
-	const struct event *e = want_next(c);
-	const char *has = e->id ? e->id : "(none)";
+	const struct event *e = next_or_end(c);
+	char *wanted = text("id %s, type %s, data %s", id ? id : "(any)",
+	    type ? type : "(any)", shown(data, strlen(data)));
+	const char *has;
 
+	if (e == NULL)
+		talk_fail(
+		    "wanted an event, %s; came %s", wanted, client_came(c));
+	has = e->id ? e->id : "(none)";
 	if ((id != NULL && strcmp(has, id) != 0) ||
 	    (type != NULL && strcmp(e->type, type) != 0) ||
 	    e->len != strlen(data) || memcmp(e->data, data, e->len) != 0)
-		talk_fail("wanted event id %s, type %s, data %s; "
-			  "came id %s, type %s, data %s",
-		    id ? id : "(any)", type ? type : "(any)",
-		    shown(data, strlen(data)), has, e->type,
-		    shown(e->data, e->len));
+		talk_fail("wanted an event, %s; came id %s, type %s, data %s",
+		    wanted, has, e->type, shown(e->data, e->len));
 }
 
 static const char *
@@ -254,7 +255,7 @@ want_farewell(struct client *c)
 		take_line(c, (size_t)len);
 		if (c->has_data || c->has_id)
 			talk_fail("wanted retry and the end; came %s",
-			    shown(c->out.s + c->at, c->out.len - c->at));
+			    client_came(c));
 		client_seen(c, (size_t)len + 1);
 	}
 	want_end(c);

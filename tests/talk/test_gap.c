@@ -433,7 +433,8 @@ test_replaced_between_two_connections(void)
 	leave(stream_of(sv, 5));
 	remove_log(sv);
 	check(rename(other->db, sv->db) == 0);
-	want_gap_and_the_rest(resume(sv, "5"), sv, "5");
+	/* Till the new one is known the answer may be: come back. */
+	want_gap_and_the_rest(get_in_the_end(sv, "5"), sv, "5");
 }
 
 static void

@@ -36,8 +36,8 @@ client_seen(struct client *c, size_t n)
 	}
 }
 
-static char *
-came(const struct client *c)
+char *
+client_came(const struct client *c)
 {
 	size_t n = c->out.len - c->at;
 
@@ -75,7 +75,7 @@ want_bytes(struct client *c, const char *s, size_t len)
 	       c->out.s[c->at + n] == s[n])
 		n++;
 	if (n < len)
-		talk_fail("wanted %s; came %s", shown(s, len), came(c));
+		talk_fail("wanted %s; came %s", shown(s, len), client_came(c));
 	client_seen(c, len);
 }
 
@@ -107,7 +107,7 @@ want_headers(struct client *c)
 
 	while ((n = headers_len(c->out.s + c->at, c->out.len - c->at)) == 0)
 		if (!client_peek(c, c->out.len - c->at + 1, deadline))
-			talk_fail("wanted headers; came %s", came(c));
+			talk_fail("wanted headers; came %s", client_came(c));
 	c->head.len = 0;
 	put(&c->head, c->out.s + c->at, n);
 	client_seen(c, n);
@@ -165,7 +165,7 @@ want_closed(struct client *c)
 
 	while (!c->closed)
 		if (!hear(c, deadline) && !c->closed)
-			talk_fail("wanted the end; came %s", came(c));
+			talk_fail("wanted the end; came %s", client_came(c));
 }
 
 void
@@ -177,13 +177,14 @@ want_end(struct client *c)
 		if (!hear(c, deadline) && !c->closed)
 			break;
 	if (!c->plain && !c->ended)
-		talk_fail("wanted END_REQUEST; came %s", came(c));
+		talk_fail("wanted END_REQUEST; came %s", client_came(c));
 	if (c->protocol_status != REQUEST_COMPLETE)
 		talk_fail("END_REQUEST says %d", c->protocol_status);
 	if (!c->keep_conn)
 		want_closed(c);
 	if (c->out.len > c->at)
-		talk_fail("wanted the end and nothing more; came %s", came(c));
+		talk_fail(
+		    "wanted the end and nothing more; came %s", client_came(c));
 }
 
 void
