@@ -333,6 +333,20 @@ test_who_reads_nothing_is_closed_after_stall(void)
 	check(stalled->fd >= 0);
 }
 
+/* Its next heartbeat is 15 s away when it stalls; that must not matter. */
+static void
+test_who_stops_reading_after_a_while_is_closed_too(void)
+{
+	struct server *sv = serve_with("--stall", "1", NULL);
+	struct client *c = stream(sv, "/events");
+	int64_t later = now_ms() + 700;
+
+	until(now_ms() > later);
+	append_many(sv, "main", 1, 1000, ROW_SIZE);
+	until(count_connections(sv) == 0);
+	check(c->fd >= 0);
+}
+
 static void
 test_an_idle_reader_is_not_stalled(void)
 {
@@ -366,6 +380,7 @@ main(int argc, char **argv)
 	    TALK(test_slow_readers_cost_no_memory),
 	    TALK(test_a_slow_reader_does_not_hold_up_the_others),
 	    TALK(test_who_reads_nothing_is_closed_after_stall),
+	    TALK(test_who_stops_reading_after_a_while_is_closed_too),
 	    TALK(test_an_idle_reader_is_not_stalled),
 	};
 
