@@ -244,6 +244,25 @@ def test_the_log_replaced_while_streams_run():
             assert gaps(f) == 2
 
 
+def test_the_old_wal_removed_after_the_log_was_replaced():
+    """mv new.db events.db; rm events.db-wal events.db-shm: by the time of
+    the rm the responder has the old ones open with the new file."""
+    with Yard("nginx") as y:
+        f = y.follow().wait_start()
+        y.insert("old")
+        f.wait_count(1)
+        y.unpublish()
+        y.new_log().replace(y.log)
+        f.wait(gaps)
+        for tail in ("-wal", "-shm"):
+            y.log.with_name(y.log.name + tail).unlink(missing_ok=True)
+        y.insert("new 1")
+        y.insert("new 2")
+        f.wait(lambda me: me.got[-1].data == "new 2").leave()
+        fresh = y.stream("?last=5").started()
+        assert fresh.data(2) == ["new 1", "new 2"]
+
+
 def gaps(f):
     return sum(n.event == "stream-gap" for n in f.notes)
 
