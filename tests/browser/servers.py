@@ -59,9 +59,10 @@ def say(what):
 
 publishers = []
 # A browser waits as long as retry: says, and there are many breaks here.
-y = Yard("nginx", options=["--retry", "300"])
-say(y.url)
+y = Yard("nginx", options=["--retry", "300"], start=False)
 try:
+    y.start()
+    say(y.url)
     for line in sys.stdin:
         command, _, rest = line.strip().partition(" ")
         say(obey(y, command, rest))

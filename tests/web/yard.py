@@ -154,9 +154,12 @@ class Yard:
         if how == "socket":
             self.hold()
         if start:
-            if how not in ("bin-path", "cgi"):
-                self.start_responder()
-            self.start_web()
+            self.start()
+
+    def start(self):
+        if self.how not in ("bin-path", "cgi"):
+            self.start_responder()
+        self.start_web()
 
     # --- the log
 
