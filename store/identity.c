@@ -9,6 +9,8 @@
  */
 #include <sys/stat.h>
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,11 +25,34 @@ now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
+/* The inode of the file beside the log through which commits are told. */
+static ino_t
+shm_ino(const struct sqlite *sq)
+{
+	char path[PATH_MAX];
+	struct stat sb;
+
+	snprintf(path, sizeof(path), "%s/%s-shm", sq->news.dir, sq->news.name);
+	return sq->news.dir != NULL && stat(path, &sb) == 0 ? sb.st_ino : 0;
+}
+
+void
+identity_take_files(struct sqlite *sq, const struct stat *sb)
+{
+	sq->self.dev = sb->st_dev;
+	sq->self.ino = sb->st_ino;
+	sq->self.shm_ino = shm_ino(sq);
+}
+
 bool
 identity_same_file(struct sqlite *sq)
 {
 	struct stat sb;
 
+	if (sq->self.shm_ino == 0)
+		sq->self.shm_ino = shm_ino(sq);
+	else if (sq->self.shm_ino != shm_ino(sq))
+		return false;
 	return stat(sq->path, &sb) == 0 && sb.st_dev == sq->self.dev &&
 	       sb.st_ino == sq->self.ino;
 }
@@ -108,10 +133,8 @@ identity_take(struct sqlite *sq)
 
 	memset(&sq->self, 0, sizeof(sq->self));
 	sq->self.ok_ms = now_ms();
-	if (stat(sq->path, &sb) == 0) {
-		sq->self.dev = sb.st_dev;
-		sq->self.ino = sb.st_ino;
-	}
+	if (stat(sq->path, &sb) == 0)
+		identity_take_files(sq, &sb);
 	read_self(sq, sq->self.log_id, sizeof(sq->self.log_id));
 }
 

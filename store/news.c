@@ -104,7 +104,7 @@ news_close(struct news *nw)
 	nw->epoll_fd = nw->inotify_fd = nw->timer_fd = -1;
 }
 
-/* Is this one of the log's files?  NAME, NAME-wal, NAME-journal. */
+/* Is this one of the log's files?  NAME, NAME-wal, NAME-shm, NAME-journal. */
 static bool
 is_ours(const struct news *nw, const char *name)
 {
@@ -114,7 +114,7 @@ is_ours(const struct news *nw, const char *name)
 		return false;
 	name += len;
 	return *name == '\0' || strcmp(name, "-wal") == 0 ||
-	       strcmp(name, "-journal") == 0;
+	       strcmp(name, "-shm") == 0 || strcmp(name, "-journal") == 0;
 }
 
 static void

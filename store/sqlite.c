@@ -409,8 +409,7 @@ reattach(struct sqlite *sq)
 	}
 	if (attach(sq) != STORE_OK)
 		return false;
-	sq->self.dev = sb.st_dev;
-	sq->self.ino = sb.st_ino;
+	identity_take_files(sq, &sb);
 	return true;
 }
 

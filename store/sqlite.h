@@ -7,6 +7,7 @@
 #ifndef STORE_SQLITE_H
 #define STORE_SQLITE_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <sqlite3.h>
@@ -55,7 +56,7 @@ struct row_mark {
 /* By what this log is known again. */
 struct identity {
 	dev_t dev;
-	ino_t ino;
+	ino_t ino, shm_ino; /* of the file and of its -shm; 0: none seen */
 	char log_id[40];
 	uint32_t version; /* data_version when last verified; 0 is never */
 	struct row_mark last;
@@ -107,8 +108,13 @@ enum store_result sqlite_append(struct store *, struct store_event *, size_t n);
 
 /* --- identity.c --- */
 
-/* Is the file of this name still the one that was opened? */
+/*
+ * Are the files of this name still those that were opened?  The -shm too: one
+ * that was removed under us is no longer where publishers tell of commits.
+ */
 bool identity_same_file(struct sqlite *);
+/* Remembers the files as they are now; sb is that of the log's. */
+void identity_take_files(struct sqlite *, const struct stat *sb);
 /* Remembers file and log as they are now; between enter and leave. */
 void identity_take(struct sqlite *);
 /* Is it the log we know, and not gone back in time?  STORE_UNKNOWN if not;
