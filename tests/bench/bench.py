@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import sys
 import time
 
@@ -127,6 +128,8 @@ def main():
     o = options()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.makedirs(BUILT, exist_ok=True)
     os.sched_setaffinity(0, CLIENT_CPUS)
     results, rounds = again() if o.again else (run(o), o.rounds)

@@ -202,7 +202,7 @@ class Ceiling(Behind):
         """What it has is in its memory."""
 
     def start_responder(self):
-        gather = 5 if self.gather is None else self.gather
+        gather = 10 if self.gather is None else self.gather
         self.responder = self.yard.spawn(
             [os.path.join(BUILT, 'ceiling'), '-g', str(gather),
              self.yard.path('fcgi.sock'), self.yard.path('bell.sock')],

@@ -10,9 +10,9 @@ from yard import Trouble, pss_bytes, status_bytes
 
 BOTH = ('largesse/nginx', 'largesse/lighttpd')
 CEILINGS = ('ceiling/nginx', 'ceiling/lighttpd')
-FIRST_GUESS = {'nchan': 200, 'node': 100, 'ceiling/nginx': 800,
-               'ceiling/lighttpd': 3000, 'largesse/nginx': 800,
-               'largesse/lighttpd': 3000}
+FIRST_GUESS = {'nchan': 200, 'node': 100, 'ceiling/nginx': 2000,
+               'ceiling/lighttpd': 5000, 'largesse/nginx': 2000,
+               'largesse/lighttpd': 5000}
 best_rates = {}
 
 
@@ -21,31 +21,34 @@ def pick(got, *names):
 
 
 def most(peer, quick, streams=1000, limit_ms=150):
-    """The highest rate at which all arrives within the limit (p99)."""
+    """The most deliveries/s with all of them within the limit (p99)."""
     key = (peer, streams)
     rate = best_rates.get(key) or FIRST_GUESS[peer] * 1000 / streams
-    best, fits, fails = None, None, None
+    best, fits, fails = {'rate': 0}, None, None
+    no_more, doubtful = 0, None
     with Scene(peer, small=streams > 1000) as s:
-        s.open(s.streams(streams), first=1)
-        for _ in range(5 if quick else 8):
+        n = s.open(s.streams(streams), first=1)['open']
+        for _ in range(6 if quick else 10):
             got = s.run(rate, 1.5 if quick else 2)
+            if got['p99_ms'] > limit_ms and doubtful != rate:
+                doubtful = rate     # one disturbance proves nothing
+                continue
             if got['p99_ms'] > limit_ms:
                 fails = rate
             else:
                 fits = rate
-                best = {'events_s': rate, **pick(
-                    got, 'rate', 'p50_ms', 'p99_ms', 'total_us',
-                    'client_busy', 'publisher_busy', 'histogram')}
-                # A POST is answered when it was delivered: who publishes
+                # A POST is answered after it was delivered: who publishes
                 # in turn is slowed down before anything is late.
-                if got['rate'] < 0.9 * rate * s.streams(streams):
-                    break
+                no_more += got['rate'] < 0.9 * rate * n
+                if got['rate'] > best['rate']:
+                    best = pick(got, 'rate', 'p50_ms', 'p99_ms', 'total_us',
+                                'client_busy', 'publisher_busy', 'histogram')
             rate = next_rate(fits, fails)
-            if rate is None:
+            if rate is None or no_more == 3:
                 break
-    if best is None:
+    if fits is None:
         raise Trouble(f'p99 over {limit_ms} ms at every rate tried')
-    best_rates[key] = best['events_s']
+    best_rates[key] = best['rate'] / n
     return best
 
 
@@ -176,19 +179,20 @@ def storm(peer, quick):
 
 
 def stall(peer, quick):
-    """1,000 streams, 100 events/s, without and with one that stopped
+    """1,000 streams, 40 events/s, without and with one that stopped
     reading 100,000 events ago; each twice, in turn."""
-    seconds, without, with_one = 2 if quick else 4, [], []
+    seconds, without, with_one = 2 if quick else 5, [], []
     with Scene(peer) as s:
         s.fill(100000)
         s.open(1000, first=s.last + 1)
-        s.run(100, 1)
+        s.run(40, 1)
         for group in (1, 2):
-            without.append(s.run(100, seconds)['p99_ms'])
+            without.append(s.run(40, seconds)['p99_ms'])
             s.open(1, id=1, stall=1)
-            with_one.append(s.run(100, seconds)['p99_ms'])
+            s.run(40, 1)
+            with_one.append(s.run(40, seconds)['p99_ms'])
             s.client.ask(f'close {group}')
-            time.sleep(0.2)
+            s.run(40, 1)
     return {'without_ms': sum(without) / 2, 'with_ms': sum(with_one) / 2,
             'times': sum(with_one) / sum(without)}
 
@@ -254,11 +258,11 @@ def topic(peer, quick):
 def streams(peer, quick):
     """For the plots: most deliveries/s and memory against streams."""
     figures = {}
-    for n in (100, 1000) if quick else (100, 300, 1000, 3000, 8900):
+    for n in (100, 1000) if quick else (100, 1000, 3000, 8900):
         with Scene(peer, small=True) as s:
             base = pss_bytes(s.peer.pids())
             s.open(n, first=1)
             grown = pss_bytes(s.peer.pids()) - base
-        got = most(peer, quick, streams=n, limit_ms=500)
+        got = most(peer, True, streams=n, limit_ms=500)
         figures[str(n)] = {'bytes': grown, 'rate': got['rate']}
     return figures
