@@ -111,6 +111,17 @@ due_rest(const struct due *d, struct due_place place)
 	       place.offset;
 }
 
+bool
+due_all(const struct due *d, struct due_place place)
+{
+	size_t i;
+
+	for (i = 0; i < d->n; i++)
+		if (run_find(d->run[i], place.id) < d->run[i]->count)
+			return false;
+	return place.offset == 0;
+}
+
 /* One run: the event by its position. */
 static struct due_place
 one_sent(

@@ -44,6 +44,9 @@ int due_pieces(const struct due *, struct due_place, struct iovec *, size_t max,
 /* Bytes left of the event that is half out, 0 if none is. */
 size_t due_rest(const struct due *, struct due_place);
 
+/* Is nothing due after this place? */
+bool due_all(const struct due *, struct due_place);
+
 /* The place after sent bytes more. */
 struct due_place due_sent(
     const struct due *, struct due_place, size_t sent, uint64_t *events);

@@ -303,6 +303,7 @@ tell_trouble(struct server *srv)
 void
 hub_turn(struct server *srv)
 {
+	srv->burst.sub = NULL; /* runs and subscriptions may change now */
 	if (srv->look && may_look(srv)) {
 		take_news(srv);
 		tell_trouble(srv);

@@ -15,6 +15,7 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include "fcgi/burst.h"
 #include "fcgi/page.h"
 #include "fcgi/poller.h"
 #include "fcgi/reason.h"
@@ -51,6 +52,7 @@ struct server {
 	struct topics topics;
 	struct window window;
 	struct pages pages;
+	struct burst burst;    /* what the streams of one flush are sent */
 	struct store_id head;  /* the window has all up to here */
 	struct store_id place; /* where streams of a replaced log go on */
 	uv_poll_t news;

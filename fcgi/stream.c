@@ -162,24 +162,16 @@ write_pieces(struct stream *s, struct iovec *iov, int n)
 }
 
 /*
- * Writes n pieces of content that stand from iov[1] on, within record_room,
- * with the frame they need in iov[0].  Returns how many bytes of content went
- * out: with fewer than len the stream is blocked, or over.
+ * Of a write of head_len and len bytes so many were taken, or -1 with errno.
+ * Returns how much content went out; with less than len the stream is blocked
+ * or over.
  */
 static size_t
-put(struct server *srv, struct stream *s, struct iovec *iov, int n, size_t len)
+wrote_content(struct server *srv, struct stream *s, ssize_t wrote,
+    size_t head_len, size_t len)
 {
-	uint8_t head[RECORD_HEADER];
-	size_t head_len = 0, sent;
-	ssize_t wrote;
+	size_t sent;
 
-	if (s->framed)
-		head_len = record_frame(&s->record, s->request_id, len, head);
-	iov[0] = (struct iovec){head, head_len};
-	wrote = head_len > 0 ? write_pieces(s, iov, n + 1)
-			     : write_pieces(s, iov + 1, n);
-	iov[0] = (struct iovec){NULL, 0};
-	srv->count.writes++;
 	if (wrote == -1) {
 		if (errno == EAGAIN || errno == EINTR)
 			set_blocked(srv, s);
@@ -196,6 +188,28 @@ put(struct server *srv, struct stream *s, struct iovec *iov, int n, size_t len)
 	if (sent < len)
 		set_blocked(srv, s);
 	return sent;
+}
+
+/*
+ * Writes n pieces of content that stand from iov[1] on, within record_room,
+ * with the frame they need in iov[0].  Returns how many bytes of content went
+ * out: with fewer than len the stream is blocked, or over.
+ */
+static size_t
+put(struct server *srv, struct stream *s, struct iovec *iov, int n, size_t len)
+{
+	uint8_t head[RECORD_HEADER];
+	size_t head_len = 0;
+	ssize_t wrote;
+
+	if (s->framed)
+		head_len = record_frame(&s->record, s->request_id, len, head);
+	iov[0] = (struct iovec){head, head_len};
+	wrote = head_len > 0 ? write_pieces(s, iov, n + 1)
+			     : write_pieces(s, iov + 1, n);
+	iov[0] = (struct iovec){NULL, 0};
+	srv->count.writes++;
+	return wrote_content(srv, s, wrote, head_len, len);
 }
 
 /*
@@ -299,6 +313,15 @@ from_log(struct server *srv, struct stream *s, struct due *d)
 	return SOURCE_AGAIN;
 }
 
+/* All that is in the window, to one of many: the rest take the same. */
+static void
+make_burst(struct server *srv, const struct stream *s, const struct due *d)
+{
+	if (s->framed && s->sub->nstreams > 1 && is_between(s) &&
+	    srv->burst.sub != s->sub)
+		burst_make(&srv->burst, s->sub, s->id, d);
+}
+
 /* Finds what the stream is due, in the window or in the log. */
 static enum source
 find_due(struct server *srv, struct stream *s, struct due *d)
@@ -314,10 +337,12 @@ find_due(struct server *srv, struct stream *s, struct due *d)
 	d->n = s->sub->ntopics;
 	for (i = 0; i < d->n; i++)
 		d->run[i] = &s->sub->topics[i]->run;
-	if (due_find(d, place))
-		return SOURCE_READY;
-	stream_end(srv, s, END_CUT_EVENT);
-	return SOURCE_OVER;
+	if (!due_find(d, place)) {
+		stream_end(srv, s, END_CUT_EVENT);
+		return SOURCE_OVER;
+	}
+	make_burst(srv, s, d);
+	return SOURCE_READY;
 }
 
 /* Sends of what is due as much as one record takes.  Returns its bytes. */
@@ -343,12 +368,48 @@ send_due(struct server *srv, struct stream *s, const struct due *d, size_t max)
 	return len;
 }
 
+/* May it be sent the record that others at its place are sent? */
+static bool
+takes_burst(const struct server *srv, const struct stream *s)
+{
+	return burst_fits(&srv->burst, s->sub, s->id) && s->framed &&
+	       s->gap == GAP_NONE && is_between(s) && !srv->closing;
+}
+
+/* Sends that record.  What the socket did not take is due as ever. */
+static enum advance
+send_burst(struct server *srv, struct stream *s)
+{
+	struct burst *b = &srv->burst;
+	struct due_place place = {s->id, 0};
+	size_t len = RECORD_HEADER + b->len;
+	ssize_t wrote = send(s->conn.fd, burst_frame(b, s->request_id), len,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	srv->count.writes++;
+	if (wrote == (ssize_t)len) {
+		s->id = b->to;
+		s->written = wheel_now(&srv->wheel);
+		srv->count.bytes += b->len;
+		srv->count.deliveries += b->events;
+		return ADVANCE_LEVEL;
+	}
+	place = due_sent(&b->due, place,
+	    wrote_content(srv, s, wrote, RECORD_HEADER, b->len),
+	    &srv->count.deliveries);
+	s->id = place.id;
+	s->offset = place.offset;
+	return ADVANCE_STUCK;
+}
+
 enum advance
 stream_advance(struct server *srv, struct stream *s)
 {
 	size_t budget = srv->conf.write_budget_bytes, len;
 	struct due d;
 
+	if (takes_burst(srv, s))
+		return send_burst(srv, s);
 	while (budget > 0) {
 		if (s->conn.fd == -1 || s->blocked)
 			return ADVANCE_STUCK;

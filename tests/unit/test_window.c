@@ -11,6 +11,7 @@
 
 #include "tests/unit/cm.h"
 
+#include "fcgi/burst.h"
 #include "fcgi/due.h"
 #include "fcgi/record.h"
 #include "fcgi/window.h"
@@ -370,6 +371,43 @@ test_an_event_over_the_limit_is_told_in_its_place(void **state)
 	free_world(w);
 }
 
+static void
+test_a_burst_is_what_is_due_in_one_record(void **state)
+{
+	struct request_topic rt[] = {topic("a", false), topic("b", false)};
+	struct world *w = make_world(1 << 20);
+	struct sub *sub = subscribe(w, rt, 2);
+	struct burst *b = calloc(1, sizeof(*b));
+	struct store_id from = {0, 0};
+	struct due d;
+	size_t len;
+	char *want;
+
+	(void)state;
+	while (w->n < EVENTS) {
+		add_any(w);
+		due_of(&d, sub);
+		assert_true(due_find(&d, (struct due_place){from, 0}));
+		burst_make(b, sub, from, &d);
+		want = expected(w, rt, 2, 0, &len);
+		if (len > RECORD_MAX || len == 0) {
+			assert_null(b->sub);
+		} else if (b->sub != NULL) { /* else in too many pieces */
+			assert_int_equal(b->len, len);
+			assert_memory_equal(
+			    burst_frame(b, 0x102) + RECORD_HEADER, want, len);
+			assert_int_equal(b->frame[2], 1);
+			assert_int_equal(b->frame[3], 2);
+			assert_int_equal(b->frame[4] << 8 | b->frame[5], len);
+			assert_true(burst_fits(b, sub, from));
+			assert_false(burst_fits(b, sub, b->to));
+		}
+		free(want);
+	}
+	free(b);
+	free_world(w);
+}
+
 /* A socket that takes n bytes a time; the records must come out whole. */
 static void
 test_records_survive_any_cut(void **state)
@@ -428,6 +466,7 @@ main(void)
 	    cmocka_unit_test(test_a_topic_that_all_left_gives_its_memory_back),
 	    cmocka_unit_test(test_a_half_event_that_is_gone_is_not_found),
 	    cmocka_unit_test(test_an_event_over_the_limit_is_told_in_its_place),
+	    cmocka_unit_test(test_a_burst_is_what_is_due_in_one_record),
 	    cmocka_unit_test(test_records_survive_any_cut),
 	};
 
