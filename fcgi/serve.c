@@ -236,10 +236,26 @@ close_any(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
+/*
+ * Closing libuv's watchers gives the signals their default back, and a second
+ * SIGTERM would then end us before we are done: from here on they wait.
+ */
+static void
+block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* Tells every stream to come back, and gives back all there is. */
 static void
 close_server(struct server *srv)
 {
+	block_signals();
 	wheel_each(&srv->wheel, close_conn);
 	probes_end(srv);
 	hub_sweep(srv);
