@@ -29,7 +29,7 @@ enum {
 	PATIENCE_MS = 10000
 };
 
-/* --- a test (talk.c) ------------------------------------------------------ */
+/* --- a test (talk.c) --------------------------------------------------- */
 
 /* clang-format off */
 #define TALK(claim) \
@@ -74,7 +74,7 @@ void talk_nap(int64_t deadline, const char *what);
 			    #condition);                                   \
 	} while (0)
 
-/* --- bytes that grow (bytes.c) -------------------------------------------- */
+/* --- bytes that grow (bytes.c) ----------------------------------------- */
 
 struct bytes {
 	char *s; /* len bytes and a NUL, once something was put; else NULL */
@@ -86,7 +86,7 @@ void put_text(struct bytes *, const char *);
 void bytes_cut(struct bytes *, size_t len); /* the first len are done with */
 void bytes_free(struct bytes *);
 
-/* --- the program and its log (server.c, log.c) ---------------------------- */
+/* --- the program and its log (server.c, log.c) ------------------------- */
 
 struct server {
 	struct server *next;
@@ -171,7 +171,7 @@ int log_try(sqlite3 *, const char *statement); /* SQLite's code */
 /* One row with bytes as they are; type is SQLITE_TEXT or SQLITE_BLOB. */
 int64_t log_append_bytes(sqlite3 *, int type, const char *data, size_t len);
 
-/* --- FastCGI (record.c) --------------------------------------------------- */
+/* --- FastCGI (record.c) ------------------------------------------------ */
 
 enum {
 	R_BEGIN = 1,
@@ -211,7 +211,7 @@ void put_params(struct bytes *, const char *method, const char *uri, va_list);
 void put_request(struct bytes *, int id, int flags, const char *method,
     const char *uri, const char *body, ...) __attribute__((sentinel));
 
-/* --- a client (client.c) -------------------------------------------------- */
+/* --- a client (client.c) ----------------------------------------------- */
 
 struct client {
 	struct client *next;
@@ -265,7 +265,7 @@ struct record {
 /* The next record that is not this request's output or end. */
 struct record want_record(struct client *);
 
-/* --- what is wanted of it (want.c, event.c) ------------------------------- */
+/* --- what is wanted of it (want.c, event.c) ---------------------------- */
 
 /* These bytes, exactly, next.  Comment lines before them are passed over. */
 void want(struct client *, const char *);

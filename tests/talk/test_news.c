@@ -254,8 +254,7 @@ test_a_publisher_with_an_open_transaction_blocks_nobody(void)
 	want_row(c, 2);
 }
 
-/* --- a log that cannot be read ----------------------------------------------
- */
+/* --- a log that cannot be read ----------------------------------------- */
 
 /* locking_mode EXCLUSIVE is the one thing that shuts out readers of a WAL. */
 static sqlite3 *
@@ -304,8 +303,7 @@ test_a_log_that_is_busy_later_on(void)
 	want_row(c, 2);
 }
 
-/* --- idle -------------------------------------------------------------------
- */
+/* --- idle -------------------------------------------------------------- */
 
 static long
 switches_in_a_second(const struct server *sv)

@@ -1,0 +1,246 @@
+/*
+ * test_usage.c - what the program says when it cannot do what it was told: one
+ * line on stderr and a status, 2 for wrong usage and 1 for the rest.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "peer.h"
+
+static void
+want_one_line(const struct ran *r, int status)
+{
+	const char *end = strchr(r->err, '\n');
+
+	if (r->status != status || strncmp(r->err, "largesse: ", 10) != 0 ||
+	    end == NULL || end[1] != '\0' || *r->out != '\0')
+		talk_fail("wanted status %d and one line `largesse: ...`; "
+			  "came %d: %s and on stdout %s",
+		    status, r->status, shown(r->err, strlen(r->err)),
+		    shown(r->out, strlen(r->out)));
+}
+
+static void
+test_wrong_usage_is_2_and_one_line(void)
+{
+	static const char *const word[][3] = {{"no-such-command"}, {"serve"},
+	    {"serve", "--no-such-option"}, {"serve", "--db"}, {"init"},
+	    {"publish"}, {"prune"}, {"tail"}, {"init", "a", "b"},
+	    {"serve", "operand"}, {"--no-such-option"}};
+	struct server *sv = prepare_nothing();
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		struct ran r = run_with(
+		    sv, NULL, word[i][0], word[i][1], word[i][2], NULL);
+
+		want_one_line(&r, 2);
+	}
+}
+
+static void
+test_a_value_out_of_bounds_is_wrong_usage(void)
+{
+	static const char *const word[][2] = {{"--heartbeat", "x"},
+	    {"--heartbeat", "-1"}, {"--max-streams", "1x"},
+	    {"--max-streams", "99999999999999999999"}, {"--poll", ""},
+	    {"--max-topics", "0"}};
+	struct server *sv = prepare();
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		struct ran r = run_with(sv, NULL, "serve", "--db", sv->db,
+		    word[i][0], word[i][1], NULL);
+
+		want_one_line(&r, 2);
+	}
+}
+
+static void
+test_an_address_that_is_none_is_wrong_usage(void)
+{
+	static const char *const address[] = {
+	    "nonsense", "unix:", "127.0.0.1:70000", "127.0.0.1:", ":x"};
+	struct server *sv = prepare();
+
+	for (size_t i = 0; i < sizeof(address) / sizeof(address[0]); i++) {
+		struct ran r = run_with(sv, NULL, "serve", "--db", sv->db,
+		    "--listen", address[i], NULL);
+
+		want_one_line(&r, 2);
+	}
+}
+
+/* Wrong usage or a failure, as one sees it: said in one line it is. */
+static void
+test_nothing_to_listen_on(void)
+{
+	struct server *sv = prepare();
+	struct ran r = run_with(sv, NULL, "serve", "--db", sv->db, NULL);
+
+	check(r.status == 1 || r.status == 2);
+	want_one_line(&r, r.status);
+}
+
+static void
+test_no_command_is_wrong_usage(void)
+{
+	struct server *sv = prepare_nothing();
+	struct ran r = run_with(sv, NULL, NULL);
+
+	check(r.status == 2 && *r.err != '\0' && *r.out == '\0');
+}
+
+static void
+test_help_and_version(void)
+{
+	static const char *const word[][2] = {{"--help"}, {"--version"},
+	    {"serve", "--help"}, {"init", "--help"}, {"publish", "--help"},
+	    {"tail", "--help"}, {"prune", "--help"}};
+	struct server *sv = prepare_nothing();
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		struct ran r = run_with(sv, NULL, word[i][0], word[i][1], NULL);
+
+		check(r.status == 0 && *r.out != '\0' && *r.err == '\0');
+	}
+}
+
+static struct ran
+serve_ends(struct server *sv)
+{
+	return run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
+	    text("unix:%s", sv->socket), NULL);
+}
+
+static void
+test_no_log(void)
+{
+	struct server *sv = prepare_nothing();
+	struct ran r = serve_ends(sv);
+	struct stat st;
+
+	want_one_line(&r, 1);
+	check(strstr(r.err, sv->db) != NULL);
+	check(stat(sv->db, &st) != 0);
+	check(stat(sv->socket, &st) != 0);
+}
+
+static void
+test_a_file_that_is_no_log(void)
+{
+	struct server *sv = prepare_nothing();
+	FILE *f = fopen(sv->db, "w");
+	struct ran r;
+
+	check(f != NULL);
+	for (int i = 0; i < 1000; i++)
+		fprintf(f, "this is not a database\n");
+	fclose(f);
+	r = serve_ends(sv);
+	want_one_line(&r, 1);
+}
+
+static void
+test_a_database_without_a_log(void)
+{
+	struct server *sv = prepare_nothing();
+	struct ran r;
+	sqlite3 *db;
+
+	check(sqlite3_open(sv->db, &db) == SQLITE_OK);
+	log_run(db, "CREATE TABLE users(name TEXT)");
+	sqlite3_close(db);
+	r = serve_ends(sv);
+	want_one_line(&r, 1);
+	check(strstr(r.err, "init") != NULL);
+}
+
+/* Root may read everything, so this is said to somebody else. */
+static void
+become_nobody(struct server *sv)
+{
+	if (getuid() == 0)
+		sv->uid = 65534;
+	check(chmod(sv->dir, 0777) == 0);
+}
+
+/* Modes are mended while it runs: it says so once, and does not give up. */
+static void
+test_a_log_that_may_not_be_read(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+	int complaints = 0;
+
+	check(chmod(sv->db, 0) == 0);
+	become_nobody(sv);
+	start(sv, NULL);
+	for (int i = 0; i < 3; i++) {
+		c = get(sv, "/events", NULL);
+		check(want_headers(c) == 200);
+		check(want_farewell(c) > 0);
+	}
+	until(strstr(errors(sv), text("%s: ", sv->db)) != NULL);
+	for (const char *s = errors(sv); (s = strstr(s, sv->db)); s++)
+		complaints++;
+	check(complaints == 1);
+	check(chmod(sv->db, 0666) == 0);
+	get_in_the_end(sv, "0");
+}
+
+static void
+test_a_socket_that_may_not_be_made(void)
+{
+	struct server *sv = prepare();
+	struct ran r;
+
+	check(chmod(sv->db, 0666) == 0);
+	become_nobody(sv);
+	sv->socket = text("%s/no/such/dir/s", sv->dir);
+	r = serve_ends(sv);
+	want_one_line(&r, 1);
+	check(strstr(r.err, sv->socket) != NULL);
+}
+
+/* Read-only, it needs no right to change rows: not even as its own user. */
+static void
+test_a_reader_without_the_right_to_write(void)
+{
+	struct server *sv = prepare();
+	sqlite3 *publisher = log_open(sv->db);
+	struct client *c;
+
+	log_run(publisher, "INSERT INTO events(data) VALUES('before')");
+	check(chmod(sv->db, 0444) == 0);
+	check(chmod(text("%s-wal", sv->db), 0444) == 0);
+	check(chmod(text("%s-shm", sv->db), 0444) == 0);
+	become_nobody(sv);
+	start(sv, NULL);
+	c = get(sv, "/events?last=1", NULL);
+	want_start(c);
+	want(c, "id: 1\ndata: before\n\n");
+	log_run(publisher, "INSERT INTO events(data) VALUES('after')");
+	want(c, "id: 2\ndata: after\n\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    TALK(test_wrong_usage_is_2_and_one_line),
+	    TALK(test_a_value_out_of_bounds_is_wrong_usage),
+	    TALK(test_an_address_that_is_none_is_wrong_usage),
+	    TALK(test_nothing_to_listen_on),
+	    TALK(test_no_command_is_wrong_usage),
+	    TALK(test_help_and_version),
+	    TALK(test_no_log),
+	    TALK(test_a_file_that_is_no_log),
+	    TALK(test_a_database_without_a_log),
+	    TALK(test_a_log_that_may_not_be_read),
+	    TALK(test_a_socket_that_may_not_be_made),
+	    TALK(test_a_reader_without_the_right_to_write),
+	};
+
+	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}
