@@ -142,7 +142,10 @@ class Yard:
             shutil.chown(self.dir, "www-data", "www-data")
         self.log = self.dir / "log" / "events.db"
         self.log.parent.mkdir()
-        (self.dir / "demo").symlink_to(ROOT / "deploy" / "demo")
+        # The workers may have no way into the directory we were cloned to.
+        shutil.copytree(ROOT / "deploy" / "demo", self.dir / "demo")
+        if ROOTED and how in ("bin-path", "cgi", "fcgiwrap"):
+            self.program = shutil.copy(program, self.dir / "largesse")
         self.responder = self.server = self.helper = self.held = None
         self.db = None
         self.path = str(self.dir / "sock")
