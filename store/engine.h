@@ -21,6 +21,11 @@ struct store_ops {
 	void (*set_poll)(struct store *, unsigned ms);
 	enum store_news (*news)(struct store *, struct store_id *);
 	bool (*healthy)(const struct store *);
+	enum store_result (*revocations)(struct store *, struct store_id *after,
+	    size_t limit, store_each_revoked *, void *arg);
+	bool (*revocations_after)(const struct store *, struct store_id);
+	enum store_result (*revoked)(struct store *, struct store_text subject,
+	    int64_t issued_ms, store_each_revoked *, void *arg);
 	enum store_result (*append)(
 	    struct store *, struct store_event *, size_t n);
 };

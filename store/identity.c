@@ -118,6 +118,7 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
 				 ? INT64_MAX
 				 : sqlite3_column_int64(st, 2);
+		sq->revoked = sqlite3_column_int64(st, 3);
 	}
 	sqlite3_reset(st);
 	if (found)

@@ -36,7 +36,8 @@ static const char *const steps[SCHEMA_VERSION] = {
 };
 
 /*
- * What a log needs besides its tables, made again if it was dropped.  An
+ * What a log needs besides, made again if it was dropped.  Rows of
+ * largesse_revoke end streams; an older largesse takes no notice of it.  An
  * index ends with the id of its rows, so that of topic serves (topic, id).
  * The trigger keeps the newest id that was ever removed, by which a reader
  * tells events that were pruned from ids that were never given.
@@ -47,6 +48,17 @@ static const char besides[] =
     " WHERE uid IS NOT NULL;"
     "INSERT OR IGNORE INTO largesse(key, value)"
     " VALUES('log', lower(hex(randomblob(16)))), ('pruned', 0);"
+    "CREATE TABLE IF NOT EXISTS largesse_revoke (\n"
+    "  id      INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "  topic   TEXT,\n"
+    "  subject TEXT,\n"
+    "  time    INTEGER NOT NULL DEFAULT\n"
+    "    (" SCHEMA_NOW_MS "),\n"
+    "  CONSTRAINT topic_or_subject\n"
+    "    CHECK (topic IS NOT NULL OR subject IS NOT NULL)\n"
+    ");"
+    "CREATE INDEX IF NOT EXISTS largesse_revoke_subject"
+    " ON largesse_revoke(subject) WHERE subject IS NOT NULL;"
     "CREATE TRIGGER IF NOT EXISTS largesse_pruned AFTER DELETE ON events"
     " BEGIN UPDATE largesse SET value = OLD.id"
     "  WHERE key = 'pruned' AND value < OLD.id; END;";
@@ -79,6 +91,12 @@ static const char *const misfits[] = {
     " FROM pragma_table_info('events')"
     " WHERE \"notnull\" AND dflt_value IS NULL"
     " AND lower(name) NOT IN ('id', 'topic', 'data', 'time')",
+
+    "SELECT 'largesse_revoke has no column ' || column1"
+    " FROM (VALUES('id'), ('topic'), ('subject'), ('time'))"
+    " WHERE EXISTS (SELECT 1 FROM pragma_table_info('largesse_revoke'))"
+    " AND column1 NOT IN"
+    "  (SELECT name FROM pragma_table_info('largesse_revoke'))",
 
     "SELECT 'largesse has no column ' || column1"
     " FROM (VALUES('key'), ('value'))"

@@ -26,7 +26,9 @@ static const char *const sql[ST_COUNT] = {
     [ST_VERSION] = "PRAGMA data_version",
     [ST_SELF] = "SELECT (SELECT value FROM largesse WHERE key = 'log'),"
 		" (SELECT seq FROM sqlite_sequence WHERE name = 'events'),"
-		" (SELECT value FROM largesse WHERE key = 'pruned')",
+		" (SELECT value FROM largesse WHERE key = 'pruned'),"
+		" (SELECT seq FROM sqlite_sequence"
+		"  WHERE name = 'largesse_revoke')",
     [ST_SCAN] =
 	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
     [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
@@ -96,6 +98,10 @@ detach(struct sqlite *sq)
 	for (i = 0; i < ST_COUNT; i++) {
 		sqlite3_finalize(sq->st[i]);
 		sq->st[i] = NULL;
+	}
+	for (i = 0; i < REVOKE_COUNT; i++) {
+		sqlite3_finalize(sq->revoke[i]);
+		sq->revoke[i] = NULL;
 	}
 	for (i = 0; i < TOPICS_MAX; i++) {
 		sqlite3_finalize(sq->topic_asc[i]);
@@ -513,6 +519,9 @@ static const struct store_ops ops = {
     .set_poll = sqlite_set_poll,
     .news = sqlite_news,
     .healthy = sqlite_healthy,
+    .revocations = sqlite_revocations,
+    .revocations_after = sqlite_revocations_after,
+    .revoked = sqlite_revoked,
     .append = sqlite_append,
 };
 

@@ -42,6 +42,12 @@ enum sqlite_statement {
 	ST_COUNT
 };
 
+enum revoke_statement {
+	REVOKE_AFTER,	/* revocations after an id */
+	REVOKE_SUBJECT, /* of a subject, not before a time */
+	REVOKE_COUNT
+};
+
 enum {
 	TOPICS_MAX = 64
 }; /* exact topics that are read by the index */
@@ -68,6 +74,7 @@ struct sqlite {
 	char *path;
 	sqlite3 *db; /* NULL while the log is out of reach */
 	sqlite3_stmt *st[ST_COUNT];
+	sqlite3_stmt *revoke[REVOKE_COUNT]; /* a log may lack their table */
 	sqlite3_stmt *topic_asc[TOPICS_MAX], *topic_desc[TOPICS_MAX];
 	enum store_mode mode;
 	bool watching; /* news is open */
@@ -77,6 +84,7 @@ struct sqlite {
 	bool replaced;	   /* seen to be another log: news will say so */
 	int64_t seq;	   /* of the last enter: the newest id ever given */
 	int64_t pruned;	   /* likewise: the newest id ever removed */
+	int64_t revoked;   /* likewise: the newest id of a revocation, or 0 */
 	int64_t bad_since; /* ms, monotonic; 0 while all is well */
 };
 
@@ -102,6 +110,13 @@ enum store_result sqlite_seek(
     struct store *, const struct store_seek *, struct store_id *);
 /* After the newest event older than time_ms; between enter and leave. */
 int64_t sqlite_seek_time(struct sqlite *, int64_t time_ms);
+
+/* --- revoke.c --- */
+enum store_result sqlite_revocations(struct store *, struct store_id *,
+    size_t limit, store_each_revoked *, void *arg);
+bool sqlite_revocations_after(const struct store *, struct store_id);
+enum store_result sqlite_revoked(struct store *, struct store_text subject,
+    int64_t issued_ms, store_each_revoked *, void *arg);
 
 /* --- append.c --- */
 enum store_result sqlite_append(struct store *, struct store_event *, size_t n);

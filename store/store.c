@@ -82,6 +82,26 @@ store_healthy(const struct store *st)
 }
 
 enum store_result
+store_revocations(struct store *st, struct store_id *after, size_t limit,
+    store_each_revoked *each, void *arg)
+{
+	return st->ops->revocations(st, after, limit, each, arg);
+}
+
+bool
+store_revocations_after(const struct store *st, struct store_id id)
+{
+	return st->ops->revocations_after(st, id);
+}
+
+enum store_result
+store_revoked(struct store *st, struct store_text subject, int64_t issued_ms,
+    store_each_revoked *each, void *arg)
+{
+	return st->ops->revoked(st, subject, issued_ms, each, arg);
+}
+
+enum store_result
 store_append(struct store *st, struct store_event *events, size_t n)
 {
 	return st->ops->append(st, events, n);

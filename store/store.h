@@ -182,6 +182,34 @@ enum store_news store_news(struct store *, struct store_id *id);
 /* Can the log be read right now?  If not, store_why has the reason. */
 bool store_healthy(const struct store *);
 
+/* --- revoking ------------------------------------------------------------ */
+
+/*
+ * That a topic is taken from its readers, or a subject from all topics, or a
+ * subject from a topic.  The other one is NULL; topic may be a prefix*.
+ */
+struct store_revocation {
+	struct store_text topic, subject; /* good until the call returns */
+	int64_t time_ms; /* holds for what was given out before */
+};
+typedef void store_each_revoked(void *arg, const struct store_revocation *);
+
+/*
+ * Up to limit revocations that come after *after, in order; *after becomes
+ * the last of them.  With limit 0 it becomes the newest there is.  A reader
+ * that reads events first and asks then knows of what was revoked before any
+ * of them.
+ */
+enum store_result store_revocations(struct store *, struct store_id *after,
+    size_t limit, store_each_revoked *, void *arg);
+
+/* Had the log any after this one, when it was last read? */
+bool store_revocations_after(const struct store *, struct store_id);
+
+/* Those of a subject that hold for what was given out at this time. */
+enum store_result store_revoked(struct store *, struct store_text subject,
+    int64_t issued_ms, store_each_revoked *, void *arg);
+
 /* --- writing and keeping ------------------------------------------------ */
 
 /*
