@@ -9,7 +9,7 @@ WARN	 = -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 DEFS	 = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I.
 SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	   -fno-sanitize-recover=all
-LIBS	 = -luv -lfcgi -lsqlite3 -lcurl -ljansson
+LIBS	 = -luv -lfcgi -lsqlite3 -lcurl -ljwt -ljansson -lcrypto
 
 SRC	 = $(wildcard store/*.c fcgi/*.c)
 HDR	 = $(wildcard store/*.h fcgi/*.h)

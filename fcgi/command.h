@@ -20,6 +20,7 @@ command cmd_prune;
 command cmd_publish;
 command cmd_serve;
 command cmd_tail;
+command cmd_token;
 
 /* Has all that was printed gone out?  STATUS_DONE, or STATUS_FAILED, said. */
 int command_done(void);
