@@ -276,6 +276,8 @@ request_read(
 	r->authorization = param(env, "HTTP_AUTHORIZATION");
 	r->cookie = param(env, "HTTP_COOKIE");
 	r->origin = param(env, "HTTP_ORIGIN");
+	r->host = param(env, "HTTP_HOST");
+	r->fetch_site = param(env, "HTTP_SEC_FETCH_SITE");
 	r->content_type = param(env, "CONTENT_TYPE");
 	r->protocol = param(env, "SERVER_PROTOCOL");
 	r->forwarded_for = param(env, "HTTP_X_FORWARDED_FOR");
@@ -301,5 +303,6 @@ void
 request_free(struct request *r)
 {
 	free(r->scratch);
-	r->scratch = NULL;
+	free(r->user_topics);
+	r->scratch = r->user_topics = NULL;
 }

@@ -69,11 +69,15 @@ struct request {
 	size_t ntopics; /* at least 1: `main` when none was given */
 	/* Exact names first, then prefixes, both by their bytes; no repeats. */
 	struct request_topic topics[REQUEST_TOPICS_MAX];
+	bool own[REQUEST_TOPICS_MAX]; /* asked for by `{user}`, and nobody's
+					 but the user's */
 	const char *address;	   /* REMOTE_ADDR or "" */
 	const char *user;	   /* REMOTE_USER or NULL */
 	const char *authorization; /* HTTP_AUTHORIZATION or NULL */
 	const char *cookie;	   /* HTTP_COOKIE or NULL */
 	const char *origin;	   /* HTTP_ORIGIN or NULL */
+	const char *host;	   /* HTTP_HOST or NULL */
+	const char *fetch_site;	   /* HTTP_SEC_FETCH_SITE or NULL */
 	const char *content_type;  /* CONTENT_TYPE or NULL */
 	const char *access_token;  /* from the query, or NULL */
 	const char *protocol;	   /* SERVER_PROTOCOL or NULL */
@@ -82,6 +86,7 @@ struct request {
 	const char *query;	   /* raw QUERY_STRING, "" if none */
 	int64_t content_length;	   /* -1 when absent */
 	char *scratch;		   /* decoded names; freed by request_free */
+	char *user_topics;	   /* likewise, with the user's name in them */
 };
 
 /*
@@ -115,6 +120,15 @@ bool request_since(const char *s, int64_t *ms, bool *age);
  * or what is wrong with it, *topic untouched.
  */
 const char *request_topic(struct request_topic *, const char *s, size_t len);
+
+/* Is a topic named with `{user}`, which stands for whoever asks? */
+bool request_wants_user(const struct request *);
+
+/*
+ * Replaces `{user}` in all topics (user_topic.c).  Returns NULL, or what is
+ * wrong with them then, and the request is good for nothing more.
+ */
+const char *request_name_user(struct request *, const char *user, size_t len);
 
 /* <0, 0, >0: exact names before prefixes, then by their bytes. */
 int request_topic_cmp(

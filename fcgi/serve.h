@@ -36,7 +36,15 @@ struct serve_conf {
 	uint64_t write_budget_bytes;
 	uint64_t page_rows;
 
+	struct option_list key_file, jwks_file; /* none: reading is open */
+	struct option_list public_topics;
+	const char *cookie_name;
+	const char *issuer, *audience; /* NULL: any */
+	uint64_t leeway_ms;
+	bool trust_user;
+	struct option_list user_topic;
 	struct option_list allow_origin;
+	struct option_list trusted_proxy;
 	bool quiet;
 };
 
