@@ -39,10 +39,15 @@ enum allow_by {
 
 /* Why not: goes out with reply_refusal (reply.h). */
 struct refusal {
-	int status;	   /* 401: ask for a token; 403: this one is too little;
-			      500: out of memory */
-	char line[384];	   /* UTF-8, no controls */
-	char headers[160]; /* WWW-Authenticate with its CR LF, or "" */
+	int status;	/* 401: ask for a token; 403: this one is too little;
+			   500: out of memory */
+	char line[384]; /* UTF-8, no controls */
+	const char *headers; /* WWW-Authenticate with its CR LF, or NULL */
+};
+
+enum {
+	ALLOW_SUBJECT_MAX = 255, /* bytes of a name */
+	ALLOW_LOOK_MS = 1000	 /* between two looks at the key files */
 };
 
 struct json_t; /* of jansson */
@@ -50,19 +55,25 @@ struct json_t; /* of jansson */
 /* Who asks.  Good until who_free, which takes it in any state. */
 struct who {
 	enum allow_by by;
-	char *subject;	   /* subject_len bytes and a NUL; NULL: nobody's */
+	char *subject; /* subject_len bytes and a NUL; NULL: nobody's */
 	size_t subject_len;
-	int64_t ends_ms;   /* since 1970: good for nothing then; 0: no end */
+	int64_t ends_ms; /* since 1970: good for nothing then; 0: no end */
 	struct json_t *claims; /* of the token */
-	char **revoked;	   /* topics that were taken away from the subject */
+	char **revoked; /* topics that were taken away from the subject */
 	size_t nrevoked;
 };
 
 struct allow;
 
 /*
- * Reads keys and patterns.  The options must outlive it.  NULL, and why (which
- * takes size bytes) says what is wrong in one line.
+ * Do the options that say who may what make sense?  False, and why (which
+ * takes size bytes) says what is wrong.
+ */
+bool allow_check(const struct serve_conf *, char *why, size_t size);
+
+/*
+ * Reads the keys.  The options were checked, and must outlive it.  NULL, and
+ * why says what is wrong.
  */
 struct allow *allow_open(const struct serve_conf *, char *why, size_t size);
 void allow_close(struct allow *); /* takes NULL */
@@ -88,11 +99,14 @@ void who_free(struct who *);
 int allow_topic(const struct allow *, const struct who *, enum allow_use,
     const struct request_topic *, struct refusal *);
 
+/* Now, ms since 1970: by the clock that ends_ms is of. */
+int64_t allow_now_ms(void);
+
 /*
  * The whole check of a stream: who asks, `{user}` in its topics replaced by
  * the subject, and all of the topics.
  */
-int allow_stream(struct allow *, struct store *, struct request *,
-    struct who *, struct refusal *);
+int allow_stream(struct allow *, struct store *, struct request *, struct who *,
+    struct refusal *);
 
 #endif
