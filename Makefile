@@ -55,7 +55,7 @@ build/asan/talk_%: tests/talk/test_%.c $(wildcard tests/talk/*.h) \
     $(TALK_PEER:%.c=build/asan/%.o)
 	@echo "  cc $@"
 	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $(filter %.c %.o,$^) \
-	    -lsqlite3 -lcmocka
+	    -lsqlite3 -lcmocka -lcrypto
 
 build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/talk/*.h)
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@
 #include "fcgi/log.h"
 #include "fcgi/pending.h"
 #include "fcgi/probe.h"
+#include "fcgi/revoke.h"
 #include "fcgi/stream.h"
 
 enum {
@@ -120,6 +121,7 @@ replace_log(struct server *srv, struct store_id place)
 	srv->turn_head_known = false;
 	pages_forget(&srv->pages, NULL);
 	window_forget(&srv->window, &srv->topics, place);
+	revoke_start(srv, true);
 	hub_each_stream(srv, set_replaced);
 }
 
@@ -165,11 +167,16 @@ read_news(struct server *srv)
 	srv->look = !span.at_end;
 }
 
+/*
+ * Whoever lost a topic before an event was published may not have it, so
+ * revocations are asked for after the events were read and before any is sent.
+ */
 static void
 take_news(struct server *srv)
 {
+	bool more = srv->look_again || srv->revoking;
+	enum revoking revoking;
 	struct store_id place;
-	bool more = srv->look_again;
 
 	srv->look = srv->look_again = false;
 	srv->todo_waits = false;
@@ -184,7 +191,10 @@ take_news(struct server *srv)
 			return;
 	}
 	read_news(srv);
+	revoking = revoke_turn(srv);
+	srv->revoking = revoking != REVOKING_DONE;
 	srv->look_again = srv->look;
+	srv->look |= revoking == REVOKING_MORE;
 }
 
 /* --- when to flush ------------------------------------------------------ */
@@ -310,10 +320,12 @@ hub_turn(struct server *srv)
 		if (!uv_is_active((uv_handle_t *)&srv->news))
 			uv_poll_start(&srv->news, UV_READABLE, on_news);
 	}
-	flush(srv);
-	advance_todo(srv);
+	if (!srv->revoking) {
+		flush(srv);
+		advance_todo(srv);
+	}
 	srv->turn_head_known = false;
-	if ((srv->todo != NULL && !srv->todo_waits) ||
+	if ((srv->todo != NULL && !srv->todo_waits && !srv->revoking) ||
 	    (srv->look && !srv->gathering))
 		server_wake(srv);
 }
@@ -355,6 +367,7 @@ hub_open(struct server *srv)
 		return -1;
 	pages_open(&srv->pages, srv->conf.page_rows, srv->conf.max_event_bytes);
 	store_set_poll(srv->store, (unsigned)srv->conf.poll_ms);
+	revoke_start(srv, false);
 	hub_now(srv, &srv->head); /* if the log is busy, news sets it */
 	uv_timer_init(&srv->loop, &srv->gather);
 	srv->gather.data = srv;

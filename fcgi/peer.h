@@ -12,6 +12,7 @@ struct peer {
 	uint16_t request_id; /* of FastCGI */
 	bool framed;	     /* FastCGI; plain CGI otherwise */
 	bool keep_conn;	     /* FCGI_KEEP_CONN */
+	const char *headers; /* lines that every answer to it has, or NULL */
 };
 
 #endif

@@ -110,7 +110,10 @@ next_request(struct server *srv, struct pending *p, size_t used)
 static bool
 take_request(struct server *srv, struct pending *p, const uint8_t *bytes)
 {
-	struct peer peer = {p->conn.fd, p->gate.id, true, p->gate.keep_conn};
+	struct peer peer = {.fd = p->conn.fd,
+	    .request_id = p->gate.id,
+	    .framed = true,
+	    .keep_conn = p->gate.keep_conn};
 	bool too_long = p->gate.body_len > srv->conf.max_request_bytes;
 	size_t rest = p->len - p->gate.scanned;
 	char **env = gate_parse(srv->reader, &p->gate, bytes);

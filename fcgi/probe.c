@@ -146,10 +146,11 @@ make_probe(
 
 /* As a stream begins: headers, retry and the first event in one write. */
 static bool
-say_opening(struct server *srv, struct probe *p, char *const *env)
+say_opening(
+    struct server *srv, struct probe *p, const char *headers, char *const *env)
 {
 	char echo[PROBE_TEXT_SIZE / 2], *text = srv->scratch + RECORD_HEADER;
-	size_t len = stream_head(text);
+	size_t len = stream_head(text, headers);
 
 	len += control_bye(text + len, server_retry(srv));
 	probe_echo(echo, env, p->framed, srv->conf.heartbeat_ms);
@@ -172,7 +173,7 @@ probe_open(struct server *srv, const struct peer *peer,
 	    (p = make_probe(srv, peer, &ask)) == NULL)
 		return reply_retry(srv, peer) ? ANSWERED_REPLY
 					      : ANSWERED_FAILED;
-	if (!say_opening(srv, p, env) || p->sent == ask.ticks ||
+	if (!say_opening(srv, p, peer->headers, env) || p->sent == ask.ticks ||
 	    (poller_add(&srv->poller, &p->conn, peer->fd) == -1 && p->framed))
 		probe_end(srv, p);
 	arm(srv);

@@ -12,6 +12,8 @@ reason_word(enum end_reason reason)
 	    [END_WRITE] = "write",
 	    [END_STALLED] = "stalled",
 	    [END_AGE] = "age",
+	    [END_TOKEN] = "token",
+	    [END_REVOKED] = "revoked",
 	    [END_SHUTDOWN] = "shutdown",
 	    [END_CUT_EVENT] = "cut-event",
 	    [END_PROTOCOL] = "protocol",

@@ -11,6 +11,8 @@ enum end_reason {
 	END_WRITE,     /* writing failed for another reason */
 	END_STALLED,   /* did not read for --stall seconds */
 	END_AGE,       /* open for --max-age seconds: told to come back */
+	END_TOKEN,     /* its token has expired: told to come back */
+	END_REVOKED,   /* taken away by a row of largesse_revoke: likewise */
 	END_SHUTDOWN,  /* the responder stops: told to come back */
 	END_CUT_EVENT, /* half an event was out when its row went away */
 	END_PROTOCOL,  /* bytes that are no FastCGI */

@@ -19,6 +19,10 @@ status_text(int status)
 		return "No Content";
 	case 400:
 		return "Bad Request";
+	case 401:
+		return "Unauthorized";
+	case 403:
+		return "Forbidden";
 	case 404:
 		return "Not Found";
 	case 405:
@@ -50,10 +54,11 @@ reply_send(struct server *srv, const struct peer *peer, const struct reply *rp)
 
 	n = snprintf(text, max,
 	    "Status: %d %s\r\nContent-Type: %s\r\n"
-	    "Cache-Control: no-store\r\n%s\r\n",
+	    "Cache-Control: no-store\r\n%s%s\r\n",
 	    rp->status, status_text(rp->status),
 	    rp->type == NULL ? "text/plain; charset=utf-8" : rp->type,
-	    rp->headers == NULL ? "" : rp->headers);
+	    rp->headers == NULL ? "" : rp->headers,
+	    peer->headers == NULL ? "" : peer->headers);
 	if (n < 0 || (size_t)n + body > max)
 		return false;
 	memcpy(text + n, rp->body, body);
@@ -74,6 +79,21 @@ reply_line(
 	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", line);
 	if (status == 405)
 		rp.headers = "Allow: GET, HEAD, OPTIONS\r\n";
+	return reply_send(srv, peer, &rp);
+}
+
+bool
+reply_refusal(struct server *srv, const struct peer *peer,
+    const struct refusal *no, bool head)
+{
+	char body[512];
+	struct reply rp = {.status = no->status,
+	    .headers = no->headers,
+	    .body = body,
+	    .head = head};
+
+	srv->count.denied += no->status == 401 || no->status == 403;
+	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", no->line);
 	return reply_send(srv, peer, &rp);
 }
 

@@ -4,6 +4,7 @@
 #ifndef REPLY_H
 #define REPLY_H
 
+#include "fcgi/allow.h"
 #include "fcgi/peer.h"
 #include "fcgi/server.h"
 
@@ -22,6 +23,10 @@ bool reply_send(struct server *, const struct peer *, const struct reply *);
 /* A status and one line that says why. */
 bool reply_line(
     struct server *, const struct peer *, int status, const char *line);
+
+/* A refusal; HEAD has no body. */
+bool reply_refusal(
+    struct server *, const struct peer *, const struct refusal *, bool head);
 
 /*
  * Passing trouble: a stream that only says when to come back.  Any status but

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fcgi/allow.h"
 #include "fcgi/answer.h"
 #include "fcgi/command.h"
 #include "fcgi/gate.h"
@@ -132,6 +133,17 @@ on_signal(uv_signal_t *handle, int signum)
 	server_wake(srv);
 }
 
+static void
+on_reload(uv_signal_t *handle, int signum)
+{
+	struct server *srv = handle->data;
+	char why[512];
+
+	(void)signum;
+	if (allow_reload(srv->allow, why, sizeof(why)) == -1)
+		log_plain(why);
+}
+
 /* --- opening and closing ------------------------------------------------ */
 
 /* As many descriptors as we may have, and how many streams that makes. */
@@ -176,7 +188,9 @@ open_loop(struct server *srv)
 	uv_idle_init(&srv->loop, &srv->idle);
 	uv_signal_init(&srv->loop, &srv->sigterm);
 	uv_signal_init(&srv->loop, &srv->sigint);
+	uv_signal_init(&srv->loop, &srv->sighup);
 	srv->check.data = srv->sigterm.data = srv->sigint.data = srv;
+	srv->sighup.data = srv;
 	uv_check_start(&srv->check, on_turn);
 	uv_timer_init(&srv->loop, &srv->closed_time);
 	srv->closed_time.data = srv;
@@ -190,27 +204,43 @@ open_loop(struct server *srv)
 	signal(SIGPIPE, SIG_IGN);
 	uv_signal_start(&srv->sigterm, on_signal, SIGTERM);
 	uv_signal_start(&srv->sigint, on_signal, SIGINT);
+	uv_signal_start(&srv->sighup, on_reload, SIGHUP);
 	return 0;
 }
 
+static void
+close_parts(struct server *srv)
+{
+	store_close(srv->store);
+	callers_close(&srv->callers);
+	allow_close(srv->allow);
+	srv->store = NULL;
+	srv->allow = NULL;
+}
+
+/* What the options name, before there is a loop. */
 static int
-open_store(struct server *srv)
+open_parts(struct server *srv)
 {
 	char why[512];
 
-	srv->store = store_open(srv->conf.db, STORE_READ, why, sizeof(why));
-	if (srv->store != NULL)
+	set_clock(srv);
+	srv->allow = allow_open(&srv->conf, why, sizeof(why));
+	if (srv->allow != NULL &&
+	    callers_open(&srv->callers, &srv->conf, why, sizeof(why)) == 0 &&
+	    (srv->store = store_open(
+		 srv->conf.db, STORE_READ, why, sizeof(why))) != NULL)
 		return 0;
 	log_plain(why);
+	close_parts(srv);
 	return -1;
 }
 
 static int
 open_server(struct server *srv)
 {
-	if (open_store(srv) == -1)
+	if (open_parts(srv) == -1)
 		return -1;
-	set_clock(srv);
 	set_limits(srv);
 	if (open_loop(srv) == -1) {
 		log_error("starting", "%s", strerror(errno));
@@ -269,7 +299,7 @@ close_server(struct server *srv)
 	uv_loop_close(&srv->loop);
 	gate_reader_close(srv->reader);
 	free(srv->scratch);
-	store_close(srv->store);
+	close_parts(srv);
 }
 
 /* --- the two roles ------------------------------------------------------ */
@@ -318,17 +348,16 @@ serve_worker(void *arg, uint64_t i)
 	return status;
 }
 
-/* The parent of several.  It looks at the log only to say what is wrong. */
+/* The parent of several.  It opens things only to say what is wrong. */
 static int
 serve_workers(struct server *srv)
 {
 	int status = STATUS_FAILED;
 	bool child = false;
 
-	if (open_store(srv) == -1)
+	if (open_parts(srv) == -1)
 		return STATUS_FAILED;
-	store_close(srv->store);
-	srv->store = NULL;
+	close_parts(srv);
 	if (listen_open(srv) == -1)
 		return STATUS_FAILED;
 	if ((srv->workers = workers_make(srv->conf.workers)) == NULL)
@@ -346,7 +375,7 @@ serve_workers(struct server *srv)
 static int
 serve_plain(struct server *srv)
 {
-	struct peer peer = {STDOUT_FILENO, 0, false, false};
+	struct peer peer = {.fd = STDOUT_FILENO};
 
 	if (open_server(srv) == -1) {
 		stream_say(peer.fd, broken, sizeof(broken) - 1);
@@ -373,12 +402,16 @@ is_listening(int fd)
 static int
 check_conf(const struct serve_conf *conf)
 {
-	const char *why =
+	const char *wrong =
 	    conf->listen == NULL ? NULL : listen_check(conf->listen);
+	char why[512];
 
-	if (why == NULL)
+	if (wrong != NULL)
+		log_error("--listen", "%s: %s", conf->listen, wrong);
+	else if (allow_check(conf, why, sizeof(why)))
 		return 0;
-	log_error("--listen", "%s: %s", conf->listen, why);
+	else
+		log_plain(why);
 	return -1;
 }
 
@@ -398,9 +431,11 @@ cmd_serve(int argc, char **argv)
 	srv->listen_fd = -1;
 	plain = srv->conf.listen == NULL && !is_listening(0) &&
 		getenv("GATEWAY_INTERFACE") != NULL;
-	if (check_conf(&srv->conf) == -1)
+	if (check_conf(&srv->conf) == -1) {
 		status = STATUS_USAGE;
-	else if (plain)
+		if (plain)
+			stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);
+	} else if (plain)
 		status = serve_plain(srv);
 	else if (srv->conf.workers > 1)
 		status = serve_workers(srv);

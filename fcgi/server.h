@@ -16,6 +16,7 @@
 #define SERVER_H
 
 #include "fcgi/burst.h"
+#include "fcgi/callers.h"
 #include "fcgi/page.h"
 #include "fcgi/poller.h"
 #include "fcgi/reason.h"
@@ -23,6 +24,7 @@
 #include "fcgi/wheel.h"
 #include "fcgi/window.h"
 
+struct allow;
 struct gate_reader;
 struct workers;
 struct pending;
@@ -35,7 +37,7 @@ enum {
 /* Totals since the start. */
 struct counters {
 	uint64_t requests, opened, events, deliveries, bytes, writes;
-	uint64_t blocked, heartbeats, refused, broken, gaps;
+	uint64_t blocked, heartbeats, refused, denied, broken, gaps;
 	uint64_t ended[END_REASONS];
 };
 
@@ -59,6 +61,8 @@ struct server {
 	uv_timer_t gather;
 	bool look;		   /* the log may have news */
 	bool look_again;	   /* it has more than the last turn took */
+	bool revoking;		   /* to be known before anything is sent */
+	struct store_id revoked;   /* revocations up to here are done */
 	bool gathering;		   /* news waits for the gather timer */
 	uint64_t next_flush;	   /* ns; no sooner, while busy */
 	struct store_id turn_head; /* the log's head, asked for this turn */
@@ -70,6 +74,10 @@ struct server {
 	bool todo_waits;   /* for the store: no use in trying again at once */
 	struct conn *over; /* to be freed when the turn ends */
 
+	/* who may (allow.c), and who holds what (callers.c) */
+	struct allow *allow;
+	struct callers callers;
+
 	/* doors (listen.c, serve.c) */
 	uv_poll_t listener;
 	uv_timer_t listen_pause;
@@ -77,7 +85,7 @@ struct server {
 	char *socket_path; /* to be removed at the end, or NULL */
 	uv_check_t check;
 	uv_idle_t idle; /* active while a turn left work behind */
-	uv_signal_t sigterm, sigint;
+	uv_signal_t sigterm, sigint, sighup;
 	uv_timer_t closed_time; /* the last moment, once closing */
 	bool closing;		/* nobody new: they are told to come back */
 	bool plain;		/* plain CGI: one stream, and over with it */

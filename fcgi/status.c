@@ -34,6 +34,7 @@ const struct status_line status_lines[] = {
 	TOTAL("broken", broken, "Connections that did not speak FastCGI."),
 	TOTAL("opened", opened, "Streams that were opened."),
 	TOTAL("refused", refused, "Streams told to come back later."),
+	TOTAL("denied", denied, "Requests refused with 401 or 403."),
 	TOTAL("events", events, "Events read from the log as they came."),
 	TOTAL("deliveries", deliveries, "Events sent, each time counted."),
 	TOTAL("sent_bytes", bytes, "Bytes sent on streams."),

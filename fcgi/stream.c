@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,17 +21,20 @@
 #include "fcgi/pending.h"
 #include "fcgi/stream.h"
 
+enum {
+	LATE_TICKS = 2 /* by which a stream outlives its token at most */
+};
+
 static const char headers[] = "Status: 200 OK\r\n"
 			      "Content-Type: text/event-stream\r\n"
 			      "Cache-Control: no-store, no-transform\r\n"
-			      "X-Accel-Buffering: no\r\n"
-			      "\r\n";
+			      "X-Accel-Buffering: no\r\n";
 
 size_t
-stream_head(char *buf)
+stream_head(char *buf, const char *more)
 {
-	memcpy(buf, headers, sizeof(headers) - 1);
-	return sizeof(headers) - 1;
+	return (size_t)sprintf(
+	    buf, "%s%s\r\n", headers, more != NULL ? more : "");
 }
 
 bool
@@ -89,7 +93,7 @@ part(struct server *srv, struct stream *s, enum end_reason reason)
 {
 	bool ended = false;
 
-	if (is_between(s) && (reason == END_AGE || reason == END_SHUTDOWN)) {
+	if (is_between(s) && reason >= END_AGE && reason <= END_SHUTDOWN) {
 		say_bye(srv, s);
 		ended = s->framed;
 	} else if (reason == END_ABORTED && s->record.left == 0) {
@@ -119,6 +123,8 @@ stream_end(struct server *srv, struct stream *s, enum end_reason reason)
 	part(srv, s, reason);
 	s->conn.fd = -1;
 	wheel_remove(&srv->wheel, &s->conn);
+	callers_leave(&srv->callers, s->caller);
+	s->caller = NULL;
 	srv->nstreams--;
 	srv->count.ended[reason]++;
 	if (!s->queued)
@@ -293,7 +299,10 @@ from_log(struct server *srv, struct stream *s, struct due *d)
 	switch (
 	    pages_get(&srv->pages, srv->store, s->sub, &id, srv->head, &page)) {
 	case STORE_OK:
-		break;
+		/* Was something taken away before what was read? */
+		if (!store_revocations_after(srv->store, srv->revoked))
+			break;
+		return SOURCE_WAIT; /* news comes first */
 	case STORE_GONE:
 		s->gap = GAP_PRUNED;
 		return tell_gap(srv, s, id) ? SOURCE_AGAIN : SOURCE_OVER;
@@ -469,7 +478,7 @@ static size_t
 opening(struct server *srv, const struct stream_start *start, char *buf)
 {
 	char id[STORE_ID_SIZE];
-	size_t len = stream_head(buf);
+	size_t len = stream_head(buf, start->headers);
 
 	store_id_print(srv->store, start->id, id);
 	len += control_start(buf + len, CONTROL_OPEN_SIZE, server_retry(srv),
@@ -490,14 +499,22 @@ heartbeat_ticks(const struct server *srv, const struct stream *s)
 	return ticks - s->index * 2654435761U % (ticks / 4 + 1);
 }
 
+/*
+ * At its age or with its token, whichever is first.  With a token a little
+ * late, never early: its bearer, told to come back, would be let in again.
+ */
 static void
-set_ends(struct server *srv, struct stream *s)
+set_ends(struct server *srv, struct stream *s, uint64_t lives_ms)
 {
+	uint32_t now = wheel_now(&srv->wheel);
+	uint32_t life = lives_ms > 0 ? wheel_ticks(lives_ms) + LATE_TICKS : 0;
 	uint32_t age = wheel_ticks(srv->conf.max_age_ms);
 
 	if (age > 0)
-		s->ends = wheel_now(&srv->wheel) + age -
-			  s->index * 2654435761U % (age / 10 + 1);
+		s->ends = now + age - s->index * 2654435761U % (age / 10 + 1);
+	s->by_token = life > 0 && (age == 0 || now + life < s->ends);
+	if (s->by_token)
+		s->ends = now + life;
 }
 
 void
@@ -507,6 +524,7 @@ stream_open(struct server *srv, const struct stream_start *start)
 
 	if (s == NULL) {
 		srv->count.ended[END_MEMORY]++;
+		callers_leave(&srv->callers, start->caller);
 		close(start->fd);
 		return;
 	}
@@ -514,7 +532,8 @@ stream_open(struct server *srv, const struct stream_start *start)
 	srv->count.opened++;
 	wheel_set(&srv->wheel, &s->conn, wheel_now(&srv->wheel) + 1);
 	s->written = wheel_now(&srv->wheel);
-	set_ends(srv, s);
+	s->caller = start->caller;
+	set_ends(srv, s, start->lives_ms);
 	if (poller_add(&srv->poller, &s->conn, start->fd) == -1 &&
 	    errno != EPERM) { /* plain CGI into a file cannot be waited for */
 		stream_end(srv, s, END_WRITE);
@@ -577,7 +596,7 @@ stream_look(struct server *srv, struct stream *s)
 	uint32_t stall = wheel_ticks(srv->conf.stall_ms);
 
 	if (s->ends != 0 && now >= s->ends) {
-		stream_end(srv, s, END_AGE);
+		stream_end(srv, s, s->by_token ? END_TOKEN : END_AGE);
 		return;
 	}
 	if (s->blocked) {

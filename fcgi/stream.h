@@ -15,18 +15,20 @@
 struct stream {
 	struct conn conn;
 	struct sub *sub;
-	struct stream *todo; /* the next that is out of step */
-	struct store_id id;  /* the newest event begun; with offset 0: sent */
-	uint32_t offset;     /* bytes of it that are out, 0 when all are */
-	uint32_t index;	     /* in sub */
-	uint32_t written;    /* tick of the last bytes out */
-	uint32_t ends;	     /* tick at which it has to end; 0: never */
+	struct caller *caller; /* whose it is, or NULL */
+	struct stream *todo;   /* the next that is out of step */
+	struct store_id id;    /* the newest event begun; with offset 0: sent */
+	uint32_t offset;       /* bytes of it that are out, 0 when all are */
+	uint32_t index;	       /* in sub */
+	uint32_t written;      /* tick of the last bytes out */
+	uint32_t ends;	       /* tick at which it has to end; 0: never */
 	struct record record;
 	uint16_t request_id;
 	uint8_t gap;	    /* enum gap_reason to be told, id was asked */
 	bool framed : 1;    /* FastCGI; plain CGI otherwise */
 	bool blocked : 1;   /* the socket took no more */
 	bool wants_out : 1; /* and the poller tells of room */
+	bool by_token : 1;  /* `ends` is when its token does */
 	bool queued : 1;    /* stands in the list of those out of step */
 	bool keep_conn : 1; /* the web server wants to use it again */
 };
@@ -40,6 +42,9 @@ struct stream_start {
 	enum gap_reason gap; /* to be told at once */
 	const char *asked;   /* what was asked for, with a gap */
 	const struct request *request;
+	const char *headers;   /* more header lines, or NULL */
+	struct caller *caller; /* whose it is, the stream's own from here on */
+	uint64_t lives_ms;     /* until its token ends; 0: for ever */
 };
 
 /*
@@ -72,13 +77,13 @@ void stream_event(struct server *, struct stream *, uint32_t epoll_events);
 void stream_look(struct server *, struct stream *);
 
 /*
- * The headers of a stream, and of whatever has to fare like one.  Returns
- * their length, at most STREAM_HEAD_SIZE.
+ * The headers of a stream, and of whatever has to fare like one, with
+ * more lines (or NULL).  Returns their length, at most STREAM_HEAD_SIZE.
  */
 enum {
-	STREAM_HEAD_SIZE = 512
+	STREAM_HEAD_SIZE = 1024
 };
-size_t stream_head(char *buf);
+size_t stream_head(char *buf, const char *more);
 
 /*
  * One write of bytes that are small enough for a fresh socket.  False when
