@@ -12,8 +12,8 @@
  * leaves possible.
  *
  * Events come as lines on connections to BELL.  With -g the next flush waits
- * until MS, or the time that the last one took, have passed since that one
- * began; the first after a pause goes out at once.
+ * until the web server should be done with the last one, MS at most, and as
+ * long again as the last one took; the first after a pause goes out at once.
  */
 #include <errno.h>
 #include <signal.h>
@@ -30,7 +30,8 @@
 #include "ceiling.h"
 
 enum {
-	EVENTS_A_TURN = 512
+	EVENTS_A_TURN = 512,
+	SEND_COST_NS = 10000 /* of a send, to the web server mostly */
 };
 
 /* What an epoll event is about, when it is not a stream. */
@@ -141,12 +142,14 @@ bell_read(struct ceiling *c, int fd)
 	memcpy(c->half, s, c->half_len);
 }
 
+/* Sends to all, and says when the next flush may be. */
 static void
 flush(struct ceiling *c)
 {
-	uint64_t began = now_ns(), took;
+	uint64_t began = now_ns(), took, gather;
 	uint32_t i = 0;
 
+	gather = c->nstreams * (uint64_t)SEND_COST_NS;
 	while (i < c->nstreams) {
 		struct stream *s = c->streams[i];
 
@@ -156,10 +159,12 @@ flush(struct ceiling *c)
 			i++;
 	}
 	took = now_ns() - began;
+	if (gather > c->gather_ns)
+		gather = c->gather_ns;
+	if (gather > 0 && gather < 2 * took)
+		gather = 2 * took;
+	c->next_ns = began + gather;
 	c->due = false;
-	c->next_ns = began;
-	if (c->gather_ns > 0)
-		c->next_ns += took > c->gather_ns ? 2 * took : c->gather_ns;
 }
 
 /* --- the loop ----------------------------------------------------------- */
