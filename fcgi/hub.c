@@ -18,7 +18,8 @@
 enum {
 	NEWS_ROWS = 1024,      /* that one turn takes from the log */
 	TODO_NS = 5 * 1000000, /* of a turn for streams that are behind */
-	SEND_COST_NS = 5000,   /* of one write, to the web server mostly */
+	SEND_COST_NS = 12000,  /* of one write, to the web server mostly */
+	READ_SHARE = 4,	       /* at most one part in so many is reading */
 	SOON_NS = 500 * 1000   /* not worth a timer */
 };
 
@@ -172,7 +173,7 @@ read_news(struct server *srv)
  * revocations are asked for after the events were read and before any is sent.
  */
 static void
-take_news(struct server *srv)
+look_for_news(struct server *srv)
 {
 	bool more = srv->look_again || srv->revoking;
 	enum revoking revoking;
@@ -195,6 +196,15 @@ take_news(struct server *srv)
 	srv->revoking = revoking != REVOKING_DONE;
 	srv->look_again = srv->look;
 	srv->look |= revoking == REVOKING_MORE;
+}
+
+/* One transaction for all that a look asks of the log. */
+static void
+take_news(struct server *srv)
+{
+	store_hold(srv->store);
+	look_for_news(srv);
+	store_release(srv->store);
 }
 
 /* --- when to flush ------------------------------------------------------ */
@@ -231,17 +241,30 @@ may_look(struct server *srv)
 	return false;
 }
 
-/* Sends to all who are due. */
+static uint64_t
+most(uint64_t a, uint64_t b, uint64_t c)
+{
+	if (a < b)
+		a = b;
+	return a > c ? a : c;
+}
+
+/*
+ * Sends to all who are due.  The next flush is not before this one's work is
+ * likely done by the web server, nor before as much time as this took; and
+ * reading the log takes no more than its share, for while we read a publisher
+ * cannot begin its WAL anew.
+ */
 static void
-flush(struct server *srv)
+flush(struct server *srv, uint64_t began, uint64_t read_ns)
 {
 	struct topics *ts = &srv->topics;
-	uint64_t began, took, gather, writes = srv->count.writes;
+	uint64_t gather, writes = srv->count.writes;
 	uint32_t i, j;
 
+	srv->next_flush = began + read_ns * READ_SHARE;
 	if (ts->ndue == 0)
 		return;
-	began = uv_hrtime();
 	for (i = 0; i < ts->ndue; i++) {
 		struct sub *sub = ts->due[i];
 
@@ -257,11 +280,11 @@ flush(struct server *srv)
 		}
 	}
 	ts->ndue = 0;
-	took = uv_hrtime() - began;
 	gather = (srv->count.writes - writes) * SEND_COST_NS;
 	if (gather > srv->conf.gather_ms * 1000000)
 		gather = srv->conf.gather_ms * 1000000;
-	srv->next_flush = began + (took > gather ? took : gather);
+	srv->next_flush =
+	    began + most(gather, read_ns * READ_SHARE, uv_hrtime() - began);
 }
 
 /* --- those behind ------------------------------------------------------- */
@@ -313,15 +336,18 @@ tell_trouble(struct server *srv)
 void
 hub_turn(struct server *srv)
 {
+	uint64_t began = uv_hrtime(), read_ns = 0;
+
 	srv->burst.sub = NULL; /* runs and subscriptions may change now */
 	if (srv->look && may_look(srv)) {
 		take_news(srv);
+		read_ns = uv_hrtime() - began;
 		tell_trouble(srv);
 		if (!uv_is_active((uv_handle_t *)&srv->news))
 			uv_poll_start(&srv->news, UV_READABLE, on_news);
 	}
 	if (!srv->revoking) {
-		flush(srv);
+		flush(srv, began, read_ns);
 		advance_todo(srv);
 	}
 	srv->turn_head_known = false;

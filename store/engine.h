@@ -17,6 +17,7 @@ struct store_ops {
 	    void *arg, struct store_span *);
 	enum store_result (*seek)(
 	    struct store *, const struct store_seek *, struct store_id *);
+	void (*hold)(struct store *, bool);
 	int (*fd)(const struct store *);
 	void (*set_poll)(struct store *, unsigned ms);
 	enum store_news (*news)(struct store *, struct store_id *);

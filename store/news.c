@@ -17,10 +17,17 @@
 
 #include "store/news.h"
 
-/* Microseconds from one look to the next, after a hint. */
-static const unsigned ladder_us[] = {
-    100, 100, 300, 500, 1000, 3000, 5000, 10000, 30000, 50000, 100000};
-#define RUNGS (sizeof(ladder_us) / sizeof(ladder_us[0]))
+/*
+ * Microseconds from one look to the next.  Up to the break they are for the
+ * commit that the hint announced; after it for one that came so close behind
+ * that its hint and the first's were one.
+ */
+static const unsigned ladder_us[] = {100, 100, 300, 500, 1000, 3000, 5000,
+    10000, 30000, 50000, 100000, /**/ 1000, 4000, 15000, 80000};
+enum {
+	RUNGS = sizeof(ladder_us) / sizeof(ladder_us[0]),
+	RUNG_FOUND = RUNGS - 4
+};
 
 #define WATCHED                                                             \
 	(IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_TO | \
@@ -166,14 +173,23 @@ news_take(struct news *nw)
 	if (read(nw->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return sn;
 	sn.look = true;
-	if (nw->step < RUNGS)
-		nw->step++;
-	else
+	if (nw->step >= RUNGS)
 		sn.moved = true; /* the sweep looks at everything */
+	else if (++nw->step == RUNG_FOUND)
+		nw->step = RUNGS;
 	if (nw->watch == -1 && nw->inotify_fd != -1 && sn.moved)
 		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
 	arm(nw);
 	return sn;
+}
+
+void
+news_found(struct news *nw)
+{
+	if (nw->step >= RUNG_FOUND)
+		return;
+	nw->step = RUNG_FOUND;
+	arm(nw);
 }
 
 void

@@ -35,6 +35,9 @@ void news_close(struct news *); /* takes one that news_open failed on */
 /* Takes what has come and sets the timer for the next look. */
 struct news_seen news_take(struct news *);
 
+/* The commit that the hint was of was seen: there may be one behind it. */
+void news_found(struct news *);
+
 /* Wants a look at once: the descriptor becomes readable. */
 void news_again(struct news *);
 

@@ -110,6 +110,7 @@ detach(struct sqlite *sq)
 	}
 	sqlite3_close(sq->db);
 	sq->db = NULL;
+	sq->inside = false;
 }
 
 static int
@@ -187,39 +188,60 @@ enter_version(struct sqlite *sq, uint32_t *version)
 	return 0;
 }
 
+/* Ends the transaction, held or not. */
+static void
+end_read(struct sqlite *sq)
+{
+	if (sq->db != NULL)
+		sqlite3_reset(sq->st[ST_VERSION]);
+	sq->inside = false;
+}
+
 enum store_result
 sqlite_enter(struct sqlite *sq)
 {
-	enum store_result r;
+	enum store_result r = STORE_OK;
 	uint32_t version;
 
+	if (sq->inside) /* held, and known to be our log */
+		return STORE_OK;
 	if (enter_version(sq, &version) == -1) {
 		r = sqlite_trouble(sq);
-		sqlite_leave(sq);
+		end_read(sq);
 		return r;
 	}
-	if (version != sq->self.version) {
+	if (version != sq->self.version)
 		r = identity_verify(sq);
+	if (r != STORE_OK) {
 		if (r == STORE_UNKNOWN) {
 			sq->replaced = true;
 			news_again(&sq->news);
-		} else if (r != STORE_OK)
+		} else
 			sqlite_trouble(sq);
-		if (r != STORE_OK) {
-			sqlite_leave(sq);
-			return STORE_BUSY;
-		}
-		sq->self.version = version;
+		end_read(sq);
+		return STORE_BUSY;
 	}
+	sq->self.version = version;
 	sq->bad_since = 0;
+	sq->inside = true;
 	return STORE_OK;
 }
 
 void
 sqlite_leave(struct sqlite *sq)
 {
-	if (sq->db != NULL)
-		sqlite3_reset(sq->st[ST_VERSION]);
+	if (!sq->hold)
+		end_read(sq);
+}
+
+static void
+sqlite_hold(struct store *st, bool hold)
+{
+	struct sqlite *sq = (struct sqlite *)st;
+
+	sq->hold = hold;
+	if (!hold)
+		end_read(sq);
 }
 
 /* One read of a page, as it goes. */
@@ -428,18 +450,18 @@ take_over(struct sqlite *sq, struct store_id *id)
 
 	if (enter_version(sq, &version) == -1) {
 		sqlite_trouble(sq);
-		sqlite_leave(sq);
+		end_read(sq);
 		return STORE_QUIET;
 	}
 	identity_take(sq);
 	if (sq->self.log_id[0] == '\0') { /* half made: not yet a log */
 		sq->self.ok_ms = ok_ms;
 		store_set_why(&sq->base, "%s: not an event log", sq->path);
-		sqlite_leave(sq);
+		end_read(sq);
 		return STORE_QUIET;
 	}
 	*id = (struct store_id){0, sqlite_seek_time(sq, ok_ms)};
-	sqlite_leave(sq);
+	end_read(sq);
 	sq->replaced = false;
 	return STORE_REPLACED;
 }
@@ -462,6 +484,7 @@ sqlite_news(struct store *st, struct store_id *id)
 		if (version == sq->news_version)
 			return STORE_QUIET;
 		sq->news_version = version;
+		news_found(&sq->news);
 		return STORE_LOOK;
 	}
 	return sq->replaced ? take_over(sq, id) : STORE_QUIET;
@@ -515,6 +538,7 @@ static const struct store_ops ops = {
     .log_id = sqlite_log_id,
     .read = sqlite_read,
     .seek = sqlite_seek,
+    .hold = sqlite_hold,
     .fd = sqlite_fd,
     .set_poll = sqlite_set_poll,
     .news = sqlite_news,
@@ -536,11 +560,11 @@ first_look(struct sqlite *sq)
 		return r;
 	if (enter_version(sq, &version) == -1) {
 		r = sqlite_trouble(sq);
-		sqlite_leave(sq);
+		end_read(sq);
 		return r;
 	}
 	identity_take(sq);
-	sqlite_leave(sq);
+	end_read(sq);
 	if (sq->self.log_id[0] != '\0')
 		return STORE_OK;
 	store_set_why(&sq->base,

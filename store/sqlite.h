@@ -81,8 +81,10 @@ struct sqlite {
 	struct news news;
 	uint32_t news_version; /* data_version that news told of */
 	struct identity self;
-	bool replaced;	   /* seen to be another log: news will say so */
-	int64_t seq;	   /* of the last enter: the newest id ever given */
+	bool inside;   /* ST_VERSION stands on its row: a transaction is open */
+	bool hold;     /* it is not to end with the read that began it */
+	bool replaced; /* seen to be another log: news will say so */
+	int64_t seq;   /* of the last enter: the newest id ever given */
 	int64_t pruned;	   /* likewise: the newest id ever removed */
 	int64_t revoked;   /* likewise: the newest id of a revocation, or 0 */
 	int64_t bad_since; /* ms, monotonic; 0 while all is well */

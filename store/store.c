@@ -51,6 +51,18 @@ store_read(struct store *st, struct store_id after,
 	return st->ops->read(st, after, topics, n, limit, each, arg, span);
 }
 
+void
+store_hold(struct store *st)
+{
+	st->ops->hold(st, true);
+}
+
+void
+store_release(struct store *st)
+{
+	st->ops->hold(st, false);
+}
+
 enum store_result
 store_seek(struct store *st, const struct store_seek *seek, struct store_id *id)
 {

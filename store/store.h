@@ -126,6 +126,14 @@ enum store_result store_read(struct store *, struct store_id after,
     const struct store_topic *topics, size_t n, size_t limit, store_each *each,
     void *arg, struct store_span *span);
 
+/*
+ * Until store_release all reads, news and seeks see one state of the log and
+ * take its locks once.  For the length of a turn: a log that is held cannot
+ * be checkpointed to its end.
+ */
+void store_hold(struct store *);
+void store_release(struct store *);
+
 /* Where a reader may ask to start. */
 enum store_from {
 	STORE_FROM_HEAD,  /* after the newest event there is */
