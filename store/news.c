@@ -22,8 +22,8 @@
  * commit that the hint announced; after it for one that came so close behind
  * that its hint and the first's were one.
  */
-static const unsigned ladder_us[] = {100, 100, 300, 500, 1000, 3000, 5000,
-    10000, 30000, 50000, 100000, /**/ 1000, 4000, 15000, 80000};
+static const unsigned ladder_us[] = {30, 40, 60, 100, 270, 500, 1000, 3000,
+    5000, 10000, 30000, 50000, 100000, /**/ 1000, 4000, 15000, 80000};
 enum {
 	RUNGS = sizeof(ladder_us) / sizeof(ladder_us[0]),
 	RUNG_FOUND = RUNGS - 4
@@ -161,11 +161,12 @@ take_inotify(struct news *nw, struct news_seen *sn)
 struct news_seen
 news_take(struct news *nw)
 {
-	struct news_seen sn = {false, false};
+	struct news_seen sn = {false, false, false};
 	uint64_t ticks;
 
 	take_inotify(nw, &sn);
 	if (sn.look) {
+		sn.hint = true;
 		nw->step = 0;
 		arm(nw);
 		return sn;

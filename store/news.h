@@ -25,6 +25,7 @@ struct news {
 /* What came.  Any of them is a reason to look at the log. */
 struct news_seen {
 	bool look;  /* a hint, a rung or the sweep */
+	bool hint;  /* a file was written: a commit is on its way */
 	bool moved; /* a file came, went or changed its name; or the sweep */
 };
 
