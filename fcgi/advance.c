@@ -32,12 +32,19 @@ tell_gap(struct server *srv, struct stream *s, struct store_id place)
 	return true;
 }
 
-/* Has the window all that comes after this id? */
+/*
+ * Has the window all that comes after this place?  A page of the log can be
+ * ahead of it, and an event that was begun from there is finished from there.
+ */
 static bool
-in_window(const struct sub *sub, struct store_id after)
+in_window(
+    const struct server *srv, const struct sub *sub, struct due_place place)
 {
+	struct store_id after = due_after(place);
 	size_t i;
 
+	if (place.offset > 0 && store_id_cmp(srv->head, place.id) < 0)
+		return false;
 	for (i = 0; i < sub->ntopics; i++)
 		if (store_id_cmp(after, sub->topics[i]->run.floor) < 0)
 			return false;
@@ -104,7 +111,7 @@ find_due(struct server *srv, struct stream *s, struct due *d)
 	if (s->gap != GAP_NONE && !tell_gap(srv, s, srv->place))
 		return SOURCE_OVER;
 	place = (struct due_place){s->id, s->offset};
-	if (!in_window(s->sub, due_after(place)))
+	if (!in_window(srv, s->sub, place))
 		return from_log(srv, s, d);
 	d->n = s->sub->ntopics;
 	for (i = 0; i < d->n; i++)
