@@ -16,7 +16,7 @@ packages() {
 	lighttpd) echo lighttpd ;;
 	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \
 	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
-	    mandoc ;;
+	    mandoc openssl php8.2-cli php8.2-fpm ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
 	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps ;;
@@ -60,7 +60,7 @@ if [ ! -e $policy ] || grep -qx "$mark" $policy; then
 	trap 'rm -f $policy' EXIT
 	trap 'exit 1' INT TERM HUP
 	printf '#!/bin/sh\n%s\ncase $1 in %s) exit 101 ;; esac\n' "$mark" \
-	    'nginx*|lighttpd*' >$policy
+	    'nginx*|lighttpd*|php*-fpm' >$policy
 	chmod 755 $policy
 fi
 
@@ -71,7 +71,7 @@ apt-get install -y -qq --no-install-recommends \
     -o DPkg::Lock::Timeout=300 $missing >/dev/null 9>&-
 for p in $missing; do
 	case $p in
-	nginx|lighttpd)
+	nginx|lighttpd|php*-fpm)
 		update-rc.d "$p" disable 9>&-
 		echo "$p is installed, but neither started nor enabled" >&2 ;;
 	esac
