@@ -6,10 +6,17 @@
 	insert {"data": ..., "event": ...}	an event
 	sqlite3 SQL				the program
 	figures					the demo's publisher, until the end
+	token KIND				one of tokens.py (with `auth` only)
+	log					the web server's, what it is so far
+	heard					what it sent since the last one
 
 Each is answered with one line when it is done; the first line, without a
 command, has the address.  At the end of stdin everything is stopped, and
 the exit status tells whether that went well.
+
+With `auth` as an argument the responder has a key, a tap is in front of the
+web server, and one other origin is allowed, whose pages come from here as
+well: the first line has its address and that of one that is not allowed, too.
 """
 
 import json
@@ -20,6 +27,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "web"))
 
+import tokens  # noqa: E402  (the path comes first)
 from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)
 
 
@@ -48,6 +56,12 @@ def obey(y, command, rest):
     elif command == "figures":
         publishers.append(subprocess.Popen(
             ["sh", str(ROOT / "deploy/demo/figures.sh"), str(y.log)]))
+    elif command == "token":
+        return tokens.make(rest)
+    elif command == "heard":
+        return tap.heard()
+    elif command == "log":
+        return (y.dir / "access.log").read_text()
     else:
         raise ValueError(command)
     return True
@@ -61,8 +75,15 @@ publishers = []
 # A browser waits as long as retry: says, and there are many breaks here.
 y = Yard("nginx", options=["--retry", "300"], start=False)
 try:
-    y.start()
-    say(y.url)
+    if sys.argv[1:] == ["auth"]:
+        near, far = tokens.Pages(), tokens.Pages()
+        y.options += tokens.options(y.dir, near.url)
+        y.start()
+        tap = tokens.Tap(y.address)
+        say([tap.url, near.url, far.url])
+    else:
+        y.start()
+        say(y.url)
     for line in sys.stdin:
         command, _, rest = line.strip().partition(" ")
         say(obey(y, command, rest))

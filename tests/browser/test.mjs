@@ -9,6 +9,7 @@ import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { auth } from "./auth.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const require = createRequire(here("../../build/browser/package.json"));
@@ -21,17 +22,20 @@ const CLIENTS = ["EventSource", "EventSourcePolyfill"];
 /* --- the servers -------------------------------------------------------- */
 
 class Servers {
-	static async start() {
+	/* Words are for servers.py. */
+	static async start(words = []) {
 		const me = new Servers();
 
-		me.proc = spawn("/usr/bin/python3", [here("servers.py")],
+		me.proc = spawn("/usr/bin/python3",
+		    [here("servers.py"), ...words],
 		    { stdio: ["pipe", "pipe", "pipe"] });
 		me.errors = "";
 		me.proc.stderr.on("data", (d) => { me.errors += d; });
 		me.ended = new Promise((done) => me.proc.on("close", done));
 		me.lines = createInterface({ input: me.proc.stdout })
 		    [Symbol.asyncIterator]();
-		me.url = await me.answer();
+		me.urls = [await me.answer()].flat();
+		me.url = me.urls[0];
 		return me;
 	}
 
@@ -99,7 +103,7 @@ function same(is, want, what) {
 /* --- the tests ---------------------------------------------------------- */
 
 const tests = [];
-const test = (name, run) => tests.push({ name, run });
+const test = (name, run, words) => tests.push({ name, run, words });
 
 for (const client of CLIENTS) {
 	test(`${client}: events arrive, lastEventId is right`,
@@ -265,15 +269,17 @@ test("demo page: draws events, and nothing is lost", async (first, sv) => {
 	same(wrong.filter((w) => !/net::ERR_/.test(w)), [], "errors");
 });
 
+auth(test, { same, require, LIMIT_MS });
+
 /* --- and run ------------------------------------------------------------ */
 
-async function one(browser, run, started) {
+async function one(browser, run, started, words) {
 	const context = await browser.newContext(
 	    { viewport: { width: 1200, height: 900 } });
 	let sv = null, why = null;
 
 	try {
-		sv = started || await Servers.start();
+		sv = started || await Servers.start(words);
 		const page = await context.newPage();
 		/* Any page of the same origin will do. */
 		await page.goto(sv.url + "/events/health");
@@ -306,9 +312,9 @@ if (demo) {
 	await demo.servers.say("figures");
 }
 let n = 0, failed = 0;
-for (const { name, run, servers } of chosen) {
+for (const { name, run, servers, words } of chosen) {
 	const from = Date.now();
-	const good = await one(browser, run, servers);
+	const good = await one(browser, run, servers, words);
 	failed += !good;
 	console.log(`${good ? "ok" : "not ok"} ${++n} - ${name}`);
 	console.error(`# ${((Date.now() - from) / 1000).toFixed(1)} s`);
