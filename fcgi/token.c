@@ -32,9 +32,9 @@ split(const char *s, size_t len, struct parts *p)
 			return false;
 		p->s[i] = s;
 		p->len[i] = (size_t)((dot != NULL ? dot : end) - s);
-		s = dot + 1;
 		if (p->len[i] == 0)
 			return false;
+		s += p->len[i] + (dot != NULL);
 	}
 	return true;
 }

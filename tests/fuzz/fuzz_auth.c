@@ -1,0 +1,180 @@
+/*
+ * fuzz_auth.c - whatever a request brings along, nobody is let in by luck.
+ *
+ * input	a byte, then lines ended by LF.  Even: the lines are parameters
+ *		as a web server sends them, and none of them lets anyone in,
+ *		for nobody here has the key.  Odd: the first two lines are a
+ *		token's header and claims, which are signed with the key; the
+ *		rest are parameters.  What comes of that is a yes or a refusal
+ *		in one line.
+ */
+#include <sys/mman.h>
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi/address.h"
+#include "fcgi/allow.h"
+#include "fcgi/origin.h"
+#include "fcgi/utf8.h"
+#include "tests/unit/forge.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+enum {
+	PARAMS_MAX = 32
+};
+
+#define must(cond)                                               \
+	do {                                                     \
+		if (!(cond)) {                                   \
+			fprintf(stderr, "must be: %s\n", #cond); \
+			abort();                                 \
+		}                                                \
+	} while (0)
+
+/* A log in which nothing was revoked. */
+enum store_result
+store_revoked(struct store *st, struct store_text subject, int64_t issued_ms,
+    store_each_revoked *each, void *arg)
+{
+	(void)st;
+	(void)issued_ms;
+	(void)each;
+	(void)arg;
+	must(subject.s != NULL && utf8_clean(subject.s, subject.len));
+	return STORE_OK;
+}
+
+/* The options, with the key in a file that has no name. */
+static struct allow *
+open_allow(struct serve_conf *conf)
+{
+	static char path[64], *v[] = {path},
+			      *origins[] = {(char *)"https://b", (char *)"*"};
+	struct allow *a;
+	char why[512];
+	int fd = memfd_create("key", 0);
+
+	must(fd != -1 && fchmod(fd, 0600) == 0 &&
+	     write(fd, FORGE_SECRET, sizeof(FORGE_SECRET) - 1) ==
+		 sizeof(FORGE_SECRET) - 1);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	conf->key_file = (struct option_list){v, 1};
+	conf->allow_origin = (struct option_list){origins, 2};
+	conf->cookie_name = "largesse";
+	must(allow_check(conf, why, sizeof(why)));
+	a = allow_open(conf, why, sizeof(why));
+	must(a != NULL);
+	return a;
+}
+
+/* Takes a line off the input, in a block of its own size. */
+static char *
+line(const uint8_t **in, size_t *len)
+{
+	const uint8_t *end = memchr(*in, '\n', *len);
+	size_t n = end != NULL ? (size_t)(end - *in) : *len;
+	char *s = malloc(n + 1);
+
+	must(s != NULL);
+	memcpy(s, *in, n);
+	s[n] = '\0';
+	n += end != NULL;
+	*in += n;
+	*len -= n;
+	return s;
+}
+
+/* The parameter with a token of these two lines, signed. */
+static char *
+signed_token(const uint8_t **in, size_t *len)
+{
+	char *header = line(in, len), *claims = line(in, len), *s;
+	char *token = forge(header, claims);
+
+	must(asprintf(&s, "HTTP_AUTHORIZATION=Bearer %s", token) > 0);
+	free(header);
+	free(claims);
+	free(token);
+	return s;
+}
+
+static void
+check_refusal(int status, const struct refusal *no)
+{
+	size_t len = strlen(no->line);
+
+	must(status == no->status);
+	must(status == 401 || status == 403);
+	must(len > 0 && len < sizeof(no->line));
+	must(memchr(no->line, '\n', len) == NULL);
+	must((no->headers != NULL) == (status == 401));
+}
+
+static void
+check_others(const struct request *rq)
+{
+	static const struct network all = {.bits = 0};
+	struct option_list none = {NULL, 0};
+	char buf[ORIGIN_HEADERS_SIZE];
+	size_t i;
+
+	address_of(rq, &all, 1);
+	must(*origin_headers(&none, rq, buf) == '\0');
+	for (i = 1; i < rq->ntopics; i++)
+		must(request_topic_cmp(&rq->topics[i - 1], &rq->topics[i]) < 0);
+}
+
+/* Asks for a stream. */
+static void
+ask(struct allow *a, char *const *env, bool is_signed)
+{
+	struct refusal no;
+	struct request rq;
+	struct who who;
+	const char *why;
+	int status;
+
+	if (request_read(&rq, env, 16, &why) == 0) {
+		status = allow_stream(a, NULL, &rq, &who, &no);
+		must(is_signed || status != 0);
+		if (status != 0)
+			check_refusal(status, &no);
+		else
+			must(who.claims != NULL);
+		check_others(&rq);
+		who_free(&who);
+	}
+	request_free(&rq);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
+{
+	static struct serve_conf conf;
+	static struct allow *a;
+	char *env[PARAMS_MAX + 2];
+	bool is_signed;
+	size_t n = 0;
+
+	if (a == NULL)
+		a = open_allow(&conf);
+	if (len == 0)
+		return 0;
+	is_signed = in[0] & 1;
+	in++;
+	len--;
+	if (is_signed)
+		env[n++] = signed_token(&in, &len);
+	while (len > 0 && n < PARAMS_MAX)
+		env[n++] = line(&in, &len);
+	env[n] = NULL;
+	ask(a, env, is_signed);
+	while (n > 0)
+		free(env[--n]);
+	return 0;
+}
