@@ -1,0 +1,104 @@
+/*
+ * cmd_doctor.c - `largesse doctor`: what is in the way of a stream, and the
+ * line that mends it.
+ */
+#include <string.h>
+
+#include "fcgi/command.h"
+#include "fcgi/doctor.h"
+#include "fcgi/log.h"
+
+/* clang-format off */
+static const struct option list[] = {
+	{"idle", "SECONDS", OPTION_AGE, AT_NUMBER(struct doctor, idle_ms),
+	    .help = "look for what cuts so long a silence",
+	    .max = 300 * 1000, .absent = DOCTOR_IDLE},
+	{"origin", "ORIGIN", OPTION_STRING, AT_STRING(struct doctor, origin),
+	    .help = "as a page of this site, https://www.example.org"},
+	{"header", "LINE", OPTION_LIST, AT_LIST(struct doctor, headers),
+	    .help = "send it too, `Cookie: a=b`; repeat"},
+	{"insecure", NULL, OPTION_FLAG, AT_FLAG(struct doctor, insecure),
+	    .help = "take any certificate"},
+	{"json", NULL, OPTION_FLAG, AT_FLAG(struct doctor, json),
+	    .help = "print JSON"},
+};
+/* clang-format on */
+
+static const struct options options = {
+    .command = "doctor",
+    .usage = "URL [options]",
+    .about = "Says what buffers, cuts or forbids a stream on its way to a "
+	     "browser, and the\nline that mends it.  Exit status: 0 healthy, "
+	     "1 not, 2 wrong usage.",
+    .list = list,
+    .n = sizeof(list) / sizeof(list[0]),
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+static bool
+is_url(const char *s)
+{
+	return strncmp(s, "http://", 7) == 0 || strncmp(s, "https://", 8) == 0;
+}
+
+/* Headers are lines, and an origin goes into one. */
+static const char *
+check(const struct doctor *d, const char **what)
+{
+	size_t i;
+
+	for (i = 0; i < d->headers.n; i++) {
+		*what = d->headers.v[i];
+		if (strpbrk(*what, "\r\n") != NULL ||
+		    strcspn(*what, ":") == strlen(*what) || **what == ':')
+			return "not a header such as `Cookie: a=b`";
+	}
+	*what = d->subject;
+	if (!is_url(d->subject))
+		return "not an address: http://... or https://...";
+	*what = "--origin";
+	if (d->origin != NULL &&
+	    (!is_url(d->origin) || strpbrk(d->origin, "\r\n") != NULL ||
+		strchr(strstr(d->origin, "://") + 3, '/') != NULL))
+		return "not an origin such as https://www.example.org";
+	return NULL;
+}
+
+static int
+examine(const struct doctor *d)
+{
+	struct report report = {.subject = d->subject};
+	int status = STATUS_FAILED;
+
+	if (doctor_url(d, &report)) {
+		if (d->json)
+			report_print_json(&report, stdout);
+		else
+			report_print(&report, stdout);
+		status = command_done();
+	}
+	if (status == STATUS_DONE && report_sick(&report))
+		status = STATUS_FAILED;
+	report_free(&report);
+	return status;
+}
+
+int
+cmd_doctor(int argc, char **argv)
+{
+	struct doctor d;
+	int status = options_take(&options, &argc, argv, &d);
+	const char *what, *wrong;
+
+	if (status != -1)
+		return status;
+	d.subject = argv[1];
+	if ((wrong = check(&d, &what)) != NULL) {
+		log_error(what, "%s", wrong);
+		status = STATUS_USAGE;
+	} else
+		status = examine(&d);
+	options_free(&options, &d);
+	return status;
+}

@@ -1,0 +1,326 @@
+"""test_doctor.py - the doctor names the culprit, and only that.
+
+Each set-up is a row of real web servers with one thing wrong (or nothing),
+each looked at once.  They are looked at a few at a time before anything else,
+for a doctor mostly waits; a test is then one set-up's verdict.
+
+The table of set-ups and verdicts is printed, and deploy/doctor.md has it.
+"""
+
+import concurrent.futures
+import json
+import os
+import signal
+import socket
+import sys
+
+from tap import each
+from yard import LARGESSE, ROOT, until
+from ward import (AUTH, FCGI, FCGID, HTTP, PATH, Ward, apache, certificate,
+                  haproxy, lighttpd, nginx)
+
+WORKERS = 4
+QUICK = ["--idle", "0"]     # where silence is not in doubt
+BUFFERED = dict(fastcgi_buffering="on",
+                fastcgi_ignore_headers="X-Accel-Buffering")
+EATEN = dict(fastcgi_pass_header=None)      # another nginx cannot see it
+STOCK = dict(proxy_buffering="on", proxy_http_version=None,
+             proxy_set_header__Connection=None)
+CACHE = ("fastcgi_cache_path %(dir)s/cache keys_zone=c:1m;"
+         "fastcgi_cache_key $request_uri;")
+CACHED = dict(BUFFERED, fastcgi_cache="c", fastcgi_cache_valid="200 1m",
+              fastcgi_ignore_headers="X-Accel-Buffering Cache-Control")
+RETRY = """error_page 502 503 = @retry;
+location @retry { default_type text/event-stream;
+	return 200 "retry: 3000\\n\\n"; }"""
+SITE = "https://www.example.org"
+
+# What is wrong, the tiers from the inside out, the codes that are to be
+# found, a line that mends it, and how the doctor is called.
+SICK = [
+    ("nginx: fastcgi_buffering on",
+     [nginx(True, **BUFFERED)], "buffered", "fastcgi_buffering off;"),
+    ("lighttpd: server.stream-response-body 0",
+     [lighttpd(True, stream=0)], "buffered",
+     "server.stream-response-body = 2"),
+    ("Apache: ProxyPass without flushpackets",
+     [apache(True, FCGI.replace(" flushpackets=on", ""), AUTH, PATH)],
+     "buffered", "flushpackets=on"),
+    ("Apache: mod_fcgid with its output buffer",
+     [apache(True, FCGID, modules=["fcgid"])], "buffered",
+     "FcgidOutputBufferSize 0"),
+    ("nginx in front of nginx: proxy_buffering on, HTTP/1.0",
+     [nginx(True, **EATEN), nginx(False, **STOCK)], "buffered http10",
+     "proxy_buffering off;"),
+    ("nginx in front of lighttpd: HTTP/1.0",
+     [lighttpd(True), nginx(False, **dict(STOCK, proxy_buffering="off"))],
+     "http10", "proxy_http_version 1.1;"),
+    ("lighttpd in front of nginx: HTTP/1.0",
+     [nginx(True), lighttpd(
+         False, more='proxy.header = ( "force-http10" => "enable" )')],
+     "http10", 'proxy.header = ( "force-http10" => "disable" )'),
+    ("Apache in front of lighttpd: HTTP/1.0",
+     [lighttpd(True), apache(False, HTTP, "SetEnv force-proxy-request-1.0 1")],
+     "http10", "SetEnv force-proxy-request-1.0 1"),
+    ("HAProxy in front of nginx: no http-no-delay",
+     [nginx(True), haproxy()], "gathered", "option http-no-delay"),
+    ("nginx: gzip for text/event-stream",
+     [nginx(True, gzip="on", gzip_types="text/event-stream")],
+     "compressed", "gzip off;"),
+    ("Apache: mod_deflate for text/event-stream",
+     [apache(True, FCGI, AUTH, PATH,
+             "AddOutputFilterByType DEFLATE text/event-stream")],
+     "compressed", 'SetEnvIf Request_URI "^/events" no-gzip=1'),
+    ("nginx: fastcgi_cache that ignores Cache-Control",
+     [nginx(True, http=CACHE, **CACHED)], "cached", "fastcgi_cache off;"),
+    ("nginx: expires 1h",
+     [nginx(True, expires="1h")], "cache-control", "expires off;"),
+    ("nginx: fastcgi_read_timeout 1s",
+     [nginx(True, fastcgi_read_timeout="1s")], "idle",
+     "fastcgi_read_timeout 60s;", ["--idle", "3"]),
+    ("nginx in front of lighttpd: proxy_read_timeout 1s",
+     [lighttpd(True), nginx(False, proxy_read_timeout="1s")], "idle",
+     "proxy_read_timeout 60s;", ["--idle", "3"]),
+    ("Apache: mod_fcgid, FcgidIOTimeout 1",
+     [apache(True, FCGID, "FcgidOutputBufferSize 0", "FcgidIOTimeout 1",
+             modules=["fcgid"])], "idle", "FcgidIOTimeout 60",
+     ["--idle", "3"]),
+    ("Apache in front of lighttpd: ProxyTimeout 1",
+     [lighttpd(True), apache(False, HTTP, "ProxyTimeout 1")], "idle",
+     "ProxyTimeout 60", ["--idle", "3"]),
+    ("lighttpd: server.max-write-idle 1",
+     [lighttpd(True, more="server.max-write-idle = 1")], "idle",
+     "server.max-write-idle = 360", ["--idle", "4"]),
+    ("HAProxy in front of nginx: timeout server 1s",
+     [nginx(True, fastcgi_param__SERVER_SOFTWARE="nginx/$nginx_version"),
+      haproxy(server="1s", more="option http-no-delay\n\toption forwardfor")],
+     "idle", "timeout server 60s", ["--idle", "3"]),
+    ("nginx: limit_req without nodelay",
+     [nginx(True, http="limit_req_zone $host zone=z:1m rate=10r/m;",
+            limit_req="zone=z burst=9")], "late-start",
+     "limit_req zone=... burst=... nodelay;"),
+    ("nginx: 301 to the path with a slash",
+     [nginx(True, server="location = /stream { return 301 /events/; }")],
+     "redirect", None, [], "/stream"),
+    ("nginx: everything redirected to a page to log in",
+     [nginx(True, path="~ ^/elsewhere(?<below>/.*)?$",
+            server="location ^~ /events { return 302 /login; } "
+            "location = /login { default_type text/html; "
+            'return 200 "<h1>Log in</h1>"; }')],
+     "redirect", None),
+    ("Apache: Content-Type text/plain",
+     [apache(True, FCGI, AUTH, PATH, "Header set Content-Type text/plain")],
+     "content-type", "Content-Type: text/event-stream"),
+    ("Apache: no CGIPassAuth",
+     [apache(True, FCGI, PATH)], "authorization", "CGIPassAuth On"),
+    ("nginx in front of lighttpd: Authorization taken out",
+     [lighttpd(True), nginx(False, proxy_set_header__Authorization='""')],
+     "authorization", "proxy_set_header Authorization $http_authorization;"),
+    ("Apache: Cookie taken out",
+     [apache(True, FCGI, AUTH, PATH, "RequestHeader unset Cookie")],
+     "cookie", "RequestHeader unset Cookie"),
+    ("nginx in front of lighttpd: Last-Event-ID taken out",
+     [lighttpd(True), nginx(False, proxy_set_header__Last_Event_ID=None,
+                            **{"proxy_set_header Last-Event-ID": '""'})],
+     "last-event-id", "proxy_set_header Last-Event-ID $http_last_event_id;"),
+    ("nginx: no QUERY_STRING",
+     [nginx(True, fastcgi_param__QUERY_STRING=None)], "query",
+     "fastcgi_param QUERY_STRING $query_string;"),
+    ("nginx: no PATH_INFO",
+     [nginx(True, fastcgi_param__PATH_INFO=None)], "path",
+     "fastcgi_param PATH_INFO $largesse_path;"),
+    ("nginx: no REMOTE_ADDR",
+     [nginx(True, fastcgi_param__REMOTE_ADDR=None)], "address",
+     "fastcgi_param REMOTE_ADDR $remote_addr;"),
+    ("nginx: no CORS for a page of another site",
+     [nginx(True)], "cors",
+     "add_header Access-Control-Allow-Origin %s;" % SITE,
+     ["--origin", SITE]),
+    ("nginx: a password", [nginx(
+        True, auth_basic='"no"', auth_basic_user_file="/dev/null")],
+     "status", "largesse doctor --header 'Cookie: ...' URL"),
+    ("nginx: no such location", [nginx(
+        True, path="~ ^/elsewhere(?<below>/.*)?$")],
+     "status", "location ~ ^/events(?<largesse_path>/.*)?$ {"),
+    ("nginx: certificate that nobody trusts", "tls", "tls", None),
+    ("nginx: responder down", "down", "status", "ss -xlp | grep largesse"),
+    ("lighttpd: responder down", "down lighttpd", "status",
+     "ss -xlp | grep largesse"),
+    ("nginx, told to answer 200 and retry: responder down", "retry", "down",
+     "ss -xlp | grep largesse"),
+    ("nginx: responder stopped, fastcgi_read_timeout 1s", "hangs", "status",
+     "largesse serve --backlog 1024"),
+    ("nginx: all streams taken", "busy", "busy",
+     "largesse serve --max-streams N"),
+    ("nginx: the log is away", "away", "unhealthy", None),
+    ("nobody listens", [], "unreachable", None),
+]
+
+NO_DELAY = haproxy(more="option http-no-delay")
+WELL = [
+    ("nginx", [nginx(True)]),
+    ("lighttpd", [lighttpd(True)]),
+    ("Apache, mod_proxy_fcgi", [apache(True)]),
+    ("Apache, mod_fcgid", [apache(
+        True, FCGID, "FcgidOutputBufferSize 0", modules=["fcgid"])]),
+    ("nginx in front of lighttpd", [lighttpd(True), nginx(False)]),
+    ("nginx in front of Apache", [apache(True), nginx(False)]),
+    ("nginx in front of nginx", [nginx(True), nginx(False)]),
+    ("HAProxy in front of nginx", [nginx(True), NO_DELAY]),
+    ("HAProxy in front of Apache", [apache(True), NO_DELAY]),
+    ("Apache in front of lighttpd", [lighttpd(True), apache(False)]),
+    ("lighttpd in front of nginx", [nginx(True), lighttpd(False)]),
+    ("nginx, HTTP/2", "http2"),
+    ("nginx, with a password that the doctor has", "password"),
+    ("nginx, CORS for a page of another site", [nginx(
+        True, add_header="Access-Control-Allow-Origin " + SITE)],
+     ["--origin", SITE]),
+]
+
+
+# --- looking at them
+
+def tls(w):
+    certificate(w.dir)
+    return nginx(True, server="ssl_certificate %s/cert.pem; "
+                 "ssl_certificate_key %s/key.pem;" % (w.dir, w.dir),
+                 listen=" ssl http2")
+
+
+def special(how):
+    """Set-ups that need more than a configuration.  A Ward, its arguments
+    for the doctor, and what to do when he has gone."""
+    if how in ("tls", "http2"):
+        w = Ward(responder=True)
+        w.add(tls(w))
+        return w, ["--insecure"] if how == "http2" else [], None
+    if how in ("down", "down lighttpd", "retry"):
+        w = Ward(lighttpd(True) if "lighttpd" in how else
+                 nginx(True, server=RETRY) if how == "retry" else nginx(True),
+                 responder=False)
+        w.held.close()
+        os.unlink(w.path)
+        return w, [], None
+    if how == "password":
+        w = Ward()
+        (w.dir / "users").write_text("me:{PLAIN}secret\n")
+        w.add(nginx(True, auth_basic='"no"',
+                    auth_basic_user_file=w.dir / "users"))
+        return w, ["--header", "Authorization: Basic bWU6c2VjcmV0"], None
+    if how == "hangs":
+        w = Ward(nginx(True, fastcgi_read_timeout="1s"))
+        w.stream().started().close()
+        w.responder.send_signal(signal.SIGSTOP)
+        return w, [], lambda: w.responder.send_signal(signal.SIGCONT)
+    if how == "busy":
+        w = Ward(nginx(True), options=["--max-streams", "1"])
+        s = w.stream().started()
+        return w, QUICK, s.close
+    w = Ward(nginx(True))
+    away = w.log.with_name("away.db")
+    w.log.rename(away)
+    until("it is told", lambda: w.get("/events/health")[0].status == 503)
+    return w, QUICK, lambda: away.rename(w.log)
+
+
+def look(setup):
+    """The doctor's report, his status, and what he said besides."""
+    name, tiers, *rest = setup
+    args, path, after = QUICK, "/events", None
+    if len(setup) < 4:
+        args = rest[0] if rest else []
+    elif len(rest) > 2:
+        args = rest[2] or QUICK
+        path = rest[3] if len(rest) > 3 else path
+    if isinstance(tiers, str):
+        w, args, after = special(tiers)
+    else:
+        w = Ward(*tiers, share="mod_fcgid" in name)
+    url = w.url.replace("http:", "https:") if tiers in (
+        "tls", "http2") else w.url
+    try:
+        ran = w.doctor("--json", *args, url=url + path)
+    finally:
+        if after:
+            after()
+    w.close()
+    if ran.returncode not in (0, 1) or ran.stderr:
+        raise AssertionError("status %d: %s" % (ran.returncode, ran.stderr))
+    return json.loads(ran.stdout), ran.returncode
+
+
+ALL = SICK + WELL
+BATCH = 9                   # a batch is one test, with a test's time
+verdicts = {}               # by set-up: a future that is done
+
+
+def look_at(setups):
+    """Looks at those that nobody has looked at yet."""
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for s in setups:
+            if s[0] not in verdicts:
+                verdicts[s[0]] = pool.submit(look, s)
+
+
+def verdict(setup):
+    look_at([s for s in ALL if s[0] == setup])
+    report, status = verdicts[setup].result()
+    print(json.dumps(report, indent=1), file=sys.stderr)
+    return report, status
+
+
+def found(report, notes=False):
+    return [f["code"] for f in report["findings"]
+            if notes or f["level"] != "note"]
+
+
+# --- the tests
+
+@each("batch", range((len(ALL) + BATCH - 1) // BATCH))
+def test_the_doctor_looks_at_each_setup(batch):
+    some = ALL[batch * BATCH:][:BATCH]
+    look_at(some)
+    for row in rows(some):
+        print("# " + row)
+    for s in some:
+        verdicts[s[0]].result()
+
+
+@each("setup", [s[0] for s in SICK])
+def test_names_the_culprit_and_only_that(setup):
+    report, status = verdict(setup)
+    _, _, codes, line, *_ = next(s for s in SICK if s[0] == setup)
+    assert found(report) == codes.split(), found(report)
+    assert status == 1 and not report["healthy"]
+    for f in report["findings"]:
+        assert f["seen"] and f["effect"], f
+    if line:
+        lines = [m["line"] for f in report["findings"] for m in f["mend"]]
+        assert any(line in mend for mend in lines), lines
+
+
+@each("setup", [s[0] for s in WELL])
+def test_finds_nothing_where_all_is_well(setup):
+    report, status = verdict(setup)
+    assert found(report) == [], found(report)
+    assert status == 0 and report["healthy"]
+    notes = set(found(report, notes=True))
+    assert notes == (set() if "HTTP/2" in setup else {"http1"}), notes
+
+
+def rows(setups):
+    """Set-up and verdict, as deploy/doctor.md has them."""
+    for name, *_ in setups:
+        try:
+            codes = ", ".join(found(verdicts[name].result()[0])) or "healthy"
+        except Exception as e:
+            codes = "none: %s" % e
+        yield "| %s | %s |" % (name, codes)
+
+
+def test_the_table_in_deploy_is_what_was_seen():
+    text = (ROOT / "deploy" / "doctor.md").read_text()
+    text = text.partition("## Seen by it")[2]
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(verdicts) == len(ALL), "not all was looked at"
+    assert table[1:] == list(rows(ALL)), "deploy/doctor.md is not up to date"
