@@ -68,27 +68,154 @@ run(struct sqlite *sq, enum sqlite_statement s)
 	return sqlite3_reset(sq->st[s]) == SQLITE_OK ? 0 : -1;
 }
 
+/* What the last error means for whoever wants to append. */
+static enum store_result
+trouble(struct sqlite *sq)
+{
+	enum store_result r = sqlite_trouble(sq);
+
+	switch (sqlite3_errcode(sq->db) & 0xff) {
+	case SQLITE_FULL:
+	case SQLITE_TOOBIG:
+		return STORE_FULL;
+	case SQLITE_CONSTRAINT:
+		return STORE_REFUSED;
+	case SQLITE_READONLY:
+		return STORE_ERROR;
+	default:
+		return r;
+	}
+}
+
+static int
+insert_all(struct sqlite *sq, struct store_event *events, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (insert(sq, &events[i]) == -1)
+			return -1;
+	return 0;
+}
+
 enum store_result
 sqlite_append(struct store *store, struct store_event *events, size_t n)
 {
 	struct sqlite *sq = (struct sqlite *)store;
 	enum store_result r;
-	size_t i;
 
 	if (run(sq, ST_BEGIN) == -1)
 		return sqlite_trouble(sq);
-	for (i = 0; i < n; i++)
-		if (insert(sq, &events[i]) == -1)
-			break;
-	if (i == n && run(sq, ST_COMMIT) == 0)
+	if (insert_all(sq, events, n) == 0 && run(sq, ST_COMMIT) == 0)
 		return STORE_OK;
-	r = sqlite_trouble(sq);
-	if (sqlite3_errcode(sq->db) == SQLITE_FULL ||
-	    sqlite3_errcode(sq->db) == SQLITE_TOOBIG)
-		r = STORE_FULL;
-	else if ((sqlite3_errcode(sq->db) & 0xff) == SQLITE_CONSTRAINT)
-		r = STORE_ERROR;
+	r = trouble(sq);
 	if (!sqlite3_get_autocommit(sq->db))
 		run(sq, ST_ROLLBACK);
 	return r;
+}
+
+/* --- several publishers in one transaction ------------------------------ */
+
+static void
+set_result(struct sqlite *sq, struct store_batch *b, enum store_result r)
+{
+	b->result = r;
+	b->why[0] = '\0';
+	if (r != STORE_OK)
+		sqlite3_snprintf(sizeof(b->why), b->why, "%s", sq->base.why);
+}
+
+static void
+set_results(
+    struct sqlite *sq, struct store_batch *b, size_t n, enum store_result r)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		set_result(sq, &b[i], r);
+}
+
+/*
+ * One batch within the transaction.  Even a single event is marked: a trigger
+ * that does RAISE(FAIL) leaves the row that it complains of.
+ */
+static void
+append_within(struct sqlite *sq, struct store_batch *b)
+{
+	if (run(sq, ST_MARK) == 0 && insert_all(sq, b->events, b->n) == 0 &&
+	    run(sq, ST_KEEP) == 0) {
+		set_result(sq, b, STORE_OK);
+		return;
+	}
+	set_result(sq, b, trouble(sq));
+	if (!sqlite3_get_autocommit(sq->db)) {
+		run(sq, ST_UNDO);
+		run(sq, ST_KEEP);
+	}
+}
+
+/*
+ * The transaction is gone, by a trigger's RAISE(ROLLBACK) or a full disk.
+ * The one that did it has its result; all others are tried alone.
+ */
+static void
+append_alone(
+    struct sqlite *sq, struct store_batch *b, size_t n, const size_t culprit)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (i > culprit || (i < culprit && b[i].result == STORE_OK))
+			set_result(sq, &b[i],
+			    sqlite_append(&sq->base, b[i].events, b[i].n));
+}
+
+void
+sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
+{
+	struct sqlite *sq = (struct sqlite *)store;
+	enum store_result r;
+	size_t i;
+
+	if ((sq->db == NULL || !identity_same_file(sq)) &&
+	    !sqlite_reattach(sq)) {
+		set_results(sq, b, n, STORE_BUSY);
+		return;
+	}
+	if (run(sq, ST_BEGIN) == -1) {
+		set_results(sq, b, n, trouble(sq));
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		append_within(sq, &b[i]);
+		if (sqlite3_get_autocommit(sq->db)) {
+			append_alone(sq, b, n, i);
+			return;
+		}
+	}
+	if (run(sq, ST_COMMIT) == 0)
+		return;
+	r = trouble(sq);
+	for (i = 0; i < n; i++)
+		if (b[i].result == STORE_OK)
+			set_result(sq, &b[i], r);
+	if (!sqlite3_get_autocommit(sq->db))
+		run(sq, ST_ROLLBACK);
+}
+
+int
+sqlite_set_synchronous(struct store *store, bool on)
+{
+	struct sqlite *sq = (struct sqlite *)store;
+
+	sq->lazy = !on;
+	if (sq->mode != STORE_WRITE || sq->db == NULL)
+		return 0;
+	if (sqlite3_exec(sq->db,
+		on ? "PRAGMA synchronous = FULL"
+		   : "PRAGMA synchronous = NORMAL",
+		NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	sqlite_trouble(sq);
+	return -1;
 }

@@ -29,6 +29,8 @@ struct store_ops {
 	    int64_t issued_ms, store_each_revoked *, void *arg);
 	enum store_result (*append)(
 	    struct store *, struct store_event *, size_t n);
+	void (*append_all)(struct store *, struct store_batch *, size_t n);
+	int (*set_synchronous)(struct store *, bool on);
 };
 
 struct store {

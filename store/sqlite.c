@@ -43,6 +43,9 @@ static const char *const sql[ST_COUNT] = {
 		  " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
     [ST_COMMIT] = "COMMIT",
     [ST_ROLLBACK] = "ROLLBACK",
+    [ST_MARK] = "SAVEPOINT largesse",
+    [ST_UNDO] = "ROLLBACK TO largesse",
+    [ST_KEEP] = "RELEASE largesse",
 };
 
 static int64_t
@@ -163,7 +166,16 @@ attach(struct sqlite *sq)
 		goto trouble;
 	sqlite3_extended_result_codes(sq->db, 1);
 	sqlite3_busy_timeout(sq->db, sq->mode == STORE_WRITE ? 5000 : 0);
-	if (prepare_all(sq) == 0)
+	if (sq->mode == STORE_WRITE && sqlite3_db_readonly(sq->db, "main")) {
+		store_set_why(&sq->base,
+		    "%s: may be read but not written by this user: see FILES "
+		    "in largesse(1) for the rights it takes",
+		    sq->path);
+		detach(sq);
+		return STORE_ERROR;
+	}
+	if (prepare_all(sq) == 0 &&
+	    sqlite_set_synchronous(&sq->base, !sq->lazy) == 0)
 		return STORE_OK;
 trouble:
 	r = sqlite_trouble(sq);
@@ -423,9 +435,9 @@ sqlite_read(struct store *st, struct store_id after,
 
 /* --- news --------------------------------------------------------------- */
 
-/* Another file under our path, or none: leave the old one, take the new. */
-static bool
-reattach(struct sqlite *sq)
+/* There may be none: then db is NULL until there is. */
+bool
+sqlite_reattach(struct sqlite *sq)
 {
 	struct stat sb;
 
@@ -496,7 +508,7 @@ sqlite_news(struct store *st, struct store_id *id)
 	if (!sn.look)
 		return STORE_QUIET;
 	if ((sn.moved || sq->db == NULL) &&
-	    (sq->db == NULL || !identity_same_file(sq)) && !reattach(sq))
+	    (sq->db == NULL || !identity_same_file(sq)) && !sqlite_reattach(sq))
 		return STORE_QUIET;
 	if (!sq->replaced && see_commit(sq, sn.hint)) {
 		sq->news_version = sq->self.version;
@@ -564,6 +576,8 @@ static const struct store_ops ops = {
     .revocations_after = sqlite_revocations_after,
     .revoked = sqlite_revoked,
     .append = sqlite_append,
+    .append_all = sqlite_append_all,
+    .set_synchronous = sqlite_set_synchronous,
 };
 
 /* The first look at the log; trouble that may pass is left to the sweep. */

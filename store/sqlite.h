@@ -39,6 +39,9 @@ enum sqlite_statement {
 	ST_INSERT,
 	ST_COMMIT,
 	ST_ROLLBACK,
+	ST_MARK, /* a place in the transaction, to go back to */
+	ST_UNDO,
+	ST_KEEP,
 	ST_COUNT
 };
 
@@ -77,6 +80,7 @@ struct sqlite {
 	sqlite3_stmt *revoke[REVOKE_COUNT]; /* a log may lack their table */
 	sqlite3_stmt *topic_asc[TOPICS_MAX], *topic_desc[TOPICS_MAX];
 	enum store_mode mode;
+	bool lazy;     /* a commit does not wait for the disk */
 	bool watching; /* news is open */
 	struct news news;
 	uint32_t news_version; /* data_version that news told of */
@@ -98,6 +102,9 @@ struct sqlite {
  */
 enum store_result sqlite_enter(struct sqlite *);
 void sqlite_leave(struct sqlite *);
+
+/* The file under our path is another: leave the old one, take it. */
+bool sqlite_reattach(struct sqlite *);
 
 /* Takes the last error of the database down as why; says what it means. */
 enum store_result sqlite_trouble(struct sqlite *);
@@ -122,6 +129,8 @@ enum store_result sqlite_revoked(struct store *, struct store_text subject,
 
 /* --- append.c --- */
 enum store_result sqlite_append(struct store *, struct store_event *, size_t n);
+void sqlite_append_all(struct store *, struct store_batch *, size_t n);
+int sqlite_set_synchronous(struct store *, bool on);
 
 /* --- identity.c --- */
 

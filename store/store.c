@@ -119,6 +119,18 @@ store_append(struct store *st, struct store_event *events, size_t n)
 	return st->ops->append(st, events, n);
 }
 
+void
+store_append_all(struct store *st, struct store_batch *batches, size_t n)
+{
+	st->ops->append_all(st, batches, n);
+}
+
+int
+store_set_synchronous(struct store *st, bool on)
+{
+	return st->ops->set_synchronous(st, on);
+}
+
 bool
 store_topic_match(
     const struct store_topic *want, size_t n, const char *topic, size_t len)

@@ -54,6 +54,7 @@ enum store_result {
 	STORE_GONE,    /* the place asked for was pruned (store_seek) */
 	STORE_UNKNOWN, /* no such place in this log (store_seek) */
 	STORE_FULL,    /* too large, or no room for it (store_append) */
+	STORE_REFUSED, /* by a constraint or a trigger (store_append) */
 	STORE_ERROR    /* broken: store_why says how */
 };
 
@@ -190,7 +191,7 @@ enum store_news store_news(struct store *, struct store_id *id);
 /* Can the log be read right now?  If not, store_why has the reason. */
 bool store_healthy(const struct store *);
 
-/* --- revoking ------------------------------------------------------------ */
+/* --- revoking ----------------------------------------------------------- */
 
 /*
  * That a topic is taken from its readers, or a subject from all topics, or a
@@ -227,6 +228,28 @@ enum store_result store_revoked(struct store *, struct store_text subject,
  * publisher, then STORE_BUSY.  Readers' loops do not make it.
  */
 enum store_result store_append(struct store *, struct store_event *, size_t n);
+
+/* What one of several publishers has: all of it is appended or none. */
+struct store_batch {
+	struct store_event *events; /* n of them */
+	size_t n;
+	enum store_result result; /* set; but for STORE_OK, why says it */
+	char why[256];
+};
+
+/*
+ * Appends what several publishers have, in one transaction where that can be,
+ * so that they share its cost; one that fails fails alone.  A batch whose
+ * result is STORE_OK is committed, of any other nothing is written.  A log
+ * that was replaced is found by its path again.  It may wait as store_append.
+ */
+void store_append_all(struct store *, struct store_batch *, size_t n);
+
+/*
+ * Is a commit on the disk when it is told, and survives the machine's crash
+ * (true, as a writer begins), or only that of the process?  0, or -1: why.
+ */
+int store_set_synchronous(struct store *, bool on);
 
 /* How much to keep; 0 is without limit. */
 struct store_keep {
