@@ -5,6 +5,7 @@
 #include "fcgi/answer.h"
 #include "fcgi/origin.h"
 #include "fcgi/probe.h"
+#include "fcgi/publish.h"
 #include "fcgi/reply.h"
 #include "fcgi/start.h"
 #include "fcgi/status.h"
@@ -157,6 +158,8 @@ answer_request(struct server *srv, const struct peer *peer, struct request *rq,
 		return answer_health(srv, peer);
 	if (rq->path == PATH_UNKNOWN)
 		return said(reply_line(srv, peer, 404, "no such page here"));
+	if (rq->method == METHOD_POST && rq->path == PATH_STREAM)
+		return publish(srv, peer, rq);
 	if (rq->method != METHOD_GET && rq->method != METHOD_HEAD)
 		return answer_other(srv, peer, rq);
 	return answer_get(srv, peer, rq, env);

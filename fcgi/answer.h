@@ -10,6 +10,7 @@
 enum answered {
 	ANSWERED_STREAM, /* the descriptor is a stream's now */
 	ANSWERED_REPLY,	 /* and the request is over */
+	ANSWERED_LATER,	 /* it will be, by pending_answered */
 	ANSWERED_FAILED	 /* the reply did not go out */
 };
 

@@ -27,6 +27,7 @@ static const struct {
     {"prune", cmd_prune, "remove old events from it"},
     {"doctor", cmd_doctor, "say what holds up a stream, and what mends it"},
     {"token", cmd_token, "make a token for a reader or a publisher"},
+    {"writer", cmd_writer, NULL}, /* for serve, which starts it */
 };
 
 enum {
@@ -42,7 +43,9 @@ help(FILE *f)
 		   "Rows of a SQLite table, sent to browsers as "
 		   "Server-Sent Events.\n\n");
 	for (i = 0; i < COMMANDS; i++)
-		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
+		if (commands[i].help != NULL)
+			fprintf(f, "  %-10s %s\n", commands[i].name,
+			    commands[i].help);
 	fprintf(f, "\nlargesse COMMAND --help says more, largesse(1) all.\n");
 }
 

@@ -5,7 +5,10 @@
 #define PEER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+struct pending;
 
 struct peer {
 	int fd;
@@ -13,6 +16,9 @@ struct peer {
 	bool framed;	     /* FastCGI; plain CGI otherwise */
 	bool keep_conn;	     /* FCGI_KEEP_CONN */
 	const char *headers; /* lines that every answer to it has, or NULL */
+	struct pending *pending; /* can wait for an answer; NULL: cannot */
+	char *body; /* body_len bytes, and room for one more; not kept */
+	size_t body_len;
 };
 
 #endif

@@ -18,6 +18,7 @@
 #include "fcgi/hub.h"
 #include "fcgi/log.h"
 #include "fcgi/pending.h"
+#include "fcgi/publish.h"
 #include "fcgi/stream.h"
 
 enum {
@@ -31,12 +32,17 @@ struct pending {
 	struct gate gate;
 	uint8_t *buf; /* NULL: its bytes are in the server's scratch */
 	size_t len, cap;
-	bool draining; /* answered; what still comes is thrown away */
+	bool draining;	       /* answered; what still comes is thrown away */
+	bool more;	       /* something came while it waited */
+	struct ticket *ticket; /* waits for the answer to peer's request */
+	struct peer peer;
+	char *headers; /* peer's, which are not kept */
 };
 
 void
 pending_free(struct pending *p)
 {
+	free(p->headers);
 	free(p->buf);
 	free(p);
 }
@@ -45,6 +51,9 @@ pending_free(struct pending *p)
 static void
 let_go(struct server *srv, struct pending *p)
 {
+	if (p->ticket != NULL)
+		p->ticket->pending = NULL;
+	p->ticket = NULL;
 	p->conn.fd = -1;
 	wheel_remove(&srv->wheel, &p->conn);
 	srv->npending--;
@@ -108,12 +117,13 @@ next_request(struct server *srv, struct pending *p, size_t used)
 
 /* A whole request stands there.  True: go on reading. */
 static bool
-take_request(struct server *srv, struct pending *p, const uint8_t *bytes)
+take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 {
 	struct peer peer = {.fd = p->conn.fd,
 	    .request_id = p->gate.id,
 	    .framed = true,
-	    .keep_conn = p->gate.keep_conn};
+	    .keep_conn = p->gate.keep_conn,
+	    .pending = p};
 	bool too_long = p->gate.body_len > srv->conf.max_request_bytes;
 	size_t rest = p->len - p->gate.scanned;
 	char **env = gate_parse(srv->reader, &p->gate, bytes);
@@ -125,12 +135,20 @@ take_request(struct server *srv, struct pending *p, const uint8_t *bytes)
 		pending_close(srv, p);
 		return false;
 	}
+	if (!too_long) {
+		peer.body = (char *)gate_body(&p->gate, bytes);
+		peer.body_len = p->gate.body_len;
+	}
 	switch (answer(srv, &peer, env, too_long)) {
 	case ANSWERED_STREAM:
 		let_go(srv, p);
 		return false;
 	case ANSWERED_FAILED:
 		pending_close(srv, p);
+		return false;
+	case ANSWERED_LATER:
+		next_request(srv, p, p->gate.scanned);
+		set_time(srv, p, PUBLISH_WAIT_MS);
 		return false;
 	case ANSWERED_REPLY:
 		break;
@@ -166,7 +184,7 @@ static bool
 scan(struct server *srv, struct pending *p)
 {
 	for (;;) {
-		const uint8_t *bytes =
+		uint8_t *bytes =
 		    p->buf != NULL ? p->buf : (uint8_t *)srv->scratch;
 
 		switch (gate_scan(
@@ -225,7 +243,8 @@ read_all(struct server *srv, struct pending *p)
 			break;
 		p->len += (size_t)n;
 	} while (p->draining || scan(srv, p));
-	pending_close(srv, p);
+	if (p->ticket == NULL)
+		pending_close(srv, p);
 }
 
 void
@@ -249,12 +268,57 @@ void
 pending_event(struct server *srv, struct pending *p, uint32_t events)
 {
 	(void)events;
-	if (p->conn.fd != -1)
+	if (p->ticket != NULL)
+		p->more = true;
+	else if (p->conn.fd != -1)
+		read_all(srv, p);
+}
+
+/* --- waiting for an answer ---------------------------------------------- */
+
+void
+pending_wait(struct server *srv, const struct peer *peer, struct ticket *ticket)
+{
+	struct pending *p = peer->pending;
+
+	p->ticket = ticket;
+	p->peer = *peer;
+	free(p->headers);
+	p->headers = peer->headers == NULL ? NULL : strdup(peer->headers);
+	p->peer.headers = p->headers;
+	p->more = false;
+	ticket->pending = p;
+	server_wake(srv);
+}
+
+const struct peer *
+pending_peer(const struct pending *p)
+{
+	return &p->peer;
+}
+
+void
+pending_answered(struct server *srv, struct pending *p, bool whole)
+{
+	p->ticket = NULL;
+	if (!whole || !p->peer.keep_conn) {
+		pending_close(srv, p);
+		return;
+	}
+	set_time(srv, p, IDLE_MS);
+	if (p->len > 0 && !scan(srv, p)) {
+		if (p->ticket == NULL)
+			pending_close(srv, p);
+		return;
+	}
+	if (p->more)
 		read_all(srv, p);
 }
 
 void
 pending_look(struct server *srv, struct pending *p)
 {
+	if (p->ticket != NULL)
+		publish_unknown(srv, &p->peer);
 	pending_close(srv, p);
 }

@@ -4,6 +4,7 @@
 #ifndef PENDING_H
 #define PENDING_H
 
+#include "fcgi/peer.h"
 #include "fcgi/server.h"
 
 /* Takes over an accepted, non-blocking descriptor, and what it has sent. */
@@ -12,6 +13,16 @@ void pending_open(struct server *, int fd);
 void pending_event(struct server *, struct pending *, uint32_t epoll_events);
 void pending_look(struct server *, struct pending *); /* its time is up */
 void pending_close(struct server *, struct pending *);
+
+/* --- one that waits for an answer (publish.c) --------------------------- */
+
+/* It has a request open, as peer says, and will be told by ticket. */
+void pending_wait(struct server *, const struct peer *, struct ticket *);
+const struct peer *pending_peer(const struct pending *);
+
+/* It was answered, and is of no more use if that did not go out whole. */
+void pending_answered(struct server *, struct pending *, bool whole);
+
 void pending_free(struct pending *);
 
 #endif

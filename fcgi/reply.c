@@ -15,6 +15,8 @@ status_text(int status)
 	switch (status) {
 	case 200:
 		return "OK";
+	case 201:
+		return "Created";
 	case 204:
 		return "No Content";
 	case 400:
@@ -29,8 +31,12 @@ status_text(int status)
 		return "Method Not Allowed";
 	case 413:
 		return "Content Too Large";
+	case 415:
+		return "Unsupported Media Type";
 	case 503:
 		return "Service Unavailable";
+	case 507:
+		return "Insufficient Storage";
 	default:
 		return "Internal Server Error";
 	}
@@ -78,7 +84,9 @@ reply_line(
 
 	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", line);
 	if (status == 405)
-		rp.headers = "Allow: GET, HEAD, OPTIONS\r\n";
+		rp.headers = srv->conf.publish
+				 ? "Allow: GET, HEAD, OPTIONS, POST\r\n"
+				 : "Allow: GET, HEAD, OPTIONS\r\n";
 	return reply_send(srv, peer, &rp);
 }
 

@@ -21,6 +21,7 @@
 #include "fcgi/log.h"
 #include "fcgi/pending.h"
 #include "fcgi/probe.h"
+#include "fcgi/publish.h"
 #include "fcgi/stream.h"
 #include "fcgi/workers.h"
 
@@ -62,12 +63,13 @@ on_turn(uv_check_t *check)
 	struct server *srv = check->data;
 
 	uv_idle_stop(&srv->idle);
+	link_turn(srv);
 	hub_turn(srv);
 	hub_sweep(srv);
 	if (srv->workers != NULL)
 		tally_publish(srv);
 	if ((srv->plain || srv->closing) && srv->nstreams == 0 &&
-	    (srv->closing || srv->nprobes == 0))
+	    srv->link.waiting == 0 && (srv->closing || srv->nprobes == 0))
 		uv_stop(&srv->loop);
 }
 
@@ -198,7 +200,8 @@ open_loop(struct server *srv)
 	probes_open(srv);
 	if (poller_open(&srv->poller, &srv->loop, on_event, srv) == -1 ||
 	    (srv->scratch = malloc(SCRATCH_SIZE)) == NULL ||
-	    (srv->reader = gate_reader_open()) == NULL || hub_open(srv) == -1)
+	    (srv->reader = gate_reader_open()) == NULL || hub_open(srv) == -1 ||
+	    link_open(srv) == -1)
 		return -1;
 	/* After libfcgi's, which would keep SIGTERM for itself. */
 	signal(SIGPIPE, SIG_IGN);
@@ -286,6 +289,7 @@ static void
 close_server(struct server *srv)
 {
 	block_signals();
+	link_close(srv);
 	wheel_each(&srv->wheel, close_conn);
 	probes_end(srv);
 	hub_sweep(srv);
@@ -371,20 +375,51 @@ serve_workers(struct server *srv)
 	return status;
 }
 
+/*
+ * The body of a CGI program's request.  It was announced, so there is no end
+ * to wait for; too_long: more than may be.  NULL without memory.
+ */
+static char *
+read_body(const struct serve_conf *conf, size_t *len, bool *too_long)
+{
+	const char *s = getenv("CONTENT_LENGTH");
+	size_t want = s == NULL ? 0 : strtoul(s, NULL, 10);
+	char *body;
+	ssize_t n;
+
+	*len = 0;
+	*too_long = want > conf->max_request_bytes;
+	if (*too_long || !conf->publish)
+		want = 0;
+	if ((body = malloc(want + 1)) == NULL)
+		return NULL;
+	while (*len < want) {
+		n = read(STDIN_FILENO, body + *len, want - *len);
+		if (n == 0 || (n == -1 && errno != EINTR))
+			break;
+		*len += n > 0 ? (size_t)n : 0;
+	}
+	return body;
+}
+
 /* One request, on standard output, without records: the same stream. */
 static int
 serve_plain(struct server *srv)
 {
 	struct peer peer = {.fd = STDOUT_FILENO};
+	bool too_long;
 
+	srv->plain = true;
 	if (open_server(srv) == -1) {
 		stream_say(peer.fd, broken, sizeof(broken) - 1);
 		return STATUS_FAILED;
 	}
-	srv->plain = true;
+	peer.body = read_body(&srv->conf, &peer.body_len, &too_long);
 	fcntl(peer.fd, F_SETFL, fcntl(peer.fd, F_GETFL) | O_NONBLOCK);
-	if (answer(srv, &peer, environ, false) == ANSWERED_STREAM)
+	if (peer.body != NULL &&
+	    answer(srv, &peer, environ, too_long) == ANSWERED_STREAM)
 		uv_run(&srv->loop, UV_RUN_DEFAULT);
+	free(peer.body);
 	close_server(srv);
 	return STATUS_DONE;
 }
@@ -408,10 +443,12 @@ check_conf(const struct serve_conf *conf)
 
 	if (wrong != NULL)
 		log_error("--listen", "%s: %s", conf->listen, wrong);
-	else if (allow_check(conf, why, sizeof(why)))
-		return 0;
-	else
+	else if (!allow_check(conf, why, sizeof(why)))
 		log_plain(why);
+	else if ((wrong = publish_wrong(conf)) != NULL)
+		log_plain(wrong);
+	else
+		return 0;
 	return -1;
 }
 
@@ -435,7 +472,10 @@ cmd_serve(int argc, char **argv)
 		status = STATUS_USAGE;
 		if (plain)
 			stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);
-	} else if (plain)
+	} else if (srv->conf.publish && !plain &&
+		   publish_check(&srv->conf) == -1)
+		status = STATUS_FAILED;
+	else if (plain)
 		status = serve_plain(srv);
 	else if (srv->conf.workers > 1)
 		status = serve_workers(srv);

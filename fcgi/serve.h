@@ -43,6 +43,9 @@ struct serve_conf {
 	uint64_t leeway_ms;
 	bool trust_user;
 	struct option_list user_topic;
+	bool publish;
+	const char *synchronous; /* full or normal: when a POST is answered */
+	uint64_t max_batch;
 	struct option_list allow_origin;
 	struct option_list trusted_proxy;
 	bool quiet;

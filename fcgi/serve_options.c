@@ -4,6 +4,7 @@
  * Every limit that the responder holds to is here, with what it is when
  * nobody says otherwise.  largesse(1) has the same lines with the reasons.
  */
+#include "fcgi/body.h"
 #include "fcgi/request.h"
 #include "fcgi/serve.h"
 #include "fcgi/workers.h"
@@ -87,6 +88,13 @@ static const struct option list[] = {
 	    .help = "readers are who REMOTE_USER says"},
 	{"user-topic", "TOPIC", LIST(user_topic), NULL,
 	    .help = "what such a reader may read: inbox/{user}; repeat"},
+	{"publish", NULL, FLAG(publish), NULL,
+	    .help = "take events by POST, too"},
+	{"synchronous", "MODE", STRING(synchronous), "full",
+	    .help = "full: a POST waits for the disk; or normal"},
+	{"max-batch", "N", NUMBER(max_batch), "1000",
+	    .help = "most events of one POST",
+	    .min = 1, .max = BODY_EVENTS_MAX},
 	{"allow-origin", "ORIGIN", LIST(allow_origin), NULL,
 	    .help = "another site whose pages may read; repeat, or *"},
 	{"trusted-proxy", "ADDRESS", LIST(trusted_proxy), NULL,

@@ -17,6 +17,7 @@
 
 #include "fcgi/burst.h"
 #include "fcgi/callers.h"
+#include "fcgi/link.h"
 #include "fcgi/page.h"
 #include "fcgi/poller.h"
 #include "fcgi/reason.h"
@@ -38,6 +39,7 @@ enum {
 struct counters {
 	uint64_t requests, opened, events, deliveries, bytes, writes;
 	uint64_t blocked, heartbeats, refused, denied, broken, gaps;
+	uint64_t published;
 	uint64_t ended[END_REASONS];
 };
 
@@ -94,6 +96,8 @@ struct server {
 	struct probe *probes;
 	uv_timer_t probe_timer;
 	unsigned nprobes, nprobes_silent;
+
+	struct writer_link link; /* to whom POSTs are handed (publish.c) */
 
 	uint64_t nstreams, max_streams, npending;
 	uint64_t started_ms; /* since 1970 */

@@ -36,6 +36,7 @@ const struct status_line status_lines[] = {
 	TOTAL("refused", refused, "Streams told to come back later."),
 	TOTAL("denied", denied, "Requests refused with 401 or 403."),
 	TOTAL("events", events, "Events read from the log as they came."),
+	TOTAL("published", published, "Events taken by POST."),
 	TOTAL("deliveries", deliveries, "Events sent, each time counted."),
 	TOTAL("sent_bytes", bytes, "Bytes sent on streams."),
 	TOTAL("writes", writes, "Writes to streams."),
