@@ -22,6 +22,7 @@ command cmd_publish;
 command cmd_serve;
 command cmd_tail;
 command cmd_token;
+command cmd_watch;
 command cmd_writer;
 
 /* Has all that was printed gone out?  STATUS_DONE, or STATUS_FAILED, said. */

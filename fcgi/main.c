@@ -27,6 +27,7 @@ static const struct {
     {"prune", cmd_prune, "remove old events from it"},
     {"doctor", cmd_doctor, "say what holds up a stream, and what mends it"},
     {"token", cmd_token, "make a token for a reader or a publisher"},
+    {"watch", cmd_watch, "turn a table's changes into events"},
     {"writer", cmd_writer, NULL}, /* for serve, which starts it */
 };
 

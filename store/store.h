@@ -268,6 +268,29 @@ struct store_keep {
 int store_init(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 
+/* Which changes of a table of the log's database become events. */
+struct store_watch {
+	const char *table;
+	const char *topic;	  /* NULL: the table's name */
+	const char *topic_column; /* or NULL; topic is for where it is NULL */
+	const char *columns;	  /* names between commas; NULL: all */
+	bool on_insert, on_update, on_delete;
+};
+
+/*
+ * Installs triggers for that, in place of those of an earlier call for this
+ * table.  0, or -1 and why; on success why says in one line what there is now.
+ */
+int store_watch(
+    const char *path, const struct store_watch *, char *why, size_t size);
+
+/* Takes them away.  The number of triggers, or -1 and why. */
+int store_unwatch(const char *path, const char *table, char *why, size_t size);
+
+/* Calls with a line for each table that is watched.  0, or -1 and why. */
+int store_watched(const char *path, void (*each)(void *arg, const char *line),
+    void *arg, char *why, size_t size);
+
 /*
  * Removes what keep does not allow, or if it is NULL what store_init has set
  * does not.  Returns rows removed, or -1 and why.

@@ -1,0 +1,343 @@
+/*
+ * test_watch.c - a table's changes as events: what is told, to whom, and that
+ * no row makes the application's own statement fail.
+ */
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+#include "tests/unit/cm.h"
+
+struct place {
+	char dir[128], path[160], why[512], lines[512];
+	sqlite3 *db;
+};
+
+static void
+run(struct place *pl, const char *sql)
+{
+	char *why = NULL;
+
+	if (sqlite3_exec(pl->db, sql, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s: %s", sql, why);
+}
+
+static int
+setup(void **state)
+{
+	struct place *pl = calloc(1, sizeof(*pl));
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(pl->dir, sizeof(pl->dir), "%s/largesse.XXXXXX",
+	    tmp != NULL ? tmp : "/tmp");
+	if (mkdtemp(pl->dir) == NULL)
+		return -1;
+	snprintf(pl->path, sizeof(pl->path), "%s/app.db", pl->dir);
+	if (store_init(pl->path, NULL, pl->why, sizeof(pl->why)) == -1 ||
+	    sqlite3_open(pl->path, &pl->db) != SQLITE_OK)
+		return -1;
+	*state = pl;
+	return 0;
+}
+
+static int
+remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+{
+	(void)sb, (void)flag, (void)ftw;
+	return remove(path);
+}
+
+static int
+teardown(void **state)
+{
+	struct place *pl = *state;
+	int r;
+
+	sqlite3_close(pl->db);
+	r = nftw(pl->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(pl);
+	return r;
+}
+
+static void
+watch_as(struct place *pl, struct store_watch w)
+{
+	if (!w.on_insert && !w.on_update && !w.on_delete)
+		w.on_insert = w.on_update = w.on_delete = true;
+	if (store_watch(pl->path, &w, pl->why, sizeof(pl->why)) == -1)
+		fail_msg("%s", pl->why);
+}
+
+#define WATCH(pl, ...) watch_as(pl, (struct store_watch){__VA_ARGS__})
+
+static void
+want_refusal(struct place *pl, struct store_watch w, const char *why)
+{
+	w.on_insert = true;
+	assert_int_equal(
+	    store_watch(pl->path, &w, pl->why, sizeof(pl->why)), -1);
+	if (strstr(pl->why, why) == NULL || strstr(pl->why, pl->path) == NULL)
+		fail_msg("wanted %s; came %s", why, pl->why);
+}
+
+/* All events so far, `topic event data` a line; then they are forgotten. */
+static void
+want_events(struct place *pl, const char *want)
+{
+	sqlite3_stmt *st;
+	char got[4096] = "";
+	size_t len = 0;
+
+	sqlite3_prepare_v2(pl->db,
+	    "SELECT topic || ' ' || event || ' ' || data || char(10)"
+	    " FROM events ORDER BY id",
+	    -1, &st, NULL);
+	while (sqlite3_step(st) == SQLITE_ROW)
+		len += (size_t)snprintf(got + len, sizeof(got) - len, "%s",
+		    sqlite3_column_text(st, 0));
+	assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+	assert_string_equal(got, want);
+	run(pl, "DELETE FROM events");
+}
+
+static void
+take_line(void *arg, const char *line)
+{
+	struct place *pl = arg;
+	size_t len = strlen(pl->lines);
+
+	snprintf(pl->lines + len, sizeof(pl->lines) - len, "%s\n", line);
+}
+
+static void
+want_list(struct place *pl, const char *want)
+{
+	pl->lines[0] = '\0';
+	assert_int_equal(
+	    store_watched(pl->path, take_line, pl, pl->why, sizeof(pl->why)),
+	    0);
+	assert_string_equal(pl->lines, want);
+}
+
+static void
+test_each_change_is_an_event(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT)");
+	WATCH(pl, .table = "t");
+	run(pl, "INSERT INTO t VALUES(1, 'a'), (2, 'b')");
+	run(pl, "UPDATE t SET name = 'c' WHERE id = 2");
+	run(pl, "DELETE FROM t");
+	want_events(pl, "t insert {\"id\":1,\"name\":\"a\"}\n"
+			"t insert {\"id\":2,\"name\":\"b\"}\n"
+			"t update {\"id\":2,\"name\":\"c\"}\n"
+			"t delete {\"id\":1,\"name\":\"a\"}\n"
+			"t delete {\"id\":2,\"name\":\"c\"}\n");
+}
+
+static void
+test_only_what_was_chosen(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE t(id INTEGER PRIMARY KEY, name, secret)");
+	WATCH(pl, .table = "T", .topic = "it's", .columns = "NAME,id",
+	    .on_insert = true, .on_update = true);
+	run(pl, "INSERT INTO t VALUES(1, 'a', 'x')");
+	run(pl, "UPDATE t SET secret = 'y'"); /* tells nothing */
+	run(pl, "UPDATE t SET name = name");
+	run(pl, "UPDATE t SET name = NULL");
+	run(pl, "DELETE FROM t");
+	want_events(pl, "it's insert {\"name\":\"a\",\"id\":1}\n"
+			"it's update {\"name\":null,\"id\":1}\n");
+}
+
+/* Who listens to a topic learns that a row came, changed and went. */
+static void
+test_topic_by_column(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE t(id INTEGER PRIMARY KEY, room, n)");
+	WATCH(pl, .table = "t", .topic_column = "room", .topic = "none",
+	    .columns = "id");
+	run(pl, "INSERT INTO t VALUES(1, 'a', 0), (2, NULL, 0), (3, '', 0),"
+		" (4, 17, 0)");
+	want_events(pl, "a insert {\"id\":1}\nnone insert {\"id\":2}\n"
+			"none insert {\"id\":3}\n17 insert {\"id\":4}\n");
+	run(pl, "UPDATE t SET room = 'b' WHERE id < 3");
+	want_events(pl, "a delete {\"id\":1}\nb update {\"id\":1}\n"
+			"none delete {\"id\":2}\nb update {\"id\":2}\n");
+	run(pl, "UPDATE t SET n = 1");
+	want_events(pl, "");
+	run(pl, "DELETE FROM t WHERE id = 1");
+	want_events(pl, "b delete {\"id\":1}\n");
+}
+
+/* json_object fails at a BLOB, and has no way to say infinity. */
+static void
+test_values_of_any_kind(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE t(v)");
+	WATCH(pl, .table = "t");
+	run(pl, "INSERT INTO t VALUES(x'00ff'), (9e999), (-9e999), (1.5),"
+		" (NULL), ('a\"b\n'), (9223372036854775807), (x'')");
+	want_events(pl, "t insert {\"v\":\"00FF\"}\nt insert {\"v\":null}\n"
+			"t insert {\"v\":null}\nt insert {\"v\":1.5}\n"
+			"t insert {\"v\":null}\n"
+			"t insert {\"v\":\"a\\\"b\\n\"}\n"
+			"t insert {\"v\":9223372036854775807}\n"
+			"t insert {\"v\":\"\"}\n");
+}
+
+static void
+test_names_that_have_to_be_quoted(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE \"o'r\"\"d; --%s\"(\"na'm\"\"e\" TEXT,"
+		" \"select\", \"%d]\")");
+	WATCH(pl, .table = "o'r\"d; --%s", .topic = "x'); DROP TABLE t; --");
+	run(pl, "INSERT INTO \"o'r\"\"d; --%s\" VALUES(1, 2, 3)");
+	want_events(pl, "x'); DROP TABLE t; -- insert"
+			" {\"na'm\\\"e\":\"1\",\"select\":2,\"%d]\":3}\n");
+	want_list(pl, "o'r\"d; --%s: insert,update,delete to topic"
+		      " x'); DROP TABLE t; --: na'm\"e, select, %d]\n");
+	assert_int_equal(
+	    store_unwatch(pl->path, "o'r\"d; --%s", pl->why, sizeof(pl->why)),
+	    3);
+	want_list(pl, "");
+}
+
+static void
+test_listed_replaced_and_removed(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE a(x); CREATE TABLE b(x, y)");
+	want_list(pl, "");
+	WATCH(pl, .table = "b", .topic_column = "y");
+	WATCH(pl, .table = "a");
+	want_list(pl, "a: insert,update,delete to topic a: x\n"
+		      "b: insert,update,delete to topic by column y, else b:"
+		      " x, y\n");
+	WATCH(pl, .table = "b", .on_delete = true, .columns = "x");
+	want_list(pl, "a: insert,update,delete to topic a: x\n"
+		      "b: delete to topic b: x\n");
+	run(pl, "INSERT INTO b VALUES(1, 2); DELETE FROM b");
+	want_events(pl, "b delete {\"x\":1}\n");
+	run(pl, "ALTER TABLE b RENAME TO c; ALTER TABLE c RENAME x TO z;"
+		"INSERT INTO c VALUES(1, 2); DELETE FROM c");
+	want_events(pl, "b delete {\"x\":1}\n");
+	want_list(pl, "a: insert,update,delete to topic a: x\n"
+		      "c: delete to topic b: x\n");
+	assert_int_equal(
+	    store_unwatch(pl->path, "C", pl->why, sizeof(pl->why)), 1);
+	assert_int_equal(
+	    store_unwatch(pl->path, "c", pl->why, sizeof(pl->why)), 0);
+	run(pl, "DROP TABLE a");
+	want_list(pl, "");
+}
+
+static void
+test_rolled_back_with_the_change(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE t(x UNIQUE)");
+	WATCH(pl, .table = "t");
+	run(pl, "BEGIN; INSERT INTO t VALUES(1); ROLLBACK");
+	run(pl, "INSERT INTO t VALUES(1)");
+	assert_int_not_equal(
+	    sqlite3_exec(pl->db, "INSERT INTO t VALUES(1)", NULL, NULL, NULL),
+	    SQLITE_OK);
+	want_events(pl, "t insert {\"x\":1}\n");
+}
+
+/* What an application asks after its INSERT is about its own row. */
+static void
+test_the_application_sees_its_own_row_id(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE t(id INTEGER PRIMARY KEY)");
+	WATCH(pl, .table = "t");
+	run(pl, "INSERT INTO t VALUES(4711)");
+	assert_int_equal(sqlite3_last_insert_rowid(pl->db), 4711);
+	assert_int_equal(sqlite3_changes(pl->db), 1);
+}
+
+static void
+test_refusals(void **state)
+{
+	struct place *pl = *state;
+	char sql[1024] = "CREATE TABLE wide(c0";
+	int i;
+
+	for (i = 1; i < 61; i++)
+		snprintf(
+		    sql + strlen(sql), sizeof(sql) - strlen(sql), ",c%d", i);
+	strcat(sql, ")");
+	run(pl, sql);
+	run(pl, "CREATE TABLE t(x); CREATE VIEW v AS SELECT * FROM t");
+	want_refusal(pl, (struct store_watch){.table = "no"}, "no table no");
+	want_refusal(pl, (struct store_watch){.table = "v"}, "no table v");
+	want_refusal(pl, (struct store_watch){.table = "Events"}, "cannot");
+	want_refusal(pl, (struct store_watch){.table = "largesse"}, "cannot");
+	want_refusal(
+	    pl, (struct store_watch){.table = "sqlite_sequence"}, "cannot");
+	want_refusal(pl, (struct store_watch){.table = "t", .columns = "x,y"},
+	    "no column y");
+	want_refusal(
+	    pl, (struct store_watch){.table = "t", .columns = ""}, "no column");
+	want_refusal(pl,
+	    (struct store_watch){.table = "t", .topic_column = "q"},
+	    "no column q");
+	want_refusal(pl, (struct store_watch){.table = "wide"}, "--columns");
+	WATCH(pl, .table = "wide", .columns = "c0,c60");
+	want_list(pl, "wide: insert,update,delete to topic wide: c0, c60\n");
+	run(pl, "DROP TABLE largesse");
+	want_refusal(pl, (struct store_watch){.table = "t"}, "largesse init");
+}
+
+/* What was watched stays watched as it was. */
+static void
+test_a_refusal_changes_nothing(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE t(x)");
+	WATCH(pl, .table = "t");
+	want_refusal(
+	    pl, (struct store_watch){.table = "t", .columns = "y"}, "y");
+	want_list(pl, "t: insert,update,delete to topic t: x\n");
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_each_change_is_an_event),
+	    T(test_only_what_was_chosen),
+	    T(test_topic_by_column),
+	    T(test_values_of_any_kind),
+	    T(test_names_that_have_to_be_quoted),
+	    T(test_listed_replaced_and_removed),
+	    T(test_rolled_back_with_the_change),
+	    T(test_the_application_sees_its_own_row_id),
+	    T(test_refusals),
+	    T(test_a_refusal_changes_nothing),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
