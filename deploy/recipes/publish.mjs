@@ -1,0 +1,18 @@
+// publish.mjs FILE TOPIC DATA - an order and its event, in one transaction.
+//
+// Node has SQLite built in from version 22 on; the sqlite3 program is there
+// for all.  What is bound comes as hex, so that no text is ever SQL.
+import { execFileSync } from "node:child_process";
+
+const [path, topic, data] = process.argv.slice(2);
+const text = (s) => `CAST(x'${Buffer.from(s).toString("hex")}' AS TEXT)`;
+
+execFileSync("sqlite3", ["-bail", path], {
+	input: `.timeout 5000
+		BEGIN IMMEDIATE;
+		INSERT INTO orders(item) VALUES(${text(data)});
+		INSERT INTO events(topic, data)
+			VALUES(${text(topic)}, ${text(data)});
+		COMMIT;`,
+	stdio: ["pipe", "inherit", "inherit"],
+});

@@ -1,0 +1,24 @@
+<?php
+// snapshot.php - a page's state, and the place in the log that it is of.
+//
+// Both are read in one transaction, so the stream that starts there has
+// every change that the state has not, and none that it has:
+//
+//	const page = await (await fetch("snapshot.php")).json();
+//	show(page.orders);
+//	new EventSource("/events?topic=orders&lastEventId=" + page.id)
+//		.onmessage = (e) => add(e.data);
+$path = $argv[1] ?? getenv('LARGESSE_DB');
+$db = new PDO("sqlite:$path", null, null, [
+	PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
+	PDO::ATTR_TIMEOUT => 5,
+]);
+$db->exec('BEGIN');
+$orders = $db->query('SELECT item FROM orders ORDER BY id')
+    ->fetchAll(PDO::FETCH_COLUMN);
+$id = $db->query("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+    ->fetchColumn();
+$db->exec('COMMIT');
+if (PHP_SAPI != 'cli')
+	header('Content-Type: application/json');
+echo json_encode(['orders' => $orders, 'id' => (string)($id ?: 0)]), "\n";
