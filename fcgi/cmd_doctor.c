@@ -2,6 +2,7 @@
  * cmd_doctor.c - `largesse doctor`: what is in the way of a stream, and the
  * line that mends it.
  */
+#include <pwd.h>
 #include <string.h>
 
 #include "fcgi/command.h"
@@ -11,14 +12,20 @@
 /* clang-format off */
 static const struct option list[] = {
 	{"idle", "SECONDS", OPTION_AGE, AT_NUMBER(struct doctor, idle_ms),
-	    .help = "look for what cuts so long a silence",
+	    .help = "URL: look for what cuts so long a silence",
 	    .max = 300 * 1000, .absent = DOCTOR_IDLE},
 	{"origin", "ORIGIN", OPTION_STRING, AT_STRING(struct doctor, origin),
-	    .help = "as a page of this site, https://www.example.org"},
+	    .help = "URL: as a page of this site, https://www.example.org"},
 	{"header", "LINE", OPTION_LIST, AT_LIST(struct doctor, headers),
-	    .help = "send it too, `Cookie: a=b`; repeat"},
+	    .help = "URL: send it too, `Cookie: a=b`; repeat"},
 	{"insecure", NULL, OPTION_FLAG, AT_FLAG(struct doctor, insecure),
-	    .help = "take any certificate"},
+	    .help = "URL: take any certificate"},
+	{"user", "NAME", OPTION_LIST, AT_LIST(struct doctor, users),
+	    .help = "FILE: this user has to open it too; repeat"},
+	{"max-streams", "N", OPTION_UNSIGNED,
+	    AT_NUMBER(struct doctor, max_streams), "0",
+	    .help = "FILE: are there descriptors for so many",
+	    .max = UINT32_MAX},
 	{"json", NULL, OPTION_FLAG, AT_FLAG(struct doctor, json),
 	    .help = "print JSON"},
 };
@@ -26,10 +33,10 @@ static const struct option list[] = {
 
 static const struct options options = {
     .command = "doctor",
-    .usage = "URL [options]",
+    .usage = "URL|FILE [options]",
     .about = "Says what buffers, cuts or forbids a stream on its way to a "
-	     "browser, and the\nline that mends it.  Exit status: 0 healthy, "
-	     "1 not, 2 wrong usage.",
+	     "browser, or what is\nwrong with a log, and the line that mends "
+	     "it.  Exit status: 0 healthy, 1 not,\n2 wrong usage.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 1,
@@ -54,9 +61,11 @@ check(const struct doctor *d, const char **what)
 		    strcspn(*what, ":") == strlen(*what) || **what == ':')
 			return "not a header such as `Cookie: a=b`";
 	}
-	*what = d->subject;
-	if (!is_url(d->subject))
-		return "not an address: http://... or https://...";
+	for (i = 0; i < d->users.n; i++) {
+		*what = d->users.v[i];
+		if (getpwnam(*what) == NULL)
+			return "no such user";
+	}
 	*what = "--origin";
 	if (d->origin != NULL &&
 	    (!is_url(d->origin) || strpbrk(d->origin, "\r\n") != NULL ||
@@ -70,8 +79,11 @@ examine(const struct doctor *d)
 {
 	struct report report = {.subject = d->subject};
 	int status = STATUS_FAILED;
+	bool done;
 
-	if (doctor_url(d, &report)) {
+	done = is_url(d->subject) ? doctor_url(d, &report)
+				  : doctor_file(d, &report);
+	if (done) {
 		if (d->json)
 			report_print_json(&report, stdout);
 		else

@@ -2,8 +2,9 @@
  * doctor.h - what is wrong, how that is known, and the line that mends it.
  *
  * The doctor gathers evidence (doctor_http.c: over the network, as a browser
- * would) and draws conclusions from it apart (doctor_judge.c, pure), so that
- * every conclusion can be tested without a server.
+ * would; store_check: of a log) and draws conclusions from it apart
+ * (doctor_judge.c, pure), so that every conclusion can be tested without a
+ * server.
  */
 #ifndef DOCTOR_H
 #define DOCTOR_H
@@ -46,7 +47,7 @@ struct finding {
 	size_t nmends;
 };
 
-/* The report of one address. */
+/* The report of one address or one file. */
 struct report {
 	const char *subject;
 	char *summary; /* one line of what was measured, or NULL */
@@ -81,12 +82,15 @@ struct doctor {
 	uint64_t idle_ms; /* DOCTOR_IDLE: the responder's heartbeat and more */
 	const char *origin;
 	struct option_list headers;
+	struct option_list users;
+	uint64_t max_streams; /* 0: not asked about */
 	bool insecure, json;
 };
 
 #define DOCTOR_IDLE UINT64_MAX
 
-/* Fills the report.  False: could not be done, and stderr has why. */
+/* Fill the report.  False: could not be done, and stderr has why. */
 bool doctor_url(const struct doctor *, struct report *);
+bool doctor_file(const struct doctor *, struct report *);
 
 #endif

@@ -298,4 +298,43 @@ int store_watched(const char *path, void (*each)(void *arg, const char *line),
 int64_t store_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 
+/* --- checking ----------------------------------------------------------- */
+
+enum store_grade {
+	STORE_SICK,   /* readers or publishers fail */
+	STORE_AILING, /* they will, or some do, or it is slow */
+	STORE_NOTE    /* nothing is wrong */
+};
+
+enum {
+	STORE_MENDS = 3
+};
+
+/* Texts are good until the call returns, but code and effect for ever. */
+struct store_finding {
+	const char *code; /* one word that does not change */
+	enum store_grade grade;
+	bool certain;		       /* or else likely */
+	const char *seen;	       /* what is the case */
+	const char *effect;	       /* what it does */
+	const char *mend[STORE_MENDS]; /* commands, then NULL */
+};
+
+typedef void store_found(void *arg, const struct store_finding *);
+
+struct store_check {
+	const char *const *users; /* nusers who have to open it, besides us */
+	size_t nusers;
+	store_found *found;
+	void *arg;
+};
+
+/*
+ * Looks at the log and at what lies beside it for what goes wrong, changes
+ * nothing, and takes a second or two.  summary is one line of what is there.
+ * Returns 0, or -1 without memory or such a user, and summary says so.
+ */
+int store_check(
+    const char *path, const struct store_check *, char *summary, size_t size);
+
 #endif
