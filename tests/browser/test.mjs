@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { auth } from "./auth.mjs";
+import { doctor } from "./doctor.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const require = createRequire(here("../../build/browser/package.json"));
@@ -270,6 +271,7 @@ test("demo page: draws events, and nothing is lost", async (first, sv) => {
 });
 
 auth(test, { same, require, LIMIT_MS });
+doctor(test, { same, here, LIMIT_MS });
 
 /* --- and run ------------------------------------------------------------ */
 
