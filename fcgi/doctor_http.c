@@ -198,12 +198,14 @@ add_header(struct going *g, const char *line)
 	g->headers = more != NULL ? more : g->headers;
 }
 
+/* Will it be sent, given on the command line? */
 static bool
-has_header(const struct doctor *d, const char *name)
+has_header(const struct clinic *c, const char *name)
 {
+	const struct doctor *d = c->doctor;
 	size_t i, len = strlen(name);
 
-	for (i = 0; i < d->headers.n; i++)
+	for (i = 0; !c->elsewhere && i < d->headers.n; i++)
 		if (strncasecmp(d->headers.v[i], name, len) == 0 &&
 		    d->headers.v[i][len] == ':')
 			return true;
@@ -226,9 +228,9 @@ set_headers(struct going *g, bool dummies)
 	}
 	if (dummies)
 		add_header(g, "Last-Event-ID: largesse-doctor");
-	if (dummies && !has_header(d, "Cookie"))
+	if (dummies && !has_header(g->clinic, "Cookie"))
 		add_header(g, "Cookie: largesse_doctor=1");
-	if (dummies && !has_header(d, "Authorization"))
+	if (dummies && !has_header(g->clinic, "Authorization"))
 		add_header(g, "Authorization: Bearer largesse-doctor");
 	for (i = 0; !g->clinic->elsewhere && i < d->headers.n; i++)
 		add_header(g, d->headers.v[i]);

@@ -11,11 +11,12 @@ import concurrent.futures
 import json
 import os
 import signal
+import subprocess
 import socket
 import sys
 
 from tap import each
-from yard import LARGESSE, ROOT, until
+from yard import LARGESSE, ROOT, Yard, until
 from ward import (AUTH, FCGI, FCGID, HTTP, PATH, Ward, apache, certificate,
                   haproxy, lighttpd, nginx)
 
@@ -102,6 +103,8 @@ SICK = [
     ("nginx: 301 to the path with a slash",
      [nginx(True, server="location = /stream { return 301 /events/; }")],
      "redirect", None, [], "/stream"),
+    ("nginx: redirected to another port", "elsewhere", "redirect", None, [],
+     "/moved"),
     ("nginx: everything redirected to a page to log in",
      [nginx(True, path="~ ^/elsewhere(?<below>/.*)?$",
             server="location ^~ /events { return 302 /login; } "
@@ -158,6 +161,8 @@ SICK = [
 
 NO_DELAY = haproxy(more="option http-no-delay")
 WELL = [
+    ("nginx as shipped", "shipped nginx"),
+    ("lighttpd as shipped", "shipped lighttpd"),
     ("nginx", [nginx(True)]),
     ("lighttpd", [lighttpd(True)]),
     ("Apache, mod_proxy_fcgi", [apache(True)]),
@@ -175,6 +180,7 @@ WELL = [
     ("nginx, CORS for a page of another site", [nginx(
         True, add_header="Access-Control-Allow-Origin " + SITE)],
      ["--origin", SITE]),
+    ("nginx, --allow-origin for a page of another site", "allow"),
 ]
 
 
@@ -207,6 +213,18 @@ def special(how):
         w.add(nginx(True, auth_basic='"no"',
                     auth_basic_user_file=w.dir / "users"))
         return w, ["--header", "Authorization: Basic bWU6c2VjcmV0"], None
+    if how.startswith("shipped"):
+        return Yard(how.split()[1], options=["--heartbeat", "2"]), [], None
+    if how == "elsewhere":
+        w = Ward(nginx(True, http="log_format x '$http_authorization';",
+                       server="access_log auth.log x;"))
+        w.add(nginx(False, server="location = /moved { return 302 "
+                    "http://127.0.0.1:%d/events; }" % w.port))
+        return w, [*QUICK, "--header", "Authorization: Bearer s3cret"], \
+            lambda: not_told(w)
+    if how == "allow":
+        return Ward(nginx(True), options=["--allow-origin", SITE]), [
+            "--origin", SITE], None
     if how == "hangs":
         w = Ward(nginx(True, fastcgi_read_timeout="1s"))
         w.stream().started().close()
@@ -221,6 +239,12 @@ def special(how):
     w.log.rename(away)
     until("it is told", lambda: w.get("/events/health")[0].status == 503)
     return w, QUICK, lambda: away.rename(w.log)
+
+
+def not_told(w):
+    """What is for one host is not sent to another."""
+    log = (w.tiers[0].dir / "auth.log").read_text()
+    assert "Bearer" in log and "s3cret" not in log, log
 
 
 def look(setup):
@@ -239,7 +263,8 @@ def look(setup):
     url = w.url.replace("http:", "https:") if tiers in (
         "tls", "http2") else w.url
     try:
-        ran = w.doctor("--json", *args, url=url + path)
+        ran = subprocess.run([LARGESSE, "doctor", url + path, "--json", *args],
+                             capture_output=True, text=True, timeout=80)
     finally:
         if after:
             after()

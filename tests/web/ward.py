@@ -14,7 +14,7 @@ import shutil
 import socket
 import subprocess
 
-from yard import LARGESSE, Yard, end_process, free_port, until
+from yard import Yard, end_process, free_port, until
 
 MODULES = "/usr/lib/apache2/modules"
 
@@ -264,11 +264,6 @@ class Ward(Yard):
         self.tiers.append(Tier(self, n, configure,
                                self.port if n else None))
         self.port = self.tiers[-1].port
-
-    def doctor(self, *args, url=None):
-        return subprocess.run(
-            [LARGESSE, "doctor", url or self.url + "/events", *args],
-            capture_output=True, text=True, timeout=80)
 
     def logs(self):
         yield from super().logs()
