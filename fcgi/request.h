@@ -71,22 +71,22 @@ struct request {
 	struct request_topic topics[REQUEST_TOPICS_MAX];
 	bool own[REQUEST_TOPICS_MAX]; /* asked for by `{user}`, and nobody's
 					 but the user's */
-	const char *address;	   /* REMOTE_ADDR or "" */
-	const char *user;	   /* REMOTE_USER or NULL */
-	const char *authorization; /* HTTP_AUTHORIZATION or NULL */
-	const char *cookie;	   /* HTTP_COOKIE or NULL */
-	const char *origin;	   /* HTTP_ORIGIN or NULL */
-	const char *host;	   /* HTTP_HOST or NULL */
-	const char *fetch_site;	   /* HTTP_SEC_FETCH_SITE or NULL */
-	const char *content_type;  /* CONTENT_TYPE or NULL */
-	const char *access_token;  /* from the query, or NULL */
-	const char *protocol;	   /* SERVER_PROTOCOL or NULL */
-	const char *forwarded_for; /* HTTP_X_FORWARDED_FOR or NULL */
-	const char *preflight;	   /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
-	const char *query;	   /* raw QUERY_STRING, "" if none */
-	int64_t content_length;	   /* -1 when absent */
-	char *scratch;		   /* decoded names; freed by request_free */
-	char *user_topics;	   /* likewise, with the user's name in them */
+	const char *address;	      /* REMOTE_ADDR or "" */
+	const char *user;	      /* REMOTE_USER or NULL */
+	const char *authorization;    /* HTTP_AUTHORIZATION or NULL */
+	const char *cookie;	      /* HTTP_COOKIE or NULL */
+	const char *origin;	      /* HTTP_ORIGIN or NULL */
+	const char *host;	      /* HTTP_HOST or NULL */
+	const char *fetch_site;	      /* HTTP_SEC_FETCH_SITE or NULL */
+	const char *content_type;     /* CONTENT_TYPE or NULL */
+	const char *access_token;     /* from the query, or NULL */
+	const char *protocol;	      /* SERVER_PROTOCOL or NULL */
+	const char *forwarded_for;    /* HTTP_X_FORWARDED_FOR or NULL */
+	const char *preflight;	      /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
+	const char *query;	      /* raw QUERY_STRING, "" if none */
+	int64_t content_length;	      /* -1 when absent */
+	char *scratch;		      /* decoded names; freed by request_free */
+	char *user_topics; /* likewise, with the user's name in them */
 };
 
 /*
