@@ -145,8 +145,8 @@ int
 allow_who(struct allow *a, struct store *store, const struct request *rq,
     struct who *who, struct refusal *no)
 {
-	const char *s;
-	size_t len;
+	const char *s = NULL;
+	size_t len = 0;
 	int status;
 
 	memset(who, 0, sizeof(*who));

@@ -124,7 +124,7 @@ send_all(struct writer *w)
 static int
 write_all(struct writer *w)
 {
-	bool begun[GROUP];
+	bool begun[GROUP] = {false};
 
 	while (handoff_whole(&w->in) > 0) {
 		if (find_group(w) == -1)

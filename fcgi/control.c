@@ -84,9 +84,8 @@ control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
 	return (size_t)(p - buf);
 }
 
-/* No empty line after it: some clients make an empty event of each. */
 size_t
 control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms)
 {
-	return (size_t)snprintf(buf, CONTROL_BYE_SIZE, "retry: %u\n", retry_ms);
+	return (size_t)snprintf(buf, CONTROL_BYE_SIZE, "retry: %u\n\n", retry_ms);
 }

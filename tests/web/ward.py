@@ -212,7 +212,7 @@ class Tier:
     def values(self):
         return dict(port=self.port, behind=self.behind or 0,
                     socket=self.ward.path, log=self.ward.log,
-                    program=self.ward.program, dir=str(self.dir))
+                    program=self.ward.copy_of_program(), dir=str(self.dir))
 
     def write(self, name, text):
         (self.dir / name).write_text(text)

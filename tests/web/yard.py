@@ -145,7 +145,7 @@ class Yard:
         # The workers may have no way into the directory we were cloned to.
         shutil.copytree(ROOT / "deploy" / "demo", self.dir / "demo")
         if ROOTED and how in ("bin-path", "cgi", "fcgiwrap"):
-            self.program = shutil.copy(program, self.dir / "largesse")
+            self.program = self.copy_of_program()
         self.responder = self.server = self.helper = self.held = None
         self.db = None
         self.path = str(self.dir / "sock")
@@ -158,6 +158,13 @@ class Yard:
             self.hold()
         if start:
             self.start()
+
+    def copy_of_program(self):
+        """One that the web server's user may run."""
+        copy = self.dir / "largesse"
+        if not copy.exists():
+            shutil.copy(self.program, copy)
+        return str(copy)
 
     def start(self):
         if self.how not in ("bin-path", "cgi"):
