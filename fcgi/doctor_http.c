@@ -145,6 +145,8 @@ finish(struct going *g, CURLcode code)
 
 	v->done = true;
 	v->end_ms = now_ms(g);
+	/* At the end of a stream no empty line makes a block of it. */
+	v->retry |= g->reader.retry_ms >= 0;
 	v->trouble = g->enough ? TROUBLE_NONE : trouble_of(code);
 	if (v->trouble == TROUBLE_TIMEOUT && v->head_ms == 0 &&
 	    v->end_ms >= CONNECT_MS)
