@@ -1,42 +1,19 @@
 /*
- * doctor_http.c - visits, over the network, by libcurl.
+ * doctor_http.c - one visit over the network, by libcurl.
  *
  * Each has a connection of its own, as after a break: what was agreed upon on
  * another must not help it.  Redirects are not followed here; they are a
  * finding.
  */
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
-#include "fcgi/doctor_visit.h"
-#include "fcgi/reader.h"
+#include "fcgi/doctor_clinic.h"
 
 enum {
-	VISITS = 24,
-	CONNECT_MS = 10000,
 	NO_STREAM_BYTES = 4096 /* of an answer that is none: enough */
-};
-
-/* A visit while it lasts. */
-struct going {
-	struct visit visit;
-	struct clinic *clinic;
-	CURL *curl;
-	struct curl_slist *headers;
-	struct reader reader;
-	double begun_ms;
-	bool until_start, enough;
-	char error[CURL_ERROR_SIZE];
-};
-
-struct clinic {
-	const struct doctor *doctor;
-	CURLM *multi;
-	struct going *going[VISITS];
-	size_t n;
-	bool elsewhere;
 };
 
 static double
@@ -137,8 +114,8 @@ trouble_of(CURLcode code)
 	}
 }
 
-static void
-finish(struct going *g, CURLcode code)
+void
+going_over(struct going *g, CURLcode code)
 {
 	struct visit *v = &g->visit;
 	const char *url = NULL;
@@ -158,35 +135,6 @@ finish(struct going *g, CURLcode code)
 		CURLE_OK &&
 	    url != NULL)
 		snprintf(v->location, sizeof(v->location), "%s", url);
-}
-
-static void
-take_ends(struct clinic *c)
-{
-	struct going *g;
-	CURLMsg *msg;
-	int left;
-
-	while ((msg = curl_multi_info_read(c->multi, &left)) != NULL) {
-		if (msg->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &g);
-		finish(g, msg->data.result);
-	}
-}
-
-void
-clinic_wait(struct clinic *c, const struct visit *v)
-{
-	int running;
-
-	while (!v->done) {
-		if (curl_multi_perform(c->multi, &running) != CURLM_OK)
-			break;
-		take_ends(c);
-		if (!v->done)
-			curl_multi_poll(c->multi, NULL, 0, 1000, NULL);
-	}
 }
 
 /* --- the beginning of one ----------------------------------------------- */
@@ -270,8 +218,8 @@ set_up(struct going *g, const struct visit_ask *ask)
 	set_headers(g, ask->dummies);
 }
 
-static void
-free_going(struct going *g)
+void
+going_close(struct going *g)
 {
 	curl_easy_cleanup(g->curl);
 	curl_slist_free_all(g->headers);
@@ -279,69 +227,21 @@ free_going(struct going *g)
 	free(g);
 }
 
-struct visit *
-clinic_begin(struct clinic *c, const struct visit_ask *ask)
+struct going *
+going_open(struct clinic *c, const struct visit_ask *ask)
 {
-	struct going *g;
-	int running;
+	struct going *g = calloc(1, sizeof(*g));
 
-	if (c->n == VISITS || (g = calloc(1, sizeof(*g))) == NULL)
+	if (g == NULL)
 		return NULL;
 	g->clinic = c;
 	g->until_start = ask->until_start;
 	reader_init(&g->reader);
 	if ((g->curl = curl_easy_init()) == NULL) {
-		free_going(g);
+		going_close(g);
 		return NULL;
 	}
 	set_up(g, ask);
 	g->begun_ms = clock_ms();
-	if (curl_multi_add_handle(c->multi, g->curl) != CURLM_OK) {
-		free_going(g);
-		return NULL;
-	}
-	c->going[c->n++] = g;
-	curl_multi_perform(c->multi, &running);
-	take_ends(c);
-	return &g->visit;
-}
-
-/* --- all of them -------------------------------------------------------- */
-
-struct clinic *
-clinic_open(const struct doctor *doctor)
-{
-	struct clinic *c = calloc(1, sizeof(*c));
-
-	if (c == NULL)
-		return NULL;
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	c->doctor = doctor;
-	if ((c->multi = curl_multi_init()) == NULL) {
-		clinic_close(c);
-		return NULL;
-	}
-	return c;
-}
-
-void
-clinic_close(struct clinic *c)
-{
-	size_t i;
-
-	if (c == NULL)
-		return;
-	for (i = 0; i < c->n; i++) {
-		curl_multi_remove_handle(c->multi, c->going[i]->curl);
-		free_going(c->going[i]);
-	}
-	curl_multi_cleanup(c->multi);
-	curl_global_cleanup();
-	free(c);
-}
-
-void
-clinic_elsewhere(struct clinic *c)
-{
-	c->elsewhere = true;
+	return g;
 }

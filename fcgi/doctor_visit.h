@@ -66,7 +66,7 @@ struct visit {
 	struct echo echo;
 };
 
-/* --- asking (doctor_http.c) --------------------------------------------- */
+/* --- asking (doctor_clinic.c) ------------------------------------------- */
 
 struct visit_ask {
 	const char *url;
