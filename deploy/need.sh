@@ -17,7 +17,8 @@ packages() {
 	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \
 	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
-	    perl libdbd-sqlite3-perl ;;
+	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
+	    haproxy ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
 	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps ;;
