@@ -87,5 +87,6 @@ control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
 size_t
 control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms)
 {
-	return (size_t)snprintf(buf, CONTROL_BYE_SIZE, "retry: %u\n\n", retry_ms);
+	return (size_t)snprintf(
+	    buf, CONTROL_BYE_SIZE, "retry: %u\n\n", retry_ms);
 }
