@@ -29,7 +29,7 @@ bool
 address_read(struct address *a, const char *s, size_t len)
 {
 	char text[64], *end;
-	struct address b;
+	struct address b = {{0}};
 
 	while (len > 0 && (*s == ' ' || *s == '\t')) {
 		s++;
