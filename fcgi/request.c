@@ -278,7 +278,10 @@ request_read(
 	r->origin = param(env, "HTTP_ORIGIN");
 	r->host = param(env, "HTTP_HOST");
 	r->fetch_site = param(env, "HTTP_SEC_FETCH_SITE");
+	/* A web server that is not told to send it has it as a header. */
 	r->content_type = param(env, "CONTENT_TYPE");
+	if (r->content_type == NULL)
+		r->content_type = param(env, "HTTP_CONTENT_TYPE");
 	r->protocol = param(env, "SERVER_PROTOCOL");
 	r->forwarded_for = param(env, "HTTP_X_FORWARDED_FOR");
 	r->preflight = param(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");

@@ -78,7 +78,7 @@ struct request {
 	const char *origin;	      /* HTTP_ORIGIN or NULL */
 	const char *host;	      /* HTTP_HOST or NULL */
 	const char *fetch_site;	      /* HTTP_SEC_FETCH_SITE or NULL */
-	const char *content_type;     /* CONTENT_TYPE or NULL */
+	const char *content_type;     /* [HTTP_]CONTENT_TYPE or NULL */
 	const char *access_token;     /* from the query, or NULL */
 	const char *protocol;	      /* SERVER_PROTOCOL or NULL */
 	const char *forwarded_for;    /* HTTP_X_FORWARDED_FOR or NULL */

@@ -4,6 +4,7 @@ A peer that runs has a port and a target for the client, the words that start
 its publisher, the processes of the web server and those of the responder.
 """
 import os
+import shutil
 import subprocess
 
 from yard import (ALL_CPUS, BUILT, HERE, SERVER_CPUS, TOP, WWW, Talker,
@@ -13,13 +14,11 @@ from yard import (ALL_CPUS, BUILT, HERE, SERVER_CPUS, TOP, WWW, Talker,
 LARGESSE = os.path.join(TOP, 'build', 'largesse')
 DEPLOY = os.path.join(TOP, 'deploy')
 
-# "Many streams": what deploy/nginx says about memory.  8 KB less a stream.
+# Small pools for nchan, which has no buffer for a server behind.
 SMALL_POOLS = '''
 	request_pool_size 1k;
-	connection_pool_size 256;
-	client_header_buffer_size 512;
+	connection_pool_size 384;
 '''
-SMALL_FASTCGI = SMALL_POOLS + '\tfastcgi_buffer_size 512;\n'
 
 
 class Peer:
@@ -186,8 +185,12 @@ class Behind(Peer):
 
     def start_behind_nginx(self):
         self.put_snippet('nginx', '/run/largesse/largesse.sock')
-        self.start_nginx('nginx.conf',
-                         SMALL=SMALL_FASTCGI if self.small else '')
+        if self.small:
+            shutil.copy(os.path.join(DEPLOY, 'nginx', 'events-many.conf'),
+                        self.yard.path('events-many.conf'))
+        self.start_nginx(
+            'nginx.conf',
+            SMALL='include events-many.conf;' if self.small else '')
 
     def start_behind_lighttpd(self):
         self.put_snippet('lighttpd', '/run/largesse/largesse.sock')

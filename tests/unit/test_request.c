@@ -532,6 +532,20 @@ test_credentials_and_address(void **state)
 	want_refused_query("access_token=a%00b", "access_token: not a token");
 }
 
+/* nginx sends each header so, and its snippet says no more. */
+static void
+test_content_type_as_a_header(void **state)
+{
+	struct asked a = ask("HTTP_CONTENT_TYPE=text/plain", NULL);
+
+	(void)state;
+	assert_string_equal(a.r.content_type, "text/plain");
+	request_free(&a.r);
+	a = ask("HTTP_CONTENT_TYPE=text/plain", "CONTENT_TYPE=a/b", NULL);
+	assert_string_equal(a.r.content_type, "a/b");
+	request_free(&a.r);
+}
+
 /* An empty REMOTE_USER must not pass for a user. */
 static void
 test_empty_parameter_is_absent(void **state)
@@ -631,6 +645,7 @@ main(void)
 	    cmocka_unit_test(test_age_units),
 	    cmocka_unit_test(test_length_absent_number_or_refused),
 	    cmocka_unit_test(test_credentials_and_address),
+	    cmocka_unit_test(test_content_type_as_a_header),
 	    cmocka_unit_test(test_empty_parameter_is_absent),
 	    cmocka_unit_test(test_refused_request_is_still_known),
 	    cmocka_unit_test(test_query_pairs_as_the_standard_parses_them),

@@ -45,7 +45,7 @@ $HTTP["url"] =~ "^/events(/|$)" {
 }
 """
 
-NGINX_FCGIWRAP = """fastcgi_pass $largesse;
+NGINX_FCGIWRAP = """fastcgi_pass %s;
 	fastcgi_param SCRIPT_FILENAME %s;
 	fastcgi_param GATEWAY_INTERFACE CGI/1.1;
 	fastcgi_param NO_BUFFERING 1;
@@ -339,8 +339,8 @@ class Yard:
         self.ship("nginx.conf", ("127.0.0.1:8080", "127.0.0.1:%d" % self.port))
         changes = [(socket_name, ours)]
         if self.how == "fcgiwrap":
-            changes.append(("fastcgi_pass $largesse;", NGINX_FCGIWRAP % (
-                self.program, "\n\t".join("fastcgi_param %s %s;" % pair
+            changes.append(("fastcgi_pass %s;" % ours, NGINX_FCGIWRAP % (
+                ours, self.program, "\n\t".join("fastcgi_param %s %s;" % pair
                                           for pair in self.environment()))))
         self.ship("events.conf", *changes)
         return ["nginx", "-p", str(self.dir), "-c",
