@@ -2,6 +2,7 @@
 """bench.py - measures largesse against its peers and writes one table.
 
 usage: bench.py [--quick] [--rounds N] [--rows A,B] [--peers A,B]
+       bench.py --more          as many rounds again, onto the last results
        bench.py --again         the table and plots of the last results
 
 Each round runs every row, and a row all its peers in turn.  Results go to
@@ -60,6 +61,7 @@ def options():
     p.add_argument('--rounds', type=int)
     p.add_argument('--rows', help=', '.join(r.name for r in ROWS))
     p.add_argument('--peers')
+    p.add_argument('--more', action='store_true')
     p.add_argument('--again', action='store_true')
     o = p.parse_args()
     o.rounds = o.rounds or (1 if o.quick else 5)
@@ -101,8 +103,8 @@ def measure(row, peer, quick):
 
 
 def run(o):
-    results = {}
-    for number in range(1, o.rounds + 1):
+    results, done = again() if o.more else ({}, 0)
+    for number in range(done + 1, done + o.rounds + 1):
         for row in ROWS:
             if row.name not in o.rows:
                 continue
@@ -112,7 +114,7 @@ def run(o):
                     row, peer, o.quick)
         # A run that is stopped leaves the rounds that it had.
         report.write(results, number)
-    return results
+    return results, done + o.rounds
 
 
 def again():
@@ -132,7 +134,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.makedirs(BUILT, exist_ok=True)
     os.sched_setaffinity(0, CLIENT_CPUS)
-    results, rounds = again() if o.again else (run(o), o.rounds)
+    results, rounds = again() if o.again else run(o)
     print()
     print(report.write(results, rounds))
     for path in plot.write(results):
