@@ -163,7 +163,7 @@ heartbeat_ticks(const struct server *srv, const struct stream *s)
 {
 	uint32_t ticks = wheel_ticks(srv->conf.heartbeat_ms);
 
-	return ticks - s->index * 2654435761U % (ticks / 4 + 1);
+	return ticks - s->index / 16 * 2654435761U % (ticks / 4 + 1);
 }
 
 /*
