@@ -149,13 +149,16 @@ take_inotify(struct news *nw, struct news_seen *sn)
 
 	if (nw->inotify_fd == -1)
 		return;
-	while ((n = read(nw->inotify_fd, buf, sizeof(buf))) > 0)
+	do { /* what is left has room for one more event: there is none */
+		n = read(nw->inotify_fd, buf, sizeof(buf));
 		for (p = buf; p < buf + n;) {
 			struct inotify_event *ev = (struct inotify_event *)p;
 
 			take_one(nw, ev, sn);
 			p += sizeof(*ev) + ev->len;
 		}
+	} while (n > (ssize_t)(sizeof(buf) - sizeof(struct inotify_event) -
+			       NAME_MAX - 1));
 }
 
 struct news_seen
@@ -167,8 +170,6 @@ news_take(struct news *nw)
 	take_inotify(nw, &sn);
 	if (sn.look) {
 		sn.hint = true;
-		nw->step = 0;
-		arm(nw);
 		return sn;
 	}
 	if (read(nw->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
@@ -185,11 +186,14 @@ news_take(struct news *nw)
 }
 
 void
-news_found(struct news *nw)
+news_next(struct news *nw, bool hint, bool found)
 {
-	if (nw->step >= RUNG_FOUND)
+	if (found && (hint || nw->step < RUNG_FOUND))
+		nw->step = RUNG_FOUND;
+	else if (hint)
+		nw->step = 0;
+	else
 		return;
-	nw->step = RUNG_FOUND;
 	arm(nw);
 }
 

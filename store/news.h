@@ -33,11 +33,15 @@ struct news_seen {
 int news_open(struct news *, const char *path);
 void news_close(struct news *); /* takes one that news_open failed on */
 
-/* Takes what has come and sets the timer for the next look. */
+/* Takes what has come.  After a look for it, news_next has to follow. */
 struct news_seen news_take(struct news *);
 
-/* The commit that the hint was of was seen: there may be one behind it. */
-void news_found(struct news *);
+/*
+ * Sets the timer for the next look, once and not before it is known: that
+ * costs as much as a look.  hint: as news_take said; found: there was a
+ * commit, and there may be one behind it.
+ */
+void news_next(struct news *, bool hint, bool found);
 
 /* Wants a look at once: the descriptor becomes readable. */
 void news_again(struct news *);

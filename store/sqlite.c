@@ -500,23 +500,31 @@ see_commit(struct sqlite *sq, bool hint)
 }
 
 static enum store_news
-sqlite_news(struct store *st, struct store_id *id)
+take_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
 {
-	struct sqlite *sq = (struct sqlite *)st;
-	struct news_seen sn = news_take(&sq->news);
-
-	if (!sn.look)
-		return STORE_QUIET;
-	if ((sn.moved || sq->db == NULL) &&
+	if ((sn->moved || sq->db == NULL) &&
 	    (sq->db == NULL || !identity_same_file(sq)) && !sqlite_reattach(sq))
 		return STORE_QUIET;
-	if (!sq->replaced && see_commit(sq, sn.hint)) {
+	if (!sq->replaced && see_commit(sq, sn->hint)) {
 		sq->news_version = sq->self.version;
-		news_found(&sq->news);
 		sqlite_leave(sq);
 		return STORE_LOOK;
 	}
 	return sq->replaced ? take_over(sq, id) : STORE_QUIET;
+}
+
+static enum store_news
+sqlite_news(struct store *st, struct store_id *id)
+{
+	struct sqlite *sq = (struct sqlite *)st;
+	struct news_seen sn = news_take(&sq->news);
+	enum store_news news;
+
+	if (!sn.look)
+		return STORE_QUIET;
+	news = take_news(sq, &sn, id);
+	news_next(&sq->news, sn.hint, news == STORE_LOOK);
+	return news;
 }
 
 static int
