@@ -18,7 +18,7 @@
 enum {
 	NEWS_ROWS = 1024,      /* that one turn takes from the log */
 	TODO_NS = 5 * 1000000, /* of a turn for streams that are behind */
-	SEND_COST_NS = 15000,  /* of one write, to the web server mostly */
+	SEND_COST_NS = 25000,  /* of one write, to the web server mostly */
 	READ_SHARE = 4,	       /* at most one part in so many is reading */
 	SOON_NS = 500 * 1000   /* not worth a timer */
 };
