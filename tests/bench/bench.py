@@ -34,19 +34,21 @@ class Row:
         self.measure = measure
         self.peers = peers
         self.quick = quick      # peers of --quick; none: left out there
-        self.rounds = rounds or {}  # at most so many, by peer
+        self.rounds = rounds or {}  # at most so many: no goal asks for it
 
 
 ROWS = (
-    Row(rows.most, ALL + ('node',), ALL),
-    Row(rows.busy, ALL + ('node',), ('nchan',) + BOTH),
+    Row(rows.most, ALL + ('node',), ALL, {'node': 1}),
+    Row(rows.busy, ALL + ('node',), ('nchan',) + BOTH, {'node': 1}),
     Row(rows.alone, ALL, ('ceiling/nginx', 'largesse/nginx')),
-    Row(rows.one, ALL + ('php', 'node'), ('nchan',) + BOTH),
-    Row(rows.crowd, ALL + ('nchan, small pools',), NGINX),
+    Row(rows.one, ALL + ('php', 'node'), ('nchan',) + BOTH,
+        {'php': 1, 'node': 1}),
+    Row(rows.crowd, ALL + ('nchan, small pools',), NGINX,
+        {'nchan, small pools': 1}),
     Row(rows.resume, ALL + ('php',), BOTH + ('php',), {'nchan': 1}),
     Row(rows.resume_many, CEILINGS + BOTH + ('php',), BOTH[:1]),
     Row(rows.storm, CEILINGS + BOTH, BOTH[:1]),
-    Row(rows.stall, CEILINGS + BOTH),
+    Row(rows.stall, CEILINGS + BOTH, (), dict.fromkeys(CEILINGS, 1)),
     Row(rows.commits, BOTH, BOTH[:1]),
     Row(rows.scale, ('ceiling/nginx', 'largesse/nginx')),
     Row(rows.topic, BOTH[:1], BOTH[:1]),
