@@ -18,7 +18,7 @@ packages() {
 	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
-	    haproxy ;;
+	    haproxy multiwatch php8.2-cgi systemd iproute2 ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
 	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps ;;
@@ -62,7 +62,7 @@ if [ ! -e $policy ] || grep -qx "$mark" $policy; then
 	trap 'rm -f $policy' EXIT
 	trap 'exit 1' INT TERM HUP
 	printf '#!/bin/sh\n%s\ncase $1 in %s) exit 101 ;; esac\n' "$mark" \
-	    'nginx*|lighttpd*|php*-fpm' >$policy
+	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*' >$policy
 	chmod 755 $policy
 fi
 
@@ -73,8 +73,10 @@ apt-get install -y -qq --no-install-recommends \
     -o DPkg::Lock::Timeout=300 $missing >/dev/null 9>&-
 for p in $missing; do
 	case $p in
-	nginx|lighttpd|php*-fpm)
+	nginx|lighttpd|php*-fpm|haproxy|fcgiwrap)
 		update-rc.d "$p" disable 9>&-
+		[ "$p" != fcgiwrap ] || ! command -v systemctl >/dev/null ||
+		    systemctl -q disable fcgiwrap.socket 9>&-
 		echo "$p is installed, but neither started nor enabled" >&2 ;;
 	esac
 done
