@@ -150,10 +150,10 @@ class Stream:
     """One connection and the response on it.  Blocking, with time-outs."""
 
     def __init__(self, address, target, last_id=None, method="GET",
-                 headers=(), body=b"", timeout=20):
+                 headers=(), body=b"", timeout=20, source=""):
         self.wire = Wire(last_id or "", method == "HEAD")
         self.notes = []             # the stream-* events, in order
-        self.sock = socket.create_connection(address, timeout)
+        self.sock = socket.create_connection(address, timeout, (source, 0))
         self.sock.sendall(request(target, method, last_id, headers, body))
         self._until(lambda: self.wire.head is not None, timeout)
 

@@ -1,0 +1,387 @@
+"""probes.py - is a site well?  One question each, put to a running site.
+
+A probe takes the site and its patience: LONG where it should be well, SHORT
+where it should not, for what does not come has to be waited for.
+"""
+
+import json
+import os
+import pwd
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from client import Crowd, Cut, Ended, request
+from fronts import listens
+from yard import ROOTED, children, end_process, free_port, until
+
+LONG, SHORT = 20, 1     # seconds: for what has to come, for what must not
+
+
+def probe(name, *about):
+    """A probe by a name that tells it from others.  What does not come in
+    time, or is cut, is not well."""
+    def mark(test):
+        def asked(y, patience):
+            try:
+                return test(y, patience)
+            except (TimeoutError, Ended, Cut, ConnectionError) as e:
+                print("# %s: %s" % (name, str(e)[:100]), file=sys.stderr)
+                return False
+        asked.__qualname__ = " ".join([name, *map(repr, about)])[:500]
+        return asked
+    return mark
+
+
+def starts(y, patience):
+    """Some listen first, and then find that they cannot go on."""
+    if patience == SHORT:
+        try:
+            return y.server.wait(5) == 0
+        except subprocess.TimeoutExpired:
+            pass
+    return True
+
+
+def opened(y, patience, query="", **kw):
+    s = y.stream(query, timeout=patience, **kw)
+    assert s.status == 200 or patience == SHORT, s.status
+    s.next_note("stream-start", patience)
+    return s
+
+
+@probe("at once")
+def at_once(y, patience):
+    """A stream opens, and an event comes on it."""
+    s = opened(y, patience)
+    y.insert("x")
+    return s.next_event(patience).data == "x"
+
+
+@probe("prompt")
+def prompt(y, patience):
+    """Without a delay: the fastest of ten."""
+    s, took = opened(y, patience), []
+    for _ in range(10):
+        start = time.monotonic()
+        y.insert("x")
+        s.next_event(patience)
+        took.append(time.monotonic() - start)
+    return min(took) < 0.1
+
+
+@probe("quiet")
+def quiet(y, patience):
+    """A stream lives through the silence between two heartbeats."""
+    opened(y, patience).beats(1, LONG)
+    return True
+
+
+@probe("held back")
+def held_back(y, patience):
+    """Who does not read is not sent all there is."""
+    opened(y, patience)
+    r, sent = y.standin.take(), 0
+    r.conn.settimeout(1)
+    while sent < 64 << 20 and r.say(bytes(60000)):
+        sent += 60000
+    return sent < 64 << 20
+
+
+@probe("topics")
+def topics(y, patience):
+    """The query is heard."""
+    s = opened(y, patience, "?topic=a")
+    y.insert("x", "a")
+    return s.next_event(patience).data == "x"
+
+
+@probe("told apart")
+def told_apart(y, patience):
+    """A response that is cut on its way looks cut."""
+    s = opened(y, patience)
+    y.standin.take().conn.close()
+    try:
+        s.next_event(LONG)
+    except Cut:
+        return True
+
+
+def noticed(beats):
+    """A client's leaving, after so many heartbeats."""
+    @probe("noticed", beats)
+    def noticed(y, patience):
+        s = opened(y, patience)
+        r = y.standin.take()
+        s.close()
+        return r.beats_until_gone(beats, patience) is not None
+    return noticed
+
+
+def echoed(name, value, target="", **kw):
+    """A parameter arrives.  For a site with echo=True."""
+    @probe("echoed", name, value, target, kw)
+    def arrives(y, patience):
+        s = y.stream(target, timeout=patience, **kw)
+        return json.loads(s.next_event(patience).data).get(name) == value
+    return arrives
+
+
+@probe("software")
+def software(y, patience):
+    """Which web server it is."""
+    s = y.stream(timeout=patience)
+    said = json.loads(s.next_event(patience).data)
+    return said.get("SERVER_SOFTWARE", "").startswith(y.web)
+
+
+# The browser's address, as a server in front passes it on.
+forwarded = echoed("HTTP_X_FORWARDED_FOR", "127.0.0.3", source="127.0.0.3")
+address = echoed("REMOTE_ADDR", "127.0.0.3", source="127.0.0.3")
+
+
+def answer(target, status=None, kind=None, says=b"", source="", **kw):
+    """What a request that ends is answered with."""
+    @probe("answer", target, status, kind, says, source, kw)
+    def answered(y, patience):
+        s, body = y.get(target, timeout=patience, source=source, **kw)
+        return (status in (None, s.status) and says in body and
+                (not kind or s.headers.get(
+                    "content-type", "").startswith(kind)))
+    return answered
+
+
+health = answer("/events/health", 200, "text/plain")
+
+# A responder that is down: come back, and an EventSource does.
+retry = answer("/events", 200, "text/event-stream", b"retry: ")
+
+
+@probe("spread")
+def spread(y, patience):
+    """Not all come back at once."""
+    said = set()
+    for _ in range(12):
+        s, _ = y.get("/events", timeout=patience)
+        said.add(s.retry)
+    return None not in said and len(said) > 1 and max(said) <= 10000
+
+
+@probe("too many")
+def too_many(y, patience):
+    opened(y, patience)
+    return retry(y, patience)
+
+
+@probe("back")
+def back(y, patience):
+    """Nothing remembers on the way that the responder was down."""
+    assert retry(y, LONG)
+    y.how = "listen"
+    y.start_responder()
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        try:
+            opened(y, patience)
+            return True
+        except Ended:
+            time.sleep(0.1)
+
+
+@probe("soon")
+def soon(y, patience):
+    """Back within two seconds after the responder is.  lighttpd counts in
+    whole seconds of the clock, so each try begins at the same part of one."""
+    for _ in range(3 if patience == LONG else 2):
+        time.sleep(1.4 - time.time() % 1)
+        end_process(y.responder)
+        assert retry(y, LONG)
+        y.start_responder()
+        start = time.monotonic()
+        while time.monotonic() < start + LONG:
+            try:
+                opened(y, LONG)
+                break
+            except Ended:
+                time.sleep(0.02)
+        if time.monotonic() - start < 2.1:
+            return True
+    return False
+
+
+@probe("behind")
+def behind_is_down(y, patience):
+    y.stop_web()
+    return retry(y, LONG)
+
+
+@probe("behind, spread")
+def spread_behind(y, patience):
+    """The server behind is down, for long enough that it can be known."""
+    y.stop_web()
+    end = time.monotonic() + (LONG if patience == LONG else 3)
+    while time.monotonic() < end:
+        if y.get("/events", timeout=LONG)[0].retry != 3000:
+            return spread(y, patience)
+        time.sleep(0.1)
+
+
+@probe("behind, health")
+def health_of_nobody(y, patience):
+    y.stop_web()
+    return answer("/events/health", 503)(y, LONG)
+
+
+@probe("behind, post")
+def post_to_nobody(y, patience):
+    y.stop_web()
+    return answer("/events", 503, method="POST", body=b"data=x")(y, LONG)
+
+
+@probe("behind, dies")
+def behind_dies(y, patience):
+    """After it was asked, before it answers."""
+    with socket.create_connection(y.address, LONG) as sock:
+        sock.sendall(request("/events"))
+        y.standin.take()
+        y.kill_web()
+        return b" 200 OK\r\n" in sock.recv(4096)
+
+
+@probe("responder")
+def responder_is_down(y, patience):
+    for pid in children(y.responder.pid):   # fcgiwrap forgets its workers
+        os.kill(pid, signal.SIGTERM)
+    end_process(y.responder)
+    return retry(y, patience)
+
+
+@probe("lives")
+def lives(y, patience):
+    """A stream lives through six heartbeats."""
+    opened(y, patience).beats(6, LONG)
+    return True
+
+
+@probe("private")
+def private_socket(y, patience):
+    """The socket is www-data's, as largesse.socket and spawn-fcgi have it."""
+    if ROOTED:
+        shutil.chown(y.path, "www-data", "www-data")
+    os.chmod(y.path, 0o660)
+    return at_once(y, patience)
+
+
+def descriptors_for(n):
+    """Of our own; the servers are running and have theirs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < n + 200:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, n + 200), hard))
+
+
+def crowd(n):
+    """So many streams can be open at a time."""
+    @probe("crowd", n)
+    def holds(y, patience):
+        descriptors_for(n)
+        c = Crowd(y.address, n, "/events")
+        try:
+            c.until(lambda w: w.events, 40 if patience == LONG else 3)
+            return True
+        finally:
+            c.close()
+    return holds
+
+
+@probe("ordinary")
+def ordinary(y, patience):
+    """An ordinary user can start it.  For a site with start=False."""
+    y.port = free_port()
+    argv = getattr(y, "configure_" + y.web)()
+    y.changes.check()
+    who = {}
+    if ROOTED:
+        who = dict(user="nobody", group="nogroup", extra_groups=[])
+        for path in (y.dir, *y.dir.iterdir()):
+            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1,
+                     follow_symlinks=False)
+    with open(y.dir / "start.log", "w") as log:
+        proc = subprocess.Popen(argv, cwd=y.dir, stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=log, **who)
+    good = until("it listens or ends", lambda: listens(proc, y.port))
+    end_process(proc)
+    return good == "yes"
+
+
+def silent_start(name, words):
+    """Nothing of the kind is said in a log."""
+    @probe("silent", name, words)
+    def silent(y, patience):
+        return words not in "".join(text for log, text in y.logs()
+                                    if log.endswith(name))
+    return silent
+
+
+def file_of(name):
+    @probe("file", name)
+    def there(y, patience):
+        end = time.monotonic() + patience
+        while not any(y.dir.glob(name)) and time.monotonic() < end:
+            time.sleep(0.05)
+        return any(y.dir.glob(name))
+    return there
+
+
+@probe("www-data's")
+def user(y, patience):
+    return os.stat("/proc/%d" % y.server.pid).st_uid == (
+        pwd.getpwnam("www-data").pw_uid)
+
+
+@probe("discreet")
+def discreet(y, patience):
+    """A token in a URL is not kept in the access log; other requests are."""
+    y.stream("?access_token=secret1").close()
+    y.get("/events?access_token=secret2", method="POST", body=b"data=x")
+    y.get("/events/health?access_token=secret3")
+    y.get("/demo.css?x=y")
+    if y.fronts:
+        y.fronts[-1].stop()     # which writes down what it has kept
+        said = (y.fronts[-1].dir / "access.log").read_text()
+    else:
+        y.stop_web()
+        said = (y.dir / "access.log").read_text()
+    return "/demo.css" in said and "secret" not in said
+
+
+@probe("behind, discreet")
+def discreet_behind(y, patience):
+    y.stop_web()
+    return discreet(y, patience)
+
+
+@probe("workers")
+def worker_a_core(y, patience):
+    return len(y.web_workers()) == len(os.sched_getaffinity(0))
+
+
+def processes(n):
+    @probe("processes", n)
+    def so_many(y, patience):
+        at_once(y, patience)
+        return len(y.pids()) == n
+    return so_many
+
+
+def backlog(n):
+    """What the kernel says of the listening socket."""
+    @probe("backlog", n)
+    def queue(y, patience):
+        said = subprocess.run(["ss", "-ltnH", "sport = :%d" % y.port],
+                              check=True, capture_output=True, text=True)
+        return int(said.stdout.split()[2]) == n
+    return queue
