@@ -356,6 +356,8 @@ class Yard:
                 '"%s" => "%s"' % pair for pair in self.environment())
         self.ship("lighttpd.conf",
                   ("server.port = 8080", "server.port = %d" % self.port))
+        self.ship("retry.conf", ("/etc/lighttpd/largesse", str(self.dir)))
+        self.ship("retry.shtml")
         self.ship("events.conf",
                   ('"socket" => "/run/largesse/largesse.sock"', ours))
         if self.how == "cgi":
