@@ -1,0 +1,51 @@
+"""test_haproxy.py - what each directive of deploy/haproxy is for."""
+
+from probes import (answer, behind_dies, behind_is_down, forwarded,
+                    health_of_nobody, noticed, post_to_nobody, prompt, retry,
+                    silent_start, spread_behind)
+from tap import each
+from without import ECHO, STATUS, Row, run
+
+FIRST = "haproxy, nginx"
+# It would knock for three seconds before it gives up.
+SOON = [("timeout connect 5s", "timeout connect 5s\n\tretries 0")]
+KNOWN = ("if { nbsrv eq 0 }", "if { nbsrv eq 9 }")
+HAPROXY = [
+    Row("haproxy", "mode http", forwarded, "\tmode http", way=FIRST, **ECHO),
+    Row("haproxy", "option forwardfor", forwarded, "option forwardfor",
+        way=FIRST, **ECHO),
+    Row("haproxy", "http-request deny", answer(STATUS, 403), way=FIRST,
+        cut="http-request deny if "
+        "{ path_reg ^/events/(metrics|status)(/|$) }"),
+    Row("haproxy", "option http-no-delay", prompt, "option http-no-delay",
+        way=FIRST),
+    Row("haproxy", "option abortonclose", noticed(0), "option abortonclose",
+        way=FIRST, how="standin"),
+    *[Row("haproxy", line, silent_start("front.log", "missing timeouts"),
+          line, way=FIRST) for line in (
+        "timeout connect 5s", "timeout client 60s", "timeout server 60s")],
+    Row("haproxy", "use_backend", behind_is_down, way=FIRST, env=SOON,
+        cut="use_backend events if { path_reg ^/events/?$ } "
+        "{ method GET HEAD }"),
+    Row("haproxy", "use_backend, for streams", post_to_nobody, way=FIRST,
+        env=SOON, swap=[(" { method GET HEAD }", "")]),
+    Row("haproxy", "use_backend, not for health", health_of_nobody,
+        way=FIRST, env=SOON,
+        swap=[("path_reg ^/events/?$", "path_beg /events")]),
+    Row("haproxy", "http-request return", spread_behind, way=FIRST, env=SOON,
+        swap=[KNOWN]),
+    Row("haproxy", "check", spread_behind, way=FIRST, env=SOON,
+        cut=" check inter 1s fall 1"),
+    Row("haproxy", "errorfile 502", behind_dies, way=FIRST, how="silent",
+        cut="errorfile 502 /etc/haproxy/retry.http"),
+    Row("haproxy", "errorfile 503", behind_is_down, way=FIRST, env=SOON,
+        cut="errorfile 503 /etc/haproxy/retry.http"),
+    Row("haproxy", "errorfile 504", retry, way=FIRST, how="silent",
+        cut="errorfile 504 /etc/haproxy/retry.http",
+        env=[("timeout server 60s", "timeout server 1s")]),
+]
+
+
+@each("row", HAPROXY)
+def test_haproxy_without(row):
+    run(row)

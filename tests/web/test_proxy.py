@@ -1,0 +1,73 @@
+"""test_proxy.py - nginx in front of another server, and who is behind one."""
+
+from probes import (address, answer, at_once, behind_is_down, discreet,
+                    discreet_behind, echoed, forwarded, held_back, quiet,
+                    told_apart)
+from tap import each
+from without import ECHO, SLOW, STATUS, Row, run
+
+THERE = "include proxy.conf;"
+BEFORE = "nginx, lighttpd"
+PROXY = [
+    Row("proxy", "location", answer("/events.html", 404, "text/html",
+                                    b"nginx"), way=BEFORE,
+        swap=[("location ~ ^/events(?<largesse_path>/.*)?$ {",
+               'location /events { set $largesse_path "";')]),
+    Row("proxy", "proxy_pass", at_once, way=BEFORE,
+        cut="proxy_pass http://127.0.0.1:8081;"),
+    Row("proxy", "proxy_http_version", told_apart, way=BEFORE,
+        cut="proxy_http_version 1.1;", how="standin"),
+    Row("proxy", "proxy_buffering off", held_back, way=BEFORE,
+        cut="proxy_buffering off;", how="standin",
+        env=[(THERE, "proxy_ignore_headers X-Accel-Buffering;" + THERE)]),
+    Row("proxy", "proxy_pass_header", at_once, way=BEFORE,
+        cut="proxy_pass_header X-Accel-Buffering;",
+        fronts=["nginx", "stock"]),
+    Row("proxy", "proxy_read_timeout", quiet, way=BEFORE,
+        cut="proxy_read_timeout 60s;",
+        env=[(THERE, "proxy_read_timeout 1s;" + THERE)], **SLOW),
+    Row("proxy", "Host", echoed("HTTP_HOST", "localhost"), way=BEFORE,
+        cut="proxy_set_header Host $host;", **ECHO),
+    Row("proxy", "X-Forwarded-For", forwarded, way=BEFORE,
+        cut="proxy_set_header X-Forwarded-For $remote_addr;", **ECHO),
+    Row("proxy", "access_log off", discreet, way=BEFORE,
+        cut="if ($arg_access_token) { access_log off; }"),
+    Row("proxy", "access_log off, retry", discreet_behind, way=BEFORE,
+        swap=[("_retry {\n\taccess_log off;", "_retry {")]),
+    Row("proxy", "metrics and status", answer(STATUS, 403), way=BEFORE,
+        cut="location ~ ^/events/(metrics|status)(/|$) { return 403; }"),
+    Row("proxy", "error_page", behind_is_down, way=BEFORE,
+        cut="error_page 502 503 504 = @largesse_site_retry;"),
+]
+
+# --- the address, behind a front
+
+INCLUDE = {
+    "nginx": ("include events.conf;",
+              "include behind.conf; include events.conf;"),
+    "lighttpd": ('include "events.conf"',
+                 'include "behind.conf"\ninclude "events.conf"'),
+    "apache": ("Include events.conf", "LoadModule remoteip_module /usr/lib/"
+               "apache2/modules/mod_remoteip.so\nInclude behind.conf\n"
+               "Include events.conf"),
+}
+BEHIND = [Row(inner, line.split()[0] + (", haproxy" if "ha" in way else ""),
+              address, line, way=way, env=[INCLUDE[inner]], **ECHO)
+          for inner, way, line in (
+    ("nginx", "nginx, nginx", "set_real_ip_from 127.0.0.1;"),
+    ("nginx", "nginx, nginx", "real_ip_header X-Forwarded-For;"),
+    ("nginx", "haproxy, nginx", "real_ip_header X-Forwarded-For;"),
+    ("lighttpd", "nginx, lighttpd",
+     'extforward.forwarder = ( "127.0.0.1" => "trust" )'),
+    ("apache", "nginx, apache", "RemoteIPHeader X-Forwarded-For"),
+    ("apache", "nginx, apache", "RemoteIPInternalProxy 127.0.0.1"))]
+
+
+@each("row", PROXY)
+def test_proxy_without(row):
+    run(row)
+
+
+@each("row", BEHIND)
+def test_behind_without(row):
+    run(row)
