@@ -1,0 +1,156 @@
+"""test_tiers.py - the same promises for every server, and tiers of them."""
+
+import json
+import time
+
+from probes import LONG, ordinary
+from tap import each
+from ways import BY_SOCKET, WAYS, site
+from yard import until
+
+
+@each("way", WAYS)
+def test_each_event_at_once(way):
+    """Nothing in the way gathers: the next is inserted after the last.
+
+    The fastest of ten says what the way costs; a server that waits for more
+    to send does so each time, HAProxy for 0.2 seconds.
+    """
+    with site(way) as y:
+        s = y.stream("?topic=news").started()
+        assert s.status == 200
+        assert s.headers["content-type"].split(";")[0] == "text/event-stream"
+        assert s.headers["cache-control"] == "no-store, no-transform"
+        assert "content-encoding" not in s.headers
+        took = []
+        for i in range(10):
+            start = time.monotonic()
+            y.insert("n%d" % i, "news")
+            assert s.next_event().data == "n%d" % i
+            took.append(time.monotonic() - start)
+        assert min(took) < 0.1, took
+
+
+@each("way", WAYS)
+def test_resumes(way):
+    """Last-Event-ID and the query are what the stream goes by."""
+    with site(way) as y:
+        for i in range(5):
+            y.insert("n%d" % i, "a b&c" if i % 2 else "other")
+        s = y.stream("?topic=a+b%26c&last=9", last_id="2")
+        assert s.next_event().data == "n3"
+        s = y.stream("?topic=a+b%26c&lastEventId=2")
+        assert s.next_event().data == "n3"
+        s = y.stream("?topic=a+b%26c&last=2")
+        assert s.data(2) == ["n1", "n3"]
+
+
+@each("way", WAYS)
+def test_what_the_browser_says_arrives(way):
+    """Headers, cookie, query, path and address, as the responder has them."""
+    with site(way, echo=True) as y:
+        s = y.stream("/health?topic=a%2Fb&topic=%C3%BC", last_id="x-7",
+                     headers=["Authorization: Bearer abc.def",
+                              "Cookie: a=b; c=d",
+                              "Origin: https://example.org"])
+        got = json.loads(s.next_event().data)
+        for name, value in {
+                "HTTP_LAST_EVENT_ID": "x-7",
+                "HTTP_AUTHORIZATION": "Bearer abc.def",
+                "HTTP_COOKIE": "a=b; c=d",
+                "HTTP_ORIGIN": "https://example.org",
+                "QUERY_STRING": "topic=a%2Fb&topic=%C3%BC",
+                "REQUEST_METHOD": "GET", "PATH_INFO": "/health",
+                "REMOTE_ADDR": "127.0.0.1",
+                "SERVER_PROTOCOL": "HTTP/1.1"}.items():
+            assert got.get(name) == value, (name, got.get(name))
+        assert "REMOTE_USER" not in got, "nobody has checked who that is"
+
+
+def held(y, way):
+    """Streams that the responder holds: with FastCGI connections, each
+    process has a listening socket besides; with CGI processes."""
+    if way in ("fcgiwrap", "lighttpd cgi", "apache cgid"):
+        return len(y.pids())
+    return y.sockets() - len(y.pids())
+
+
+@each("way", WAYS)
+def test_leaving_frees_the_stream(way):
+    """Before two heartbeats have passed, seen from another stream.
+
+    Heartbeats are spread over a quarter of their time, so three of one
+    stream may be the time of two of another, and no less.
+    """
+    with site(way, options=["--heartbeat", "500ms"]) as y:
+        stays = y.stream().started()
+        assert held(y, way) == 1, held(y, way)
+        leaves = y.stream().started()
+        assert held(y, way) == 2, held(y, way)
+        leaves.close()
+        stays.beats(3)
+        until("the stream is free", lambda: held(y, way) == 1, 1)
+        y.insert("still here")
+        assert stays.next_event().data == "still here"
+
+
+# How many heartbeats it takes a server to notice, at the most.
+BEATS = {"nginx": 0, "nginx many": 0, "lighttpd": 1, "apache": 2,
+         "nginx, nginx": 0, "nginx, lighttpd": 1, "nginx, apache": 2,
+         "haproxy, nginx": 0, "haproxy, nginx, apache": 2}
+
+
+@each("way", BY_SOCKET)
+def test_leaving_is_told_as_early_as_can_be(way):
+    with site(way, how="standin") as y:
+        s = y.stream().started()
+        r = y.standin.take()
+        s.close()
+        beats = r.beats_until_gone(BEATS[way])
+        assert beats is not None, "not even after that many"
+        assert beats <= BEATS[way]
+
+
+@each("inner", ["nginx", "lighttpd", "apache"])
+def test_stock_nginx_in_front_obeys_the_header(inner):
+    """X-Accel-Buffering: no, which the responder sends, is enough for a
+    proxy_pass that says nothing else, if the server behind passes it on."""
+    with site(inner, fronts=["stock"]) as y:
+        s = y.stream().started()
+        assert "x-accel-buffering" not in s.headers, "it eats the header"
+        for i in range(5):
+            y.insert("n%d" % i)
+            assert s.next_event().data == "n%d" % i
+
+
+@each("inner", ["nginx", "lighttpd", "apache"])
+def test_site_with_a_cache_in_front(inner):
+    """Nothing of a stream is cached, and nobody waits for another's answer:
+    so nothing against a cache is in proxy.conf."""
+    with site(inner, fronts=["nginx"], edits=[
+            ("types {", "proxy_cache_path tmp-cache keys_zone=z:1m; types {"),
+            ("include proxy.conf;", "proxy_cache z; proxy_cache_lock on; "
+             "proxy_cache_valid any 1m; include proxy.conf;")]) as y:
+        streams = [y.stream().started() for _ in range(3)]
+        y.insert("x")
+        assert [s.next_event().data for s in streams] == ["x"] * 3
+
+
+def test_kept_connections_change_nothing():
+    """fastcgi_keep_conn: a stream never gives its connection back, and the
+    responder answers on as many as come."""
+    with site("nginx", edits=[("fastcgi_buffering off;",
+                               "fastcgi_buffering off; "
+                               "fastcgi_keep_conn on;")]) as y:
+        for _ in range(3):
+            s = y.stream().started()
+            y.insert("x")
+            assert s.next_event().data == "x"
+            assert y.get("/events/health")[0].status == 200
+
+
+@each("web", ["nginx", "lighttpd", "apache"])
+def test_ordinary_user_can_start_it(web):
+    """The complete configuration, in a directory of one's own."""
+    with site(web, start=False) as y:
+        assert ordinary(y, LONG)
