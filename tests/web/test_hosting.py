@@ -1,0 +1,261 @@
+"""test_hosting.py - the responder under those who start it: systemd,
+spawn-fcgi and multiwatch.
+"""
+
+import os
+import pwd
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+
+from client import Stream
+from fronts import DEPLOY
+from hosts import Site
+from shipped import LOG, PROGRAM, SOCKET
+from tap import each
+from yard import alive, children, until
+
+WWW = pwd.getpwnam("www-data")
+
+
+class Knocker(threading.Thread):
+    """Asks again and again; counts what an EventSource would not survive."""
+
+    def __init__(self, y):
+        super().__init__(daemon=True)
+        self.y, self.asked, self.wrong = y, 0, []
+        self.enough = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.enough.is_set():
+            try:
+                s = Stream(self.y.address, "/events")
+                if s.status != 200:
+                    self.wrong.append(s.status)
+                s.close()
+            except Exception as e:
+                self.wrong.append(e)
+            self.asked += 1
+
+    def stop(self):
+        self.enough.set()
+        self.join(30)
+        return self
+
+
+def lines():
+    """The two commands of deploy/spawn-fcgi/README.md, not left alone."""
+    text = (DEPLOY / "spawn-fcgi/README.md").read_text()
+    found = re.findall(r"^\t(spawn-fcgi .*)$", text, re.M)
+    assert len(found) == 2, found
+    return {"spawn-fcgi": shlex.split(found[0]),
+            "multiwatch": shlex.split(found[1])}
+
+
+# --- spawn-fcgi and multiwatch
+
+class Spawned(Site):
+    """By a line of deploy/spawn-fcgi/README.md, in the foreground."""
+
+    def __init__(self, name, cut=(), also=(), **kw):
+        self.name, self.cut_words, self.also = name, cut, also
+        super().__init__("nginx", "spawned", start=False, **kw)
+        self.share_log()
+        self.program = shutil.copy(self.program, self.dir / "a.out")
+        self.begin()
+
+    def start_responder(self, **popen):
+        line = lines()[self.name]
+        for words in self.cut_words:
+            part = words.split()
+            at = [i for i in range(len(line))
+                  if line[i:i + len(part)] == part]
+            assert len(at) == 1, words
+            del line[at[0]:at[0] + len(part)]
+        said = {SOCKET: self.path, PROGRAM: str(self.program),
+                LOG: str(self.log)}
+        self.start_by([line[0], "-n", *(said.get(word, word)
+                                        for word in line[1:]), *self.also])
+
+    def pids(self):
+        if self.name == "multiwatch":
+            return children(self.responder.pid)
+        return super().pids()
+
+    def close(self):
+        theirs = self.pids() if self.responder else []
+        super().close()
+        for pid in theirs:
+            until("process %d is gone" % pid, lambda: not alive(pid))
+
+
+def opens(y):
+    s, body = y.get("/events/health")
+    return s.status == 200
+
+
+@each("name", ["spawn-fcgi", "multiwatch"])
+def test_spawn_fcgi_lines(name):
+    with Spawned(name) as y:
+        until("it answers", lambda: opens(y))
+        s = y.stream().started()
+        y.insert("x")
+        assert s.next_event().data == "x"
+
+
+def test_spawn_fcgi_line_goes_into_the_background():
+    """As it stands, without -n."""
+    with Site("nginx", "spawned", start=False) as y:
+        y.share_log()
+        y.program = shutil.copy(y.program, y.dir / "a.out")
+        said = {SOCKET: y.path, PROGRAM: str(y.program), LOG: str(y.log)}
+        line = [said.get(word, word) for word in lines()["spawn-fcgi"]]
+        subprocess.run([*line[:1], "-P", y.dir / "pid", *line[1:]],
+                       check=True, timeout=20, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        pid = int((y.dir / "pid").read_text())
+        try:
+            y.start_web()
+            until("it answers", lambda: opens(y))
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            until("it is gone", lambda: not alive(pid))
+
+
+def well_owned(y):
+    return os.stat(y.path).st_uid == WWW.pw_uid and (
+        os.stat(y.path).st_mode & 0o777 == 0o660) and opens(y)
+
+
+def well_run(y):
+    return os.stat("/proc/%d" % y.responder.pid).st_uid == WWW.pw_uid
+
+
+def well_queued(y):
+    said = subprocess.run(["ss", "-lxH", "src", "unix:" + y.path],
+                          check=True, capture_output=True, text=True)
+    return int(said.stdout.split()[3]) == 4096
+
+
+OPTIONS = {"-M 0660 -U www-data -G www-data": well_owned,
+           "-u www-data -g www-data": well_run, "-b 4096": well_queued}
+
+
+@each("option", OPTIONS)
+def test_spawn_fcgi_without(option):
+    well = OPTIONS[option]
+    with Spawned("spawn-fcgi") as y:
+        until("it answers", lambda: opens(y))
+        assert well(y), "not even as it is written"
+    with Spawned("spawn-fcgi", [option]) as y:
+        assert not well(y), "it is well without it"
+
+
+def test_multiwatch_starts_it_again():
+    with Spawned("multiwatch") as y:
+        until("two run", lambda: len(y.pids()) == 2)
+        until("it answers", lambda: opens(y))
+        f = y.follow().wait_start()
+        k = Knocker(y)
+        first = y.pids()
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+            until("two run again", lambda: len(y.pids()) == 2 and
+                  pid not in y.pids())
+        y.insert("x")
+        f.wait_count(1)
+        f.leave()
+        assert not k.stop().wrong, k.wrong
+        assert f.refused == 0 and not set(first) & set(y.pids())
+
+
+def test_multiwatch_without():
+    """It dies five times; with -r 1000 it is still there."""
+    for cut, there in (((), True), (["-r 1000"], False)):
+        with Spawned("multiwatch", [*cut, "-f 2"]) as y:
+            until("it answers", lambda: opens(y))
+            for _ in range(5):
+                for pid in y.pids():
+                    os.kill(pid, signal.SIGKILL)
+                    until("it is gone", lambda: not alive(pid))
+                if there:
+                    until("it is there again", y.pids)
+                else:
+                    try:
+                        until("it is there again", y.pids, 2)
+                    except TimeoutError:
+                        break
+            assert bool(y.pids()) == there
+
+
+# --- systemd
+
+def test_systemd_restart_refuses_nobody():
+    """The socket is held over restarts and a kill, as by largesse.socket."""
+    class Held(Site):
+        def start_responder(self, **popen):
+            self.start_by(["systemd-socket-activate", "--inetd",
+                           "-l", self.path, "/bin/sh", "-c",
+                           'exec 3<&0; '
+                           'trap "kill \\$!; wait \\$!; exit 0" TERM; '
+                           'while :; do "$@" <&3 & wait $!; done', "sh",
+                           str(self.program), "serve", "--db",
+                           str(self.log)])
+            os.chmod(self.path, 0o666)
+
+        def pids(self):
+            return children(self.responder.pid)
+
+    # What nginx would say in the responder's place is taken out.
+    with Held("nginx", "spawned", cut=[
+            "error_page 502 503 504 = @largesse_retry;"]) as y:
+        f = y.follow().wait_start()
+        k = Knocker(y)
+        for i, sig in enumerate((signal.SIGTERM, signal.SIGTERM,
+                                 signal.SIGKILL)):
+            old = until("it runs", y.pids)[0]
+            asked = k.asked
+            os.kill(old, sig)
+            until("another runs", lambda: y.pids() and old not in y.pids())
+            y.insert("e%d" % i)
+            f.wait_count(i + 1)
+            until("someone asked meanwhile", lambda: k.asked > asked + 3)
+            assert sig == signal.SIGKILL or not k.wrong, k.wrong
+        k.stop()
+        f.leave()
+        assert [e.data for e in f.got] == ["e0", "e1", "e2"]
+        assert f.refused == 0
+        # The one that was being answered when it was killed.
+        assert len(k.wrong) <= 1, k.wrong
+
+
+def units(y):
+    """The shipped units, with a program that is there."""
+    for name in ("largesse.service", "largesse.socket"):
+        text = (DEPLOY / "systemd" / name).read_text()
+        (y.dir / name).write_text(text.replace(PROGRAM, str(y.program)))
+    return [str(y.dir / "largesse.service"), str(y.dir / "largesse.socket")]
+
+
+def test_systemd_units_are_understood():
+    with Site(start=False) as y:
+        said = subprocess.run(["systemd-analyze", "verify", *units(y)],
+                              capture_output=True, text=True, timeout=60)
+        about = [line for line in (said.stdout + said.stderr).splitlines()
+                 if "largesse" in line]
+        assert said.returncode == 0 and not about, about
+
+
+def test_systemd_unit_is_hardened():
+    with Site(start=False) as y:
+        said = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--no-pager",
+             units(y)[0]], capture_output=True, text=True, timeout=60)
+        level = re.search(r"exposure level for \S+: ([0-9.]+) (\w+)",
+                          said.stdout)
+        assert level, said
+        assert float(level[1]) <= 1.0, level[0]     # OK begins at 5
