@@ -1,0 +1,139 @@
+"""test_permissions.py - a responder and a publisher that are two users.
+
+The responder is www-data.  The publisher is nobody, and in the group that
+owns the log's directory: deploy/permissions.md says how.
+"""
+
+import os
+import shutil
+import subprocess
+
+from hosts import Site
+from tap import each
+from yard import end_process, until
+
+WWW = dict(user="www-data", group="www-data", extra_groups=[])
+OTHER = dict(user="nobody", group="nogroup", extra_groups=["www-data"])
+STRANGER = dict(user="backup", group="backup", extra_groups=[])
+ROOT = {}
+
+
+class Shared(Site):
+    """mode, owner and group are those of the directory; spoil is done to it
+    after init by the publisher."""
+
+    def __init__(self, mode=0o2770, owner="nobody", group="www-data",
+                 spoil=None, umask=0o022):
+        super().__init__("nginx", "listen", start=False)
+        self.program = shutil.copy(self.program, self.dir / "a.out")
+        self.umask = umask
+        self.log = self.dir / "shared" / "events.db"
+        self.log.parent.mkdir()
+        shutil.chown(self.log.parent, owner, group)
+        self.log.parent.chmod(mode)
+        self.asks(OTHER, self.program, "init", self.log)
+        if spoil:
+            spoil(self.log)
+
+    def asks(self, who, *args, good=True):
+        """What a user's command says; it has to succeed, or to fail."""
+        said = subprocess.run([str(a) for a in args], capture_output=True,
+                              text=True, timeout=30, umask=self.umask, **who)
+        assert (said.returncode == 0) == good, said
+        return (said.stdout + said.stderr).strip()
+
+    def publishes(self, data, who=OTHER, **kw):
+        return self.asks(who, "sqlite3", "-cmd", ".timeout 5000", self.log,
+                         "INSERT INTO events(data) VALUES('%s')" % data, **kw)
+
+    def start_responder(self, **popen):
+        super().start_responder(umask=self.umask, **WWW)
+
+    def says(self, words):
+        """In the error log, and to who asks for its health."""
+        until("the responder says: " + words,
+              lambda: words in (self.dir / "responder.log").read_text())
+        s, body = self.get("/events/health")
+        assert s.status == 503 and words in body.decode(), body
+
+
+@each("umask", ["022", "077"])
+@each("first", ["responder", "publisher"])
+def test_two_users_share_a_log(first, umask):
+    """Whoever opens it first, and after each of them was away."""
+    with Shared(umask=int(umask, 8)) as y:
+        if first == "publisher":
+            y.publishes("zero")
+        y.begin()
+        f = y.follow("?lastEventId=earliest").wait_start()
+        y.publishes("one")
+        f.wait(lambda f: f.got and f.got[-1].data == "one")
+        end_process(y.responder)
+        y.publishes("two")
+        y.start_responder()
+        y.publishes("three")
+        f.wait(lambda f: f.got[-1].data == "three")
+        f.leave()
+        want = ["one", "two", "three"]
+        assert [e.data for e in f.got][-3:] == want, f.got
+        for path in y.log.parent.iterdir():
+            about = path.stat()
+            assert about.st_mode & 0o777 == 0o660, (path, oct(about.st_mode))
+            assert path.group() == "www-data", path
+
+
+def test_init_mends_a_log_made_by_hand():
+    """sqlite3 makes files of mode 0644; the other may not write them, and
+    who opens first owns what SQLite puts beside.  Only root can mend that."""
+    with Shared(spoil=lambda log: os.chmod(log, 0o644)) as y:
+        y.begin()
+        y.stream().started()
+        said = y.publishes("x", good=False)
+        assert "attempt to write a readonly database" in said, said
+        y.asks(OTHER, y.program, "init", y.log, good=False)
+        y.asks(ROOT, y.program, "init", y.log)
+        s = y.stream().started()
+        y.publishes("y")
+        assert s.next_event().data == "y"
+
+
+def test_directory_that_the_responder_may_not_write():
+    """It says so, and goes on as soon as that is mended."""
+    with Shared(mode=0o2750) as y:
+        y.begin()
+        y.says("its directory is not writable for this user and no publisher "
+               "is connected: put both users in the group that owns the "
+               "directory, mode 2770, and the file, mode 0660")
+        t, _ = y.get("/events")
+        assert t.status == 200 and t.retry is not None
+        f = y.follow()
+        y.log.parent.chmod(0o2770)
+        y.asks(ROOT, y.program, "init", y.log)
+        f.wait_start()
+        y.publishes("x")
+        f.wait_count(1)
+        f.leave()
+        assert f.refused == 0
+
+
+def test_log_of_another_group():
+    with Shared(spoil=lambda log: os.chown(log, -1, 0)) as y:
+        y.begin()
+        y.says("events.db: unable to open database file")
+
+
+def test_directory_that_the_responder_may_not_enter():
+    """The one case in which it does not even start."""
+    with Shared(mode=0o700, group="nogroup") as y:
+        said = y.asks(WWW, y.program, "serve", "--db", y.log, "--listen",
+                      "unix:%s" % y.path, good=False)
+        assert said == "largesse: %s: Permission denied" % y.log, said
+
+
+def test_publisher_outside_of_the_group():
+    with Shared() as y:
+        y.begin()
+        said = y.publishes("x", STRANGER, good=False)
+        assert "unable to open database" in said, said
+        said = y.asks(STRANGER, y.program, "publish", y.log, "x", good=False)
+        assert said == "largesse: %s: Permission denied" % y.log, said
