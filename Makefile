@@ -38,6 +38,30 @@ build/obj/%.o: %.c $(HDR)
 	@echo "  cc $@"
 	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -c -o $@ $<
 
+# One file without shared libraries, for hosts where nothing can be installed.
+# Debian's libcurl and libjwt cannot be linked statically: what needs them is
+# left out, fcgi/static has what answers instead, and --help says so.  What the
+# linker would warn of is names of hosts: --listen takes numbers here.
+STATIC_OUT = fcgi/tail_url.c fcgi/doctor_url.c fcgi/doctor_http.c \
+	   fcgi/cmd_token.c fcgi/token.c
+STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -ljansson -lcrypto -lm -lpthread
+STATIC_SAYS = "libcurl (tail and doctor of a URL) and libjwt (tokens)"
+STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
+	   $(filter-out $(STATIC_OUT),$(SRC)) fcgi/static/without.c)
+
+static: need-build build/static/largesse
+
+build/static/largesse: $(STATIC_OBJ)
+	@echo "  cc $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -static -s -Wl,--no-warnings \
+	    -Wl,--wrap=keys_read -o $@ $(STATIC_OBJ) $(STATIC_LIBS)
+
+build/static/obj/%.o: %.c $(HDR)
+	@mkdir -p $(@D)
+	@echo "  cc $@"
+	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -DWITHOUT='$(STATIC_SAYS)' \
+	    -c -o $@ $<
+
 build/asan/%.o: %.c $(HDR)
 	@mkdir -p $(@D)
 	@echo "  cc $@"
@@ -89,7 +113,8 @@ demo:
 # All tests.  SUITES="unit talk" runs some of them.
 SUITES	 = unit talk web browser fault fuzz
 
-check: need-build need-check build/largesse build/asan/largesse $(UNIT) $(TALK)
+check: need-build need-check build/largesse build/asan/largesse static \
+    $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
 
 lint: need-build need-lint
@@ -114,5 +139,5 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all check lint bench bench-quick install uninstall clean
+.PHONY: all static check lint bench bench-quick install uninstall clean
 .SECONDARY:

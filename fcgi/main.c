@@ -48,6 +48,9 @@ help(FILE *f)
 			fprintf(f, "  %-10s %s\n", commands[i].name,
 			    commands[i].help);
 	fprintf(f, "\nlargesse COMMAND --help says more, largesse(1) all.\n");
+#ifdef WITHOUT /* the static build */
+	fprintf(f, "This one was built without " WITHOUT ".\n");
+#endif
 }
 
 /* Is descriptor 0 a socket that a web server listens on for us? */
