@@ -62,6 +62,12 @@ build/static/obj/%.o: %.c $(HDR)
 	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -DWITHOUT='$(STATIC_SAYS)' \
 	    -c -o $@ $<
 
+# The folder for shared hosting, with the program in it.
+upload: static
+	rm -rf build/upload
+	cp -R deploy/shared build/upload
+	cp build/static/largesse build/upload
+
 build/asan/%.o: %.c $(HDR)
 	@mkdir -p $(@D)
 	@echo "  cc $@"
@@ -113,7 +119,7 @@ demo:
 # All tests.  SUITES="unit talk" runs some of them.
 SUITES	 = unit talk web browser fault fuzz
 
-check: need-build need-check build/largesse build/asan/largesse static \
+check: need-build need-check build/largesse build/asan/largesse upload \
     $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
 
@@ -139,5 +145,5 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static check lint bench bench-quick install uninstall clean
+.PHONY: all static upload check lint bench bench-quick install uninstall clean
 .SECONDARY:
