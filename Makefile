@@ -117,7 +117,7 @@ demo:
 .PHONY: demo
 
 # All tests.  SUITES="unit talk" runs some of them.
-SUITES	 = unit talk web browser fault fuzz
+SUITES	 = unit talk web browser fault fuzz slow
 
 check: need-build need-check build/largesse build/asan/largesse upload \
     $(UNIT) $(TALK)

@@ -6,33 +6,56 @@
 # A suite is unit, talk, web, ...: tests/SUITE/run.  A skipped test and a
 # suite that ends badly without naming a failed test count as failures:
 # what was not seen to pass has not passed.
+#
+# The suite slow waits for most of its time: it runs beside the others, and is
+# told last.
 
 set -u
 cd "$(dirname "$0")/.."
 mkdir -p build/log
-passed=0 failed=0
+passed=0 failed=0 beside=
 
-for suite in "$@"; do
-	log=build/log/$suite.tap
-	echo "== $suite"
+run() {
 	start=$(date +%s)
-	"tests/$suite/run" >"$log" 2>"build/log/$suite.err"
-	status=$?
+	"tests/$1/run" >"build/log/$1.tap" 2>"build/log/$1.err"
+	echo "$? $(($(date +%s) - start))" >"build/log/$1.end"
+}
+
+tell() {
+	log=build/log/$1.tap
+	read -r status seconds <"build/log/$1.end"
 	p=$(grep -c '^ok ' "$log")
 	s=$(grep -ci '^ok .*# *skip' "$log")
 	f=$(grep -c '^not ok ' "$log")
 	p=$((p - s)) f=$((f + s))
 	if [ "$status" -ne 0 ] && [ "$f" -eq 0 ] || [ "$p" -eq 0 ] &&
 	    [ "$f" -eq 0 ]; then
-		echo "not ok - suite $suite ended with status $status"
+		echo "not ok - suite $1 ended with status $status"
 		f=1
 	fi
 	if [ "$f" -gt 0 ]; then
 		grep -E '^(not ok|#)|# *[sS][kK][iI][pP]' "$log"
-		tail -n 40 "build/log/$suite.err"
+		tail -n 40 "build/log/$1.err"
 	fi
-	echo "   $suite: $p passed, $f failed, $(($(date +%s) - start)) s"
+	echo "   $1: $p passed, $f failed, $seconds s"
 	passed=$((passed + p)) failed=$((failed + f))
+}
+
+case " $* " in
+*" slow "*)
+	run slow &
+	beside=$! ;;
+esac
+for suite in "$@"; do
+	[ "$suite" != slow ] || continue
+	echo "== $suite"
+	run "$suite"
+	tell "$suite"
 done
+if [ -n "$beside" ]; then
+	echo "== slow"
+	wait "$beside"
+	tell slow
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

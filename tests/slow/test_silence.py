@@ -1,0 +1,91 @@
+"""test_silence.py - a stream on which nothing happens for 150 seconds.
+
+With the default heartbeat it stays open behind every server; without one it
+is cut by those that take silence for death, which is what the heartbeat is
+for.  All wait together, so that it takes 150 seconds once.
+"""
+
+import contextlib
+import selectors
+import time
+
+from client import Cut, Ended
+from tap import each
+from ways import WAYS, site
+
+SILENCE = 150
+MUTE = ["--heartbeat", "10m"]
+CUT = ["nginx", "fcgiwrap", "apache", "apache fcgid", "apache cgid",
+       "nginx, lighttpd", "haproxy, nginx"]
+
+outcome = {}    # (way, mute): what became of its stream
+
+
+def watch(streams):
+    """Read what comes for SILENCE seconds; who is cut drops out."""
+    poll = selectors.DefaultSelector()
+    for key, s in streams.items():
+        s.sock.setblocking(False)
+        poll.register(s.sock, selectors.EVENT_READ, (key, s))
+    end = time.monotonic() + SILENCE
+    while time.monotonic() < end:
+        for chosen, _ in poll.select(1):
+            key, s = chosen.data
+            try:
+                data = s.sock.recv(4096)
+            except OSError:
+                data = b""
+            s.wire.feed(data)
+            if not data or s.wire.ended:
+                outcome[key] = "over after %d heartbeats" % s.wire.comments
+                poll.unregister(s.sock)
+            elif s.wire.events:
+                outcome[key] = "not silent: %s" % s.wire.events
+    poll.close()
+
+
+def finish(key, y, s):
+    """The same connection still brings the next event."""
+    if key in outcome:
+        return
+    try:
+        y.insert("after the silence")
+        event = s.next_event()
+        assert event.data == "after the silence", event
+        outcome[key] = "open, %d heartbeats" % s.wire.comments
+    except (Ended, Cut, TimeoutError) as e:
+        outcome[key] = repr(e)
+
+
+def all_wait():
+    with contextlib.ExitStack() as stack:
+        sites, streams = {}, {}
+        for key in [(way, False) for way in WAYS] + [
+                (way, True) for way in CUT]:
+            way, mute = key
+            sites[key] = stack.enter_context(
+                site(way, options=MUTE if mute else []))
+            streams[key] = sites[key].stream().started()
+        watch(streams)
+        for key, s in streams.items():
+            finish(key, sites[key], s)
+
+
+def what_became_of(*key):
+    if not outcome:
+        all_wait()
+    return outcome[key]
+
+
+@each("way", WAYS)
+def test_silent_stream_stays_open(way):
+    said = what_became_of(way, False)
+    assert said.startswith("open"), said
+    beats = int(said.split()[1])
+    assert SILENCE // 15 - 1 <= beats <= SILENCE // 11 + 2, said
+
+
+@each("way", CUT)
+def test_without_heartbeat_it_is_cut(way):
+    said = what_became_of(way, True)
+    assert said == "over after 0 heartbeats", said
