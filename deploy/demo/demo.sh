@@ -73,7 +73,8 @@ lay_out() {
 	log=$dir/log/events.db
 	sock=$dir/largesse.sock
 	bin=build/largesse
-	cp deploy/demo/*.css deploy/demo/*.js "$dir/demo"
+	cp deploy/demo/*.css deploy/demo/*.js deploy/demo/doctor.html \
+	    "$dir/demo"
 	sed "s,events\.db,$log," deploy/demo/index.html >"$dir/demo/index.html"
 	$bin init "$log" >/dev/null
 	[ "$(id -u)" -eq 0 ] || return 0
@@ -92,8 +93,9 @@ respond() {
 }
 
 serve() {
-	for f in deploy/"$web"/*.conf; do
+	for f in deploy/"$web"/*.*; do
 		sed "s,/run/largesse/largesse\.sock,$sock,
+		    s,/etc/lighttpd/largesse,$dir,
 		    s,127\.0\.0\.1:8080,127.0.0.1:$port,
 		    s,^server\.port = 8080,server.port = $port," \
 		    "$f" >"$dir/${f##*/}"
