@@ -1,0 +1,90 @@
+"""test_readme.py - the tables of deploy/ name tests that there are, and leave
+out none of the directives that have one."""
+
+import importlib
+import pathlib
+import re
+import sys
+
+from fronts import DEPLOY
+from tap import each
+
+HERE = pathlib.Path(__file__).resolve().parent
+READMES = sorted(p.relative_to(DEPLOY).as_posix()
+                 for p in DEPLOY.glob("**/*.md") if "demo" not in p.parts)
+
+
+def titles():
+    """As tap.py prints them, of web and slow."""
+    slow = HERE.parent / "slow"
+    sys.path.append(str(slow))
+    for path in [*HERE.glob("test_*.py"), *slow.glob("test_*.py")]:
+        for name, test in vars(importlib.import_module(path.stem)).items():
+            if name.startswith("test_"):
+                for case in getattr(test, "cases", [{}]):
+                    yield " ".join([name[5:].replace("_", " "),
+                                    *("[%s]" % v for v in case.values())])
+
+
+def said(name):
+    return re.findall(r"`([^`]+)`", (DEPLOY / name).read_text())
+
+
+def rows(name):
+    """The last cells of tables that have one for tests."""
+    about_tests = False
+    for line in (DEPLOY / name).read_text().splitlines():
+        cells = re.split(r"(?<!\\)\|", line.strip())[1:-1]
+        if not cells:
+            about_tests = False
+        elif "in test" in cells[-1] or "by test" in cells[-1]:
+            about_tests = True
+        elif about_tests and not cells[-1].startswith("---"):
+            yield line, re.findall(r"`([^`]+)`", cells[-1])
+
+
+@each("name", READMES)
+def test_readme_names_tests_that_there_are(name):
+    there = set(titles())
+    for line, tests in rows(name):
+        assert tests, "no test: " + line
+        assert not set(tests) - there, set(tests) - there
+    looks = [word for word in said(name) if re.search(r"^\S+ .*\[.*\]$", word)
+             and not word.startswith(("fastcgi", "http-request", "location"))]
+    assert not set(looks) - there, set(looks) - there
+
+
+def test_readmes_name_every_directive_that_has_a_test():
+    named = {word for name in READMES for word in said(name)}
+    with_test = {title for title in titles()
+                 if re.match(r"(\S+( conf)?|htaccess) without \[", title)}
+    assert len(with_test) > 100
+    assert not with_test - named, with_test - named
+
+
+COMMENT = re.compile(r"^\s*#|^\s*$")
+FIRST = re.compile(r"^\s*([A-Za-z_.][\w.-]*)")
+
+
+@each("folder", ["nginx", "lighttpd", "apache", "fcgiwrap", "haproxy"])
+def test_readme_has_every_directive(folder):
+    """By its first word: a new line of configuration needs a row."""
+    text = (DEPLOY / folder / "README.md").read_text()
+    for path in (DEPLOY / folder).iterdir():
+        if path.suffix not in (".conf", ".cfg"):
+            continue
+        for line in path.read_text().splitlines():
+            if COMMENT.match(line):
+                continue
+            first = FIRST.match(line)
+            if first and first[1] not in STRUCTURE:
+                assert first[1] in text, "%s: %s" % (path.name, line)
+
+
+# Words that are places, not directives, or are explained as a group.
+STRUCTURE = {
+    "server", "events", "http", "include", "if", "set", "return", "location",
+    "text", "image", "Include", "fastcgi_param", "defaults", "frontend",
+    "backend", "bind", "default_backend", "Listen", "Directory", "server.bind",
+    "server.port", "server.modules", "fastcgi.server", "setenv",
+    "FilesMatch", "Location", "LocationMatch", "If", "var.CWD"}
