@@ -93,12 +93,14 @@ build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/talk/*.h)
 	@$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
 
 # Measurements: everything is built, installed and run; nothing is asserted.
-BENCH	 = build/bench/load build/bench/publish build/bench/ceiling
+BENCH	 = build/bench/load build/bench/publish build/bench/post \
+	   build/bench/ceiling
 
 build/bench/load: tests/bench/load.c tests/bench/crowd.c tests/bench/feed.c \
     tests/bench/tally.c
 build/bench/publish: tests/bench/publish.c tests/bench/sink.c \
     tests/bench/tally.c
+build/bench/post: tests/bench/post.c tests/bench/tally.c
 build/bench/ceiling: tests/bench/ceiling.c tests/bench/ceiling_stream.c
 $(BENCH): $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)

@@ -108,6 +108,48 @@ struct delivery {
 	struct stream *stream;
 };
 
+/* Was this number here before?  Of a group of one stream. */
+static bool
+seen_before(struct group *g, uint64_t n)
+{
+	size_t at = (size_t)(n / 8), size;
+	uint8_t bit = (uint8_t)(1u << n % 8);
+
+	if (at >= g->seen_size) {
+		size = at * 2 + 4096;
+		if ((g->seen = realloc(g->seen, size)) == NULL)
+			abort();
+		memset(g->seen + g->seen_size, 0, size - g->seen_size);
+		g->seen_size = size;
+	}
+	if ((g->seen[at] & bit) != 0)
+		return true;
+	g->seen[at] |= bit;
+	return false;
+}
+
+/*
+ * Several publish at once, so events come in any order: `last` is how many
+ * different numbers have come, and all are there when it is the highest.
+ */
+static void
+delivered_any(struct crowd *c, struct group *g, struct stream *s, uint64_t n,
+    uint64_t t)
+{
+	if (n > 100 * 1000 * 1000) {
+		c->faults.strange++;
+		return;
+	}
+	if (seen_before(g, n)) {
+		c->tally.repeated++;
+		return;
+	}
+	if (++s->last == g->goal && --g->below == 0)
+		g->goal_ns = c->now;
+	s->count++;
+	tally_event(&c->tally, n, t, c->now);
+}
+
 static void
 delivered(void *arg, uint64_t n, uint64_t t)
 {
@@ -118,6 +160,10 @@ delivered(void *arg, uint64_t n, uint64_t t)
 	uint64_t want = s->last != 0 ? s->last + 1 : g->first;
 	bool counts = g->live == 0 || (s->live_ns != 0 && t > s->live_ns);
 
+	if (g->any) {
+		delivered_any(c, g, s, n, t);
+		return;
+	}
 	if (want != 0 && n > want)
 		c->tally.missing += n - want;
 	if (want != 0 && n < want) {
@@ -228,6 +274,9 @@ crowd_close(struct crowd *c, struct group *g)
 		feed_free(&g->streams[i].feed);
 	}
 	g->n = g->begun = g->open = g->ended = 0;
+	free(g->seen);
+	g->seen = NULL;
+	g->seen_size = 0;
 	free(g->streams);
 	g->streams = NULL;
 }

@@ -12,7 +12,9 @@
  *	rate (streams a second; 0 as fast as can be), first (the number its
  *	first event must have; 0 any), live (delays count for events that were
  *	published after a stream received this number; 0 all), stall=1 (stop
- *	reading after the headers).  Answered when all are open or refused.
+ *	reading after the headers), any=1 (of one stream: events are numbered
+ *	from 1 and come in any order; `wait` is for so many different ones).
+ *	Answered when all are open or refused.
  *   wait GROUP NUMBER SECONDS	until all streams of a group have the event of
  *	this number, or so long.
  *   mark			forget all measures so far
@@ -136,6 +138,8 @@ group_key(struct group *g, const char *key, const char *value)
 		g->live = number;
 	else if (strcmp(key, "stall") == 0)
 		g->stall = number != 0;
+	else if (strcmp(key, "any") == 0)
+		g->any = number != 0;
 }
 
 static void

@@ -28,7 +28,7 @@ class Peer:
     durable = False     # publishes through SQLite
 
     def __init__(self, yard, small=False, first='newest', gather=None,
-                 options=(), free_cpus=False, streams=0):
+                 options=(), free_cpus=False, streams=0, publishing=None):
         self.yard = yard
         self.port = free_port()
         self.target = '/events'
@@ -37,6 +37,7 @@ class Peer:
         self.gather = gather
         self.options = list(options)
         self.streams = streams      # that are to be held
+        self.publishing = publishing    # by HTTP: 'full', 'normal' or not
         self.responder_cpus = ALL_CPUS if free_cpus else SERVER_CPUS
         self.web = self.responder = None
         self.start()
@@ -72,6 +73,11 @@ class Peer:
         return Talker(self.yard, [os.path.join(BUILT, 'publish'),
                                   '-n', str(first)] + words, user=user)
 
+    def poster(self):
+        """Publishes over HTTP, on many connections."""
+        return Talker(self.yard, [os.path.join(BUILT, 'post')] +
+                      self.post_words())
+
     def client(self):
         return Talker(self.yard, [os.path.join(BUILT, 'load'), '127.0.0.1',
                                   str(self.port)])
@@ -86,6 +92,9 @@ class Nchan(Peer):
 
     def publish_words(self, _topic):
         return ['post', str(self.port), '/publish']
+
+    def post_words(self):
+        return ['-r', str(self.port), '/publish']
 
 
 class Node(Peer):
@@ -133,6 +142,10 @@ class NchanSmall(Nchan):
 
 def log_path(yard):
     return os.path.join(yard.log_dir, 'events.db')
+
+
+def key_path(yard):
+    return yard.path('key')
 
 
 def init_log(yard):
@@ -222,6 +235,10 @@ class Largesse(Behind):
         init_log(self.yard)
         argv = [LARGESSE, 'serve', '--quiet', '--db', log_path(self.yard),
                 '--listen', 'unix:' + self.yard.path('fcgi.sock')]
+        if self.publishing:
+            self.yard.put_text('key', 'k' * 48)
+            argv += ['--publish', '--public', 'main', '--synchronous',
+                     self.publishing, '--key-file', key_path(self.yard)]
         if self.gather is not None:
             argv += ['--gather', str(self.gather)]
         self.responder = self.yard.spawn(argv + self.options,
@@ -229,6 +246,14 @@ class Largesse(Behind):
 
     def publish_words(self, topic):
         return ['sqlite', log_path(self.yard), topic]
+
+    def post_words(self):
+        token = subprocess.run(
+            [LARGESSE, 'token', '--key-file', key_path(self.yard),
+             '--subscribe', '*', '--publish', '*'], check=True,
+            stdout=subprocess.PIPE, text=True).stdout.strip()
+        return ['-H', f'Authorization: Bearer {token}', str(self.port),
+                self.target]
 
 
 def behind(kind, server_name):

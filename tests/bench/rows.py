@@ -3,8 +3,10 @@
 Each takes the peer's name and whether to be quick, and returns figures.
 The lines of the table are made of them in lines.py.
 """
+import sqlite3
 import time
 
+from peers import log_path
 from scene import Scene
 from yard import Trouble, pss_bytes, status_bytes
 
@@ -220,6 +222,71 @@ def commits(peer, quick):
                 'responder_percent': own / 1e7 / took,
                 'publisher_percent': said['cpu_us'] / 1e4 / took,
                 **pick(report, 'p50_ms', 'p99_ms', 'max_ms')}
+
+
+POSTS = (('one', 1, 1), ('many', 32, 1), ('batch', 32, 100))
+
+
+def post(peer, quick):
+    """Publishing over HTTP: from one connection, from 32, and in batches of
+    100 from 32; one stream receives it all.  Each answer is read, each event
+    is to come once, and a log has to have the same."""
+    if peer == 'nchan':
+        figures = posts(peer, None, quick)
+        # It takes one event a request, and waits for no disk.
+        figures['batch_s'] = figures['many_s']
+        figures['batch_us'] = figures['many_us']
+        for name, _, _ in POSTS:
+            figures[f'normal_{name}_s'] = figures[f'{name}_s']
+        return figures
+    figures = {}
+    for mode in ('full', 'normal'):
+        prefix = '' if mode == 'full' else 'normal_'
+        figures.update((prefix + name, value) for name, value in
+                       posts(peer, mode, quick).items())
+    return figures
+
+
+def posts(peer, mode, quick):
+    """Of one setting of --synchronous."""
+    seconds, figures = 1 if quick else 2, {}
+    with Scene(peer, publishing=mode) as s:
+        s.open(1, any=1)
+        poster = s.peer.poster()
+        poster.ask('post 1 1 0.2')
+        for name, connections, events in POSTS:
+            if events > 1 and peer == 'nchan':
+                break           # takes one event a request
+            web, own = s.cpu()
+            said = poster.ask(f'post {connections} {events} {seconds}')
+            took = (said['ended_ns'] - said['began_ns']) / 1e9
+            n = said['last'] - said['first'] + 1
+            s.wait(0, said['last'])
+            web2, own2 = s.cpu()
+            figures[f'{name}_s'] = n / took
+            figures[f'{name}_us'] = (web2 + own2 - web - own) / n / 1e3
+            figures[f'{name}_web_us'] = (web2 - web) / n / 1e3
+            figures[f'{name}_p50_ms'] = said['p50_ms']
+            figures[f'{name}_p99_ms'] = said['p99_ms']
+        got = s.report()
+        figures['events'] = said['last']
+        if got['deliveries'] != said['last']:
+            raise Trouble(f'{got["deliveries"]} events came of {said["last"]}')
+        if mode is not None:
+            check_log(log_path(s.yard), said['last'])
+    return figures
+
+
+def check_log(path, last):
+    """Events 1 to last, each once."""
+    log = sqlite3.connect(f'file:{path}?mode=ro', uri=True)
+    number = "CAST(substr(data, 4, instr(data, ' ') - 4) AS INTEGER)"
+    got = log.execute(f'SELECT count(*), count(DISTINCT {number}), '
+                      f'min({number}), max({number}) FROM events').fetchone()
+    log.close()
+    if got != (last, last, 1, last):
+        raise Trouble(f'the log has {got[0]} rows, {got[1]} events, '
+                      f'{got[2]} to {got[3]}, not 1 to {last}')
 
 
 def scale(peer, quick):
