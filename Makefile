@@ -101,7 +101,8 @@ build/bench/load: tests/bench/load.c tests/bench/crowd.c tests/bench/feed.c \
 build/bench/publish: tests/bench/publish.c tests/bench/sink.c \
     tests/bench/tally.c
 build/bench/post: tests/bench/post.c tests/bench/tally.c
-build/bench/ceiling: tests/bench/ceiling.c tests/bench/ceiling_stream.c
+build/bench/ceiling: tests/bench/ceiling.c tests/bench/ceiling_post.c \
+    tests/bench/ceiling_stream.c
 $(BENCH): $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
 	@echo "  cc $@"

@@ -4,7 +4,8 @@
  * usage: ceiling [-g MS] SOCKET BELL
  *
  * Whatever is asked, it answers with an endless event stream: one log of
- * encoded events, one cursor a stream; what is due goes out as one record in
+ * encoded events, one cursor a stream (but for a POST, whose events it takes
+ * and answers with their ids); what is due goes out as one record in
  * one send, framed once for all who stand at the same place.  (A record for
  * each event costs nginx half of its deliveries.)  It parses nothing (but
  * looks for a Last-Event-ID), keeps no log on disk, knows no topics, sends no
@@ -102,8 +103,8 @@ log_open(struct ceiling *c)
 		fail("ceiling: places");
 }
 
-static void
-log_add(struct ceiling *c, const char *data, size_t len)
+void
+ceiling_add(struct ceiling *c, const char *data, size_t len)
 {
 	char *p = c->log + c->head % LOG_SIZE;
 	int n;
@@ -135,7 +136,7 @@ bell_read(struct ceiling *c, int fd)
 		return;
 	n += (ssize_t)c->half_len;
 	while ((nl = memchr(s, '\n', (size_t)(buf + n - s))) != NULL) {
-		log_add(c, s, (size_t)(nl - s));
+		ceiling_add(c, s, (size_t)(nl - s));
 		s = nl + 1;
 	}
 	c->half_len = (size_t)(buf + n - s);

@@ -48,10 +48,19 @@ struct ceiling {
 void ceiling_watch(
     struct ceiling *, int op, int fd, uint32_t events, void *what);
 
+/* An event that is published: it is due to all streams. */
+void ceiling_add(struct ceiling *, const char *data, size_t len);
+
 /* Sends what is due.  False when the stream is gone: close it. */
 bool stream_send(struct ceiling *, struct stream *);
 
 void stream_event(struct ceiling *, struct stream *, uint32_t events);
 void stream_close(struct ceiling *, struct stream *);
+
+/*
+ * A POST: its events, and the answer.  False: close it, for it is done with
+ * or gone.
+ */
+bool post_answer(struct ceiling *, struct stream *, const char *in, size_t len);
 
 #endif

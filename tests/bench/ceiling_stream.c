@@ -5,6 +5,7 @@
  * their header once and sent from there.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -116,6 +117,29 @@ stream_send(struct ceiling *c, struct stream *s)
 	return true;
 }
 
+/* A body that is long comes in pieces: waits for the record that ends it. */
+static size_t
+rest_of_body(int fd, char *in, size_t len, size_t size)
+{
+	static const char end[HEADER] = {1, 5, 0, 1};
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+
+	while (len < HEADER || memcmp(in + len - HEADER, end, HEADER) != 0) {
+		if (len == size || poll(&pfd, 1, 1000) != 1 ||
+		    (n = recv(fd, in + len, size - len, 0)) <= 0)
+			return 0;
+		len += (size_t)n;
+	}
+	return len;
+}
+
+static bool
+is_post(const char *in, size_t len)
+{
+	return memmem(in, len, "REQUEST_METHODPOST", 18) != NULL;
+}
+
 /* A whole request is taken to come in one piece: stock servers send it so. */
 static bool
 stream_answer(struct ceiling *c, struct stream *s, const char *in, size_t len)
@@ -143,7 +167,7 @@ stream_answer(struct ceiling *c, struct stream *s, const char *in, size_t len)
 void
 stream_event(struct ceiling *c, struct stream *s, uint32_t events)
 {
-	char in[16384];
+	char in[65536];
 	bool alive = true;
 	ssize_t n;
 
@@ -153,7 +177,11 @@ stream_event(struct ceiling *c, struct stream *s, uint32_t events)
 			alive = false;
 		else if (n > 0 && !s->asked) {
 			in[n] = '\0';
-			alive = stream_answer(c, s, in, (size_t)n);
+			alive = is_post(in, (size_t)n)
+				    ? post_answer(c, s, in,
+					  rest_of_body(s->fd, in, (size_t)n,
+					      sizeof(in)))
+				    : stream_answer(c, s, in, (size_t)n);
 		}
 	}
 	if (alive && events & EPOLLOUT)

@@ -227,6 +227,9 @@ class Ceiling(Behind):
     def publish_words(self, _topic):
         return ['bell', self.yard.path('bell.sock')]
 
+    def post_words(self):
+        return [str(self.port), self.target]
+
 
 class Largesse(Behind):
     durable = True
