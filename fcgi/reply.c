@@ -42,6 +42,20 @@ status_text(int status)
 	}
 }
 
+/*
+ * How long the body is.  Without it a web server has to send one in chunks,
+ * the last of which is a write and a packet of its own.  What answers a HEAD
+ * may stand for a stream, which has no length.
+ */
+static const char *
+length_header(const struct reply *rp, char buf[48])
+{
+	if (rp->head || rp->status == 204)
+		return "";
+	snprintf(buf, 48, "Content-Length: %zu\r\n", rp->len);
+	return buf;
+}
+
 /* Cuts what stands from buf + RECORD_HEADER on into records, in place. */
 static size_t
 frame(uint8_t *buf, size_t len, uint16_t id)
@@ -56,14 +70,15 @@ reply_send(struct server *srv, const struct peer *peer, const struct reply *rp)
 {
 	char *buf = srv->scratch, *text = buf + RECORD_HEADER;
 	size_t max = RECORD_MAX, body = rp->head ? 0 : rp->len;
+	char length[48];
 	int n;
 
 	n = snprintf(text, max,
 	    "Status: %d %s\r\nContent-Type: %s\r\n"
-	    "Cache-Control: no-store\r\n%s%s\r\n",
+	    "Cache-Control: no-store\r\n%s%s%s\r\n",
 	    rp->status, status_text(rp->status),
 	    rp->type == NULL ? "text/plain; charset=utf-8" : rp->type,
-	    rp->headers == NULL ? "" : rp->headers,
+	    length_header(rp, length), rp->headers == NULL ? "" : rp->headers,
 	    peer->headers == NULL ? "" : peer->headers);
 	if (n < 0 || (size_t)n + body > max)
 		return false;

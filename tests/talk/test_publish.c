@@ -82,6 +82,7 @@ want_ids(struct client *c, int status, const char *ids)
 		talk_fail("wanted %d [%s]; came %d %s", status, ids, came,
 		    shown(body, strlen(body)));
 	check(strcmp(header(c, "Content-Type"), JSON) == 0);
+	check((size_t)atoi(header(c, "Content-Length")) == strlen(body));
 	want_end(c);
 }
 
