@@ -150,8 +150,10 @@ allow_open(const struct serve_conf *conf, char *why, size_t size)
 void
 allow_close(struct allow *a)
 {
-	if (a != NULL)
+	if (a != NULL) {
+		token_forget_all(&a->memory);
 		keys_free(&a->keys);
+	}
 	free(a);
 }
 
@@ -166,6 +168,7 @@ allow_reload(struct allow *a, char *why, size_t size)
 		a->keys.mark = fresh.mark; /* said once */
 		return -1;
 	}
+	token_forget_all(&a->memory);
 	keys_free(&a->keys);
 	a->keys = fresh;
 	return 0;

@@ -8,12 +8,14 @@
 
 #include "fcgi/allow.h"
 #include "fcgi/keys.h"
+#include "fcgi/token_memory.h"
 
 struct allow {
 	const struct serve_conf *conf;
 	struct keys keys;
-	bool closed;	   /* readers have to be somebody */
-	int64_t looked_ms; /* when the key files were looked at */
+	struct token_memory memory; /* of these keys */
+	bool closed;		    /* readers have to be somebody */
+	int64_t looked_ms;	    /* when the key files were looked at */
 };
 
 /* Fills the refusal in and returns its status. */

@@ -9,6 +9,7 @@
 #define TOKEN_H
 
 #include "fcgi/keys.h"
+#include "fcgi/token_memory.h"
 
 enum {
 	TOKEN_MAX = 8192 /* bytes */
@@ -18,6 +19,7 @@ struct json_t;
 
 struct token_rules {
 	const struct keys *keys;
+	struct token_memory *memory;   /* of these keys; NULL: none */
 	const char *issuer, *audience; /* NULL: any */
 	int64_t leeway_ms;
 	int64_t now_ms; /* since 1970 */

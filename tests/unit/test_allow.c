@@ -3,6 +3,9 @@
  */
 #include <time.h>
 
+#include <jansson.h>
+
+#include "fcgi/token_memory.h"
 #include "tests/unit/stage.h"
 
 #define GRANTING(patterns)                                                   \
@@ -777,6 +780,107 @@ test_keys_that_changed_are_noticed(void **state)
 	free(new);
 }
 
+/* --- tokens that were seen before --------------------------------------- */
+
+static void
+test_a_known_token_expires(void **state)
+{
+	struct stage *s = *state;
+	time_t limit = time(NULL) + 30;
+	char claims[256], *token;
+
+	stage_open(s, "--key-file", s->secret, "--leeway", "0", NULL);
+	snprintf(claims, sizeof(claims), "{\"exp\":%lld," GRANT "}",
+	    (long long)time(NULL) + 2);
+	token = forge(FORGE_HS256, claims);
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	while (stage_bearer(s, SECRET, token) == 0) {
+		assert_true(time(NULL) < limit);
+		usleep(20000);
+	}
+	assert_string_equal(s->no.line, "token: expired");
+	free(token);
+}
+
+/* One byte of it is another, or it is shorter or longer: not the same. */
+static void
+test_what_is_like_a_known_token_is_not(void **state)
+{
+	struct stage *s = *state;
+	char *token = forge(FORGE_HS256, GOOD), *longer;
+	size_t i, len = strlen(token);
+	char c;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	for (i = 0; i + 1 < len; i++) {
+		c = token[i];
+		token[i] = c == 'A' ? 'B' : 'A';
+		assert_int_equal(stage_bearer(s, SECRET, token), 401);
+		token[i] = c;
+		assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	}
+	longer = hostile_text(token, "A", "");
+	assert_int_equal(stage_bearer(s, SECRET, longer), 401);
+	assert_int_equal(stage_bearer(s, SECRET, token + 1), 401);
+	c = token[len - 1];
+	token[len - 1] = '\0';
+	assert_int_equal(stage_bearer(s, SECRET, token), 401);
+	token[len - 1] = c;
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	free(longer);
+	free(token);
+}
+
+/* More than are remembered, each with a topic of its own, in turn. */
+static void
+test_each_token_has_its_own_claims(void **state)
+{
+	struct stage *s = *state;
+	char *tokens[200], claims[256], topic[32];
+	int i, turn;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	for (i = 0; i < 200; i++) {
+		snprintf(claims, sizeof(claims),
+		    "{" FOREVER ",\"largesse\":{\"subscribe\":[\"t%d\"]}}", i);
+		tokens[i] = forge(FORGE_HS256, claims);
+	}
+	for (turn = 0; turn < 2; turn++)
+		for (i = 0; i < 200; i++) {
+			snprintf(topic, sizeof(topic), "topic=t%d", i);
+			assert_int_equal(stage_bearer(s, topic, tokens[i]), 0);
+			assert_int_equal(stage_bearer(s, topic, tokens[i]), 0);
+			assert_int_equal(
+			    stage_bearer(s, topic, tokens[(i + 1) % 200]), 403);
+		}
+	for (i = 0; i < 200; i++)
+		free(tokens[i]);
+}
+
+static void
+test_what_is_remembered(void **state)
+{
+	struct token_memory tm = {0};
+	json_t *claims = json_object(), *got;
+	char s[TOKEN_MEMORY_MAX + 1];
+
+	(void)state;
+	memset(s, 'a', sizeof(s));
+	assert_null(token_recall(&tm, s, 20));
+	token_remember(&tm, s, 20, claims);
+	got = token_recall(&tm, s, 20);
+	assert_ptr_equal(got, claims);
+	json_decref(got);
+	assert_null(token_recall(&tm, s, 19));
+	assert_null(token_recall(&tm, s, 21));
+	token_remember(&tm, s, sizeof(s), claims);
+	assert_null(token_recall(&tm, s, sizeof(s)));
+	token_forget_all(&tm);
+	assert_null(token_recall(&tm, s, 20));
+	json_decref(claims);
+}
+
 int
 main(void)
 {
@@ -798,6 +902,10 @@ main(void)
 	    T(test_claims_cover_topics),
 	    T(test_a_subject_is_no_pattern),
 	    T(test_public_topics_need_no_token),
+	    T(test_a_known_token_expires),
+	    T(test_what_is_like_a_known_token_is_not),
+	    T(test_each_token_has_its_own_claims),
+	    T(test_what_is_remembered),
 	    T(test_publishing_takes_a_claim),
 	    T(test_users_read_their_own),
 	    T(test_own_topic_by_its_name_is_a_name),
