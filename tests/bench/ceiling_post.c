@@ -53,8 +53,9 @@ post_answer(struct ceiling *c, struct stream *s, const char *in, size_t len)
 		    (unsigned long long)(c->events - n + i + 1));
 	p += sprintf(p, "]}\n");
 	content = (size_t)(p - out) - HEADER;
-	memcpy(out, (char[HEADER]){1, 6, 0, 1, (char)(content >> 8),
-			(char)content}, HEADER);
+	memcpy(out,
+	    (char[HEADER]){1, 6, 0, 1, (char)(content >> 8), (char)content},
+	    HEADER);
 	memcpy(p, end, END);
 	len = HEADER + content + END;
 	return send(s->fd, out, len, MSG_NOSIGNAL) == (ssize_t)len && keep;

@@ -179,8 +179,8 @@ stream_event(struct ceiling *c, struct stream *s, uint32_t events)
 			in[n] = '\0';
 			alive = is_post(in, (size_t)n)
 				    ? post_answer(c, s, in,
-					  rest_of_body(s->fd, in, (size_t)n,
-					      sizeof(in)))
+					  rest_of_body(
+					      s->fd, in, (size_t)n, sizeof(in)))
 				    : stream_answer(c, s, in, (size_t)n);
 		}
 	}

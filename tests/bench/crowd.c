@@ -133,8 +133,8 @@ seen_before(struct group *g, uint64_t n)
  * different numbers have come, and all are there when it is the highest.
  */
 static void
-delivered_any(struct crowd *c, struct group *g, struct stream *s, uint64_t n,
-    uint64_t t)
+delivered_any(
+    struct crowd *c, struct group *g, struct stream *s, uint64_t n, uint64_t t)
 {
 	if (n > 100 * 1000 * 1000) {
 		c->faults.strange++;

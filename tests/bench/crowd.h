@@ -33,8 +33,8 @@ struct group {
 	char target[512], id[128];
 	uint64_t rate, first, live;
 	bool stall;
-	bool any;	/* numbers come in any order, each once */
-	uint8_t *seen;	/* a bit for each number, while any */
+	bool any;      /* numbers come in any order, each once */
+	uint8_t *seen; /* a bit for each number, while any */
 	size_t seen_size;
 	uint64_t began_ns, opened_ns;
 	uint64_t goal;	  /* the number that `wait` waits for */

@@ -191,8 +191,8 @@ close_it(struct conn *c)
 static bool
 read_answer(struct poster *p, struct conn *c)
 {
-	ssize_t n = recv(c->fd, c->answer + c->len, ANSWER - c->len,
-	    MSG_DONTWAIT);
+	ssize_t n =
+	    recv(c->fd, c->answer + c->len, ANSWER - c->len, MSG_DONTWAIT);
 	const char *body, *field;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
