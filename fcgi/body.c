@@ -14,6 +14,7 @@
 
 #include "fcgi/body.h"
 #include "fcgi/body_event.h"
+#include "fcgi/body_plain.h"
 #include "fcgi/query.h"
 #include "fcgi/utf8.h"
 
@@ -143,6 +144,75 @@ read_form(struct reading *rd, char *text, size_t len)
 	return check_event(rd, ev);
 }
 
+/* --- plain JSON --------------------------------------------------------- */
+
+static int
+add_plain(struct reading *rd, const struct plain *p)
+{
+	int status = 0;
+	struct store_event *ev = new_event(rd, &status);
+
+	if (ev == NULL)
+		return status;
+	plain_take(p, ev);
+	if (ev->event.len == 0)
+		ev->event.s = NULL;
+	return check_event(rd, ev);
+}
+
+/* Only that, and all of it?  False: it is for the parser, and untouched. */
+static bool
+read_plain(struct reading *rd, char *text, size_t len, int *status)
+{
+	const char *end = text + len;
+	struct plain p;
+	char *s;
+
+	if (rd->limits->parser_only ||
+	    (s = plain_read(&p, text, end)) == NULL ||
+	    plain_space(s, end) != end)
+		return false;
+	*status = add_plain(rd, &p);
+	return true;
+}
+
+/*
+ * An array of such objects.  Each is read twice, for the parser would have to
+ * begin with the first: is all of it plain?  Then it is taken.
+ */
+static bool
+array_is_plain(char *s, const char *end)
+{
+	struct plain p;
+
+	s = plain_space(s, end);
+	if (s == end || *s != '[')
+		return false;
+	do {
+		if ((s = plain_read(&p, s + 1, end)) == NULL)
+			return false;
+		s = plain_space(s, end);
+	} while (s < end && *s == ',');
+	return s < end && *s == ']' && plain_space(s + 1, end) == end;
+}
+
+static int
+read_plain_array(struct reading *rd, char *s, const char *end)
+{
+	struct plain p;
+	int status = 0;
+
+	rd->unit = "event ";
+	s = plain_space(s, end);
+	while (status == 0 && *s != ']') {
+		rd->place++;
+		s = plain_read(&p, s + 1, end);
+		status = add_plain(rd, &p);
+		s = plain_space(s, end);
+	}
+	return status;
+}
+
 /* --- JSON --------------------------------------------------------------- */
 
 /*
@@ -225,13 +295,18 @@ refuse_json(const struct reading *rd, const json_error_t *error)
 }
 
 static int
-read_json(struct reading *rd, const char *text, size_t len)
+read_json(struct reading *rd, char *text, size_t len)
 {
 	json_error_t error;
-	json_t *root = json_loadb(text, len, JSON_FLAGS, &error), *value;
+	json_t *root, *value;
 	int status = 0;
 	size_t i;
 
+	if (read_plain(rd, text, len, &status))
+		return status;
+	if (!rd->limits->parser_only && array_is_plain(text, text + len))
+		return read_plain_array(rd, text, text + len);
+	root = json_loadb(text, len, JSON_FLAGS, &error);
 	if (root == NULL)
 		return refuse_json(rd, &error);
 	rd->body->json = root;
@@ -251,26 +326,32 @@ read_json(struct reading *rd, const char *text, size_t len)
 
 /* A line's object joins those that came before, which keeps its texts. */
 static int
-read_line(struct reading *rd, const char *line, size_t len)
+read_line(struct reading *rd, char *line, size_t len)
 {
 	json_error_t error;
-	json_t *object = json_loadb(line, len, JSON_FLAGS, &error);
+	json_t *object;
+	int status;
 
+	if (read_plain(rd, line, len, &status))
+		return status;
+	object = json_loadb(line, len, JSON_FLAGS, &error);
 	if (object == NULL)
 		return refuse_json(rd, &error);
+	if (rd->body->json == NULL && (rd->body->json = json_array()) == NULL) {
+		json_decref(object);
+		return refuse(rd, 500, "no memory");
+	}
 	if (json_array_append_new(rd->body->json, object) == -1)
 		return refuse(rd, 500, "no memory");
 	return read_object(rd, object);
 }
 
 static int
-read_ndjson(struct reading *rd, const char *text, size_t len)
+read_ndjson(struct reading *rd, char *text, size_t len)
 {
-	const char *end = text + len, *lf;
+	char *end = text + len, *lf;
 	int status = 0;
 
-	if ((rd->body->json = json_array()) == NULL)
-		return refuse(rd, 500, "no memory");
 	rd->unit = "line ";
 	for (; text < end && status == 0; text = lf + 1) {
 		rd->place++;

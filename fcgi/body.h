@@ -23,6 +23,7 @@ enum {
 
 struct body_limits {
 	size_t max_events, max_event_bytes; /* of topic, type, data and uid */
+	bool parser_only; /* read even plain JSON the long way: for tests */
 };
 
 /* All zero before; body_free takes it in any state. */
@@ -31,7 +32,7 @@ struct body {
 	size_t n;
 	size_t bytes; /* of their texts */
 	size_t size;  /* events there is room for */
-	void *json;   /* what their texts lie in */
+	void *json;   /* what their texts lie in, if not in the body */
 	char why[256];
 };
 

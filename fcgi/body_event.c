@@ -57,7 +57,7 @@ uid_wrong(struct store_text t)
 static const char *
 data_wrong(struct store_text t)
 {
-	size_t i = 0;
+	size_t i = utf8_ascii(t.s, t.len);
 	bool ok = true;
 
 	while (i < t.len && ok)

@@ -51,6 +51,9 @@ may_all(struct server *srv, const struct who *who,
 
 	for (i = 0; status == 0 && i < n; i++) {
 		t = events[i].topic.s == NULL ? main_topic : events[i].topic;
+		if (i > 0 && t.len == topic.len &&
+		    memcmp(t.s, topic.name, t.len) == 0)
+			continue; /* as the one before it */
 		topic.name = t.s;
 		topic.len = t.len;
 		status =
@@ -101,10 +104,12 @@ say_ids(
 	for (i = 0; i < n; i++) {
 		id = handoff_result_id(result, i);
 		repeated += id.repeated != 0;
-		p += sprintf(p, "%s\"", i > 0 ? "," : "");
+		*p++ = '"';
 		p += store_id_print(srv->store, id.id, p);
 		*p++ = '"';
+		*p++ = ',';
 	}
+	p--; /* the last comma: there is an event at least */
 	p += sprintf(p, "]}\n");
 	rp.len = (size_t)(p - body);
 	rp.status = repeated == n ? 200 : 201;
@@ -218,8 +223,8 @@ static enum answered
 take_body(struct server *srv, const struct peer *peer, const struct request *rq,
     const struct who *who)
 {
-	struct body_limits limits = {
-	    srv->conf.max_batch, srv->conf.max_event_bytes};
+	struct body_limits limits = {.max_events = srv->conf.max_batch,
+	    .max_event_bytes = srv->conf.max_event_bytes};
 	struct body body = {0};
 	enum answered done;
 	struct refusal no;

@@ -4,6 +4,9 @@
  * What is not counted as a character here reaches no browser: the stream
  * must be UTF-8 throughout, and SQLite's TEXT need not be.
  */
+#include <stdint.h>
+#include <string.h>
+
 #include "fcgi/utf8.h"
 
 size_t
@@ -34,6 +37,20 @@ utf8_next(const char *text, size_t len, bool *ok)
 	}
 	*ok = true;
 	return n;
+}
+
+size_t
+utf8_ascii(const char *s, size_t len)
+{
+	size_t i;
+	uint64_t v;
+
+	for (i = 0; len - i >= sizeof(v); i += sizeof(v)) {
+		memcpy(&v, s + i, sizeof(v));
+		if ((v & UINT64_C(0x8080808080808080)) != 0)
+			break;
+	}
+	return i;
 }
 
 bool

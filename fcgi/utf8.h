@@ -19,6 +19,9 @@
  */
 size_t utf8_next(const char *s, size_t len, bool *ok);
 
+/* How many bytes at the beginning are ASCII, or somewhat fewer. */
+size_t utf8_ascii(const char *s, size_t len);
+
 /* All of it is UTF-8 without control characters (C0, DEL and C1). */
 bool utf8_clean(const char *s, size_t len);
 

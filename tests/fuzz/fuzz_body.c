@@ -1,6 +1,7 @@
 /*
  * fuzz_body.c - whatever is posted: refused in one line, or events that are
- * within every limit and can be said on a stream.
+ * within every limit and can be said on a stream; and JSON that is read
+ * where it lies comes to the same as by the parser.
  *
  * input	f, j or n: a form, JSON or lines of it; then the body
  */
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 		}                                                \
 	} while (0)
 
-static const struct body_limits limits = {8, 600};
+static const struct body_limits limits = {8, 600, false}, slow = {8, 600, true};
 
 static void
 check_uid(struct store_text t)
@@ -58,24 +59,58 @@ check_event(const struct store_event *ev)
 	must(ev->topic.len + ev->event.len + ev->uid.len + ev->data.len <= 600);
 }
 
+static bool
+same(struct store_text a, struct store_text b)
+{
+	return (a.s == NULL) == (b.s == NULL) && a.len == b.len &&
+	       (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
+}
+
+/* The parser alone comes to this as well. */
+static void
+check_parser(const char *type, const uint8_t *in, size_t len,
+    const struct body *body, int status)
+{
+	const struct store_event *a, *b;
+	struct body other = {0};
+	char *text = malloc(len + 1);
+	size_t i;
+
+	must(text != NULL);
+	memcpy(text, in, len);
+	must(body_read(&other, type, text, len, &slow) == status);
+	if (status != 0)
+		must(strcmp(other.why, body->why) == 0);
+	else
+		must(other.n == body->n && other.bytes == body->bytes);
+	for (i = 0; status == 0 && i < body->n; i++) {
+		a = &body->events[i];
+		b = &other.events[i];
+		must(same(a->topic, b->topic) && same(a->event, b->event) &&
+		     same(a->data, b->data) && same(a->uid, b->uid));
+	}
+	body_free(&other);
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
 	struct body body = {0};
 	size_t i, bytes = 0;
+	const char *type;
 	char *text;
 	int status;
 
 	if (len == 0)
 		return 0;
+	type = in[0] == 'f'   ? "application/x-www-form-urlencoded"
+	       : in[0] == 'j' ? "application/json"
+			      : "application/x-ndjson";
 	text = malloc(len);
 	must(text != NULL);
 	memcpy(text, in + 1, len - 1);
-	status = body_read(&body,
-	    in[0] == 'f'   ? "application/x-www-form-urlencoded"
-	    : in[0] == 'j' ? "application/json"
-			   : "application/x-ndjson",
-	    text, len - 1, &limits);
+	status = body_read(&body, type, text, len - 1, &limits);
 	if (status == 0) {
 		must(body.n >= 1 && body.n <= 8);
 		for (i = 0; i < body.n; i++) {
@@ -91,6 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		must(body.why[0] != '\0');
 		must(utf8_clean(body.why, strlen(body.why)));
 	}
+	check_parser(type, in + 1, len - 1, &body, status);
 	body_free(&body);
 	free(text);
 	return 0;

@@ -16,7 +16,7 @@
 #define JSON   "application/json"
 #define NDJSON "application/x-ndjson"
 
-static const struct body_limits usual = {100, 1000};
+static const struct body_limits usual = {100, 1000, false};
 
 struct read {
 	struct body body;
@@ -321,7 +321,7 @@ test_limits_of_an_event(void **state)
 static void
 test_limit_of_a_batch(void **state)
 {
-	static const struct body_limits two = {2, 10};
+	static const struct body_limits two = {2, 10, false};
 
 	(void)state;
 	want_refusal_of(&two, JSON, "[{},{},{}]", 10, 413, "more than 2");
@@ -329,6 +329,109 @@ test_limit_of_a_batch(void **state)
 	    &two, NDJSON, "{}\n{}\n{}\n", 9, 413, "line 3: more than 2");
 	want_refusal_of(&two, JSON, "[{\"data\":\"12345678901\"}]", 24, 413,
 	    "event 1: an event over");
+}
+
+/* --- read where it lies, or by the parser: the same --------------------- */
+
+static bool
+same_text(struct store_text a, struct store_text b)
+{
+	return (a.s == NULL) == (b.s == NULL) && a.len == b.len &&
+	       (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
+}
+
+static void
+want_same(const char *type, const char *s, size_t len)
+{
+	static const struct body_limits plain = {6, 300, false},
+					parser = {6, 300, true};
+	struct read a = read_bytes(type, s, len, &plain);
+	struct read b = read_bytes(type, s, len, &parser);
+	const struct store_event *x, *y;
+	bool same = a.status == b.status &&
+		    strcmp(a.body.why, b.body.why) == 0 &&
+		    (a.status != 0 ||
+			(a.body.n == b.body.n && a.body.bytes == b.body.bytes));
+	size_t i;
+
+	for (i = 0; same && a.status == 0 && i < a.body.n; i++) {
+		x = &a.body.events[i];
+		y = &b.body.events[i];
+		same = same_text(x->topic, y->topic) &&
+		       same_text(x->event, y->event) &&
+		       same_text(x->data, y->data) && same_text(x->uid, y->uid);
+	}
+	if (!same)
+		fail_msg("%s\n%.*s\n%d %s\n%d %s", type, (int)len, s, a.status,
+		    a.body.why, b.status, b.body.why);
+	done(&a);
+	done(&b);
+}
+
+/* Bodies put together at random of what matters to a reader of JSON. */
+static void
+test_plain_json_is_as_the_parser_has_it(void **state)
+{
+	static const char *const parts[] = {"{\"data\":\"", "{", "}", "[", "]",
+	    ",", ":", "\"", "\n", " ", "\t", "\r", "null", "\"topic\"",
+	    "\"data\":", "\"uid\":\"u1\"", "\"event\":\"\"", "\"}", "\"},{",
+	    "\"}\n{\"data\":\"", "\\n", "\\\"", "\\\\", "\\u00e4",
+	    "\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\u0000", "\\u12", "\\x",
+	    "\\/", "\xc3\xa4", "\xc3", "\xf0\x9f\x98\x80", "\xed\xa0\x80",
+	    "plain text of some length, ", "1", "true", "{\"a\":1}", "\x01",
+	    "\x7f", "[{\"topic\":\"a\"}", "{\"topic\":\"a\",\"data\":\"b\"}",
+	    "\"topic\":\"a*\"", "{\"to\\u0070ic\":\"a\"}", ",\"data\":null",
+	    "{\"uid\":\"a1\",\"uid\":\"a1\"}"};
+	const size_t nparts = sizeof(parts) / sizeof(parts[0]);
+	char s[2048];
+	int i, j, n;
+	size_t len;
+
+	(void)state;
+	srandom(5);
+	for (i = 0; i < 60000; i++) {
+		n = 1 + (int)(random() % 12);
+		len = 0;
+		for (j = 0; j < n; j++)
+			len = (size_t)(stpcpy(s + len,
+					   parts[j == 0 && i % 2 == 0
+						     ? 0
+						     : (size_t)random() %
+							   nparts]) -
+				       s);
+		if (i % 4 < 2)
+			len = (size_t)(stpcpy(s + len, "\"}") - s);
+		want_same(i % 3 == 0 ? NDJSON : JSON, s, len);
+	}
+}
+
+/* Every byte of good bodies becomes another. */
+static void
+test_plain_json_with_a_byte_changed(void **state)
+{
+	static const char bytes[] = "\"\\{}[],: \n\x01\x80\xff"
+				    "u0";
+	static const char *const good[] = {
+	    "{\"topic\":\"a\",\"event\":\"e\",\"data\":\"x\\u00e4 "
+	    "\\ud83d\\ude00\\n\xc3\xa4 and so on\",\"uid\":\"u-1\"}",
+	    " [ {\"data\" : \"one\"} ,{ } , {\"data\":null,\"topic\":\"b\"}] ",
+	    "{\"data\":\"1\"}\n\n {\"data\":\"2\"} \r\n{\"data\":{\"a\":1}}\n"};
+	size_t i, j, k, len;
+	char s[256];
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		len = strlen(good[i]);
+		for (j = 0; j < len; j++)
+			for (k = 0; k < sizeof(bytes); k++) {
+				memcpy(s, good[i], len);
+				s[j] = bytes[k];
+				want_same(JSON, s, len);
+				want_same(NDJSON, s, len);
+				want_same(JSON, s, j);
+				want_same(NDJSON, s, j);
+			}
+	}
 }
 
 int
@@ -350,6 +453,8 @@ main(void)
 	    cmocka_unit_test(test_bad_events),
 	    cmocka_unit_test(test_limits_of_an_event),
 	    cmocka_unit_test(test_limit_of_a_batch),
+	    cmocka_unit_test(test_plain_json_is_as_the_parser_has_it),
+	    cmocka_unit_test(test_plain_json_with_a_byte_changed),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
