@@ -115,14 +115,13 @@ static enum answered
 answer_other(
     struct server *srv, const struct peer *peer, const struct request *rq)
 {
-	struct reply options = {.status = 204,
-	    .headers = "Allow: GET, HEAD, OPTIONS\r\n",
-	    .body = ""};
+	struct reply options = {
+	    .status = 204, .headers = reply_allow(srv, rq), .body = ""};
 
 	if (rq->method == METHOD_OPTIONS)
 		return said(reply_send(srv, peer, &options));
-	return said(reply_line(
-	    srv, peer, 405, "only GET and HEAD are understood here"));
+	return said(reply_405(
+	    srv, peer, rq, "only GET and HEAD are understood here\n"));
 }
 
 /* Only GET makes one. */

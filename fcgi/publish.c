@@ -249,9 +249,9 @@ publish(struct server *srv, const struct peer *peer, const struct request *rq)
 	struct who who;
 
 	if (!srv->conf.publish)
-		return said(reply_line(srv, peer, 405,
+		return said(reply_405(srv, peer, rq,
 		    "only GET and HEAD are understood here: publishing is "
-		    "not switched on"));
+		    "not switched on\n"));
 	done = may_publish(srv, rq, &who, &no) == 0
 		   ? take_body(srv, peer, rq, &who)
 		   : say_no(srv, peer, &no);

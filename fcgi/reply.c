@@ -98,10 +98,26 @@ reply_line(
 	struct reply rp = {.status = status, .body = body};
 
 	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", line);
-	if (status == 405)
-		rp.headers = srv->conf.publish
-				 ? "Allow: GET, HEAD, OPTIONS, POST\r\n"
-				 : "Allow: GET, HEAD, OPTIONS\r\n";
+	return reply_send(srv, peer, &rp);
+}
+
+const char *
+reply_allow(const struct server *srv, const struct request *rq)
+{
+	return srv->conf.publish && rq->path == PATH_STREAM
+		   ? "Allow: GET, HEAD, OPTIONS, POST\r\n"
+		   : "Allow: GET, HEAD, OPTIONS\r\n";
+}
+
+bool
+reply_405(struct server *srv, const struct peer *peer, const struct request *rq,
+    const char *line)
+{
+	struct reply rp = {.status = 405,
+	    .headers = reply_allow(srv, rq),
+	    .body = line,
+	    .len = strlen(line)};
+
 	return reply_send(srv, peer, &rp);
 }
 

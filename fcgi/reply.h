@@ -24,6 +24,12 @@ bool reply_send(struct server *, const struct peer *, const struct reply *);
 bool reply_line(
     struct server *, const struct peer *, int status, const char *line);
 
+/* 405 and a line with its LF, with what is allowed for this path. */
+bool reply_405(struct server *, const struct peer *, const struct request *,
+    const char *line);
+/* The same as a header. */
+const char *reply_allow(const struct server *, const struct request *);
+
 /* A refusal; HEAD has no body. */
 bool reply_refusal(
     struct server *, const struct peer *, const struct refusal *, bool head);

@@ -325,6 +325,27 @@ test_not_switched_on(void)
 	check(rows(sv) == 0);
 }
 
+/* What is allowed is a page's own affair, and so says OPTIONS. */
+static void
+test_post_is_allowed_where_it_is_understood(void)
+{
+	static const char *const others[] = {"/status", "/metrics", "/probe"};
+	struct server *sv = serve_ready();
+	struct client *c = ask(sv, "DELETE", "/events", NULL, NULL);
+
+	check(want_headers(c) == 405);
+	check(strstr(header(c, "Allow"), "POST") != NULL);
+	c = ask(sv, "OPTIONS", "/events", NULL, NULL);
+	check(want_headers(c) == 204);
+	check(strstr(header(c, "Allow"), "POST") != NULL);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		c = ask(sv, "POST", "/events", "data=1", "CONTENT_TYPE", FORM,
+		    "PATH_INFO", others[i], NULL);
+		check(want_headers(c) == 405);
+		check(strcmp(header(c, "Allow"), "GET, HEAD, OPTIONS") == 0);
+	}
+}
+
 static void
 become_nobody(struct server *sv)
 {
@@ -752,6 +773,7 @@ main(int argc, char **argv)
 	    TALK(test_who_may),
 	    TALK(test_publishing_takes_a_key),
 	    TALK(test_not_switched_on),
+	    TALK(test_post_is_allowed_where_it_is_understood),
 	    TALK(test_a_log_that_may_only_be_read),
 	    TALK(test_synchronous_is_one_of_two),
 	    TALK(test_a_connection_is_used_again),
