@@ -83,6 +83,7 @@ on_dead(struct server *srv)
 {
 	struct writer_link *ln = &srv->link;
 
+	srv->count.writer_ends++;
 	drop_wire(srv);
 	parcel_free(&ln->in);
 	parcel_free(&ln->out);

@@ -39,7 +39,7 @@ enum {
 struct counters {
 	uint64_t requests, opened, events, deliveries, bytes, writes;
 	uint64_t blocked, heartbeats, refused, denied, broken, gaps;
-	uint64_t published;
+	uint64_t published, writer_ends;
 	uint64_t ended[END_REASONS];
 };
 

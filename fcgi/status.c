@@ -25,6 +25,8 @@ const struct status_line status_lines[] = {
 	NOW("streams", streams, "Streams that are open."),
 	NOW("pending", pending, "Connections whose request is not whole."),
 	NOW("probes", probes, "Probes for the doctor that are open."),
+	NOW("writers", writers, "Writers for POST; fewer than workers: away."),
+	NOW("posts_waiting", posts_waiting, "POSTs that a writer has."),
 	NOW("topics", topics, "Topics and prefixes that are listened to."),
 	NOW("subscriptions", subscriptions, "Different sets of topics."),
 	NOW("window_events", window_events, "Newest events kept in memory."),
@@ -37,6 +39,7 @@ const struct status_line status_lines[] = {
 	TOTAL("denied", denied, "Requests refused with 401 or 403."),
 	TOTAL("events", events, "Events read from the log as they came."),
 	TOTAL("published", published, "Events taken by POST."),
+	TOTAL("writer_ends", writer_ends, "Writers that died."),
 	TOTAL("deliveries", deliveries, "Events sent, each time counted."),
 	TOTAL("sent_bytes", bytes, "Bytes sent on streams."),
 	TOTAL("writes", writes, "Writes to streams."),
@@ -82,6 +85,8 @@ tally_take(const struct server *srv, struct tally *t)
 	t->streams = srv->nstreams;
 	t->pending = srv->npending;
 	t->probes = srv->nprobes;
+	t->writers = srv->link.wire != NULL;
+	t->posts_waiting = srv->link.waiting;
 	t->topics = srv->topics.ntopics;
 	t->subscriptions = srv->topics.nsubs;
 	t->window_events = srv->window.count;

@@ -18,6 +18,7 @@
 struct tally {
 	struct counters count;
 	uint64_t streams, pending, probes;
+	uint64_t writers, posts_waiting;
 	uint64_t topics, subscriptions;
 	uint64_t window_events, window_bytes;
 	uint64_t pages, resident_bytes;

@@ -607,10 +607,13 @@ test_a_writer_that_is_killed_is_replaced(void)
 
 	want_start(st);
 	check(first != 0);
+	check(number(sv, "writers") == 1);
+	check(number(sv, "writer_ends") == 0);
 	log_run(db, "BEGIN IMMEDIATE");
 	for (i = 0; i < 5; i++)
 		c[i] = post(sv, FORM, text("data=%d&uid=u%d", i, i));
 	await_waiting(sv, 5);
+	check(number(sv, "posts_waiting") == 5);
 	check(kill(first, SIGKILL) == 0);
 	for (i = 0; i < 5; i++) {
 		check(want_headers(c[i]) == 503);
@@ -627,7 +630,25 @@ test_a_writer_that_is_killed_is_replaced(void)
 	for (i = 0; i < 5; i++)
 		want_event(st, text("u%d", i), "message", text("%d", i));
 	check(writer_of(sv) != first && writer_of(sv) != 0);
+	check(number(sv, "writers") == 1);
+	check(number(sv, "writer_ends") == 1);
+	check(number(sv, "posts_waiting") == 0);
 	check(strstr(errors(sv), "starting another") != NULL);
+}
+
+/* One that cannot start anew, for the log is gone: who watches sees it. */
+static void
+test_metrics_tell_of_a_writer_that_is_away(void)
+{
+	struct server *sv = serve_ready();
+	pid_t writer = writer_of(sv);
+
+	check(rename(sv->db, text("%s.away", sv->db)) == 0);
+	check(kill(writer, SIGKILL) == 0);
+	until(number(sv, "writers") == 0);
+	until(number(sv, "writer_ends") >= 2);
+	check(rename(text("%s.away", sv->db), sv->db) == 0);
+	until(number(sv, "writers") == 1);
 }
 
 static void
@@ -783,6 +804,7 @@ main(int argc, char **argv)
 	    TALK(test_a_busy_log_delays_no_stream),
 	    TALK(test_busy_for_too_long),
 	    TALK(test_a_writer_that_is_killed_is_replaced),
+	    TALK(test_metrics_tell_of_a_writer_that_is_away),
 	    TALK(test_a_publisher_that_leaves_is_no_loss),
 	    TALK(test_sigterm_waits_for_the_writer),
 	    TALK(test_no_writer_outlives_the_loop),
