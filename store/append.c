@@ -41,24 +41,76 @@ find_uid(struct sqlite *sq, struct store_event *ev)
 	return rc == SQLITE_ROW ? 0 : -1;
 }
 
+/* Binds from parameter i on.  Returns the next. */
 static int
-insert(struct sqlite *sq, struct store_event *ev)
+bind_event(sqlite3_stmt *st, int i, const struct store_event *ev, bool uid,
+    int64_t now)
 {
 	static const struct store_text main_topic = {"main", 4},
 				       no_data = {"", 0};
+
+	bind_text(st, i++, ev->topic.s == NULL ? main_topic : ev->topic);
+	bind_text(st, i++, ev->event);
+	bind_text(st, i++, ev->data.s == NULL ? no_data : ev->data);
+	if (uid)
+		bind_text(st, i++, ev->uid);
+	sqlite3_bind_int64(st, i++, ev->time_ms == 0 ? now : ev->time_ms);
+	return i;
+}
+
+static int
+insert(struct sqlite *sq, struct store_event *ev, int64_t now)
+{
 	sqlite3_stmt *st = sq->st[ST_INSERT];
 
-	bind_text(st, 1, ev->topic.s == NULL ? main_topic : ev->topic);
-	bind_text(st, 2, ev->event);
-	bind_text(st, 3, ev->data.s == NULL ? no_data : ev->data);
-	bind_text(st, 4, ev->uid);
-	sqlite3_bind_int64(st, 5, ev->time_ms == 0 ? now_ms() : ev->time_ms);
+	bind_event(st, 1, ev, true, now);
 	sqlite3_step(st);
 	if (sqlite3_reset(st) != SQLITE_OK)
 		return -1;
 	ev->repeated = false;
 	ev->id = (struct store_id){0, sqlite3_last_insert_rowid(sq->db)};
 	return sqlite3_changes(sq->db) == 1 ? 0 : find_uid(sq, ev);
+}
+
+/*
+ * INSERT_ROWS events after one that was given the id before.  More than half
+ * of what an INSERT costs is the statement, not the row: AUTOINCREMENT looks
+ * up and writes its sequence for each.  Their ids are those that follow, for
+ * there is room for no other between before and the last.  Returns 1 when it
+ * was not so: a trigger adds rows of its own, or leaves some out.
+ */
+static int
+insert_rows(
+    struct sqlite *sq, struct store_event *ev, uint64_t before, int64_t now)
+{
+	sqlite3_stmt *st = sq->st[ST_INSERT_ROWS];
+	int i, next = 1;
+
+	for (i = 0; i < INSERT_ROWS; i++)
+		next = bind_event(st, next, &ev[i], false, now);
+	sqlite3_step(st);
+	if (sqlite3_reset(st) != SQLITE_OK)
+		return -1;
+	if (sqlite3_changes(sq->db) != INSERT_ROWS ||
+	    (uint64_t)sqlite3_last_insert_rowid(sq->db) != before + INSERT_ROWS)
+		return 1;
+	for (i = 0; i < INSERT_ROWS; i++) {
+		ev[i].repeated = false;
+		ev[i].id = (struct store_id){0, before + 1 + (uint64_t)i};
+	}
+	return 0;
+}
+
+/* Are there so many, and is none by a uid that may be there already? */
+static bool
+fit_rows(const struct store_event *ev, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < INSERT_ROWS && i < n; i++)
+		if (ev[i].uid.s != NULL)
+			return false;
+	return i == INSERT_ROWS;
 }
 
 static int
@@ -87,14 +139,30 @@ trouble(struct sqlite *sq)
 	}
 }
 
+/* 1: they have to be inserted singly, when those that were are undone. */
 static int
 insert_all(struct sqlite *sq, struct store_event *events, size_t n)
 {
-	size_t i;
+	uint64_t before = 0; /* the id of the last one, if that was added */
+	int64_t now = now_ms();
+	size_t i = 0;
+	int rc;
 
-	for (i = 0; i < n; i++)
-		if (insert(sq, &events[i]) == -1)
-			return -1;
+	while (i < n) {
+		if (before != 0 && !sq->singly && fit_rows(&events[i], n - i)) {
+			rc = insert_rows(sq, &events[i], before, now);
+			sq->singly = rc == 1;
+			if (rc != 0)
+				return rc;
+			i += INSERT_ROWS;
+			before += INSERT_ROWS;
+		} else {
+			if (insert(sq, &events[i], now) == -1)
+				return -1;
+			before = events[i].repeated ? 0 : events[i].id.lo;
+			i++;
+		}
+	}
 	return 0;
 }
 
@@ -103,10 +171,14 @@ sqlite_append(struct store *store, struct store_event *events, size_t n)
 {
 	struct sqlite *sq = (struct sqlite *)store;
 	enum store_result r;
+	int rc;
 
 	if (run(sq, ST_BEGIN) == -1)
 		return sqlite_trouble(sq);
-	if (insert_all(sq, events, n) == 0 && run(sq, ST_COMMIT) == 0)
+	rc = insert_all(sq, events, n);
+	if (rc == 1 && run(sq, ST_ROLLBACK) == 0 && run(sq, ST_BEGIN) == 0)
+		rc = insert_all(sq, events, n);
+	if (rc == 0 && run(sq, ST_COMMIT) == 0)
 		return STORE_OK;
 	r = trouble(sq);
 	if (!sqlite3_get_autocommit(sq->db))
@@ -142,8 +214,11 @@ set_results(
 static void
 append_within(struct sqlite *sq, struct store_batch *b)
 {
-	if (run(sq, ST_MARK) == 0 && insert_all(sq, b->events, b->n) == 0 &&
-	    run(sq, ST_KEEP) == 0) {
+	int rc = run(sq, ST_MARK) == 0 ? insert_all(sq, b->events, b->n) : -1;
+
+	if (rc == 1 && run(sq, ST_UNDO) == 0)
+		rc = insert_all(sq, b->events, b->n);
+	if (rc == 0 && run(sq, ST_KEEP) == 0) {
 		set_result(sq, b, STORE_OK);
 		return;
 	}

@@ -23,6 +23,10 @@ enum {
 	BAD_MS = 2000	 /* trouble shorter than this is nobody's business */
 };
 
+#define INSERT "INSERT INTO events(topic, event, data, uid, time) VALUES"
+#define ROW    "(?, ?, ?, NULL, ?)"
+#define ROWS_4 ROW ", " ROW ", " ROW ", " ROW
+
 static const char *const sql[ST_COUNT] = {
     [ST_VERSION] = "PRAGMA data_version",
     [ST_SELF] = "SELECT (SELECT value FROM largesse WHERE key = 'log'),"
@@ -38,9 +42,9 @@ static const char *const sql[ST_COUNT] = {
     [ST_BACK] = "SELECT id, topic FROM events WHERE id <= ?1"
 		" ORDER BY id DESC",
     [ST_BEGIN] = "BEGIN IMMEDIATE",
-    [ST_INSERT] = "INSERT INTO events(topic, event, data, uid, time)"
-		  " VALUES(?1, ?2, ?3, ?4, ?5)"
-		  " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
+    [ST_INSERT] = INSERT "(?, ?, ?, ?, ?)"
+			 " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
+    [ST_INSERT_ROWS] = INSERT ROWS_4 ", " ROWS_4 ", " ROWS_4 ", " ROWS_4,
     [ST_COMMIT] = "COMMIT",
     [ST_ROLLBACK] = "ROLLBACK",
     [ST_MARK] = "SAVEPOINT largesse",
@@ -114,7 +118,7 @@ detach(struct sqlite *sq)
 	}
 	sqlite3_close(sq->db);
 	sq->db = NULL;
-	sq->inside = false;
+	sq->inside = sq->singly = false;
 }
 
 static int

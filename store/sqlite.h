@@ -37,6 +37,7 @@ enum sqlite_statement {
 	ST_BACK,    /* events before an id, newest first */
 	ST_BEGIN,   /* the writer's */
 	ST_INSERT,
+	ST_INSERT_ROWS, /* INSERT_ROWS of them, without uid */
 	ST_COMMIT,
 	ST_ROLLBACK,
 	ST_MARK, /* a place in the transaction, to go back to */
@@ -52,8 +53,9 @@ enum revoke_statement {
 };
 
 enum {
-	TOPICS_MAX = 64
-}; /* exact topics that are read by the index */
+	TOPICS_MAX = 64, /* exact topics that are read by the index */
+	INSERT_ROWS = 16 /* that one statement adds */
+};
 
 /* Enough of a row to tell it from another with the same id. */
 struct row_mark {
@@ -81,6 +83,7 @@ struct sqlite {
 	sqlite3_stmt *topic_asc[TOPICS_MAX], *topic_desc[TOPICS_MAX];
 	enum store_mode mode;
 	bool lazy;     /* a commit does not wait for the disk */
+	bool singly;   /* a trigger of the log's wants rows one by one */
 	bool watching; /* news is open */
 	struct news news;
 	uint32_t news_version; /* data_version that news told of */
