@@ -50,7 +50,7 @@ ROWS = (
     Row(rows.storm, CEILINGS + BOTH, BOTH[:1]),
     Row(rows.stall, CEILINGS + BOTH, (), dict.fromkeys(CEILINGS, 1)),
     Row(rows.commits, BOTH, BOTH[:1]),
-    Row(rows.post, ALL, ('nchan',) + CEILINGS[:1] + BOTH[:1]),
+    Row(rows.post, ALL + ('largesse/nginx, kept',), ('nchan',) + CEILINGS[:1] + BOTH[:1]),
     Row(rows.scale, ('ceiling/nginx', 'largesse/nginx')),
     Row(rows.topic, BOTH[:1], BOTH[:1]),
     Row(rows.streams, ALL, rounds=dict.fromkeys(ALL, 1)),

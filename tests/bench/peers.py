@@ -49,8 +49,9 @@ class Peer:
                 raise Trouble(f'{self.name} ended:\n{self.yard.errors()}')
         return answers(self.port)
 
-    def start_nginx(self, conf, **words):
-        self.yard.put('nginx.conf', f'peers/{conf}', PORT=self.port, **words)
+    def start_nginx(self, conf, UPSTREAM='', **words):
+        self.yard.put('nginx.conf', f'peers/{conf}', PORT=self.port,
+                      UPSTREAM=UPSTREAM, **words)
         self.web = self.yard.spawn(
             ['/usr/sbin/nginx', '-p', self.yard.dir, '-c',
              self.yard.path('nginx.conf'), '-e', 'error.log'], SERVER_CPUS)
@@ -268,7 +269,28 @@ def behind(kind, server_name):
     return Both
 
 
+class LargesseKept(behind(Largesse, 'nginx')):
+    """nginx keeps its connections to the responder for the next request."""
+
+    name = 'largesse/nginx, kept'
+
+    def start_behind_nginx(self):
+        super().put_snippet('nginx', '/run/largesse/largesse.sock')
+        with open(self.yard.path('events.conf')) as f:
+            text = f.read()
+        text = text.replace('unix:' + self.yard.path('fcgi.sock'), 'kept')
+        text = text.replace('fastcgi_buffering off;',
+                            'fastcgi_buffering off;\n'
+                            '\tfastcgi_keep_conn on;')
+        self.yard.put_text('events.conf', text)
+        self.start_nginx('nginx.conf', SMALL='', UPSTREAM=(
+            'upstream kept {\n'
+            f'\tserver unix:{self.yard.path("fcgi.sock")};\n'
+            '\tkeepalive 64;\n'
+            '\tkeepalive_requests 100000000;\n}\n'))
+
+
 PEERS = {p.name: p for p in (
     Nchan, behind(Ceiling, 'nginx'), behind(Ceiling, 'lighttpd'),
     behind(Largesse, 'nginx'), behind(Largesse, 'lighttpd'), Php, Node,
-    NchanSmall)}
+    NchanSmall, LargesseKept)}

@@ -231,7 +231,7 @@ def post(peer, quick):
     """Publishing over HTTP: from one connection, from 32, and in batches of
     100 from 32; one stream receives it all.  Each answer is read, each event
     is to come once, and a log has to have the same."""
-    if peer not in BOTH:
+    if not peer.startswith('largesse'):
         figures = posts(peer, None, quick)
         if peer == 'nchan':     # takes one event a request
             figures['batch_s'] = figures['many_s']
@@ -261,7 +261,10 @@ def posts(peer, mode, quick):
             said = poster.ask(f'post {connections} {events} {seconds}')
             took = (said['ended_ns'] - said['began_ns']) / 1e9
             n = said['last'] - said['first'] + 1
-            s.wait(0, said['last'])
+            if peer == 'nchan':     # it loses some, and goes on
+                s.client.ask(f'wait 0 {said["last"]} 3')
+            else:
+                s.wait(0, said['last'])
             web2, own2 = s.cpu()
             figures[f'{name}_s'] = n / took
             figures[f'{name}_us'] = (web2 + own2 - web - own) / n / 1e3
@@ -270,7 +273,9 @@ def posts(peer, mode, quick):
             figures[f'{name}_p99_ms'] = said['p99_ms']
         got = s.report()
         figures['events'] = said['last']
-        if got['deliveries'] != said['last']:
+        if peer == 'nchan':
+            figures['lost'] = said['last'] - got['deliveries']
+        elif got['deliveries'] != said['last']:
             raise Trouble(f'{got["deliveries"]} events came of {said["last"]}')
         if mode is not None:
             check_log(log_path(s.yard), said['last'])
