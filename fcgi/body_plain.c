@@ -149,7 +149,7 @@ static struct store_text
 unescape(const struct plain_text *t)
 {
 	char *s = t->s, *p = t->s, *end = t->s + t->len, *slash;
-	size_t n;
+	size_t n = 1;
 
 	if (!t->escaped)
 		return (struct store_text){t->s, t->len};
