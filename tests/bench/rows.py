@@ -236,6 +236,7 @@ def post(peer, quick):
         if peer == 'nchan':     # takes one event a request
             figures['batch_s'] = figures['many_s']
             figures['batch_us'] = figures['many_us']
+        figures['issue_s'] = figures['one_s' if peer == 'nchan' else 'batch_s']
         for name, _, _ in POSTS:    # neither waits for a disk
             figures[f'normal_{name}_s'] = figures[f'{name}_s']
         return figures
@@ -244,6 +245,8 @@ def post(peer, quick):
         prefix = '' if mode == 'full' else 'normal_'
         figures.update((prefix + name, value) for name, value in
                        posts(peer, mode, quick).items())
+    figures['issue_s'] = figures['batch_s']
+    figures['batch_times'] = figures['batch_s'] / figures['many_s']
     return figures
 
 
