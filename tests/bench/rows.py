@@ -342,6 +342,6 @@ def streams(peer, quick):
             base = pss_bytes(s.peer.pids())
             s.open(n, first=1)
             grown = pss_bytes(s.peer.pids()) - base
-        got = most(peer, True, streams=n, limit_ms=500)
+        got = most(peer, quick, streams=n, limit_ms=500)
         figures[str(n)] = {'bytes': grown, 'rate': got['rate']}
     return figures
