@@ -25,7 +25,9 @@ def pick(got, *names):
 def most(peer, quick, streams=1000, limit_ms=150):
     """The most deliveries/s with all of them within the limit (p99)."""
     key = (peer, streams)
-    rate = best_rates.get(key) or FIRST_GUESS[peer] * 1000 / streams
+    # Memory is cold where there are many: fewer than in proportion.
+    many = streams / 1000
+    rate = best_rates.get(key) or FIRST_GUESS[peer] / many / max(many, 1)
     best, fits, fails = {'rate': 0}, None, None
     no_more, doubtful = 0, None
     with Scene(peer, small=streams > 1000) as s:
