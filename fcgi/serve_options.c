@@ -40,7 +40,7 @@ static const struct option list[] = {
 	{"poll", "MS", NUMBER(poll_ms), "250",
 	    .help = "look into the log unasked so often; 0: never",
 	    .max = 3600 * 1000},
-	{"gather", "MS", NUMBER(gather_ms), "25",
+	{"gather", "MS", NUMBER(gather_ms), "100",
 	    .help = "when busy, send at most once in this time",
 	    .max = 60 * 1000},
 	{"max-age", "SECONDS", AGE(max_age_ms), "0",
