@@ -9,7 +9,7 @@ WARN	 = -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 DEFS	 = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I.
 SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	   -fno-sanitize-recover=all
-LIBS	 = -luv -lfcgi -lsqlite3 -lcurl -ljwt -ljansson -lcrypto
+LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lssl -lcurl -ljwt -ljansson -lcrypto
 
 SRC	 = $(wildcard store/*.c fcgi/*.c)
 HDR	 = $(wildcard store/*.h fcgi/*.h)
@@ -44,7 +44,7 @@ build/obj/%.o: %.c $(HDR)
 # linker would warn of is names of hosts: --listen takes numbers here.
 STATIC_OUT = fcgi/tail_url.c fcgi/doctor_url.c fcgi/doctor_http.c \
 	   fcgi/cmd_token.c fcgi/token.c
-STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -ljansson -lcrypto -lm -lpthread
+STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -ljansson -lssl -lcrypto -lm -lpthread
 STATIC_SAYS = "libcurl (tail and doctor of a URL) and libjwt (tokens)"
 STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
 	   $(filter-out $(STATIC_OUT),$(SRC)) fcgi/static/without.c)
@@ -74,7 +74,7 @@ build/asan/%.o: %.c $(HDR)
 	@$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
 
 # A unit test is linked with everything but main, and sees no globals.
-build/asan/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
+build/asan/test_%: tests/unit/test_%.c $(wildcard tests/*.h tests/unit/*.h) \
     $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
 	@echo "  cc $@"
 	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $< \
@@ -85,9 +85,9 @@ build/asan/talk_%: tests/talk/test_%.c $(wildcard tests/talk/*.h) \
     $(TALK_PEER:%.c=build/asan/%.o)
 	@echo "  cc $@"
 	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $(filter %.c %.o,$^) \
-	    -lsqlite3 -lcmocka -lcrypto
+	    -lsqlite3 -lhiredis -lcmocka -lcrypto
 
-build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/talk/*.h)
+build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/*.h tests/talk/*.h)
 	@mkdir -p $(@D)
 	@echo "  cc $@"
 	@$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<

@@ -11,14 +11,15 @@ set -eu
 packages() {
 	case $1 in
 	build) echo gcc libc6-dev make pkg-config libuv1-dev libfcgi-dev \
-	    libsqlite3-dev libcurl4-openssl-dev libjansson-dev libjwt-dev libssl-dev ;;
+	    libsqlite3-dev libcurl4-openssl-dev libjansson-dev libjwt-dev \
+	    libhiredis-dev libssl-dev ;;
 	demo) echo sqlite3 nginx spawn-fcgi curl ;;
 	lighttpd) echo lighttpd ;;
 	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \
 	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
-	    haproxy multiwatch php8.2-cgi systemd iproute2 ;;
+	    haproxy multiwatch php8.2-cgi systemd iproute2 redis-server ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
 	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps ;;
@@ -62,7 +63,7 @@ if [ ! -e $policy ] || grep -qx "$mark" $policy; then
 	trap 'rm -f $policy' EXIT
 	trap 'exit 1' INT TERM HUP
 	printf '#!/bin/sh\n%s\ncase $1 in %s) exit 101 ;; esac\n' "$mark" \
-	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*' >$policy
+	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*|redis*' >$policy
 	chmod 755 $policy
 fi
 
@@ -73,7 +74,7 @@ apt-get install -y -qq --no-install-recommends \
     -o DPkg::Lock::Timeout=300 $missing >/dev/null 9>&-
 for p in $missing; do
 	case $p in
-	nginx|lighttpd|php*-fpm|haproxy|fcgiwrap)
+	nginx|lighttpd|php*-fpm|haproxy|fcgiwrap|redis-server)
 		update-rc.d "$p" disable 9>&-
 		[ "$p" != fcgiwrap ] || ! command -v systemctl >/dev/null ||
 		    systemctl -q disable fcgiwrap.socket 9>&-

@@ -1,5 +1,5 @@
 /*
- * check.c - what is wrong with a log: store_check.
+ * check.c - what is wrong with a log: sqlite_check.
  *
  * A doctor may not make anyone ill.  Without -wal and -shm nobody is
  * connected, and the file is read as it lies (immutable): opening it in the
@@ -192,7 +192,7 @@ check_all(const struct check *ck, char *summary, size_t size)
 }
 
 int
-store_check(const char *path, const struct store_check *want, char *summary,
+sqlite_check(const char *path, const struct store_check *want, char *summary,
     size_t size)
 {
 	struct check *ck = calloc(1, sizeof(*ck));

@@ -15,7 +15,7 @@
 
 #include <sqlite3.h>
 
-#include "store/store.h"
+#include "store/engine.h"
 
 enum {
 	CHECK_SEEN = 512

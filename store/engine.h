@@ -18,6 +18,7 @@ struct store_ops {
 	enum store_result (*seek)(
 	    struct store *, const struct store_seek *, struct store_id *);
 	void (*hold)(struct store *, bool);
+	bool (*answered)(const struct store *); /* NULL: never STORE_LATER */
 	int (*fd)(const struct store *);
 	void (*set_poll)(struct store *, unsigned ms);
 	enum store_news (*news)(struct store *, struct store_id *);
@@ -47,7 +48,29 @@ void store_set_why(struct store *, const char *fmt, ...)
 bool store_topic_match(
     const struct store_topic *, size_t n, const char *topic, size_t len);
 
+/* --- SQLite's, of several files --- */
 struct store *sqlite_open(
     const char *path, enum store_mode, char *why, size_t size);
+int sqlite_init(
+    const char *path, const struct store_keep *keep, char *why, size_t size);
+int sqlite_watch(
+    const char *path, const struct store_watch *, char *why, size_t size);
+int sqlite_unwatch(const char *path, const char *table, char *why, size_t size);
+int sqlite_watched(const char *path, void (*each)(void *arg, const char *line),
+    void *arg, char *why, size_t size);
+int64_t sqlite_prune(
+    const char *path, const struct store_keep *keep, char *why, size_t size);
+int sqlite_check(
+    const char *path, const struct store_check *, char *summary, size_t size);
+
+/* --- Redis's --- */
+struct store *redis_open(
+    const char *path, enum store_mode, char *why, size_t size);
+int redis_init(
+    const char *path, const struct store_keep *keep, char *why, size_t size);
+int64_t redis_prune(
+    const char *path, const struct store_keep *keep, char *why, size_t size);
+int redis_check(
+    const char *path, const struct store_check *, char *summary, size_t size);
 
 #endif

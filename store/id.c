@@ -48,7 +48,7 @@ store_id_print(
 {
 	size_t len = 0;
 
-	if (st->dashed) {
+	if (st->dashed && id.hi != 0) {
 		len = print_number(buf, id.hi);
 		buf[len++] = '-';
 	}
@@ -76,7 +76,8 @@ parse_number(const char *s, size_t len, uint64_t *n)
 
 /*
  * A bare number is SQLite's id on either engine: on a log that was copied to
- * Redis the event of that number stands at 0-number.
+ * Redis the event of that number stands at 0-number, and is printed as it was
+ * before the move.
  */
 bool
 store_id_parse(

@@ -172,7 +172,7 @@ resolve(sqlite3 *db, const char *path, struct store_keep *keep, char *why,
 }
 
 int64_t
-store_prune(
+sqlite_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
 	struct store_keep what = {STORE_KEEP_SAME, STORE_KEEP_SAME};

@@ -311,7 +311,7 @@ make_and_share(const struct making *mk, const struct store_keep *keep,
 }
 
 int
-store_init(
+sqlite_init(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
 	struct making mk = {.path = path, .why = why, .size = size};

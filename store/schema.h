@@ -8,7 +8,7 @@
 #define STORE_SCHEMA_H
 
 #include "store/sql.h"
-#include "store/store.h"
+#include "store/engine.h"
 
 /* What this program makes and knows; a log of a newer one is refused. */
 enum {

@@ -7,12 +7,93 @@
 #include <string.h>
 
 #include "store/engine.h"
+#include "store/redis_url.h"
+
+/* --- a log that is named ------------------------------------------------ */
 
 struct store *
 store_open(const char *path, enum store_mode mode, char *why, size_t size)
 {
-	return sqlite_open(path, mode, why, size);
+	return redis_url_is(path) ? redis_open(path, mode, why, size)
+				  : sqlite_open(path, mode, why, size);
 }
+
+int
+store_init(
+    const char *path, const struct store_keep *keep, char *why, size_t size)
+{
+	return redis_url_is(path) ? redis_init(path, keep, why, size)
+				  : sqlite_init(path, keep, why, size);
+}
+
+int64_t
+store_prune(
+    const char *path, const struct store_keep *keep, char *why, size_t size)
+{
+	return redis_url_is(path) ? redis_prune(path, keep, why, size)
+				  : sqlite_prune(path, keep, why, size);
+}
+
+int
+store_check(const char *path, const struct store_check *check, char *summary,
+    size_t size)
+{
+	return redis_url_is(path) ? redis_check(path, check, summary, size)
+				  : sqlite_check(path, check, summary, size);
+}
+
+void
+store_show(const char *path, char *buf, size_t size)
+{
+	struct redis_url *u = NULL;
+
+	if (!redis_url_is(path)) {
+		snprintf(buf, size, "%s", path);
+		return;
+	}
+	if ((u = redis_url_read(path, buf, size)) != NULL)
+		snprintf(buf, size, "%s", u->shown);
+	redis_url_free(u);
+}
+
+static bool
+has_tables(const char *path, char *why, size_t size)
+{
+	if (!redis_url_is(path))
+		return true;
+	snprintf(why, size,
+	    "a log on Redis has no tables: watching them is for a log in a "
+	    "SQLite file");
+	return false;
+}
+
+int
+store_watch(
+    const char *path, const struct store_watch *watch, char *why, size_t size)
+{
+	return has_tables(path, why, size)
+		   ? sqlite_watch(path, watch, why, size)
+		   : -1;
+}
+
+int
+store_unwatch(const char *path, const char *table, char *why, size_t size)
+{
+	return has_tables(path, why, size)
+		   ? sqlite_unwatch(path, table, why, size)
+		   : -1;
+}
+
+int
+store_watched(const char *path, void (*each)(void *arg, const char *line),
+    void *arg, char *why, size_t size)
+{
+	return has_tables(path, why, size)
+		   ? sqlite_watched(path, each, arg, why, size)
+		   : -1;
+}
+
+/* --- a log that is open ------------------------------------------------- */
 
 void
 store_close(struct store *st)
@@ -61,6 +142,12 @@ void
 store_release(struct store *st)
 {
 	st->ops->hold(st, false);
+}
+
+bool
+store_answered(const struct store *st)
+{
+	return st->ops->answered != NULL && st->ops->answered(st);
 }
 
 enum store_result

@@ -3,8 +3,7 @@
  *
  * The log is a sequence of events with growing ids.  A reader asks for what
  * comes after an id; nothing is remembered for it in between.  Behind the
- * door is SQLite today (sqlite.c); the interface is made for an engine on
- * the other end of a network as well:
+ * door is SQLite (sqlite.c), or Redis at the other end of a network (redis.c):
  *
  *   - an id is opaque.  Compare two with store_id_cmp, print and parse them
  *     with the store they belong to, and do no arithmetic on them;
@@ -66,15 +65,22 @@ enum store_mode {
 struct store;
 
 /*
- * Open the log at path: a file.  A reader needs no right to change rows.  A
- * log that was never made by store_init is refused.  NULL on failure, and why
- * (which takes size bytes) says in one line what is wrong and what mends it.
+ * Open the log at path: a file, or an address of Redis (redis_url.h).  A
+ * reader needs no right to change rows.  A log that was never made by
+ * store_init is refused.  NULL on failure, and why (which takes size bytes)
+ * says in one line what is wrong and what mends it.
  */
 struct store *store_open(
     const char *path, enum store_mode, char *why, size_t size);
 
 /* Takes NULL and a store in any state. */
 void store_close(struct store *);
+
+/*
+ * The name of the log at path, for messages: no password is in it.  Messages
+ * about a log begin with it.
+ */
+void store_show(const char *path, char *buf, size_t size);
 
 /* The last trouble in words.  Good until the next call; never NULL. */
 const char *store_why(const struct store *);
@@ -134,6 +140,12 @@ enum store_result store_read(struct store *, struct store_id after,
  */
 void store_hold(struct store *);
 void store_release(struct store *);
+
+/*
+ * Has the last store_news brought what somebody was told STORE_LATER for?  If
+ * not, there is no use in asking again yet.
+ */
+bool store_answered(const struct store *);
 
 /* Where a reader may ask to start. */
 enum store_from {

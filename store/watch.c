@@ -367,7 +367,7 @@ list(struct watching *w, void (*each)(void *arg, const char *line), void *arg)
 }
 
 int
-store_watched(const char *path, void (*each)(void *arg, const char *line),
+sqlite_watched(const char *path, void (*each)(void *arg, const char *line),
     void *arg, char *why, size_t size)
 {
 	struct watching w = {.path = path, .why = why, .size = size};
@@ -388,7 +388,7 @@ unwatch(struct watching *w)
 }
 
 int
-store_unwatch(const char *path, const char *table, char *why, size_t size)
+sqlite_unwatch(const char *path, const char *table, char *why, size_t size)
 {
 	struct store_watch watch = {.table = table};
 	struct watching w = {
@@ -403,7 +403,7 @@ store_unwatch(const char *path, const char *table, char *why, size_t size)
 }
 
 int
-store_watch(
+sqlite_watch(
     const char *path, const struct store_watch *watch, char *why, size_t size)
 {
 	struct watching w = {

@@ -1,0 +1,214 @@
+/*
+ * redis.c - the event log in a Redis stream: opening, closing, the door.
+ *
+ * A reader that cannot reach Redis is opened all the same: streams wait until
+ * it can.  What will not pass by itself is refused: a password that is wrong,
+ * or a log that was never made.
+ */
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/redis.h"
+
+const char redis_no_log[] =
+    "not an event log: make it one with: largesse init and this address";
+
+/* --- the door ----------------------------------------------------------- */
+
+static const char *
+redis_log_id(const struct store *st)
+{
+	return ((const struct redis *)st)->log_id;
+}
+
+static int
+redis_fd(const struct store *st)
+{
+	return ((const struct redis *)st)->epoll_fd;
+}
+
+static void
+redis_set_poll(struct store *st, unsigned ms)
+{
+	redis_of(st)->poll_ms = ms;
+}
+
+static bool
+redis_healthy(const struct store *st)
+{
+	const struct redis *rs = (const struct redis *)st;
+
+	return rs->bad_since == 0 ||
+	       redis_clock_ms() - rs->bad_since < REDIS_BAD_MS;
+}
+
+static bool
+redis_answered(const struct store *st)
+{
+	return ((const struct redis *)st)->answered;
+}
+
+/* What was answered was of this turn. */
+static void
+redis_hold(struct store *st, bool hold)
+{
+	struct redis *rs = redis_of(st);
+
+	rs->held = hold;
+	if (hold)
+		return;
+	redis_ask_expire(rs);
+	rs->served.is = false;
+}
+
+static void
+redis_close(struct store *st)
+{
+	struct redis *rs = redis_of(st);
+	size_t i;
+
+	redis_link_close(&rs->news);
+	redis_link_close(&rs->link);
+	for (i = 0; i < REDIS_ASKS; i++) {
+		redis_page_free(&rs->ask[i].page);
+		free(rs->ask[i].cmd);
+	}
+	redis_news_close(rs);
+	if (rs->timer_fd != -1)
+		close(rs->timer_fd);
+	if (rs->epoll_fd != -1)
+		close(rs->epoll_fd);
+	redis_url_free(rs->url);
+	free(rs);
+}
+
+static const struct store_ops ops = {
+    .close = redis_close,
+    .log_id = redis_log_id,
+    .read = redis_read,
+    .seek = redis_seek,
+    .hold = redis_hold,
+    .answered = redis_answered,
+    .fd = redis_fd,
+    .set_poll = redis_set_poll,
+    .news = redis_news,
+    .healthy = redis_healthy,
+    .revocations = redis_revocations,
+    .revocations_after = redis_revocations_after,
+    .revoked = redis_revoked,
+    .append = redis_append,
+    .append_all = redis_append_all,
+    .set_synchronous = redis_set_synchronous,
+};
+
+/* --- opening ------------------------------------------------------------ */
+
+/* The descriptors that a reader's loop waits for. */
+static int
+open_fds(struct redis *rs)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	rs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	rs->timer_fd =
+	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (rs->epoll_fd == -1 || rs->timer_fd == -1 ||
+	    epoll_ctl(rs->epoll_fd, EPOLL_CTL_ADD, rs->timer_fd, &ev) == -1) {
+		store_set_why(&rs->base, "%s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * The first look, on the link given.  STORE_BUSY: not now; STORE_ERROR: not
+ * before somebody does something.
+ */
+static enum store_result
+first_look(struct redis *rs, struct redis_link *l)
+{
+	int64_t until = redis_clock_ms() + REDIS_OPEN_MS;
+	struct redis_state st;
+	redisReply *r = NULL;
+
+	if (redis_link_wait_up(l, until) && redis_put_state(rs, l, rs->mark))
+		r = redis_link_wait(l, until);
+	if (r == NULL) {
+		redis_bad(rs, l->why[0] != '\0' ? l->why : "no answer");
+		rs->bad_since -= REDIS_BAD_MS; /* at the start it is told */
+		return l->hopeless ? STORE_ERROR : STORE_BUSY;
+	}
+	if (!redis_state_read(r, &st)) {
+		store_set_why(&rs->base, "%s: %.150s", rs->url->shown,
+		    r->type == REDIS_REPLY_ERROR ? r->str
+						 : "not an answer of Redis");
+		freeReplyObject(r);
+		return STORE_ERROR;
+	}
+	freeReplyObject(r);
+	if (st.log_id[0] == '\0') {
+		store_set_why(
+		    &rs->base, "%s: %s", rs->url->shown, redis_no_log);
+		return STORE_ERROR;
+	}
+	redis_state_adopt(rs, &st);
+	redis_ask_answered(rs, &st);
+	return STORE_OK;
+}
+
+static struct redis *
+make(const char *path, enum store_mode mode, char *why, size_t size)
+{
+	struct redis *rs = calloc(1, sizeof(*rs));
+
+	if (rs == NULL) {
+		snprintf(why, size, "out of memory");
+		return NULL;
+	}
+	rs->base.ops = &ops;
+	rs->base.dashed = true;
+	rs->mode = mode;
+	rs->poll_ms = 250;
+	rs->rows = 64;
+	rs->epoll_fd = rs->timer_fd = -1;
+	rs->news.fd = rs->link.fd = -1;
+	if ((rs->url = redis_url_read(path, why, size)) == NULL) {
+		redis_close(&rs->base);
+		return NULL;
+	}
+	return rs;
+}
+
+struct store *
+redis_open(const char *path, enum store_mode mode, char *why, size_t size)
+{
+	struct redis *rs = make(path, mode, why, size);
+	enum store_result r = STORE_ERROR;
+
+	if (rs == NULL)
+		return NULL;
+	if (mode == STORE_READ && open_fds(rs) == 0) {
+		redis_link_init(
+		    &rs->news, rs->url, redis_script_state, rs->epoll_fd);
+		redis_link_init(
+		    &rs->link, rs->url, redis_script_state, rs->epoll_fd);
+		r = first_look(rs, &rs->news);
+		rs->session = r == STORE_OK ? rs->news.session : 0;
+		redis_news_ask(rs);
+		redis_arm(rs);
+	} else if (mode == STORE_WRITE) {
+		redis_link_init(&rs->link, rs->url, redis_script_append, -1);
+		r = redis_writer_look(rs);
+	}
+	if (r == STORE_OK || r == STORE_BUSY)
+		return &rs->base;
+	snprintf(why, size, "%s", rs->base.why);
+	redis_close(&rs->base);
+	return NULL;
+}

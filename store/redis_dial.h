@@ -1,0 +1,27 @@
+/*
+ * redis_dial.h - whom a link calls, and what it says first.
+ *
+ * Private to redis_link.c.
+ */
+#ifndef REDIS_DIAL_H
+#define REDIS_DIAL_H
+
+#include "store/redis_link.h"
+
+/* A socket that is connecting, or -1: the link has failed then. */
+int redis_dial(struct redis_link *);
+
+/* It was to no avail: another address next time, another host after that. */
+void redis_dial_next(struct redis_link *);
+void redis_dial_forget(struct redis_link *);
+
+/* Queues what is said first; the phase until that is answered. */
+enum redis_phase redis_dial_greet(struct redis_link *);
+
+/*
+ * Takes one answer.  The link is LINK_UP after the last, or LINK_DOWN with
+ * its socket when a Sentinel named the master to call, or has failed.
+ */
+void redis_dial_take(struct redis_link *, const redisReply *);
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * kit.h - a log of each engine, for tests that speak store.h alone.
+ *
+ * What an engine does in its own way, making a log and losing one, is here
+ * behind struct engine; a test does not know which one it is on.
+ */
+#ifndef KIT_H
+#define KIT_H
+
+#include <ftw.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "tests/redis.h"
+#include "tests/unit/cm.h"
+
+#include "store/store.h"
+
+enum {
+	WAIT_MS = 10000
+};
+
+struct log {
+	const struct engine *engine;
+	char dir[128], path[300], why[512];
+	struct store *writer, *reader;
+	struct store_id newest; /* that was appended */
+};
+
+struct engine {
+	const char *name;
+	void (*name_log)(struct log *, const char *name); /* sets path */
+	/* Another log, at `other', comes to be where ours was. */
+	void (*replace)(struct log *, const char *other);
+	void (*unmake)(const struct log *); /* it is a log no longer */
+};
+
+/* --- SQLite ------------------------------------------------------------- */
+
+static inline void
+sqlite_name(struct log *lg, const char *name)
+{
+	snprintf(lg->path, sizeof(lg->path), "%s/%s.db", lg->dir, name);
+}
+
+static inline void
+sqlite_replace(struct log *lg, const char *other)
+{
+	static const char *const suffix[] = {"-wal", "-shm"};
+	char path[310];
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s%s", lg->path, suffix[i]);
+		unlink(path);
+	}
+	assert_int_equal(rename(other, lg->path), 0);
+}
+
+static inline void
+sqlite_unmake(const struct log *lg)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, WAIT_MS);
+	assert_int_equal(
+	    sqlite3_exec(db, "DROP TABLE largesse", NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static const struct engine kit_sqlite = {
+    "sqlite", sqlite_name, sqlite_replace, sqlite_unmake};
+
+/* --- Redis: one server for all tests, a stream of its own for each ------- */
+
+static struct redis_server kit_server;
+
+static inline void
+redis_name(struct log *lg, const char *name)
+{
+	const char *unique = strrchr(lg->dir, '.') + 1;
+
+	snprintf(lg->path, sizeof(lg->path), "redis+unix://%s?stream=%s-%s",
+	    kit_server.socket, name, unique);
+}
+
+static inline void
+redis_say(const char *fmt, const char *a, const char *b)
+{
+	redisReply *r = redisCommand(kit_server.to, fmt, a, b);
+
+	assert_non_null(r);
+	if (r->type == REDIS_REPLY_ERROR)
+		print_message("%s\n", r->str);
+	assert_int_not_equal(r->type, REDIS_REPLY_ERROR);
+	freeReplyObject(r);
+}
+
+static inline const char *
+stream_of(const char *path)
+{
+	return strrchr(path, '=') + 1;
+}
+
+static inline void
+redis_replace(struct log *lg, const char *other)
+{
+	const char *to = stream_of(lg->path), *from = stream_of(other);
+
+	redis_say("RENAME {%s}:log {%s}:log", from, to);
+	redis_say("RENAME %s %s", from, to);
+	redis_say("DEL {%s}:uid {%s}:uids", to, to);
+}
+
+static inline void
+redis_unmake(const struct log *lg)
+{
+	redis_say("DEL {%s}:log%s", stream_of(lg->path), "");
+}
+
+static const struct engine kit_redis = {
+    "redis", redis_name, redis_replace, redis_unmake};
+
+/* --- of whichever ------------------------------------------------------- */
+
+static inline int
+kit_remove_one(
+    const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+{
+	(void)sb, (void)flag, (void)ftw;
+	return remove(path);
+}
+
+static inline int
+kit_setup(const struct engine *engine, void **state)
+{
+	struct log *lg = calloc(1, sizeof(*lg));
+	const char *tmp = getenv("TMPDIR");
+
+	lg->engine = engine;
+	snprintf(lg->dir, sizeof(lg->dir), "%s/largesse.XXXXXX",
+	    tmp != NULL ? tmp : "/tmp");
+	if (mkdtemp(lg->dir) == NULL)
+		return -1;
+	if (engine == &kit_redis && kit_server.pid == 0 &&
+	    !redis_new(&kit_server))
+		return -1;
+	engine->name_log(lg, "events");
+	if (store_init(lg->path, NULL, lg->why, sizeof(lg->why)) == -1 ||
+	    (lg->writer = store_open(
+		 lg->path, STORE_WRITE, lg->why, sizeof(lg->why))) == NULL ||
+	    (lg->reader = store_open(
+		 lg->path, STORE_READ, lg->why, sizeof(lg->why))) == NULL) {
+		print_message("%s\n", lg->why);
+		return -1;
+	}
+	*state = lg;
+	return 0;
+}
+
+static inline int
+kit_setup_sqlite(void **state)
+{
+	return kit_setup(&kit_sqlite, state);
+}
+
+static inline int
+kit_setup_redis(void **state)
+{
+	return kit_setup(&kit_redis, state);
+}
+
+static inline int
+kit_teardown(void **state)
+{
+	struct log *lg = *state;
+	int rc;
+
+	store_close(lg->writer);
+	store_close(lg->reader);
+	rc = nftw(lg->dir, kit_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(lg);
+	return rc;
+}
+
+/*
+ * Waits for what a loop would wait for.  False: it took too long, and that is
+ * a failure of its own.
+ */
+static inline enum store_news
+kit_turn(struct log *lg, struct store_id *id)
+{
+	struct pollfd pfd = {.fd = store_fd(lg->reader), .events = POLLIN};
+
+	assert_int_equal(poll(&pfd, 1, WAIT_MS), 1);
+	return store_news(lg->reader, id);
+}
+
+static inline enum store_result
+kit_seek(struct log *lg, struct store_seek sk, struct store_id *id)
+{
+	struct store_id place;
+	enum store_result r;
+	int turns = 0;
+
+	while ((r = store_seek(lg->reader, &sk, id)) == STORE_LATER) {
+		kit_turn(lg, &place);
+		assert_true(++turns < 10000);
+	}
+	return r;
+}
+
+static inline enum store_result
+kit_read(struct log *lg, struct store_id after,
+    const struct store_topic *topics, size_t n, size_t limit, store_each *each,
+    void *arg, struct store_span *span)
+{
+	struct store_id place;
+	enum store_result r;
+	int turns = 0;
+
+	while ((r = store_read(lg->reader, after, topics, n, limit, each, arg,
+		    span)) == STORE_LATER) {
+		kit_turn(lg, &place);
+		assert_true(++turns < 10000);
+	}
+	return r;
+}
+
+/* Until the reader knows of what was appended. */
+static inline void
+kit_settle(struct log *lg)
+{
+	struct store_seek head = {.from = STORE_FROM_HEAD};
+	struct store_id id;
+
+	do
+		assert_int_equal(kit_seek(lg, head, &id), STORE_OK);
+	while (store_id_cmp(id, lg->newest) < 0);
+}
+
+/* All tests again for each engine, under a name that says so. */
+static inline int
+kit_run(const char *group, const struct CMUnitTest *tests, size_t n)
+{
+	static const struct {
+		const char *name;
+		CMFixtureFunction setup;
+	} engines[] = {
+	    {"sqlite", kit_setup_sqlite}, {"redis", kit_setup_redis}};
+	struct CMUnitTest *all = calloc(2 * n, sizeof(*all));
+	char *name;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < 2 * n; i++) {
+		all[i] = tests[i % n];
+		if (asprintf(&name, "%s on %s", all[i].name,
+			engines[i / n].name) == -1)
+			abort();
+		all[i].name = name;
+		all[i].setup_func = engines[i / n].setup;
+		all[i].teardown_func = kit_teardown;
+	}
+	rc = _cmocka_run_group_tests(group, all, 2 * n, NULL, NULL);
+	for (i = 0; i < 2 * n; i++)
+		free((char *)(uintptr_t)all[i].name);
+	free(all);
+	redis_gone(&kit_server);
+	return rc;
+}
+
+#endif
