@@ -31,6 +31,7 @@ refuse(struct refusal *no, int status, const char *fmt, ...)
 	va_list ap;
 
 	no->status = status;
+	no->later = false;
 	no->headers = status == 401
 			  ? "WWW-Authenticate: Bearer realm=\"largesse\"\r\n"
 			  : NULL;

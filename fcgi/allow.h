@@ -43,6 +43,7 @@ struct refusal {
 			   500: out of memory */
 	char line[384]; /* UTF-8, no controls */
 	const char *headers; /* WWW-Authenticate with its CR LF, or NULL */
+	bool later;	     /* 503, but the log may answer in a moment */
 };
 
 enum {

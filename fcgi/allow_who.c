@@ -62,15 +62,20 @@ static int
 check_revoked(struct store *store, struct who *who, struct refusal *no)
 {
 	struct taking t = {.who = who};
+	enum store_result r;
 	int64_t issued_ms = 0;
 
 	if (who->subject == NULL)
 		return 0;
 	token_time(who->claims, "iat", &issued_ms);
-	if (store_revoked(store,
-		(struct store_text){who->subject, who->subject_len}, issued_ms,
-		take_away, &t) != STORE_OK)
-		return refuse(no, 503, "the log cannot be read right now");
+	r = store_revoked(store,
+	    (struct store_text){who->subject, who->subject_len}, issued_ms,
+	    take_away, &t);
+	if (r != STORE_OK) {
+		refuse(no, 503, "the log cannot be read right now");
+		no->later = r == STORE_LATER;
+		return 503;
+	}
 	if (t.failed)
 		return refuse_memory(no);
 	return t.all ? refuse_token(no, "token: revoked") : 0;

@@ -44,6 +44,15 @@ life(const struct who *who)
 	return left > 0 ? (uint64_t)left : 1;
 }
 
+/* The log does not answer: wait for it, or come back. */
+static enum answered
+wait_or_retry(struct server *srv, const struct peer *peer, bool later)
+{
+	if (later && peer->may_wait)
+		return ANSWERED_WAIT;
+	return said(reply_retry(srv, peer));
+}
+
 /* For one who may read what is asked for. */
 static enum answered
 open_stream(struct server *srv, const struct peer *peer,
@@ -56,10 +65,12 @@ open_stream(struct server *srv, const struct peer *peer,
 	    .headers = peer->headers,
 	    .lives_ms = life(who),
 	    .request = rq};
+	enum store_result r = start_find(srv, rq, &start);
 
-	if (start_find(srv, rq, &start) != STORE_OK ||
-	    callers_join(&srv->callers, rq, who->subject, who->subject_len,
-		&start.caller) == -1)
+	if (r == STORE_LATER)
+		return wait_or_retry(srv, peer, true);
+	if (r != STORE_OK || callers_join(&srv->callers, rq, who->subject,
+				 who->subject_len, &start.caller) == -1)
 		return said(reply_retry(srv, peer));
 	stream_open(srv, &start);
 	return ANSWERED_STREAM;
@@ -100,7 +111,7 @@ answer_stream(struct server *srv, const struct peer *peer, struct request *rq)
 		return said(reply_retry(srv, peer));
 	status = allow_stream(srv->allow, srv->store, rq, &who, &no);
 	if (status == 503)
-		done = said(reply_retry(srv, peer));
+		done = wait_or_retry(srv, peer, no.later);
 	else if (status != 0)
 		done = said(reply_refusal(srv, peer, &no, head));
 	else

@@ -11,6 +11,7 @@ enum answered {
 	ANSWERED_STREAM, /* the descriptor is a stream's now */
 	ANSWERED_REPLY,	 /* and the request is over */
 	ANSWERED_LATER,	 /* it will be, by pending_answered */
+	ANSWERED_WAIT,	 /* to be asked again: the log may answer then */
 	ANSWERED_FAILED	 /* the reply did not go out */
 };
 

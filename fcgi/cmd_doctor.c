@@ -8,6 +8,7 @@
 #include "fcgi/command.h"
 #include "fcgi/doctor.h"
 #include "fcgi/log.h"
+#include "store/store.h"
 
 /* clang-format off */
 static const struct option list[] = {
@@ -77,10 +78,12 @@ check(const struct doctor *d, const char **what)
 static int
 examine(const struct doctor *d)
 {
-	struct report report = {.subject = d->subject};
+	char name[512];
+	struct report report = {.subject = name};
 	int status = STATUS_FAILED;
 	bool done;
 
+	store_show(d->subject, name, sizeof(name));
 	done = is_url(d->subject) ? doctor_url(d, &report)
 				  : doctor_file(d, &report);
 	if (done) {

@@ -6,6 +6,7 @@
  * times what it costs us, and what gathers meanwhile goes out in the same
  * number of writes.
  */
+#include <poll.h>
 #include <string.h>
 
 #include "fcgi/hub.h"
@@ -122,7 +123,7 @@ replace_log(struct server *srv, struct store_id place)
 	srv->turn_head_known = false;
 	pages_forget(&srv->pages, NULL);
 	window_forget(&srv->window, &srv->topics, place);
-	revoke_start(srv, true);
+	revoke_start(srv, srv->nstreams > 0);
 	hub_each_stream(srv, set_replaced);
 }
 
@@ -158,9 +159,12 @@ read_news(struct server *srv)
 {
 	struct store_id head = srv->head;
 	struct store_span span;
+	enum store_result r;
 
-	if (store_read(srv->store, head, NULL, 0, NEWS_ROWS, add_event, srv,
-		&span) != STORE_OK)
+	r = store_read(
+	    srv->store, head, NULL, 0, NEWS_ROWS, add_event, srv, &span);
+	srv->read_waits = r == STORE_LATER;
+	if (r != STORE_OK)
 		return; /* the store's descriptor will call again */
 	srv->head = span.upto;
 	if (store_id_cmp(head, span.upto) < 0)
@@ -175,7 +179,7 @@ read_news(struct server *srv)
 static void
 look_for_news(struct server *srv)
 {
-	bool more = srv->look_again || srv->revoking;
+	bool more = srv->look_again || srv->revoking || srv->read_waits;
 	enum revoking revoking;
 	struct store_id place;
 
@@ -198,13 +202,32 @@ look_for_news(struct server *srv)
 	srv->look |= revoking == REVOKING_MORE;
 }
 
-/* One transaction for all that a look asks of the log. */
+/*
+ * One transaction for all that a look asks of the log, and those who wait to
+ * be let in ask it as well.  Not while revocations are to be known first.
+ */
 static void
 take_news(struct server *srv)
 {
 	store_hold(srv->store);
 	look_for_news(srv);
+	srv->answered |= store_answered(srv->store);
+	if (srv->answered && !srv->revoking) {
+		srv->answered = false;
+		pending_again(srv);
+	}
 	store_release(srv->store);
+}
+
+bool
+hub_await(struct server *srv, int ms)
+{
+	struct pollfd pfd = {.fd = store_fd(srv->store), .events = POLLIN};
+
+	if (poll(&pfd, 1, ms) != 1)
+		return false;
+	look_for_news(srv);
+	return true;
 }
 
 /* --- when to flush ------------------------------------------------------ */
@@ -323,14 +346,16 @@ static void
 tell_trouble(struct server *srv)
 {
 	bool troubled = !store_healthy(srv->store);
+	char name[256];
 
 	if (troubled == srv->troubled)
 		return;
 	srv->troubled = troubled;
+	store_show(srv->conf.db, name, sizeof(name));
 	if (troubled)
 		log_plain(store_why(srv->store));
 	else
-		log_info(srv->conf.quiet, srv->conf.db, "can be read again");
+		log_info(srv->conf.quiet, name, "can be read again");
 }
 
 void

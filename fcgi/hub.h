@@ -16,6 +16,12 @@ void hub_turn(struct server *);
 /* The stream is out of step: advance it in this turn or the next. */
 void hub_todo(struct server *, struct stream *);
 
+/*
+ * Waits for the log to have something to say, up to ms, and takes it; the
+ * caller holds the log meanwhile.  Where there is no loop yet.
+ */
+bool hub_await(struct server *, int ms);
+
 /* Calls for each stream that is open. */
 void hub_each_stream(
     struct server *, void (*)(struct server *, struct stream *));

@@ -113,13 +113,14 @@ fill(struct pages *ps, struct store *st, const struct sub *sub,
 		topics[i] = (struct store_topic){sub->topics[i]->name,
 		    sub->topics[i]->len, sub->topics[i]->prefix};
 	run_reset(&p->run, *id);
-	ps->reads++;
 	r = store_read(
 	    st, *id, topics, sub->ntopics, ps->rows, add_event, &f, &span);
 	if (r == STORE_OK && f.failed)
 		return STORE_BUSY;
-	if (r == STORE_OK)
-		r = store_seek(st, &seek, id);
+	if (r != STORE_OK)
+		return r;
+	ps->reads++;
+	r = store_seek(st, &seek, id);
 	p->upto = span.upto;
 	if (r == STORE_OK && span.at_end && store_id_cmp(p->upto, head) < 0)
 		p->upto = head;

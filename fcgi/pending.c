@@ -24,7 +24,8 @@
 enum {
 	REQUEST_MS = 30 * 1000, /* from the first byte to a whole request */
 	IDLE_MS = 300 * 1000,	/* between two requests of one connection */
-	DRAIN_MS = 5 * 1000	/* until a refused peer has stopped sending */
+	DRAIN_MS = 5 * 1000,	/* until a refused peer has stopped sending */
+	LOG_MS = 5 * 1000	/* that a request waits for the log */
 };
 
 struct pending {
@@ -36,7 +37,10 @@ struct pending {
 	bool more;	       /* something came while it waited */
 	struct ticket *ticket; /* waits for the answer to peer's request */
 	struct peer peer;
-	char *headers; /* peer's, which are not kept */
+	char *headers;			     /* peer's, which are not kept */
+	struct pending *parked, **in_parked; /* the next; NULL: is not parked */
+	size_t body;	  /* of its request, where it begins */
+	uint32_t log_due; /* tick at which it waits for the log no more */
 };
 
 void
@@ -47,6 +51,19 @@ pending_free(struct pending *p)
 	free(p);
 }
 
+/* It waits for the log no more. */
+static void
+unpark(struct pending *p)
+{
+	if (p->in_parked == NULL)
+		return;
+	*p->in_parked = p->parked;
+	if (p->parked != NULL)
+		p->parked->in_parked = p->in_parked;
+	p->parked = NULL;
+	p->in_parked = NULL;
+}
+
 /* Leaves the wheel and the list; the descriptor is somebody else's, or shut. */
 static void
 let_go(struct server *srv, struct pending *p)
@@ -54,6 +71,7 @@ let_go(struct server *srv, struct pending *p)
 	if (p->ticket != NULL)
 		p->ticket->pending = NULL;
 	p->ticket = NULL;
+	unpark(p);
 	p->conn.fd = -1;
 	wheel_remove(&srv->wheel, &p->conn);
 	srv->npending--;
@@ -112,7 +130,34 @@ next_request(struct server *srv, struct pending *p, size_t used)
 	p->len -= used;
 	memmove(bytes, bytes + used, p->len);
 	memset(&p->gate, 0, sizeof(p->gate));
+	p->log_due = 0;
 	set_time(srv, p, IDLE_MS);
+}
+
+/* The log is to answer first: the request stays, and is asked again then. */
+static bool
+park(struct server *srv, struct pending *p)
+{
+	if (p->buf == NULL && own_memory(srv, p) == -1)
+		return false;
+	if (p->log_due == 0) {
+		p->log_due = wheel_now(&srv->wheel) + wheel_ticks(LOG_MS);
+		p->more = false;
+	}
+	wheel_set(&srv->wheel, &p->conn, p->log_due);
+	p->parked = srv->parked;
+	if (p->parked != NULL)
+		p->parked->in_parked = &p->parked;
+	p->in_parked = &srv->parked;
+	srv->parked = p;
+	return true;
+}
+
+static bool
+may_wait(const struct server *srv, const struct pending *p)
+{
+	return !srv->closing &&
+	       (p->log_due == 0 || wheel_now(&srv->wheel) < p->log_due);
 }
 
 /* A whole request stands there.  True: go on reading. */
@@ -123,6 +168,7 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 	    .request_id = p->gate.id,
 	    .framed = true,
 	    .keep_conn = p->gate.keep_conn,
+	    .may_wait = may_wait(srv, p),
 	    .pending = p};
 	bool too_long = p->gate.body_len > srv->conf.max_request_bytes;
 	size_t rest = p->len - p->gate.scanned;
@@ -136,7 +182,9 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		return false;
 	}
 	if (!too_long) {
-		peer.body = (char *)gate_body(&p->gate, bytes);
+		if (p->log_due == 0) /* else it was put in one piece before */
+			p->body = (size_t)(gate_body(&p->gate, bytes) - bytes);
+		peer.body = (char *)bytes + p->body;
 		peer.body_len = p->gate.body_len;
 	}
 	switch (answer(srv, &peer, env, too_long)) {
@@ -149,6 +197,10 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 	case ANSWERED_LATER:
 		next_request(srv, p, p->gate.scanned);
 		set_time(srv, p, PUBLISH_WAIT_MS);
+		return false;
+	case ANSWERED_WAIT:
+		if (!park(srv, p))
+			pending_close(srv, p);
 		return false;
 	case ANSWERED_REPLY:
 		break;
@@ -243,8 +295,20 @@ read_all(struct server *srv, struct pending *p)
 			break;
 		p->len += (size_t)n;
 	} while (p->draining || scan(srv, p));
-	if (p->ticket == NULL)
+	if (p->ticket == NULL && p->in_parked == NULL)
 		pending_close(srv, p);
+}
+
+/* An answer went out; open: and there may be more to come. */
+static void
+go_on(struct server *srv, struct pending *p, bool open)
+{
+	if (p->ticket != NULL || p->in_parked != NULL || p->conn.fd == -1)
+		return;
+	if (!open)
+		pending_close(srv, p);
+	else if (p->more)
+		read_all(srv, p);
 }
 
 void
@@ -268,7 +332,7 @@ void
 pending_event(struct server *srv, struct pending *p, uint32_t events)
 {
 	(void)events;
-	if (p->ticket != NULL)
+	if (p->ticket != NULL || p->in_parked != NULL)
 		p->more = true;
 	else if (p->conn.fd != -1)
 		read_all(srv, p);
@@ -306,18 +370,42 @@ pending_answered(struct server *srv, struct pending *p, bool whole)
 		return;
 	}
 	set_time(srv, p, IDLE_MS);
-	if (p->len > 0 && !scan(srv, p)) {
-		if (p->ticket == NULL)
-			pending_close(srv, p);
-		return;
-	}
-	if (p->more)
-		read_all(srv, p);
+	go_on(srv, p, p->len == 0 || scan(srv, p));
+}
+
+/* --- waiting for the log ------------------------------------------------- */
+
+static void
+ask_again(struct server *srv, struct pending *p)
+{
+	unpark(p);
+	srv->count.requests--; /* it was counted when it came */
+	if (!take_request(srv, p, p->buf))
+		go_on(srv, p, false);
+	else
+		go_on(srv, p, p->draining || p->len == 0 || scan(srv, p));
+}
+
+void
+pending_again(struct server *srv)
+{
+	struct pending *list = srv->parked;
+
+	/* Who has to wait on stands in the server's list anew. */
+	srv->parked = NULL;
+	if (list != NULL)
+		list->in_parked = &list;
+	while (list != NULL)
+		ask_again(srv, list);
 }
 
 void
 pending_look(struct server *srv, struct pending *p)
 {
+	if (p->in_parked != NULL) {
+		ask_again(srv, p);
+		return;
+	}
 	if (p->ticket != NULL)
 		publish_unknown(srv, &p->peer);
 	pending_close(srv, p);

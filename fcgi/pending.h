@@ -25,4 +25,12 @@ void pending_answered(struct server *, struct pending *, bool whole);
 
 void pending_free(struct pending *);
 
+/* --- those whose request waits for the log ------------------------------ */
+
+/*
+ * Asks for them again, now that the log may answer; while the log is held,
+ * so that what it answered is still good.
+ */
+void pending_again(struct server *);
+
 #endif

@@ -127,9 +127,11 @@ static bool
 say_trouble(struct server *srv, const struct peer *peer, const char *result,
     const struct handoff_result *head)
 {
-	size_t path = strlen(srv->conf.db) + 2;
-	char why[256], line[320];
+	char why[256], line[320], name[256];
+	size_t path;
 
+	store_show(srv->conf.db, name, sizeof(name));
+	path = strlen(name) + 2;
 	snprintf(
 	    why, sizeof(why), "%.*s", (int)head->why_len, handoff_why(result));
 	switch ((enum store_result)head->result) {
@@ -252,9 +254,12 @@ publish(struct server *srv, const struct peer *peer, const struct request *rq)
 		return said(reply_405(srv, peer, rq,
 		    "only GET and HEAD are understood here: publishing is "
 		    "not switched on\n"));
-	done = may_publish(srv, rq, &who, &no) == 0
-		   ? take_body(srv, peer, rq, &who)
-		   : say_no(srv, peer, &no);
+	if (may_publish(srv, rq, &who, &no) == 0)
+		done = take_body(srv, peer, rq, &who);
+	else if (no.later && peer->may_wait)
+		done = ANSWERED_WAIT;
+	else
+		done = say_no(srv, peer, &no);
 	who_free(&who);
 	return done;
 }

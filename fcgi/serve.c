@@ -31,7 +31,8 @@ static const char broken[] = "Status: 500 Internal Server Error\r\n"
 			     "largesse: cannot start, see the error log\n";
 
 enum {
-	CLOSE_MS = 3000 /* for streams to take the rest of an event */
+	CLOSE_MS = 3000, /* for streams to take the rest of an event */
+	LOG_MS = 5000	 /* for the log to answer a CGI program */
 };
 
 /* --- the loop ----------------------------------------------------------- */
@@ -130,6 +131,7 @@ on_signal(uv_signal_t *handle, int signum)
 	srv->closing = true;
 	if (!srv->plain)
 		listen_accept(srv);
+	pending_again(srv); /* they are told to come back */
 	hub_each_stream(srv, end_stream);
 	uv_timer_start(&srv->closed_time, on_closed_time, CLOSE_MS, 0);
 	server_wake(srv);
@@ -402,6 +404,23 @@ read_body(const struct serve_conf *conf, size_t *len, bool *too_long)
 	return body;
 }
 
+/* Answers, and waits for the log if it is not at hand. */
+static enum answered
+answer_plain(struct server *srv, struct peer *peer, bool too_long)
+{
+	uint64_t until = uv_hrtime() + LOG_MS * 1000000ULL;
+	enum answered done;
+
+	peer->may_wait = true;
+	store_hold(srv->store);
+	while ((done = answer(srv, peer, environ, too_long)) == ANSWERED_WAIT) {
+		srv->count.requests--;
+		peer->may_wait = hub_await(srv, LOG_MS) && uv_hrtime() < until;
+	}
+	store_release(srv->store);
+	return done;
+}
+
 /* One request, on standard output, without records: the same stream. */
 static int
 serve_plain(struct server *srv)
@@ -417,7 +436,7 @@ serve_plain(struct server *srv)
 	peer.body = read_body(&srv->conf, &peer.body_len, &too_long);
 	fcntl(peer.fd, F_SETFL, fcntl(peer.fd, F_GETFL) | O_NONBLOCK);
 	if (peer.body != NULL &&
-	    answer(srv, &peer, environ, too_long) == ANSWERED_STREAM)
+	    answer_plain(srv, &peer, too_long) == ANSWERED_STREAM)
 		uv_run(&srv->loop, UV_RUN_DEFAULT);
 	free(peer.body);
 	close_server(srv);

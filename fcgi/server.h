@@ -72,9 +72,12 @@ struct server {
 
 	/* streams out of step: behind, or just open (hub.c) */
 	struct stream *todo, **todo_end;
-	bool troubled;	   /* the log cannot be read, and that was told */
-	bool todo_waits;   /* for the store: no use in trying again at once */
-	struct conn *over; /* to be freed when the turn ends */
+	bool troubled;	 /* the log cannot be read, and that was told */
+	bool todo_waits; /* for the store: no use in trying again at once */
+	bool read_waits; /* the same, for reading the news */
+	bool answered;	 /* the log has: ask again for the parked */
+	struct pending *parked; /* requests that the log is to answer first */
+	struct conn *over;	/* to be freed when the turn ends */
 
 	/* who may (allow.c), and who holds what (callers.c) */
 	struct allow *allow;

@@ -88,6 +88,20 @@ take_topics(struct reader *rd)
 	return 0;
 }
 
+/* Waits for the answer, if the log is not at hand. */
+static enum store_result
+seek_place(struct reader *rd, const struct store_seek *seek)
+{
+	struct pollfd pfd = {.fd = store_fd(rd->store), .events = POLLIN};
+	struct store_id place;
+	enum store_result r;
+
+	while ((r = store_seek(rd->store, seek, &rd->id)) == STORE_LATER &&
+	       poll(&pfd, 1, -1) == 1)
+		store_news(rd->store, &place);
+	return r;
+}
+
 /* Where to start; what is gone is told as a stream would tell it. */
 static int
 find_start(struct reader *rd)
@@ -109,7 +123,7 @@ find_start(struct reader *rd)
 		seek.from = STORE_FROM_LAST;
 		seek.count = rd->tail->last;
 	}
-	switch (store_seek(rd->store, &seek, &rd->id)) {
+	switch (seek_place(rd, &seek)) {
 	case STORE_OK:
 		return 0;
 	case STORE_GONE:
