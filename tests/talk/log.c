@@ -1,162 +1,47 @@
 /*
- * log.c - the event log as its publishers see it: a SQLite file with a table
- * in it.  None of the program's code has a part in this.
+ * log.c - the event log as its publishers see it, on whichever engine.
+ *
+ * LARGESSE_TALK_LOG says which: sqlite (as without it) or redis.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "peer.h"
 #include "within.h"
 
-struct log {
-	struct log *next;
-	sqlite3 *db;
-};
-
-static struct log *logs;
-
-static void
-log_fail(sqlite3 *db, const char *statement)
+const struct log_engine *
+log_engine(void)
 {
-	talk_fail("sqlite: %s: %s", statement, sqlite3_errmsg(db));
+	const char *s = getenv("LARGESSE_TALK_LOG");
+
+	return s != NULL && strcmp(s, "redis") == 0 ? &log_redis : &log_sqlite;
 }
 
-sqlite3 *
-log_open(const char *path)
+struct column
+column(const char *s)
 {
-	struct log *l = calloc(1, sizeof(*l));
-
-	if (l == NULL)
-		abort();
-	l->next = logs;
-	logs = l;
-	if (sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READWRITE, NULL) != 0)
-		talk_fail("open %s: %s", path, sqlite3_errmsg(l->db));
-	sqlite3_busy_timeout(l->db, PATIENCE_MS);
-	return l->db;
-}
-
-void
-log_close(sqlite3 *db)
-{
-	for (struct log **p = &logs; *p != NULL; p = &(*p)->next) {
-		struct log *l = *p;
-
-		if (l->db != db)
-			continue;
-		*p = l->next;
-		sqlite3_close_v2(db);
-		free(l);
-		return;
-	}
-}
-
-void
-logs_sweep(void)
-{
-	while (logs != NULL)
-		log_close(logs->db);
-}
-
-int
-log_try(sqlite3 *db, const char *statement)
-{
-	return sqlite3_exec(db, statement, NULL, NULL, NULL);
-}
-
-static char *
-printed(const char *fmt, va_list ap)
-{
-	char buf[4096];
-
-	if (vsnprintf(buf, sizeof(buf), fmt, ap) >= (int)sizeof(buf))
-		talk_fail("too long a statement: %s", buf);
-	return text("%s", buf);
-}
-
-void
-log_run(sqlite3 *db, const char *fmt, ...)
-{
-	va_list ap;
-	char *statement;
-
-	va_start(ap, fmt);
-	statement = printed(fmt, ap);
-	va_end(ap);
-	if (log_try(db, statement) != SQLITE_OK)
-		log_fail(db, statement);
-}
-
-void
-sql(struct server *sv, const char *fmt, ...)
-{
-	sqlite3 *db = log_open(sv->db);
-	va_list ap;
-	char *statement;
-
-	va_start(ap, fmt);
-	statement = printed(fmt, ap);
-	va_end(ap);
-	if (log_try(db, statement) != SQLITE_OK)
-		log_fail(db, statement);
-	log_close(db);
-}
-
-static sqlite3_stmt *
-prepared(sqlite3 *db, const char *statement)
-{
-	sqlite3_stmt *st;
-
-	if (sqlite3_prepare_v2(db, statement, -1, &st, NULL) != SQLITE_OK)
-		log_fail(db, statement);
-	return st;
+	return (struct column){s, s == NULL ? 0 : strlen(s)};
 }
 
 int64_t
-sql_number(struct server *sv, const char *fmt, ...)
+append_rows(struct server *sv, const struct row *rows, size_t n)
 {
-	sqlite3 *db = log_open(sv->db);
-	sqlite3_stmt *st;
-	va_list ap;
-	int64_t n;
-
-	va_start(ap, fmt);
-	st = prepared(db, printed(fmt, ap));
-	va_end(ap);
-	if (sqlite3_step(st) != SQLITE_ROW)
-		log_fail(db, sqlite3_sql(st));
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	log_close(db);
-	return n;
-}
-
-static int64_t
-insert(sqlite3 *db, const char *const value[4])
-{
-	sqlite3_stmt *st = prepared(
-	    db, "INSERT INTO events(topic, event, data, uid) VALUES(?,?,?,?)");
-
-	for (int i = 0; i < 4; i++)
-		if (value[i] != NULL)
-			sqlite3_bind_text(
-			    st, i + 1, value[i], -1, SQLITE_STATIC);
-	if (sqlite3_step(st) != SQLITE_DONE)
-		log_fail(db, sqlite3_sql(st));
-	sqlite3_finalize(st);
-	return sqlite3_last_insert_rowid(db);
+	return log_engine()->append(sv, rows, n);
 }
 
 int64_t
 append_event(struct server *sv, const char *topic, const char *event,
     const char *data, const char *uid)
 {
-	sqlite3 *db = log_open(sv->db);
-	int64_t id = insert(db, (const char *[]){topic, event, data, uid});
+	struct row row = {.topic = column(topic),
+	    .event = column(event),
+	    .data = column(data),
+	    .uid = column(uid)};
 
-	log_close(db);
-	return id;
+	return append_rows(sv, &row, 1);
 }
 
 int64_t
@@ -166,57 +51,108 @@ append(struct server *sv, const char *topic, const char *data)
 }
 
 int64_t
-append_many(struct server *sv, const char *topic, int first, int n, size_t size)
+append_bytes(struct server *sv, const char *data, size_t len)
 {
-	sqlite3 *db = log_open(sv->db);
-	char *data = keep(size + 16);
-	int64_t id = 0;
+	struct row row = {.data = {data, len}};
 
-	log_run(db, "BEGIN IMMEDIATE");
-	for (int i = first; i < first + n; i++) {
-		size_t len = (size_t)sprintf(data, "%d ", i);
-
-		if (len < size) {
-			memset(data + len, 'x', size - len);
-			data[size] = '\0';
-		}
-		id = insert(db, (const char *[]){topic, NULL, data, NULL});
-	}
-	log_run(db, "COMMIT");
-	log_close(db);
-	return id;
+	return append_rows(sv, &row, 1);
 }
 
 int64_t
-log_append_bytes(sqlite3 *db, int type, const char *data, size_t len)
+append_timed(struct server *sv, const char *data, int64_t time_ms)
 {
-	sqlite3_stmt *st = prepared(db, "INSERT INTO events(data) VALUES(?)");
+	struct row row = {.data = column(data), .time_ms = time_ms};
 
-	if (type == SQLITE_BLOB)
-		sqlite3_bind_blob(st, 1, data, (int)len, SQLITE_STATIC);
-	else
-		sqlite3_bind_text(st, 1, data, (int)len, SQLITE_STATIC);
-	if (sqlite3_step(st) != SQLITE_DONE)
-		log_fail(db, sqlite3_sql(st));
-	sqlite3_finalize(st);
-	return sqlite3_last_insert_rowid(db);
+	return append_rows(sv, &row, 1);
 }
 
-/* SQLite knows JSON, and it is not the program's own hand that we trust. */
-char *
-json(const char *s, const char *path)
+int64_t
+append_many(struct server *sv, const char *topic, int first, int n, size_t size)
 {
-	sqlite3 *db = log_open(":memory:");
-	sqlite3_stmt *st = prepared(db, "SELECT json_extract(?1, ?2)");
-	char *value = NULL;
+	struct row *rows = calloc((size_t)n, sizeof(*rows));
+	char *data = malloc((size_t)n * (size + 16)), *p = data;
+	int64_t id;
 
-	sqlite3_bind_text(st, 1, s, -1, SQLITE_STATIC);
-	sqlite3_bind_text(st, 2, path, -1, SQLITE_STATIC);
-	if (sqlite3_step(st) != SQLITE_ROW)
-		talk_fail("not JSON: %s", s);
-	if (sqlite3_column_text(st, 0) != NULL)
-		value = text("%s", (const char *)sqlite3_column_text(st, 0));
-	sqlite3_finalize(st);
-	log_close(db);
-	return value;
+	for (int i = 0; i < n; i++) {
+		size_t len = (size_t)sprintf(p, "%d ", first + i);
+
+		if (len < size) {
+			memset(p + len, 'x', size - len);
+			len = size;
+		}
+		rows[i].topic = column(topic);
+		rows[i].data = (struct column){p, len};
+		p += len;
+	}
+	id = append_rows(sv, rows, (size_t)n);
+	free(rows);
+	free(data);
+	return id;
+}
+
+void
+append_as_a_process(struct server *sv, int who, int n)
+{
+	if (fork() != 0)
+		return;
+	for (int i = 0; i < n; i++)
+		append(sv, NULL, text("%d.%d", who, i));
+	_exit(0);
+}
+
+int64_t
+log_count(struct server *sv)
+{
+	return log_engine()->count(sv);
+}
+
+int64_t
+log_next(struct server *sv, int64_t id)
+{
+	return log_engine()->next(sv, id);
+}
+
+void
+log_remove_before(struct server *sv, int64_t id)
+{
+	log_engine()->remove_before(sv, id);
+}
+
+void
+log_revoke(struct server *sv, const char *topic, const char *subject)
+{
+	struct revocation rv = {.topic = topic, .subject = subject};
+
+	log_engine()->revoke(sv, &rv, 1, NULL);
+}
+
+void
+log_revoke_many(struct server *sv, const struct revocation *rv, size_t n,
+    const struct row *row)
+{
+	log_engine()->revoke(sv, rv, n, row);
+}
+
+const char *
+log_shown(const struct server *sv)
+{
+	return log_engine()->shown(sv);
+}
+
+void
+log_share(struct server *sv)
+{
+	log_engine()->share(sv);
+}
+
+void
+log_lose(struct server *sv)
+{
+	log_engine()->lose(sv);
+}
+
+void
+log_find(struct server *sv)
+{
+	log_engine()->find(sv);
 }

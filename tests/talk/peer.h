@@ -4,7 +4,8 @@
  * A test is a claim.  It gets a directory, a log and a responder of its own,
  * and speaks with it as a web server would: over FastCGI, with a peer that
  * shares no code with the program (FastCGI 1.0 and WHATWG HTML 9.2 were read
- * again for it), and through the log with SQLite alone.
+ * again for it), and through the log with the engine's own tool alone: SQLite
+ * or hiredis.  Which of the two a claim does not know (log.c).
  *
  * Nothing sleeps and hopes: every function that waits does so for the thing
  * itself, up to PATIENCE_MS, and when it does not come says what was wanted
@@ -41,6 +42,10 @@ int talk_sweep(void **state);
 
 /* Runs them all, or those that argv[1] names (`*` and `?` as in a shell). */
 int talk_main(int argc, char **argv, const struct CMUnitTest *, size_t n);
+/* Claims about a log in SQLite: with the log on another engine, none. */
+int talk_main_sqlite(
+    int argc, char **argv, const struct CMUnitTest *, size_t n);
+int talk_main_redis(int argc, char **argv, const struct CMUnitTest *, size_t n);
 
 /* Ends the test.  Takes what printf does. */
 void talk_fail(const char *fmt, ...)
@@ -154,9 +159,55 @@ int port_of(const struct server *);    /* that it listens on, 0: none */
 int64_t append(struct server *, const char *topic, const char *data);
 int64_t append_event(struct server *, const char *topic, const char *event,
     const char *data, const char *uid);
+int64_t append_bytes(struct server *, const char *data, size_t len);
+int64_t append_timed(struct server *, const char *data, int64_t time_ms);
 /* n rows in one transaction; data is `N ` and x up to size bytes. */
 int64_t append_many(
     struct server *, const char *topic, int first, int n, size_t size);
+/* A child that appends `WHO.I' to main n times, each by itself, and ends. */
+void append_as_a_process(struct server *, int who, int n);
+
+/* A row; what is NULL or 0 is left to the log. */
+struct column {
+	const char *s;
+	size_t len;
+};
+struct row {
+	int64_t id;
+	struct column topic, event, data, uid;
+	int64_t time_ms;
+};
+struct column column(const char *);
+/* In one transaction.  The last one's id. */
+int64_t append_rows(struct server *, const struct row *, size_t n);
+
+struct revocation {
+	const char *topic, *subject; /* or NULL */
+	int64_t time_ms;	     /* 0: now */
+};
+void log_revoke(struct server *, const char *topic, const char *subject);
+/* In one transaction, and after them a row unless it is NULL. */
+void log_revoke_many(
+    struct server *, const struct revocation *, size_t n, const struct row *);
+
+int64_t log_count(struct server *);
+int64_t log_next(struct server *, int64_t id); /* after id; 0: none */
+void log_remove_before(struct server *, int64_t id);
+const char *log_shown(const struct server *); /* in messages about it */
+void log_share(struct server *);	      /* with users that are not ours */
+void log_lose(struct server *);		      /* it is out of reach... */
+void log_find(struct server *);		      /* ...and back again */
+
+/* --- of a log on Redis alone (log_redis.c) ------------------------------ */
+
+/* Says a command, whose words have blanks between, and what is answered. */
+char *redis_text(const char *command);
+const char *redis_stream(const struct server *); /* its key */
+void redis_down(int signum);
+void redis_up(void);
+
+/* --- of a log in SQLite alone (log_sqlite.c) ---------------------------- */
+
 void sql(struct server *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int64_t sql_number(struct server *, const char *fmt, ...)

@@ -33,7 +33,7 @@ prepare_nothing(void)
 	sv->dir = text("%s/talk.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(sv->dir) == NULL)
 		talk_fail("mkdtemp %s: %s", sv->dir, strerror(errno));
-	sv->db = text("%s/events.db", sv->dir);
+	sv->db = log_engine()->name_log(sv);
 	sv->socket = text("%s/s", sv->dir);
 	sv->err = text("%s/err", sv->dir);
 	sv->program = program("LARGESSE", "build/asan/largesse");

@@ -6,6 +6,7 @@
  * other files, and is swept when the test is over.  Those lists are the only
  * mutable globals.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,11 +150,57 @@ talk_sweep(void **state)
 	return 0;
 }
 
+/* Each claim's name says the engine, when that is not SQLite. */
+static void
+name_claims(struct CMUnitTest *to, const struct CMUnitTest *tests, size_t n)
+{
+	const char *engine = log_engine()->name;
+
+	for (size_t i = 0; i < n; i++) {
+		to[i] = tests[i];
+		if (asprintf((char **)(uintptr_t)&to[i].name, "%s on %s",
+			tests[i].name, engine) < 0)
+			abort();
+	}
+}
+
 int
 talk_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n)
 {
+	struct CMUnitTest *named = calloc(n, sizeof(*named));
+	int rc;
+
+	name_claims(named, tests, n);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	return _cmocka_run_group_tests(argv[0], tests, n, NULL, NULL);
+		cmocka_set_test_filter(text("%s*", argv[1]));
+	rc = _cmocka_run_group_tests(argv[0], named, n, NULL, NULL);
+	for (size_t i = 0; i < n; i++)
+		free((char *)(uintptr_t)named[i].name);
+	free(named);
+	redis_end();
+	return rc;
+}
+
+static int
+talk_main_on(const struct log_engine *engine, int argc, char **argv,
+    const struct CMUnitTest *tests, size_t n)
+{
+	if (log_engine() == engine)
+		return talk_main(argc, argv, tests, n);
+	printf("1..0\n");
+	return 0;
+}
+
+int
+talk_main_sqlite(
+    int argc, char **argv, const struct CMUnitTest *tests, size_t n)
+{
+	return talk_main_on(&log_sqlite, argc, argv, tests, n);
+}
+
+int
+talk_main_redis(int argc, char **argv, const struct CMUnitTest *tests, size_t n)
+{
+	return talk_main_on(&log_redis, argc, argv, tests, n);
 }

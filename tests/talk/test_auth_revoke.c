@@ -52,7 +52,7 @@ test_subject_is_taken_from_all_topics(void)
 	struct client *b = open_with(sv, "/events?topic=b*", token);
 	struct client *bo = reader(sv, "bo", "/events?topic=a");
 
-	sql(sv, "INSERT INTO largesse_revoke(subject) VALUES('al')");
+	log_revoke(sv, NULL, "al");
 	check(want_farewell(a) > 0);
 	check(want_farewell(b) > 0);
 	append(sv, "a", PRIVATE);
@@ -69,20 +69,15 @@ static void
 test_nothing_comes_after_the_row(void)
 {
 	struct server *sv = serve_keyed();
-	sqlite3 *log = log_open(sv->db);
+	struct revocation al = {.subject = "al", .time_ms = 1};
+	struct row row = {.topic = column("a"), .data = column(PRIVATE)};
 	int i;
 
 	for (i = 0; i < 20; i++) {
 		struct client *c = reader(sv, "al", "/events?topic=a");
 		struct client *bo = reader(sv, "bo", "/events?topic=a");
 
-		log_run(log, "BEGIN IMMEDIATE");
-		log_run(log, "INSERT INTO largesse_revoke(subject, time)"
-			     " VALUES('al', 1)");
-		log_run(log,
-		    "INSERT INTO events(topic, data) VALUES('a', '%s')",
-		    PRIVATE);
-		log_run(log, "COMMIT");
+		log_revoke_many(sv, &al, 1, &row);
 		want_farewell(c);
 		want_event(bo, NULL, "message", PRIVATE);
 	}
@@ -101,7 +96,6 @@ test_nothing_comes_after_the_row_to_those_behind(void)
 		ROWS = 300
 	};
 	struct server *sv = prepare_keys();
-	sqlite3 *log = log_open(sv->db);
 	struct client *c[READERS];
 	const struct event *ev;
 	int round, i;
@@ -115,14 +109,8 @@ test_nothing_comes_after_the_row_to_those_behind(void)
 			    text("/events?topic=t%d&lastEventId=earliest", i),
 			    token_for(text("%d-%d", round, i), "\"*\""));
 		for (i = 0; i < READERS; i++) {
-			log_run(log,
-			    "INSERT INTO largesse_revoke(subject)"
-			    " VALUES('%d-%d')",
-			    round, i);
-			log_run(log,
-			    "INSERT INTO events(topic, data)"
-			    " VALUES('t%d', 'after %d')",
-			    i, round);
+			log_revoke(sv, NULL, text("%d-%d", round, i));
+			append(sv, text("t%d", i), text("after %d", round));
 		}
 		for (i = 0; i < READERS; i++)
 			if (want_headers(c[i]) == 200)
@@ -150,7 +138,7 @@ test_topic_is_taken_from_all_its_readers(void)
 	want_start(two);
 	want_start(other);
 	want_start(more);
-	sql(sv, "INSERT INTO largesse_revoke(topic) VALUES('news/uk')");
+	log_revoke(sv, "news/uk", NULL);
 	want_farewell(news);
 	want_farewell(all);
 	want_farewell(prefix);
@@ -160,7 +148,7 @@ test_topic_is_taken_from_all_its_readers(void)
 	/* They may come back: nothing says that they may not. */
 	news = get(sv, "/events?topic=news/uk", NULL);
 	want_start(news);
-	sql(sv, "INSERT INTO largesse_revoke(topic) VALUES('news/*')");
+	log_revoke(sv, "news/*", NULL);
 	want_farewell(news);
 	want_farewell(other);
 	want_farewell(more);
@@ -175,8 +163,7 @@ test_subject_is_taken_from_a_topic(void)
 	struct client *news = open_with(sv, "/events?topic=news", token);
 	struct client *bo = reader(sv, "bo", "/events?topic=chat/7");
 
-	sql(sv, "INSERT INTO largesse_revoke(topic, subject)"
-		" VALUES('chat/*', 'al')");
+	log_revoke(sv, "chat/*", "al");
 	want_farewell(chat);
 	want_nothing_more(news, sv, "news");
 	want_nothing_more(bo, sv, "chat/7");
@@ -197,7 +184,7 @@ test_revoked_in_every_responder(void)
 	start(two, KEYED(two), "--workers", "2", NULL);
 	a = reader(one, "al", "/events?topic=a");
 	b = reader(two, "al", "/events?topic=a");
-	sql(one, "INSERT INTO largesse_revoke(subject) VALUES('al')");
+	log_revoke(one, NULL, "al");
 	want_farewell(a);
 	want_farewell(b);
 }
@@ -211,7 +198,7 @@ test_users_are_the_web_servers_business(void)
 	    get(sv, "/events?topic={user}", "REMOTE_USER", "al", NULL);
 
 	want_start(c);
-	sql(sv, "INSERT INTO largesse_revoke(subject) VALUES('al')");
+	log_revoke(sv, NULL, "al");
 	want_farewell(c);
 	want_start(get(sv, "/events?topic={user}", "REMOTE_USER", "al", NULL));
 }
@@ -220,18 +207,20 @@ static void
 test_many_are_revoked_together(void)
 {
 	enum {
-		READERS = 30
+		READERS = 30,
+		ROWS = 5000
 	};
 	struct server *sv = serve_keyed();
+	struct revocation *rv = keep(ROWS * sizeof(*rv));
 	struct client *c[READERS], *stays;
 	int i;
 
 	for (i = 0; i < READERS; i++)
 		c[i] = reader(sv, text("s%d", i * 100), "/events?topic=a");
 	stays = reader(sv, "stays", "/events?topic=a");
-	sql(sv, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1"
-		" FROM n WHERE i < 4999) INSERT INTO largesse_revoke(subject)"
-		" SELECT 's' || i FROM n");
+	for (i = 0; i < ROWS; i++)
+		rv[i].subject = text("s%d", i);
+	log_revoke_many(sv, rv, ROWS, NULL);
 	for (i = 0; i < READERS; i++)
 		want_farewell(c[i]);
 	want_nothing_more(stays, sv, "a");
@@ -244,30 +233,13 @@ test_old_rows_end_nothing(void)
 	struct server *sv = prepare();
 	struct client *c;
 
-	sql(sv, "INSERT INTO largesse_revoke(topic) VALUES('main')");
+	log_revoke(sv, "main", NULL);
 	start(sv, NULL);
 	c = get(sv, "/events", NULL);
 	want_start(c);
 	append(sv, "main", "one");
 	want_event(c, "1", "message", "one");
 	want_nothing_more(c, sv, "main");
-}
-
-/* A log that an older largesse made has no such table. */
-static void
-test_log_without_the_table(void)
-{
-	struct server *sv = prepare_keys();
-	struct client *c;
-
-	sql(sv, "DROP TABLE largesse_revoke");
-	start(sv, KEYED(sv), NULL);
-	c = reader(sv, "al", "/events?topic=a");
-	append(sv, "a", "one");
-	want_event(c, "1", "message", "one");
-	check(run_with(sv, NULL, "init", sv->db, NULL).status == 0);
-	sql(sv, "INSERT INTO largesse_revoke(subject) VALUES('al')");
-	want_farewell(c);
 }
 
 /* A reader that takes nothing is rid of, too. */
@@ -279,7 +251,7 @@ test_reader_that_is_stuck(void)
 
 	append_many(sv, "a", 1, 3000, 1000);
 	until(status_of(sv, "$.blocked") > 0);
-	sql(sv, "INSERT INTO largesse_revoke(subject) VALUES('al')");
+	log_revoke(sv, NULL, "al");
 	until(status_of(sv, "$.streams") == 0);
 	leave(c);
 }
@@ -297,7 +269,6 @@ main(int argc, char **argv)
 	    TALK(test_users_are_the_web_servers_business),
 	    TALK(test_many_are_revoked_together),
 	    TALK(test_old_rows_end_nothing),
-	    TALK(test_log_without_the_table),
 	    TALK(test_reader_that_is_stuck),
 	};
 

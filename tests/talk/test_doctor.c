@@ -3,6 +3,8 @@
  *
  * Notes are not looked at unless a test says so: what is noted depends on who
  * runs the tests.
+ *
+ * All of it is about SQLite's own: files, rights, tables and locks.
  */
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -501,5 +503,6 @@ main(int argc, char **argv)
 	    TALK(test_wrong_usage),
 	};
 
-	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+	return talk_main_sqlite(
+	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }

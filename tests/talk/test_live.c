@@ -50,9 +50,13 @@ test_two_topics_come_in_order_of_the_log(void)
 {
 	struct server *sv = serve();
 	struct client *c = stream(sv, "/events?topic=b&topic=a");
+	struct row rows[5];
 
-	sql(sv, "INSERT INTO events(topic, data) VALUES"
-		"('a', '1'), ('b', '2'), ('c', '3'), ('b', '4'), ('a', '5')");
+	for (int i = 1; i <= 5; i++)
+		rows[i - 1] =
+		    (struct row){.topic = column(text("%c", " abcba"[i])),
+			.data = column(text("%d", i))};
+	append_rows(sv, rows, 5);
 	want(c, "id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n");
 	want(c, "id: 4\ndata: 4\n\nid: 5\ndata: 5\n\n");
 	want_nothing_more(c, sv, "b");
@@ -219,44 +223,13 @@ test_a_big_transaction_comes_whole_and_in_order(void)
 }
 
 static void
-test_what_is_rolled_back_never_comes(void)
-{
-	struct server *sv = serve();
-	struct client *c = stream(sv, "/events");
-	sqlite3 *db = log_open(sv->db);
-
-	log_run(db, "BEGIN");
-	log_run(db, "INSERT INTO events(data) VALUES('no')");
-	log_run(db, "ROLLBACK");
-	append(sv, "main", "yes");
-	want_event(c, NULL, NULL, "yes");
-}
-
-static void
-test_what_is_not_committed_does_not_come_yet(void)
-{
-	struct server *sv = serve();
-	struct client *c = stream(sv, "/events");
-	sqlite3 *db = log_open(sv->db);
-
-	append(sv, "main", "1");
-	want(c, "id: 1\ndata: 1\n\n");
-	log_run(db, "BEGIN");
-	log_run(db, "INSERT INTO events(data) VALUES('2')");
-	/* A new stream is answered meanwhile, and knows nothing of it. */
-	check(strcmp(want_start(get(sv, "/events", NULL)), "1") == 0);
-	check(c->out.len == c->at);
-	log_run(db, "COMMIT");
-	want(c, "id: 2\ndata: 2\n\n");
-}
-
-static void
 test_ids_that_skip_are_not_waited_for(void)
 {
 	struct server *sv = serve();
 	struct client *c = stream(sv, "/events");
+	struct row far = {.id = 1000000000000, .data = column("x")};
 
-	sql(sv, "INSERT INTO events(id, data) VALUES(1000000000000, 'x')");
+	append_rows(sv, &far, 1);
 	append(sv, "main", "y");
 	want(c, "id: 1000000000000\ndata: x\n\n");
 	want(c, "id: 1000000000001\ndata: y\n\n");
@@ -284,23 +257,6 @@ test_every_stream_gets_it(void)
 }
 
 static void
-publish_as_a_process(struct server *sv, int who, int n)
-{
-	sqlite3 *db;
-
-	if (fork() != 0)
-		return;
-	if (sqlite3_open(sv->db, &db) != SQLITE_OK)
-		_exit(1);
-	sqlite3_busy_timeout(db, PATIENCE_MS);
-	for (int i = 0; i < n; i++)
-		if (log_try(db, text("INSERT INTO events(data) VALUES('%d.%d')",
-				    who, i)) != SQLITE_OK)
-			_exit(1);
-	_exit(0);
-}
-
-static void
 test_four_publishers_at_once_lose_nothing(void)
 {
 	enum {
@@ -312,7 +268,7 @@ test_four_publishers_at_once_lose_nothing(void)
 	int next[PUBLISHERS] = {0}, who, i, status;
 
 	for (int p = 0; p < PUBLISHERS; p++)
-		publish_as_a_process(sv, p, EACH);
+		append_as_a_process(sv, p, EACH);
 	for (int n = 1; n <= PUBLISHERS * EACH; n++) {
 		const struct event *e = want_next(c);
 
@@ -343,8 +299,6 @@ main(int argc, char **argv)
 	    TALK(test_event_type),
 	    TALK(test_uid_is_the_id),
 	    TALK(test_a_big_transaction_comes_whole_and_in_order),
-	    TALK(test_what_is_rolled_back_never_comes),
-	    TALK(test_what_is_not_committed_does_not_come_yet),
 	    TALK(test_ids_that_skip_are_not_waited_for),
 	    TALK(test_every_stream_gets_it),
 	    TALK(test_four_publishers_at_once_lose_nothing),

@@ -2,6 +2,8 @@
  * test_news.c - how the program learns of a commit: at once and without its
  * sweep, whoever made it and however the log is kept; and what it does while
  * it cannot read the log.
+ *
+ * All of it is about SQLite's own: the files, by which a commit is noticed.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -362,5 +364,6 @@ main(int argc, char **argv)
 	    TALK(test_an_idle_process_wakes_for_the_sweep_alone),
 	};
 
-	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+	return talk_main_sqlite(
+	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }

@@ -1,6 +1,7 @@
 /*
  * test_publish.c - POST: what was answered 201 is in the log once, what was
- * refused is not, and no stream waits for any of it.
+ * refused is not, and no stream waits for any of it.  Here the log is a file of
+ * SQLite's, with its triggers and locks; test_post.c is of any log.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -813,5 +814,6 @@ main(int argc, char **argv)
 	    TALK(test_plain_cgi),
 	};
 
-	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+	return talk_main_sqlite(
+	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }

@@ -1,6 +1,8 @@
 /*
  * test_replaced.c - another log under the same name, or the same log gone back
  * in time: every stream is told, and goes on in the log that is there now.
+ *
+ * All of it is about SQLite's own: files that are moved and restored.
  */
 #include <stdio.h>
 #include <string.h>
@@ -266,5 +268,6 @@ main(int argc, char **argv)
 	    TALK(test_a_log_that_is_away_for_a_while),
 	};
 
-	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+	return talk_main_sqlite(
+	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }

@@ -2,6 +2,7 @@
  * test_signals.c - how the program ends: every stream is told to come back,
  * every request is ended, and nobody can hold that up.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,12 +208,15 @@ static void
 test_a_file_is_not_taken_for_a_socket(void)
 {
 	struct server *sv = prepare();
+	char *file = text("%s/file", sv->dir);
 	struct stat st;
-	struct ran r = run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
-	    text("unix:%s", sv->db), NULL);
+	struct ran r;
 
+	check(close(creat(file, 0644)) == 0);
+	r = run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
+	    text("unix:%s", file), NULL);
 	check(r.status == 1);
-	check(stat(sv->db, &st) == 0 && S_ISREG(st.st_mode));
+	check(stat(file, &st) == 0 && S_ISREG(st.st_mode));
 }
 
 static void

@@ -113,49 +113,6 @@ serve_ends(struct server *sv)
 	    text("unix:%s", sv->socket), NULL);
 }
 
-static void
-test_no_log(void)
-{
-	struct server *sv = prepare_nothing();
-	struct ran r = serve_ends(sv);
-	struct stat st;
-
-	want_one_line(&r, 1);
-	check(strstr(r.err, sv->db) != NULL);
-	check(stat(sv->db, &st) != 0);
-	check(stat(sv->socket, &st) != 0);
-}
-
-static void
-test_a_file_that_is_no_log(void)
-{
-	struct server *sv = prepare_nothing();
-	FILE *f = fopen(sv->db, "w");
-	struct ran r;
-
-	check(f != NULL);
-	for (int i = 0; i < 1000; i++)
-		fprintf(f, "this is not a database\n");
-	fclose(f);
-	r = serve_ends(sv);
-	want_one_line(&r, 1);
-}
-
-static void
-test_a_database_without_a_log(void)
-{
-	struct server *sv = prepare_nothing();
-	struct ran r;
-	sqlite3 *db;
-
-	check(sqlite3_open(sv->db, &db) == SQLITE_OK);
-	log_run(db, "CREATE TABLE users(name TEXT)");
-	sqlite3_close(db);
-	r = serve_ends(sv);
-	want_one_line(&r, 1);
-	check(strstr(r.err, "init") != NULL);
-}
-
 /* Root may read everything, so this is said to somebody else. */
 static void
 become_nobody(struct server *sv)
@@ -165,63 +122,18 @@ become_nobody(struct server *sv)
 	check(chmod(sv->dir, 0777) == 0);
 }
 
-/* Modes are mended while it runs: it says so once, and does not give up. */
-static void
-test_a_log_that_may_not_be_read(void)
-{
-	struct server *sv = prepare();
-	struct client *c;
-	int complaints = 0;
-
-	check(chmod(sv->db, 0) == 0);
-	become_nobody(sv);
-	start(sv, NULL);
-	for (int i = 0; i < 3; i++) {
-		c = get(sv, "/events", NULL);
-		check(want_headers(c) == 200);
-		check(want_farewell(c) > 0);
-	}
-	until(strstr(errors(sv), text("%s: ", sv->db)) != NULL);
-	for (const char *s = errors(sv); (s = strstr(s, sv->db)); s++)
-		complaints++;
-	check(complaints == 1);
-	check(chmod(sv->db, 0666) == 0);
-	get_in_the_end(sv, "0");
-}
-
 static void
 test_a_socket_that_may_not_be_made(void)
 {
 	struct server *sv = prepare();
 	struct ran r;
 
-	check(chmod(sv->db, 0666) == 0);
+	log_share(sv);
 	become_nobody(sv);
 	sv->socket = text("%s/no/such/dir/s", sv->dir);
 	r = serve_ends(sv);
 	want_one_line(&r, 1);
 	check(strstr(r.err, sv->socket) != NULL);
-}
-
-/* Read-only, it needs no right to change rows: not even as its own user. */
-static void
-test_a_reader_without_the_right_to_write(void)
-{
-	struct server *sv = prepare();
-	sqlite3 *publisher = log_open(sv->db);
-	struct client *c;
-
-	log_run(publisher, "INSERT INTO events(data) VALUES('before')");
-	check(chmod(sv->db, 0444) == 0);
-	check(chmod(text("%s-wal", sv->db), 0444) == 0);
-	check(chmod(text("%s-shm", sv->db), 0444) == 0);
-	become_nobody(sv);
-	start(sv, NULL);
-	c = get(sv, "/events?last=1", NULL);
-	want_start(c);
-	want(c, "id: 1\ndata: before\n\n");
-	log_run(publisher, "INSERT INTO events(data) VALUES('after')");
-	want(c, "id: 2\ndata: after\n\n");
 }
 
 int
@@ -234,12 +146,7 @@ main(int argc, char **argv)
 	    TALK(test_nothing_to_listen_on),
 	    TALK(test_no_command_is_wrong_usage),
 	    TALK(test_help_and_version),
-	    TALK(test_no_log),
-	    TALK(test_a_file_that_is_no_log),
-	    TALK(test_a_database_without_a_log),
-	    TALK(test_a_log_that_may_not_be_read),
 	    TALK(test_a_socket_that_may_not_be_made),
-	    TALK(test_a_reader_without_the_right_to_write),
 	};
 
 	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -15,6 +15,30 @@ void servers_stop(void);   /* each with SIGTERM; fails the test if it must */
 void servers_sweep(void);  /* kill what is left, remove the directories */
 void servers_report(void); /* the end of what they said, to stderr */
 
+/* --- the log's engines (log_sqlite.c, log_redis.c) ----------------------- */
+
+struct log_engine {
+	const char *name;
+	char *(*name_log)(const struct server *); /* what init is to make */
+	/* n rows in one transaction.  The last one's id. */
+	int64_t (*append)(struct server *, const struct row *, size_t n);
+	int64_t (*count)(struct server *);
+	int64_t (*next)(struct server *, int64_t id);
+	void (*remove_before)(struct server *, int64_t id);
+	/* n revocations and then a row, unless it is NULL; likewise. */
+	void (*revoke)(struct server *, const struct revocation *, size_t n,
+	    const struct row *);
+	char *(*shown)(const struct server *); /* in messages about it */
+	void (*share)(struct server *);	       /* with other users */
+	void (*lose)(struct server *);	       /* it is out of reach... */
+	void (*find)(struct server *);	       /* ...and back again */
+};
+
+extern const struct log_engine log_sqlite, log_redis;
+
+const struct log_engine *log_engine(void);
+void redis_end(void);
+
 /* --- what a client has heard --------------------------------------------- */
 
 /* Are there n bytes that nobody has wanted yet?  Waits for them. */

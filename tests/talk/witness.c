@@ -52,15 +52,9 @@ resume(struct server *sv, const char *id)
 void
 want_all_after(struct client *c, struct server *sv, int64_t id)
 {
-	int64_t last = sql_number(sv, "SELECT ifnull(max(id), 0) FROM events");
-
-	while (id < last) {
-		id =
-		    sql_number(sv, "SELECT min(id) FROM events WHERE id > %lld",
-			(long long)id);
+	while ((id = log_next(sv, id)) != 0)
 		want_event(c, text("%lld", (long long)id), "message",
 		    text("%lld", (long long)id));
-	}
 	want_nothing_more(c, sv, "main");
 }
 

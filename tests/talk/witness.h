@@ -22,7 +22,7 @@ struct server *serve_numbered(int n);
 /* A stream of it after id, started. */
 struct client *resume(struct server *, const char *id);
 
-/* Row by row all that the log has behind id, as SELECT has it. */
+/* Row by row all that the log has behind id, as its own tool has it. */
 void want_all_after(struct client *, struct server *, int64_t id);
 
 /* The gap, which says that this was asked, and all behind its id. */
