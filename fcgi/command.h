@@ -15,6 +15,7 @@ enum {
 
 typedef int command(int argc, char **argv);
 
+command cmd_copy;
 command cmd_doctor;
 command cmd_init;
 command cmd_prune;

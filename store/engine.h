@@ -32,6 +32,11 @@ struct store_ops {
 	    struct store *, struct store_event *, size_t n);
 	void (*append_all)(struct store *, struct store_batch *, size_t n);
 	int (*set_synchronous)(struct store *, bool on);
+	enum store_result (*numbers)(struct store *, uint64_t *n);
+	enum store_result (*copy_begin)(struct store *,
+	    const struct store_origin *, struct store_copied *,
+	    store_each *newest, void *arg);
+	enum store_result (*copy_in)(struct store *, const struct store_copy *);
 };
 
 struct store {

@@ -105,6 +105,9 @@ static const struct store_ops ops = {
     .append = redis_append,
     .append_all = redis_append_all,
     .set_synchronous = redis_set_synchronous,
+    .numbers = redis_numbers,
+    .copy_begin = redis_copy_begin,
+    .copy_in = redis_copy_in,
 };
 
 /* --- opening ------------------------------------------------------------ */

@@ -237,7 +237,15 @@ enum store_result redis_revoked(struct store *, struct store_text subject,
 enum store_result redis_append(struct store *, struct store_event *, size_t n);
 void redis_append_all(struct store *, struct store_batch *, size_t n);
 int redis_set_synchronous(struct store *, bool on);
+/* What an error of Redis means to who writes. */
+enum store_result redis_append_trouble(struct redis *, const redisReply *);
 /* Is there a log to be written?  What is only out of reach is STORE_BUSY. */
 enum store_result redis_writer_look(struct redis *);
+
+/* --- redis_copy.c --- */
+enum store_result redis_copy_begin(struct store *, const struct store_origin *,
+    struct store_copied *, store_each *newest, void *arg);
+enum store_result redis_copy_in(struct store *, const struct store_copy *);
+enum store_result redis_numbers(struct store *, uint64_t *n);
 
 #endif

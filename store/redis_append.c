@@ -163,8 +163,8 @@ put_append(struct redis *rs, const struct store_event *events, size_t n)
 /* --- the answer --------------------------------------------------------- */
 
 /* What an error of Redis means to a publisher, by its first word. */
-static enum store_result
-trouble(struct redis *rs, const redisReply *r)
+enum store_result
+redis_append_trouble(struct redis *rs, const redisReply *r)
 {
 	static const struct {
 		const char *word;
@@ -212,7 +212,7 @@ take_ids(
 	size_t i;
 
 	if (r->type == REDIS_REPLY_ERROR)
-		return trouble(rs, r);
+		return redis_append_trouble(rs, r);
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != n) {
 		store_set_why(
 		    &rs->base, "%s: not an answer of ours", rs->url->shown);

@@ -158,6 +158,9 @@ seek_uid(struct sqlite *sq, struct store_text uid, int64_t *id)
 	*id = query_id(st, -1);
 	if (*id != -1)
 		return STORE_OK;
+	*id = sqlite_moved(sq, uid);
+	if (*id != -1)
+		return seek_id(sq, (struct store_id){0, (uint64_t)*id}, id);
 	*id = sq->seq;
 	return STORE_UNKNOWN;
 }

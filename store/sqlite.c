@@ -590,6 +590,9 @@ static const struct store_ops ops = {
     .append = sqlite_append,
     .append_all = sqlite_append_all,
     .set_synchronous = sqlite_set_synchronous,
+    .numbers = sqlite_numbers,
+    .copy_begin = sqlite_copy_begin,
+    .copy_in = sqlite_copy_in,
 };
 
 /* The first look at the log; trouble that may pass is left to the sweep. */

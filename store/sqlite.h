@@ -135,6 +135,14 @@ enum store_result sqlite_append(struct store *, struct store_event *, size_t n);
 void sqlite_append_all(struct store *, struct store_batch *, size_t n);
 int sqlite_set_synchronous(struct store *, bool on);
 
+/* --- copy_sqlite.c --- */
+enum store_result sqlite_copy_begin(struct store *, const struct store_origin *,
+    struct store_copied *, store_each *newest, void *arg);
+enum store_result sqlite_copy_in(struct store *, const struct store_copy *);
+enum store_result sqlite_numbers(struct store *, uint64_t *n);
+/* Where an id of Redis lies in a log that was copied from there; -1: none. */
+int64_t sqlite_moved(struct sqlite *, struct store_text was);
+
 /* --- identity.c --- */
 
 /*

@@ -218,6 +218,25 @@ store_set_synchronous(struct store *st, bool on)
 	return st->ops->set_synchronous(st, on);
 }
 
+enum store_result
+store_numbers(struct store *st, uint64_t *n)
+{
+	return st->ops->numbers(st, n);
+}
+
+enum store_result
+store_copy_begin(struct store *st, const struct store_origin *from,
+    struct store_copied *done, store_each *newest, void *arg)
+{
+	return st->ops->copy_begin(st, from, done, newest, arg);
+}
+
+enum store_result
+store_copy_in(struct store *st, const struct store_copy *cp)
+{
+	return st->ops->copy_in(st, cp);
+}
+
 bool
 store_topic_match(
     const struct store_topic *want, size_t n, const char *topic, size_t len)

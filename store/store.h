@@ -310,6 +310,56 @@ int store_watched(const char *path, void (*each)(void *arg, const char *line),
 int64_t store_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 
+/* --- copying ------------------------------------------------------------ */
+
+/*
+ * The highest number that was ever an event's id here, also before this log
+ * was copied to an engine whose ids are none.  0: there was none.
+ */
+enum store_result store_numbers(struct store *, uint64_t *n);
+
+/* The log that is copied. */
+struct store_origin {
+	const char *log_id;
+	struct store_id base; /* all up to here is gone there; 0: nothing is */
+	uint64_t numbers;
+};
+
+/* How far the copy has come, in places of the other log. */
+struct store_copied {
+	struct store_id upto;
+	struct store_id revoked; /* likewise, of revocations */
+};
+
+/*
+ * Makes this log, open for writing, the copy of another: the same log for who
+ * comes back with an id.  One that has events must be that copy already; then
+ * it goes on from where *done says, and newest is called with the newest event
+ * there is, under the id that it has in the other.  STORE_REFUSED if it is
+ * another log with events of its own.  It may wait as store_append.
+ */
+enum store_result store_copy_begin(struct store *, const struct store_origin *,
+    struct store_copied *done, store_each *newest, void *arg);
+
+/* What comes next: all there is in the other log in (after, upto]. */
+struct store_copy {
+	const char *log_id;
+	struct store_id after, upto;
+	const struct store_event *events; /* n of them, id and time as there */
+	size_t n;
+	const struct store_revocation *revoked; /* nrevoked of them */
+	size_t nrevoked;
+	struct store_id revoked_upto;
+};
+
+/*
+ * Adds it, all or nothing, with ids by which their readers find them again: a
+ * number stays, and so does any other id on an engine that has such; else it
+ * becomes the uid.  STORE_REFUSED when someone else wrote here since.  After
+ * STORE_BUSY it may have been done: store_copy_begin tells.
+ */
+enum store_result store_copy_in(struct store *, const struct store_copy *);
+
 /* --- checking ----------------------------------------------------------- */
 
 enum store_grade {

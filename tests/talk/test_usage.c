@@ -96,7 +96,7 @@ test_help_and_version(void)
 {
 	static const char *const word[][2] = {{"--help"}, {"--version"},
 	    {"serve", "--help"}, {"init", "--help"}, {"publish", "--help"},
-	    {"tail", "--help"}, {"prune", "--help"}};
+	    {"tail", "--help"}, {"prune", "--help"}, {"copy", "--help"}};
 	struct server *sv = prepare_nothing();
 
 	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
