@@ -120,7 +120,7 @@ demo:
 .PHONY: demo
 
 # All tests.  SUITES="unit talk" runs some of them.
-SUITES	 = unit talk web browser fault fuzz slow
+SUITES	 = unit talk web browser fault hosts fuzz slow
 
 check: need-build need-check build/largesse build/asan/largesse upload \
     $(UNIT) $(TALK)
