@@ -106,7 +106,8 @@ build/bench/ceiling: tests/bench/ceiling.c tests/bench/ceiling_post.c \
 $(BENCH): $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
 	@echo "  cc $@"
-	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -o $@ $(filter %.c,$^) -lsqlite3
+	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -o $@ $(filter %.c,$^) -lsqlite3 \
+	    -lhiredis
 
 bench: need-build need-bench build/largesse $(BENCH)
 	/usr/bin/python3 tests/bench/bench.py

@@ -22,7 +22,7 @@ packages() {
 	    haproxy multiwatch php8.2-cgi systemd iproute2 redis-server ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
-	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps ;;
+	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps redis-server ;;
 	*) echo "need.sh: unknown purpose: $1" >&2; exit 2 ;;
 	esac
 }

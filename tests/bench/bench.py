@@ -11,6 +11,7 @@ build/bench: results.json, table.md and *.svg.  Nothing is asserted.
 import argparse
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -25,6 +26,7 @@ from rows import BOTH, CEILINGS     # noqa: E402
 from yard import BUILT, CLIENT_CPUS, Others, Trouble    # noqa: E402
 
 ALL = ('nchan',) + CEILINGS + BOTH
+REDIS = ('largesse/nginx, redis',)
 NGINX = ('nchan', 'ceiling/nginx', 'largesse/nginx')
 
 
@@ -38,10 +40,10 @@ class Row:
 
 
 ROWS = (
-    Row(rows.most, ALL + ('node',), ALL, {'node': 1}),
+    Row(rows.most, ALL + REDIS + ('node',), ALL + REDIS, {'node': 1}),
     Row(rows.busy, ALL + ('node',), ('nchan',) + BOTH, {'node': 1}),
     Row(rows.alone, ALL, ('ceiling/nginx', 'largesse/nginx')),
-    Row(rows.one, ALL + ('php', 'node'), ('nchan',) + BOTH,
+    Row(rows.one, ALL + REDIS + ('php', 'node'), ('nchan',) + BOTH + REDIS,
         {'php': 1, 'node': 1}),
     Row(rows.crowd, ALL + ('nchan, small pools',), NGINX,
         {'nchan, small pools': 1}),
@@ -82,7 +84,7 @@ def chosen(row, o, number):
     """The peers of a row in this round; each round starts with another."""
     peers = row.quick if o.quick and row.quick else row.peers
     if o.peers:
-        peers = [p for p in peers if p in o.peers.split(',')]
+        peers = [p for p in peers if p in re.split(',(?! )', o.peers)]
     peers = [p for p in peers if row.rounds.get(p, number) >= number]
     turn = (number - 1) % len(peers) if peers else 0
     return list(peers[turn:]) + list(peers[:turn])

@@ -269,6 +269,46 @@ def behind(kind, server_name):
     return Both
 
 
+class LargesseRedis(behind(Largesse, 'nginx')):
+    """The log on Redis, which is asked to be as safe as SQLite is with
+    synchronous=NORMAL: on the disk within a second.  It is a part of the
+    server side, so it has that core, and its CPU is the responder's."""
+
+    name = 'largesse/nginx, redis'
+    redis = None
+
+    def log_url(self):
+        return f'redis+unix://{self.yard.path("redis.sock")}?stream=events'
+
+    def start_redis(self):
+        self.redis = self.yard.spawn(
+            ['redis-server', '--port', '0', '--unixsocket',
+             self.yard.path('redis.sock'), '--unixsocketperm', '777',
+             '--dir', self.yard.log_dir, '--save', '', '--appendonly', 'yes',
+             '--appendfsync', 'everysec', '--logfile',
+             self.yard.path('redis.log')], SERVER_CPUS)
+        wait_for('redis-server', 10,
+                 lambda: os.path.exists(self.yard.path('redis.sock')))
+        subprocess.run([LARGESSE, 'init', self.log_url()], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def start_responder(self):
+        if self.redis is None:
+            self.start_redis()
+        argv = [LARGESSE, 'serve', '--quiet', '--db', self.log_url(),
+                '--listen', 'unix:' + self.yard.path('fcgi.sock')]
+        if self.gather is not None:
+            argv += ['--gather', str(self.gather)]
+        self.responder = self.yard.spawn(argv + self.options,
+                                         self.responder_cpus, user=WWW)
+
+    def responder_pids(self):
+        return super().responder_pids() + [self.redis.pid]
+
+    def publish_words(self, topic):
+        return ['redis', self.yard.path('redis.sock'), 'events', topic]
+
+
 class LargesseKept(behind(Largesse, 'nginx')):
     """nginx keeps its connections to the responder for the next request."""
 
@@ -293,4 +333,4 @@ class LargesseKept(behind(Largesse, 'nginx')):
 PEERS = {p.name: p for p in (
     Nchan, behind(Ceiling, 'nginx'), behind(Ceiling, 'lighttpd'),
     behind(Largesse, 'nginx'), behind(Largesse, 'lighttpd'), Php, Node,
-    NchanSmall, LargesseKept)}
+    LargesseRedis, NchanSmall, LargesseKept)}

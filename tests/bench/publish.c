@@ -2,6 +2,7 @@
  * publish.c - the publisher of the measurements: numbered, stamped events.
  *
  * usage: publish [-l BYTES] [-n FIRST] sqlite FILE TOPIC
+ *        publish [-l BYTES] [-n FIRST] redis SOCKET STREAM TOPIC
  *        publish [-l BYTES] [-n FIRST] post PORT TARGET
  *        publish [-l BYTES] [-n FIRST] bell PATH
  *
@@ -12,9 +13,10 @@
  *   quit
  *
  * `t=` is CLOCK_MONOTONIC just before the one call that publishes: the INSERT
- * that commits by itself, the send of the POST, the write to the ceiling.  So
- * every delay holds the whole price of publishing (12 to 25 us of SQLite, a
- * request to nginx), and with ROWS over 1 the rest of the transaction too.
+ * that commits by itself, the send of the XADD or the POST, the write to the
+ * ceiling.  So every delay holds the whole price of publishing (12 to 25 us of
+ * SQLite, a request to nginx), and with ROWS over 1 the rest of the transaction
+ * too.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -134,6 +136,8 @@ sink_open(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[0], "sqlite") == 0)
 		return sink_sqlite(argv[1], argv[2]);
+	if (argc == 4 && strcmp(argv[0], "redis") == 0)
+		return sink_redis(argv[1], argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[0], "post") == 0)
 		return sink_post(argv[1], argv[2]);
 	if (argc == 2 && strcmp(argv[0], "bell") == 0)

@@ -11,6 +11,8 @@ struct sink;
 /* All exit with a line on stderr when they fail. */
 struct sink *sink_sqlite(const char *file, const char *topic);
 struct sink *sink_post(const char *port, const char *target);
+struct sink *sink_redis(
+    const char *socket, const char *stream, const char *topic);
 struct sink *sink_bell(const char *path);
 
 /* Rows that become visible together; a single row commits by itself. */

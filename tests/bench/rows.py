@@ -14,7 +14,7 @@ BOTH = ('largesse/nginx', 'largesse/lighttpd')
 CEILINGS = ('ceiling/nginx', 'ceiling/lighttpd')
 FIRST_GUESS = {'nchan': 200, 'node': 100, 'ceiling/nginx': 2000,
                'ceiling/lighttpd': 5000, 'largesse/nginx': 2000,
-               'largesse/lighttpd': 5000}
+               'largesse/lighttpd': 5000, 'largesse/nginx, redis': 2000}
 best_rates = {}
 
 

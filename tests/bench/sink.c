@@ -1,14 +1,16 @@
 /*
- * sink.c - INSERT, POST, or a line for the ceiling program.
+ * sink.c - INSERT, XADD, POST, or a line for the ceiling program.
  *
  * Each is the cheapest honest way to publish there: a prepared statement
  * with synchronous=NORMAL, a kept connection, a stream socket.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,10 @@ struct sink {
 	int fd;
 	sqlite3 *db;
 	sqlite3_stmt *insert;
-	const char *target;
+	redisContext *redis;
+	bool gathering;	   /* commands are sent at the commit */
+	unsigned gathered; /* so many */
+	const char *target, *topic;
 };
 
 static void
@@ -77,6 +82,44 @@ sink_sqlite(const char *file, const char *topic)
 		SQLITE_PREPARE_PERSISTENT, &s->insert, NULL) != SQLITE_OK)
 		fail(file, sqlite3_errmsg(s->db));
 	sqlite3_bind_text(s->insert, 1, topic, -1, SQLITE_STATIC);
+	return s;
+}
+
+/* --- Redis -------------------------------------------------------------- */
+
+static void
+take_reply(struct sink *s)
+{
+	redisReply *r = NULL;
+
+	if (redisGetReply(s->redis, (void **)&r) != REDIS_OK)
+		fail("redis", s->redis->errstr);
+	if (r->type == REDIS_REPLY_ERROR)
+		fail("redis", r->str);
+	freeReplyObject(r);
+}
+
+static void
+put_entry(struct sink *s, const char *data, size_t len)
+{
+	redisAppendCommand(s->redis, "XADD %s * topic %s data %b", s->target,
+	    s->topic, data, len);
+	if (s->gathering)
+		s->gathered++;
+	else
+		take_reply(s);
+}
+
+struct sink *
+sink_redis(const char *path, const char *stream, const char *topic)
+{
+	struct sink *s = sink_new(put_entry);
+
+	s->target = stream;
+	s->topic = topic;
+	s->redis = redisConnectUnix(path);
+	if (s->redis == NULL || s->redis->err != 0)
+		fail(path, s->redis != NULL ? s->redis->errstr : "no memory");
 	return s;
 }
 
@@ -179,6 +222,7 @@ sink_begin(struct sink *s)
 {
 	if (s->db != NULL)
 		run_sql(s, "BEGIN IMMEDIATE");
+	s->gathering = s->redis != NULL;
 }
 
 void
@@ -192,4 +236,7 @@ sink_commit(struct sink *s)
 {
 	if (s->db != NULL)
 		run_sql(s, "COMMIT");
+	for (; s->gathered > 0; s->gathered--)
+		take_reply(s);
+	s->gathering = false;
 }
