@@ -136,6 +136,31 @@ judge(const struct store_seek *seek, const struct redis_state *st,
 	return STORE_ERROR;
 }
 
+/*
+ * The place of an id.  An answer may be from before this id was given, asked
+ * for by someone else: who heard of it by another responder is not to be told
+ * that there is no such place.  An answer to a question about this very id is
+ * not, for whoever asked knew of it.
+ */
+static enum store_result
+seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
+{
+	char name[STORE_ID_SIZE];
+	const char *argv[] = {"XRANGE", rs->url->key[KEY_EVENTS], name, name};
+	const struct redis_ask *a = redis_ask_state(rs);
+	enum store_result r;
+
+	if (a == NULL)
+		return redis_later(rs);
+	r = judge(seek, &a->page.state, NULL, id);
+	if (r != STORE_UNKNOWN)
+		return r;
+	redis_id_print(seek->id, name);
+	a = redis_ask_command(rs, 4, argv, NULL, true);
+	return a == NULL ? redis_later(rs)
+			 : judge(seek, &a->page.state, NULL, id);
+}
+
 enum store_result
 redis_seek(
     struct store *store, const struct store_seek *seek, struct store_id *id)
@@ -161,6 +186,8 @@ redis_seek(
 	case STORE_FROM_TIME:
 		a = ask_time(rs, seek->time_ms);
 		break;
+	case STORE_FROM_ID:
+		return seek_known(rs, seek, id);
 	default:
 		a = redis_ask_state(rs);
 	}
