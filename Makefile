@@ -12,7 +12,7 @@ SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lssl -lcurl -ljwt -ljansson -lcrypto
 
 SRC	 = $(wildcard store/*.c fcgi/*.c)
-HDR	 = $(wildcard store/*.h fcgi/*.h)
+HDR	 = clock.h $(wildcard store/*.h fcgi/*.h)
 OBJ	 = $(SRC:%.c=build/obj/%.o)
 ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
 UNIT	 = $(patsubst tests/unit/%.c,build/asan/%,$(wildcard tests/unit/test_*.c))

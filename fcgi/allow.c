@@ -8,20 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fcgi/address.h"
 #include "fcgi/allow_self.h"
 #include "fcgi/origin.h"
-
-int64_t
-allow_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 /* --- refusing ----------------------------------------------------------- */
 
@@ -163,7 +154,7 @@ allow_reload(struct allow *a, char *why, size_t size)
 {
 	struct keys fresh;
 
-	a->looked_ms = allow_now_ms();
+	a->looked_ms = clock_wall_ms();
 	if (keys_read(&fresh, &a->conf->key_file, &a->conf->jwks_file, why,
 		size) == -1) {
 		a->keys.mark = fresh.mark; /* said once */

@@ -100,9 +100,6 @@ void who_free(struct who *);
 int allow_topic(const struct allow *, const struct who *, enum allow_use,
     const struct request_topic *, struct refusal *);
 
-/* Now, ms since 1970: by the clock that ends_ms is of. */
-int64_t allow_now_ms(void);
-
 /*
  * The whole check of a stream: who asks, `{user}` in its topics replaced by
  * the subject, and all of the topics.

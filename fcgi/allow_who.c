@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "clock.h"
 #include "fcgi/allow_self.h"
 #include "fcgi/credential.h"
 #include "fcgi/log.h"
@@ -100,7 +101,7 @@ take_token(struct allow *a, const char *s, size_t len, struct who *who,
 	    .issuer = a->conf->issuer,
 	    .audience = a->conf->audience,
 	    .leeway_ms = (int64_t)a->conf->leeway_ms,
-	    .now_ms = allow_now_ms()};
+	    .now_ms = clock_wall_ms()};
 	const json_t *sub;
 	const char *why;
 

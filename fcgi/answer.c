@@ -1,6 +1,7 @@
 /*
  * answer.c - a whole request becomes a stream or a reply.
  */
+#include "clock.h"
 #include "fcgi/allow.h"
 #include "fcgi/answer.h"
 #include "fcgi/origin.h"
@@ -38,7 +39,7 @@ life(const struct who *who)
 
 	if (who->ends_ms == 0)
 		return 0;
-	left = who->ends_ms - allow_now_ms();
+	left = who->ends_ms - clock_wall_ms();
 	if (left > life_max_ms)
 		return 0;
 	return left > 0 ? (uint64_t)left : 1;

@@ -6,9 +6,9 @@
  * is: copy, stop the publishers, copy again, start with the other --db.
  */
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/command.h"
 #include "fcgi/copy.h"
 #include "fcgi/log.h"
@@ -49,23 +49,14 @@ struct show {
 	int64_t next_ms;
 };
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 static void
 show_progress(void *arg, uint64_t events, const char *upto)
 {
 	struct show *show = arg;
 
-	if (!show->on || clock_ms() < show->next_ms)
+	if (!show->on || clock_steady_ms() < show->next_ms)
 		return;
-	show->next_ms = clock_ms() + SHOW_MS;
+	show->next_ms = clock_steady_ms() + SHOW_MS;
 	fprintf(stderr, "\r%llu events, up to %s\033[K",
 	    (unsigned long long)events, upto);
 }
@@ -75,7 +66,7 @@ copy(struct store *from, struct store *to, char **argv, bool quiet)
 {
 	struct show show = {.on = !quiet && isatty(STDERR_FILENO)};
 	char from_name[NAME_SIZE], to_name[NAME_SIZE];
-	int64_t began_ms = clock_ms();
+	int64_t began_ms = clock_steady_ms();
 	struct copy_done done;
 	int status;
 
@@ -90,7 +81,8 @@ copy(struct store *from, struct store *to, char **argv, bool quiet)
 	if (!quiet)
 		printf("%llu events copied in %.1f s: %s has all up to %s\n",
 		    (unsigned long long)done.events,
-		    (double)(clock_ms() - began_ms) / 1000, to_name, done.upto);
+		    (double)(clock_steady_ms() - began_ms) / 1000, to_name,
+		    done.upto);
 	return command_done();
 }
 

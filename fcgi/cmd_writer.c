@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/command.h"
 #include "fcgi/handoff.h"
 #include "fcgi/log.h"
@@ -71,7 +72,7 @@ append_group(struct writer *w, bool *begun)
 {
 	struct store_event *next = w->events;
 	struct handoff_request head;
-	int64_t now = handoff_now_ms();
+	int64_t now = clock_steady_ms();
 	size_t i, due = 0;
 
 	for (i = 0; i < w->n; i++) {

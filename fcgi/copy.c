@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fcgi/copy.h"
 #include "fcgi/log.h"
 
@@ -50,15 +50,6 @@ struct copy {
 	struct store_event newest; /* of the target; its text is to be freed */
 	char *newest_text;
 };
-
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 /* --- a page -------------------------------------------------------------- */
 
@@ -150,7 +141,7 @@ again(struct copy *cp, enum store_result r)
 {
 	struct pollfd pfd = {.fd = store_fd(cp->from), .events = POLLIN};
 	struct store_id place;
-	int64_t now = clock_ms();
+	int64_t now = clock_steady_ms();
 
 	if (r != STORE_LATER && r != STORE_BUSY) {
 		cp->waiting_since = 0;

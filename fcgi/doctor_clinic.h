@@ -21,7 +21,7 @@ struct going {
 	CURL *curl;
 	struct curl_slist *headers;
 	struct reader reader;
-	double begun_ms;
+	int64_t begun_ns;
 	bool until_start, enough;
 	char error[CURL_ERROR_SIZE];
 };

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fcgi/doctor_clinic.h"
 
 enum {
@@ -17,18 +17,9 @@ enum {
 };
 
 static double
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
-
-static double
 now_ms(const struct going *g)
 {
-	return clock_ms() - g->begun_ms;
+	return (double)(clock_steady_ns() - g->begun_ns) / 1e6;
 }
 
 /* --- what libcurl calls ------------------------------------------------- */
@@ -242,6 +233,6 @@ going_open(struct clinic *c, const struct visit_ask *ask)
 		return NULL;
 	}
 	set_up(g, ask);
-	g->begun_ms = clock_ms();
+	g->begun_ns = clock_steady_ns();
 	return g;
 }

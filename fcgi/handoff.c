@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "fcgi/handoff.h"
 
@@ -71,15 +70,6 @@ handoff_whole(const struct parcel *p)
 		return 0;
 	memcpy(&len, p->s + p->at, sizeof(len));
 	return p->len - p->at >= len ? len : 0;
-}
-
-int64_t
-handoff_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
 /* --- a request ---------------------------------------------------------- */

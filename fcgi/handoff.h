@@ -62,6 +62,4 @@ void handoff_result_head(const char *s, struct handoff_result *);
 struct handoff_id handoff_result_id(const char *s, size_t i);
 const char *handoff_why(const char *s);
 
-int64_t handoff_now_ms(void); /* by the clock of until_ms */
-
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/log.h"
 #include "fcgi/publish.h"
 #include "fcgi/server.h"
@@ -193,7 +194,7 @@ link_hand(struct server *srv, const struct body *body)
 	if (ln->wire == NULL || ln->waiting >= WAITING_MAX ||
 	    ln->bytes + bytes > most || (t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
-	if (handoff_put(&ln->out, body, handoff_now_ms() + START_MS) == -1) {
+	if (handoff_put(&ln->out, body, clock_steady_ms() + START_MS) == -1) {
 		free(t);
 		return NULL;
 	}

@@ -8,9 +8,9 @@
 #include <sys/epoll.h>
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/hub.h"
 #include "fcgi/probe.h"
 #include "fcgi/reply.h"
@@ -25,15 +25,6 @@ struct probe {
 	uint16_t request_id;
 	bool framed;
 };
-
-static uint64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static bool
 is_silent(const struct probe_ask *ask)
@@ -76,7 +67,7 @@ say_tick(struct server *srv, struct probe *p, size_t len, const char *echo)
 	char *text = srv->scratch + RECORD_HEADER;
 
 	p->sent++;
-	len += probe_tick(text + len, p->sent, &p->ask, clock_ms(), echo);
+	len += probe_tick(text + len, p->sent, &p->ask, clock_wall_ms(), echo);
 	if (!p->framed)
 		return stream_say(p->conn.fd, text, len);
 	record_header((uint8_t *)srv->scratch, p->request_id, (uint16_t)len);

@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/allow.h"
 #include "fcgi/answer.h"
 #include "fcgi/command.h"
@@ -176,11 +176,8 @@ set_limits(struct server *srv)
 static void
 set_clock(struct server *srv)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	srv->started_ms = (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-	srandom((unsigned)(ts.tv_nsec ^ getpid()));
+	srv->started_ms = clock_wall_ms();
+	srandom((unsigned)(clock_steady_ns() ^ getpid()));
 }
 
 static int

@@ -2,8 +2,8 @@
  * start.c - where a request wants its stream to start, as a place in the log.
  */
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fcgi/hub.h"
 #include "fcgi/start.h"
 
@@ -25,12 +25,7 @@ seek_id(const struct server *srv, const char *text, struct store_seek *seek)
 static int64_t
 since(const struct request *rq)
 {
-	struct timespec ts;
-
-	if (!rq->since_age)
-		return rq->since_ms;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000 - rq->since_ms;
+	return rq->since_age ? clock_wall_ms() - rq->since_ms : rq->since_ms;
 }
 
 enum store_result

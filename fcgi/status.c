@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/reply.h"
 #include "fcgi/status.h"
 #include "fcgi/workers.h"
@@ -54,15 +54,6 @@ const struct status_line status_lines[] = {
 const size_t status_nlines = sizeof(status_lines) / sizeof(status_lines[0]);
 
 /* --- gathering ---------------------------------------------------------- */
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static uint64_t
 resident_bytes(void)
@@ -128,7 +119,7 @@ status_gather(struct server *srv, struct status *st)
 	memset(st, 0, sizeof(*st));
 	gather_tally(srv, st);
 	st->started_ms = srv->started_ms;
-	st->now_ms = now_ms();
+	st->now_ms = clock_wall_ms();
 	if (st->now_ms < st->started_ms) /* the clock was put back */
 		st->now_ms = st->started_ms;
 	st->max_streams = srv->max_streams * st->workers;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi/command.h"
 #include "fcgi/log.h"
 #include "fcgi/workers.h"
@@ -79,10 +80,7 @@ workers_sum(const struct workers *ws, struct tally *sum)
 static time_t
 now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return clock_steady_ms() / 1000;
 }
 
 /* Starts worker i.  True in the new process. */

@@ -1,8 +1,7 @@
 /*
  * append.c - adding events to a SQLite log, in one transaction.
  */
-#include <time.h>
-
+#include "clock.h"
 #include "store/sqlite.h"
 
 static void
@@ -13,15 +12,6 @@ bind_text(sqlite3_stmt *st, int i, struct store_text t)
 	else
 		sqlite3_bind_text64(
 		    st, i, t.s, t.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
 /* The id of the event that has this uid already. */
@@ -144,7 +134,7 @@ static int
 insert_all(struct sqlite *sq, struct store_event *events, size_t n)
 {
 	uint64_t before = 0; /* the id of the last one, if that was added */
-	int64_t now = now_ms();
+	int64_t now = clock_wall_ms();
 	size_t i = 0;
 	int rc;
 

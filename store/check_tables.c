@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "store/check.h"
 #include "store/schema.h"
 
@@ -93,15 +93,6 @@ check_schema(const struct tables *t, int version)
 			    needed[i].name);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 static void
 check_times(const struct tables *t)
 {
@@ -118,10 +109,10 @@ check_times(const struct tables *t)
 		    "the newest event's time is %" PRId64
 		    ", which is in seconds",
 		    ms);
-	else if (ms > now_ms() + future_ms)
+	else if (ms > clock_wall_ms() + future_ms)
 		check_tell(t->ck, &in_future, mend,
 		    "the newest event's time is %" PRId64 " s from now",
-		    (ms - now_ms()) / 1000);
+		    (ms - clock_wall_ms()) / 1000);
 }
 
 /* Was a limit set whose trigger somebody has dropped? */
@@ -168,7 +159,8 @@ check_keeping(const struct tables *t)
 	if (keep->age_ms > 0 &&
 	    sql_number(t->db, &oldest,
 		"SELECT time FROM events ORDER BY id LIMIT 1") == 1 &&
-	    t->rows > 1000 && oldest < now_ms() - (int64_t)(keep->age_ms * 2))
+	    t->rows > 1000 &&
+	    oldest < clock_wall_ms() - (int64_t)(keep->age_ms * 2))
 		tell_behind(t, "events are there of twice the age that is to "
 			       "be kept, and more");
 	if (keep->rows > 0 || keep->age_ms > 0)

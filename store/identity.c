@@ -12,18 +12,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "store/sqlite.h"
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 /* The inode of the file beside the log through which commits are told. */
 static ino_t
@@ -133,7 +124,7 @@ identity_take(struct sqlite *sq)
 	struct stat sb;
 
 	memset(&sq->self, 0, sizeof(sq->self));
-	sq->self.ok_ms = now_ms();
+	sq->self.ok_ms = clock_wall_ms();
 	if (stat(sq->path, &sb) == 0)
 		identity_take_files(sq, &sb);
 	read_self(sq, sq->self.log_id, sizeof(sq->self.log_id));
@@ -153,7 +144,7 @@ enum store_result
 identity_verify(struct sqlite *sq)
 {
 	char log_id[sizeof(sq->self.log_id)] = "";
-	int64_t now = now_ms();
+	int64_t now = clock_wall_ms();
 	enum store_result r = read_self(sq, log_id, sizeof(log_id));
 
 	if (r != STORE_OK)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "store/schema.h"
 
 enum {
@@ -24,15 +25,6 @@ struct pruning {
 	int page; /* rows */
 	int64_t removed;
 };
-
-static int64_t
-clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
 
 static void
 rest(int64_t ns)
@@ -49,11 +41,11 @@ rest(int64_t ns)
 static int
 remove_page(struct pruning *pr, const char *sql)
 {
-	int64_t start = clock_ns(), took;
+	int64_t start = clock_steady_ns(), took;
 
 	if (sql_run(pr->db, "%s", sql) == -1)
 		return -1;
-	took = clock_ns() - start;
+	took = clock_steady_ns() - start;
 	pr->removed += sqlite3_changes(pr->db);
 	if (took > PAGE_MS * 1000000LL && pr->page / 2 >= PAGE_MIN)
 		pr->page /= 2;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "store/redis.h"
 
 const char redis_no_log[] =
@@ -45,7 +46,7 @@ redis_healthy(const struct store *st)
 	const struct redis *rs = (const struct redis *)st;
 
 	return rs->bad_since == 0 ||
-	       redis_clock_ms() - rs->bad_since < REDIS_BAD_MS;
+	       clock_steady_ms() - rs->bad_since < REDIS_BAD_MS;
 }
 
 static bool
@@ -136,7 +137,7 @@ open_fds(struct redis *rs)
 static enum store_result
 first_look(struct redis *rs, struct redis_link *l)
 {
-	int64_t until = redis_clock_ms() + REDIS_OPEN_MS;
+	int64_t until = clock_steady_ms() + REDIS_OPEN_MS;
 	struct redis_state st;
 	redisReply *r = NULL;
 

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "store/redis.h"
 
 enum {
@@ -20,15 +20,6 @@ enum {
 	TEXT_MAX = 500 * 1000000, /* Redis takes no longer one */
 	HEAD = 3 + REDIS_KEYS + 1 /* of the command: EVALSHA... now */
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 /* --- what may not be appended ------------------------------------------- */
 
@@ -143,7 +134,7 @@ put_append(struct redis *rs, const struct store_event *events, size_t n)
 	size_t i;
 
 	if (ok) {
-		snprintf(ms, sizeof(ms), "%lld", (long long)now_ms());
+		snprintf(ms, sizeof(ms), "%lld", (long long)clock_wall_ms());
 		add(&c, "EVALSHA", 7);
 		add(&c, rs->link.sha, strlen(rs->link.sha));
 		add(&c, "5", 1);
@@ -293,7 +284,7 @@ enum store_result
 redis_append(struct store *store, struct store_event *events, size_t n)
 {
 	struct redis *rs = redis_of(store);
-	int64_t until = redis_clock_ms() + REDIS_WAIT_MS;
+	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
 	enum store_result result = check_all(store, events, n);
 	redisReply *r = NULL;
 
@@ -301,7 +292,7 @@ redis_append(struct store *store, struct store_event *events, size_t n)
 		return result;
 	do
 		r = call(rs, events, n, until);
-	while (r == NULL && !rs->link.hopeless && redis_clock_ms() < until &&
+	while (r == NULL && !rs->link.hopeless && clock_steady_ms() < until &&
 	       all_have_uids(events, n));
 	if (r == NULL)
 		return out_of_reach(rs);
@@ -360,7 +351,7 @@ void
 redis_append_all(struct store *store, struct store_batch *b, size_t n)
 {
 	struct redis *rs = redis_of(store);
-	int64_t until = redis_clock_ms() + REDIS_WAIT_MS;
+	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
 	redisReply **r = calloc(n + 1, sizeof(*r));
 	bool up = r != NULL && get_up(rs, until);
 	size_t i;
@@ -397,9 +388,9 @@ redis_writer_look(struct redis *rs)
 	redisReply *r;
 	enum store_result result;
 
-	if (!redis_link_wait_up(&rs->link, redis_clock_ms() + REDIS_OPEN_MS))
+	if (!redis_link_wait_up(&rs->link, clock_steady_ms() + REDIS_OPEN_MS))
 		return out_of_reach(rs);
-	r = call(rs, NULL, 0, redis_clock_ms() + REDIS_OPEN_MS);
+	r = call(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
 	if (r == NULL)
 		return out_of_reach(rs);
 	result = take_ids(rs, r, NULL, 0);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "store/redis.h"
 
 enum {
@@ -37,7 +38,7 @@ free_ask(struct redis *rs, struct redis_ask *a)
 void
 redis_ask_expire(struct redis *rs)
 {
-	int64_t now = redis_clock_ms();
+	int64_t now = clock_steady_ms();
 	struct redis_ask *a;
 
 	for (a = rs->ask; a < rs->ask + REDIS_ASKS; a++)
@@ -83,7 +84,7 @@ new_ask(struct redis *rs, enum ask_kind kind)
 		free_ask(rs, best);
 	best->kind = kind;
 	best->stage = ASK_QUEUED;
-	best->asked_ms = redis_clock_ms();
+	best->asked_ms = clock_steady_ms();
 	redis_arm(rs);
 	return best;
 }
@@ -95,7 +96,7 @@ new_ask(struct redis *rs, enum ask_kind kind)
 static const struct redis_ask *
 take_moment(struct redis *rs, struct redis_ask *a)
 {
-	a->asked_ms = redis_clock_ms();
+	a->asked_ms = clock_steady_ms();
 	if (a->stage == ASK_DONE && a->used && !rs->held) {
 		free_ask(rs, a);
 		return NULL;
@@ -152,7 +153,7 @@ redis_ask_page(struct redis *rs, struct store_id after)
 			? page_has(&a->page, after)
 			: a->stage != ASK_FREE &&
 			      store_id_cmp(a->page.after, after) == 0) {
-			a->asked_ms = redis_clock_ms();
+			a->asked_ms = clock_steady_ms();
 			return a->stage == ASK_DONE ? a : NULL;
 		}
 	}
@@ -271,7 +272,7 @@ again(struct redis *rs)
 static bool
 send_queued(struct redis *rs)
 {
-	int64_t now = redis_clock_ms();
+	int64_t now = clock_steady_ms();
 	bool any = false;
 	size_t i;
 
@@ -438,7 +439,7 @@ redis_ask_turn(struct redis *rs)
 {
 	struct redis_link *l = &rs->link;
 	enum redis_verdict v = LOG_SAME;
-	int64_t now = redis_clock_ms();
+	int64_t now = clock_steady_ms();
 
 	redis_ask_expire(rs);
 	rs->turn++;

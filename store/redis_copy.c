@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "store/redis.h"
 
 enum {
@@ -184,7 +185,7 @@ words_free(struct words *w)
 static redisReply *
 say(struct redis *rs, const struct words *w)
 {
-	int64_t until = redis_clock_ms() + REDIS_WAIT_MS;
+	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
 	redisReply *r = NULL;
 
 	if (redis_link_wait_up(&rs->link, until) &&

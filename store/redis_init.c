@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "store/redis.h"
 
 /* --- a link for one thing ------------------------------------------------ */
@@ -23,7 +23,7 @@ redis_once_open(struct redis_once *o, const char *path, char *why, size_t size)
 	if ((o->url = redis_url_read(path, why, size)) == NULL)
 		return false;
 	redis_link_init(&o->link, o->url, NULL, -1);
-	if (redis_link_wait_up(&o->link, redis_clock_ms() + REDIS_WAIT_MS))
+	if (redis_link_wait_up(&o->link, clock_steady_ms() + REDIS_WAIT_MS))
 		return true;
 	snprintf(why, size, "%s: %s", o->url->shown,
 	    o->link.why[0] != '\0' ? o->link.why : "no answer");
@@ -46,7 +46,8 @@ redis_once_ask(
 	redisReply *r = NULL;
 
 	if (redis_link_put(&o->link, argc, argv, NULL))
-		r = redis_link_wait(&o->link, redis_clock_ms() + REDIS_WAIT_MS);
+		r = redis_link_wait(
+		    &o->link, clock_steady_ms() + REDIS_WAIT_MS);
 	if (r != NULL && r->type != REDIS_REPLY_ERROR)
 		return r;
 	snprintf(why, size, "%s: %s", o->url->shown,
@@ -166,15 +167,6 @@ redis_init(
 
 /* --- pruning ------------------------------------------------------------- */
 
-static void
-print_now(char buf[24])
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	snprintf(buf, 24, "%lld", ts.tv_sec * 1000LL + ts.tv_nsec / 1000000);
-}
-
 /* A few at a time, so that nobody waits for it at Redis. */
 static int64_t
 prune(
@@ -188,7 +180,7 @@ prune(
 	print_keep(rows, keep->rows);
 	print_keep(age, keep->age_ms);
 	do {
-		print_now(now);
+		snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
 		r = redis_once_script(
 		    o, redis_script_prune, 3, argv, why, size);
 		if (r == NULL)

@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "store/redis_dial.h"
 #include "store/redis_link.h"
 
@@ -25,15 +25,6 @@ enum {
 	RETRY_MAX_MS = 5000,
 	GREET_MS = 3000 /* from connecting to being up */
 };
-
-int64_t
-redis_clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 void
 redis_link_init(struct redis_link *l, const struct redis_url *url,
@@ -97,7 +88,7 @@ redis_link_fail(struct redis_link *l, const char *fmt, ...)
 	va_end(ap);
 	drop(l);
 	redis_dial_next(l);
-	l->retry_ms = redis_clock_ms() + pause_ms(l->fails++);
+	l->retry_ms = clock_steady_ms() + pause_ms(l->fails++);
 }
 
 /* --- bytes -------------------------------------------------------------- */
@@ -269,7 +260,7 @@ set_wants(struct redis_link *l)
 static void
 begin_connect(struct redis_link *l)
 {
-	l->deadline_ms = redis_clock_ms() + GREET_MS;
+	l->deadline_ms = clock_steady_ms() + GREET_MS;
 	l->retry_ms = 0;
 	l->greeting = 0;
 	l->fd = redis_dial(l);
@@ -372,7 +363,7 @@ exchange(struct redis_link *l)
 void
 redis_link_turn(struct redis_link *l)
 {
-	int64_t now = redis_clock_ms();
+	int64_t now = clock_steady_ms();
 
 	if (l->phase == LINK_DOWN && l->retry_ms != 0 && now >= l->retry_ms)
 		begin_connect(l);
@@ -408,7 +399,7 @@ redis_link_due(const struct redis_link *l)
 static bool
 wait_turn(struct redis_link *l, int64_t until_ms)
 {
-	int64_t now = redis_clock_ms(), due = redis_link_due(l), ms;
+	int64_t now = clock_steady_ms(), due = redis_link_due(l), ms;
 	struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
 
 	if (l->phase == LINK_CONNECTING || l->out.at < l->out.len)
@@ -416,7 +407,7 @@ wait_turn(struct redis_link *l, int64_t until_ms)
 	ms = due != 0 && due < until_ms ? due - now : until_ms - now;
 	poll(&pfd, 1, ms < 0 ? 0 : (int)ms);
 	redis_link_turn(l);
-	return redis_clock_ms() < until_ms;
+	return clock_steady_ms() < until_ms;
 }
 
 bool

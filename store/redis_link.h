@@ -52,8 +52,6 @@ struct redis_link {
 	char why[200];
 };
 
-int64_t redis_clock_ms(void); /* monotonic */
-
 void redis_link_init(struct redis_link *, const struct redis_url *,
     const char *script, int epoll_fd);
 /* All is given back; it is as after redis_link_init. */

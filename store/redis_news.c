@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "store/redis.h"
 
 enum {
@@ -40,7 +41,7 @@ void
 redis_bad(struct redis *rs, const char *why)
 {
 	if (rs->bad_since == 0)
-		rs->bad_since = redis_clock_ms();
+		rs->bad_since = clock_steady_ms();
 	store_set_why(
 	    &rs->base, "%s: %.150s; trying again", rs->url->shown, why);
 }
@@ -140,7 +141,7 @@ redis_news_ask(struct redis *rs)
 	if ((!rs->looking && !(rs->replaced ? put_place(rs) : put_wait(rs))) ||
 	    !redis_put_state(rs, l, rs->mark))
 		return;
-	l->deadline_ms = redis_clock_ms() + BLOCK_MAX_MS + SILENT_MS;
+	l->deadline_ms = clock_steady_ms() + BLOCK_MAX_MS + SILENT_MS;
 	rs->waiting = true;
 	redis_link_send(l); /* an answer that comes at once is to wake us */
 }

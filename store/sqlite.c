@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "store/sqlite.h"
 
 enum {
@@ -52,15 +52,6 @@ static const char *const sql[ST_COUNT] = {
     [ST_KEEP] = "RELEASE largesse",
 };
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 struct store_text
 sqlite_text(sqlite3_stmt *st, int column)
 {
@@ -78,7 +69,7 @@ sqlite_trouble(struct sqlite *sq)
 	    sq->db == NULL ? SQLITE_CANTOPEN : sqlite3_extended_errcode(sq->db);
 
 	if (sq->bad_since == 0)
-		sq->bad_since = clock_ms();
+		sq->bad_since = clock_steady_ms();
 	sq->news_version = 0;
 	if (sq->db == NULL)
 		return STORE_BUSY; /* why was said when it went */
@@ -559,7 +550,7 @@ sqlite_healthy(const struct store *st)
 {
 	const struct sqlite *sq = (const struct sqlite *)st;
 
-	return sq->bad_since == 0 || clock_ms() - sq->bad_since < BAD_MS;
+	return sq->bad_since == 0 || clock_steady_ms() - sq->bad_since < BAD_MS;
 }
 
 static void

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "tests/unit/cm.h"
 
 #include "store/schema.h"
@@ -162,15 +163,6 @@ assert_same_bytes(const struct place *pl, char *before, size_t len)
 	free(after);
 }
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /* --- making ------------------------------------------------------------- */
 
 static void
@@ -199,10 +191,10 @@ test_init_defaults_of_a_row(void **state)
 	char s[64];
 
 	init(pl, NULL);
-	before = clock_ms();
+	before = clock_wall_ms();
 	assert_int_equal(
 	    run(pl, "INSERT INTO events DEFAULT VALUES"), SQLITE_OK);
-	after = clock_ms();
+	after = clock_wall_ms();
 	time_ms = number(pl, "SELECT time FROM events");
 	assert_true(before <= time_ms && time_ms <= after);
 	text(pl,
@@ -221,9 +213,9 @@ test_init_time_is_exact_to_the_ms(void **state)
 	    " * 1000 - CAST(substr(strftime('%%f', 'now'), 4) AS INTEGER)";
 	struct place *pl = *state;
 	sqlite3 *db = open_db(pl);
-	int64_t n = -1, start = clock_ms();
+	int64_t n = -1, start = clock_wall_ms();
 
-	while (clock_ms() - start < 300) {
+	while (clock_wall_ms() - start < 300) {
 		assert_int_equal(sql_number(db, &n, ask), 1);
 		assert_int_equal(n, 0);
 	}

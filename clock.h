@@ -1,0 +1,44 @@
+/*
+ * clock.h - what time it is, for both houses.
+ *
+ * Pure but for the clock, and of neither house: fcgi/ and store/ both include
+ * it, and nothing is to be linked.  Only the wall's time may be shown, stored
+ * or compared with another process's; it jumps when somebody sets it.  What
+ * was waited for or has passed is measured by the steady clock.
+ */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t
+clock_read_ns(clockid_t which)
+{
+	struct timespec ts;
+
+	clock_gettime(which, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* Since 1970. */
+static inline int64_t
+clock_wall_ms(void)
+{
+	return clock_read_ns(CLOCK_REALTIME) / 1000000;
+}
+
+/* Since a moment that all processes of a machine share; never goes back. */
+static inline int64_t
+clock_steady_ns(void)
+{
+	return clock_read_ns(CLOCK_MONOTONIC);
+}
+
+static inline int64_t
+clock_steady_ms(void)
+{
+	return clock_steady_ns() / 1000000;
+}
+
+#endif
