@@ -4,16 +4,6 @@
 #include "clock.h"
 #include "store/sqlite.h"
 
-static void
-bind_text(sqlite3_stmt *st, int i, struct store_text t)
-{
-	if (t.s == NULL)
-		sqlite3_bind_null(st, i);
-	else
-		sqlite3_bind_text64(
-		    st, i, t.s, t.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
 /* The id of the event that has this uid already. */
 static int
 find_uid(struct sqlite *sq, struct store_event *ev)
@@ -21,7 +11,7 @@ find_uid(struct sqlite *sq, struct store_event *ev)
 	sqlite3_stmt *st = sq->st[ST_UID];
 	int rc;
 
-	bind_text(st, 1, ev->uid);
+	sqlite_bind_text(st, 1, ev->uid);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		ev->id.lo = sqlite3_column_int64(st, 0);
@@ -39,11 +29,11 @@ bind_event(sqlite3_stmt *st, int i, const struct store_event *ev, bool uid,
 	static const struct store_text main_topic = {"main", 4},
 				       no_data = {"", 0};
 
-	bind_text(st, i++, ev->topic.s == NULL ? main_topic : ev->topic);
-	bind_text(st, i++, ev->event);
-	bind_text(st, i++, ev->data.s == NULL ? no_data : ev->data);
+	sqlite_bind_text(st, i++, ev->topic.s == NULL ? main_topic : ev->topic);
+	sqlite_bind_text(st, i++, ev->event);
+	sqlite_bind_text(st, i++, ev->data.s == NULL ? no_data : ev->data);
 	if (uid)
-		bind_text(st, i++, ev->uid);
+		sqlite_bind_text(st, i++, ev->uid);
 	sqlite3_bind_int64(st, i++, ev->time_ms == 0 ? now : ev->time_ms);
 	return i;
 }

@@ -290,16 +290,6 @@ sqlite_copy_begin(struct store *store, const struct store_origin *from,
 
 /* --- going on ----------------------------------------------------------- */
 
-static void
-bind_text(sqlite3_stmt *st, int i, struct store_text t)
-{
-	if (t.s == NULL)
-		sqlite3_bind_null(st, i);
-	else
-		sqlite3_bind_text64(
-		    st, i, t.s, t.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
 /* 1, or 0 when another event has this uid, or -1. */
 static int
 insert_row(struct target *t, const struct store_event *ev, int64_t id,
@@ -308,10 +298,10 @@ insert_row(struct target *t, const struct store_event *ev, int64_t id,
 	sqlite3_stmt *st = t->insert;
 
 	sqlite3_bind_int64(st, 1, id);
-	bind_text(st, 2, ev->topic);
-	bind_text(st, 3, ev->event);
-	bind_text(st, 4, ev->data);
-	bind_text(st, 5, uid);
+	sqlite_bind_text(st, 2, ev->topic);
+	sqlite_bind_text(st, 3, ev->event);
+	sqlite_bind_text(st, 4, ev->data);
+	sqlite_bind_text(st, 5, uid);
 	sqlite3_bind_int64(st, 6, ev->time_ms);
 	sqlite3_step(st);
 	if (sqlite3_reset(st) != SQLITE_OK)
@@ -383,8 +373,8 @@ revoke_all(struct target *t, const struct store_copy *cp)
 		-1, &st, NULL) != SQLITE_OK)
 		return -1;
 	for (i = 0; rc == SQLITE_DONE && i < cp->nrevoked; i++) {
-		bind_text(st, 1, cp->revoked[i].topic);
-		bind_text(st, 2, cp->revoked[i].subject);
+		sqlite_bind_text(st, 1, cp->revoked[i].topic);
+		sqlite_bind_text(st, 2, cp->revoked[i].subject);
 		sqlite3_bind_int64(st, 3, cp->revoked[i].time_ms);
 		rc = sqlite3_step(st);
 		sqlite3_reset(st);
@@ -484,7 +474,7 @@ sqlite_moved(struct sqlite *sq, struct store_text was)
 		"SELECT id FROM largesse_moved WHERE was = ?1", -1, &st,
 		NULL) != SQLITE_OK)
 		return -1;
-	bind_text(st, 1, was);
+	sqlite_bind_text(st, 1, was);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		place = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);

@@ -62,6 +62,16 @@ sqlite_text(sqlite3_stmt *st, int column)
 	return t;
 }
 
+void
+sqlite_bind_text(sqlite3_stmt *st, int i, struct store_text t)
+{
+	if (t.s == NULL)
+		sqlite3_bind_null(st, i);
+	else
+		sqlite3_bind_text64(
+		    st, i, t.s, t.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
 enum store_result
 sqlite_trouble(struct sqlite *sq)
 {

@@ -116,6 +116,8 @@ enum store_result sqlite_trouble(struct sqlite *);
 sqlite3_stmt *sqlite_topic_statement(struct sqlite *, size_t i, bool newest);
 
 struct store_text sqlite_text(sqlite3_stmt *, int column);
+/* No copy is made: it has to last until the statement is reset. */
+void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
 
 /* --- seek.c --- */
 enum store_result sqlite_seek(
