@@ -44,12 +44,6 @@ static const struct options options = {
     .operands_max = 1,
 };
 
-static bool
-is_url(const char *s)
-{
-	return strncmp(s, "http://", 7) == 0 || strncmp(s, "https://", 8) == 0;
-}
-
 /* Headers are lines, and an origin goes into one. */
 static const char *
 check(const struct doctor *d, const char **what)
@@ -69,7 +63,7 @@ check(const struct doctor *d, const char **what)
 	}
 	*what = "--origin";
 	if (d->origin != NULL &&
-	    (!is_url(d->origin) || strpbrk(d->origin, "\r\n") != NULL ||
+	    (!command_is_url(d->origin) || strpbrk(d->origin, "\r\n") != NULL ||
 		strchr(strstr(d->origin, "://") + 3, '/') != NULL))
 		return "not an origin such as https://www.example.org";
 	return NULL;
@@ -84,8 +78,8 @@ examine(const struct doctor *d)
 	bool done;
 
 	store_show(d->subject, name, sizeof(name));
-	done = is_url(d->subject) ? doctor_url(d, &report)
-				  : doctor_file(d, &report);
+	done = command_is_url(d->subject) ? doctor_url(d, &report)
+					  : doctor_file(d, &report);
 	if (done) {
 		if (d->json)
 			report_print_json(&report, stdout);

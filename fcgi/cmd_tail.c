@@ -39,12 +39,6 @@ static const struct options options = {
     .operands_max = 1,
 };
 
-static bool
-is_url(const char *s)
-{
-	return strncmp(s, "http://", 7) == 0 || strncmp(s, "https://", 8) == 0;
-}
-
 /* An id goes into a header: it must be one line. */
 static bool
 is_line(const char *s)
@@ -67,7 +61,7 @@ cmd_tail(int argc, char **argv)
 	} else if (tail.last_event_id != NULL && !is_line(tail.last_event_id)) {
 		log_error("--last-event-id", "an id is one line");
 		status = STATUS_USAGE;
-	} else if (is_url(tail.source)) {
+	} else if (command_is_url(tail.source)) {
 		status = tail_url(&tail);
 	} else {
 		status = tail_file(&tail);

@@ -1,5 +1,6 @@
 /*
- * command.c - what the commands have in common: how they end.
+ * command.c - what the commands have in common: how they end, and what
+ * they take for a URL.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,4 +16,10 @@ command_done(void)
 		return STATUS_DONE;
 	log_error("standard output", "%s", strerror(errno));
 	return STATUS_FAILED;
+}
+
+bool
+command_is_url(const char *s)
+{
+	return strncmp(s, "http://", 7) == 0 || strncmp(s, "https://", 8) == 0;
 }

@@ -7,6 +7,8 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stdbool.h>
+
 enum {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1,
@@ -28,5 +30,8 @@ command cmd_writer;
 
 /* Has all that was printed gone out?  STATUS_DONE, or STATUS_FAILED, said. */
 int command_done(void);
+
+/* Does it begin with http:// or https://? */
+bool command_is_url(const char *);
 
 #endif
