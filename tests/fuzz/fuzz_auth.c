@@ -10,31 +10,18 @@
  */
 #include <sys/mman.h>
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "fcgi/address.h"
 #include "fcgi/allow.h"
 #include "fcgi/origin.h"
 #include "fcgi/utf8.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/forge.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum {
 	PARAMS_MAX = 32
 };
-
-#define must(cond)                                               \
-	do {                                                     \
-		if (!(cond)) {                                   \
-			fprintf(stderr, "must be: %s\n", #cond); \
-			abort();                                 \
-		}                                                \
-	} while (0)
 
 /* A log in which nothing was revoked. */
 enum store_result
@@ -72,28 +59,11 @@ open_allow(struct serve_conf *conf)
 	return a;
 }
 
-/* Takes a line off the input, in a block of its own size. */
-static char *
-line(const uint8_t **in, size_t *len)
-{
-	const uint8_t *end = memchr(*in, '\n', *len);
-	size_t n = end != NULL ? (size_t)(end - *in) : *len;
-	char *s = malloc(n + 1);
-
-	must(s != NULL);
-	memcpy(s, *in, n);
-	s[n] = '\0';
-	n += end != NULL;
-	*in += n;
-	*len -= n;
-	return s;
-}
-
 /* The parameter with a token of these two lines, signed. */
 static char *
 signed_token(const uint8_t **in, size_t *len)
 {
-	char *header = line(in, len), *claims = line(in, len), *s;
+	char *header = fuzz_line(in, len), *claims = fuzz_line(in, len), *s;
 	char *token = forge(header, claims);
 
 	must(asprintf(&s, "HTTP_AUTHORIZATION=Bearer %s", token) > 0);
@@ -171,7 +141,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	if (is_signed)
 		env[n++] = signed_token(&in, &len);
 	while (len > 0 && n < PARAMS_MAX)
-		env[n++] = line(&in, &len);
+		env[n++] = fuzz_line(&in, &len);
 	env[n] = NULL;
 	ask(a, env, is_signed);
 	while (n > 0)

@@ -5,23 +5,9 @@
  *
  * input	f, j or n: a form, JSON or lines of it; then the body
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fcgi/body.h"
 #include "fcgi/utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define must(cond)                                               \
-	do {                                                     \
-		if (!(cond)) {                                   \
-			fprintf(stderr, "must be: %s\n", #cond); \
-			abort();                                 \
-		}                                                \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 static const struct body_limits limits = {8, 600, false}, slow = {8, 600, true};
 

@@ -12,14 +12,8 @@
  *
  * Everything random is drawn from the input, so a crash can be repeated.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fcgi/gate.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "tests/fuzz/fuzz.h"
 
 enum {
 	BEGIN = 1,
@@ -33,14 +27,6 @@ enum {
 	HONEST,
 	MODES
 };
-
-#define must(cond)                                               \
-	do {                                                     \
-		if (!(cond)) {                                   \
-			fprintf(stderr, "must be: %s\n", #cond); \
-			abort();                                 \
-		}                                                \
-	} while (0)
 
 struct bytes {
 	uint8_t *p;

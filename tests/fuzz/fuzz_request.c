@@ -8,48 +8,24 @@
  * input	a byte: how many topics are allowed; then parameters, each
  *		ended by LF
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fcgi/request.h"
 #include "tests/fuzz/eventstream.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "tests/fuzz/fuzz.h"
 
 enum {
 	PARAMS_MAX = 64
 };
-
-#define must(cond)                                               \
-	do {                                                     \
-		if (!(cond)) {                                   \
-			fprintf(stderr, "must be: %s\n", #cond); \
-			abort();                                 \
-		}                                                \
-	} while (0)
 
 /* NAME=VALUE strings, each in a block of its own size. */
 static char **
 environment(const uint8_t *in, size_t len)
 {
 	char **env = calloc(PARAMS_MAX + 1, sizeof(*env));
-	const uint8_t *end;
-	size_t i, n;
+	size_t i;
 
 	must(env != NULL);
-	for (i = 0; i < PARAMS_MAX && len > 0; i++) {
-		end = memchr(in, '\n', len);
-		n = end != NULL ? (size_t)(end - in) : len;
-		env[i] = malloc(n + 1);
-		must(env[i] != NULL);
-		memcpy(env[i], in, n);
-		env[i][n] = '\0';
-		n += end != NULL;
-		in += n;
-		len -= n;
-	}
+	for (i = 0; i < PARAMS_MAX && len > 0; i++)
+		env[i] = fuzz_line(&in, &len);
 	return env;
 }
 

@@ -7,17 +7,11 @@
  * input	two rows, each: a byte of flags, lengths of type, uid and data
  *		(a byte each, data's times 4), then as many bytes as there are
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fcgi/sse.h"
 #include "tests/fuzz/eventstream.h"
+#include "tests/fuzz/fuzz.h"
 
 #define FFFD "\xef\xbf\xbd"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum {
 	NULL_TYPE = 1,
