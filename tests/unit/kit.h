@@ -7,7 +7,6 @@
 #ifndef KIT_H
 #define KIT_H
 
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 
 #include "tests/redis.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/dir.h"
 
 #include "store/store.h"
 
@@ -27,7 +27,7 @@ enum {
 
 struct log {
 	const struct engine *engine;
-	char dir[128], path[300], why[512];
+	char dir[DIR_SIZE], path[300], why[512];
 	struct store *writer, *reader;
 	struct store_id newest; /* that was appended */
 };
@@ -131,23 +131,12 @@ static const struct engine kit_redis = {
 /* --- of whichever ------------------------------------------------------- */
 
 static inline int
-kit_remove_one(
-    const char *path, const struct stat *sb, int flag, struct FTW *ftw)
-{
-	(void)sb, (void)flag, (void)ftw;
-	return remove(path);
-}
-
-static inline int
 kit_setup(const struct engine *engine, void **state)
 {
 	struct log *lg = calloc(1, sizeof(*lg));
-	const char *tmp = getenv("TMPDIR");
 
 	lg->engine = engine;
-	snprintf(lg->dir, sizeof(lg->dir), "%s/largesse.XXXXXX",
-	    tmp != NULL ? tmp : "/tmp");
-	if (mkdtemp(lg->dir) == NULL)
+	if (dir_make(lg->dir) == -1)
 		return -1;
 	if (engine == &kit_redis && kit_server.pid == 0 &&
 	    !redis_new(&kit_server))
@@ -185,7 +174,7 @@ kit_teardown(void **state)
 
 	store_close(lg->writer);
 	store_close(lg->reader);
-	rc = nftw(lg->dir, kit_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	rc = dir_remove(lg->dir);
 	free(lg);
 	return rc;
 }

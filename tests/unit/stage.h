@@ -10,6 +10,7 @@
 
 #include "fcgi/allow.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/dir.h"
 #include "tests/unit/hostile.h"
 
 enum {
@@ -17,7 +18,7 @@ enum {
 };
 
 struct stage {
-	char dir[64], log[128], secret[128], pem[128], jwks[128];
+	char dir[DIR_SIZE], log[160], secret[160], pem[160], jwks[160];
 	const struct hostile_keys *keys;
 	struct store *store;
 	struct serve_conf conf;
@@ -52,8 +53,7 @@ stage_setup(void **state)
 
 	if (s == NULL)
 		return -1;
-	strcpy(s->dir, "/tmp/stage.XXXXXX");
-	if (mkdtemp(s->dir) == NULL)
+	if (dir_make(s->dir) == -1)
 		return -1;
 	snprintf(s->log, sizeof(s->log), "%s/events.db", s->dir);
 	snprintf(s->secret, sizeof(s->secret), "%s/secret", s->dir);
@@ -79,16 +79,15 @@ static inline int
 stage_teardown(void **state)
 {
 	struct stage *s = *state;
-	char command[128];
+	int r;
 
 	stage_clear(s);
 	allow_close(s->allow);
 	options_free(&serve_options, &s->conf);
 	store_close(s->store);
-	snprintf(command, sizeof(command), "rm -rf %s", s->dir);
-	assert_int_equal(system(command), 0);
+	r = dir_remove(s->dir);
 	free(s);
-	return 0;
+	return r;
 }
 
 static inline void

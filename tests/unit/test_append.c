@@ -11,13 +11,14 @@
 
 #include "store/store.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/dir.h"
 
 enum {
 	MOST = 400
 };
 
 struct stage {
-	char dir[64], path[128], why[512];
+	char dir[DIR_SIZE], path[160], why[512];
 	struct store *log;
 	sqlite3 *db; /* another's connection to it */
 	char texts[MOST][24], uids[MOST][24];
@@ -30,8 +31,7 @@ setup(void **state)
 	struct stage *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);
-	strcpy(s->dir, "/tmp/append.XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
+	assert_int_equal(dir_make(s->dir), 0);
 	snprintf(s->path, sizeof(s->path), "%s/events.db", s->dir);
 	assert_int_equal(store_init(s->path, NULL, s->why, sizeof(s->why)), 0);
 	s->log = store_open(s->path, STORE_WRITE, s->why, sizeof(s->why));
@@ -46,14 +46,13 @@ static int
 teardown(void **state)
 {
 	struct stage *s = *state;
-	char command[128];
+	int r;
 
 	store_close(s->log);
 	sqlite3_close(s->db);
-	snprintf(command, sizeof(command), "rm -rf %s", s->dir);
-	assert_int_equal(system(command), 0);
+	r = dir_remove(s->dir);
 	free(s);
-	return 0;
+	return r;
 }
 
 static void

@@ -6,10 +6,11 @@
 #include "fcgi/base64.h"
 #include "fcgi/keys.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/dir.h"
 #include "tests/unit/hostile.h"
 
 struct drawer {
-	char dir[64], path[128], why[512];
+	char dir[DIR_SIZE], path[160], why[512];
 	struct keys keys;
 };
 
@@ -20,8 +21,7 @@ setup(void **state)
 
 	if (d == NULL)
 		return -1;
-	strcpy(d->dir, "/tmp/keys.XXXXXX");
-	if (mkdtemp(d->dir) == NULL)
+	if (dir_make(d->dir) == -1)
 		return -1;
 	snprintf(d->path, sizeof(d->path), "%s/key", d->dir);
 	*state = d;
@@ -32,12 +32,11 @@ static int
 teardown(void **state)
 {
 	struct drawer *d = *state;
+	int r = dir_remove(d->dir);
 
 	keys_free(&d->keys);
-	unlink(d->path);
-	rmdir(d->dir);
 	free(d);
-	return 0;
+	return r;
 }
 
 /* Reads the file as a key file or a JWKS. */

@@ -3,33 +3,30 @@
  *
  * Run with the real program, as make has built it.
  */
-#include <dirent.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "tests/unit/child.h"
+#include "tests/unit/dir.h"
 
 #include "store/store.h"
 
 static const char program[] = "build/asan/largesse";
 
 struct place {
-	char dir[128], db[256];
+	char dir[DIR_SIZE], db[256];
 };
 
 static int
 setup(void **state)
 {
 	struct place *pl = calloc(1, sizeof(*pl));
-	const char *tmp = getenv("TMPDIR");
 	struct store_event events[3] = {0};
 	struct store *st = NULL;
 	char why[512];
 
-	snprintf(pl->dir, sizeof(pl->dir), "%s/largesse.XXXXXX",
-	    tmp != NULL ? tmp : "/tmp");
-	if (mkdtemp(pl->dir) == NULL)
+	if (dir_make(pl->dir) == -1)
 		return -1;
 	snprintf(pl->db, sizeof(pl->db), "%s/events.db", pl->dir);
 	*state = pl;
@@ -49,14 +46,8 @@ static int
 teardown(void **state)
 {
 	struct place *pl = *state;
-	DIR *dir = opendir(pl->dir);
-	struct dirent *de;
-	int r;
+	int r = dir_remove(pl->dir);
 
-	while (dir != NULL && (de = readdir(dir)) != NULL)
-		unlinkat(dirfd(dir), de->d_name, 0);
-	closedir(dir);
-	r = rmdir(pl->dir);
 	free(pl);
 	return r;
 }

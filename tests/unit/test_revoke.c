@@ -11,9 +11,10 @@
 
 #include "store/store.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/dir.h"
 
 struct place {
-	char dir[64], path[128];
+	char dir[DIR_SIZE], path[160];
 	struct store *store;
 	struct store_id after;
 	char told[1024]; /* topic/subject, each with a blank */
@@ -37,8 +38,7 @@ setup(void **state)
 	struct place *pl = calloc(1, sizeof(*pl));
 	char why[512];
 
-	strcpy(pl->dir, "/tmp/revoke.XXXXXX");
-	if (pl == NULL || mkdtemp(pl->dir) == NULL)
+	if (pl == NULL || dir_make(pl->dir) == -1)
 		return -1;
 	snprintf(pl->path, sizeof(pl->path), "%s/events.db", pl->dir);
 	assert_int_equal(store_init(pl->path, NULL, why, sizeof(why)), 0);
@@ -52,13 +52,12 @@ static int
 teardown(void **state)
 {
 	struct place *pl = *state;
-	char command[128];
+	int r;
 
 	store_close(pl->store);
-	snprintf(command, sizeof(command), "rm -rf %s", pl->dir);
-	assert_int_equal(system(command), 0);
+	r = dir_remove(pl->dir);
 	free(pl);
-	return 0;
+	return r;
 }
 
 static void

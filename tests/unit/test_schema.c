@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 
 #include "clock.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/dir.h"
 
 #include "store/schema.h"
 #include "store/store.h"
@@ -27,7 +27,7 @@ enum {
 };
 
 struct place {
-	char dir[PATH_SIZE / 2], path[PATH_SIZE];
+	char dir[DIR_SIZE], path[PATH_SIZE];
 	char why[WHY_SIZE];
 };
 
@@ -35,12 +35,9 @@ static int
 setup(void **state)
 {
 	struct place *pl = calloc(1, sizeof(*pl));
-	const char *tmp = getenv("TMPDIR");
 
 	umask(022);
-	snprintf(pl->dir, sizeof(pl->dir), "%s/largesse.XXXXXX",
-	    tmp != NULL ? tmp : "/tmp");
-	if (mkdtemp(pl->dir) == NULL)
+	if (dir_make(pl->dir) == -1)
 		return -1;
 	snprintf(pl->path, sizeof(pl->path), "%s/events.db", pl->dir);
 	*state = pl;
@@ -48,17 +45,10 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
-{
-	(void)sb, (void)flag, (void)ftw;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	struct place *pl = *state;
-	int r = nftw(pl->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	int r = dir_remove(pl->dir);
 
 	free(pl);
 	return r;

@@ -2,7 +2,6 @@
  * test_watch.c - a table's changes as events: what is told, to whom, and that
  * no row makes the application's own statement fail.
  */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +10,10 @@
 
 #include "store/store.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/dir.h"
 
 struct place {
-	char dir[128], path[160], why[512], lines[512];
+	char dir[DIR_SIZE], path[160], why[512], lines[512];
 	sqlite3 *db;
 };
 
@@ -30,11 +30,8 @@ static int
 setup(void **state)
 {
 	struct place *pl = calloc(1, sizeof(*pl));
-	const char *tmp = getenv("TMPDIR");
 
-	snprintf(pl->dir, sizeof(pl->dir), "%s/largesse.XXXXXX",
-	    tmp != NULL ? tmp : "/tmp");
-	if (mkdtemp(pl->dir) == NULL)
+	if (dir_make(pl->dir) == -1)
 		return -1;
 	snprintf(pl->path, sizeof(pl->path), "%s/app.db", pl->dir);
 	if (store_init(pl->path, NULL, pl->why, sizeof(pl->why)) == -1 ||
@@ -45,20 +42,13 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
-{
-	(void)sb, (void)flag, (void)ftw;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	struct place *pl = *state;
 	int r;
 
 	sqlite3_close(pl->db);
-	r = nftw(pl->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	r = dir_remove(pl->dir);
 	free(pl);
 	return r;
 }
