@@ -196,6 +196,47 @@ test_a_trigger_that_adds_a_row_now_and_then(void **state)
 	assert_int_equal(number(s, "SELECT count(*) FROM events"), 403);
 }
 
+/* Those of a group that do not lie in a row in memory. */
+static void
+test_batches_from_anywhere(void **state)
+{
+	struct stage *s = *state;
+	struct store_batch b[3];
+	size_t i;
+
+	make(s, 0, 90, 0);
+	for (i = 0; i < 3; i++)
+		b[i] = (struct store_batch){
+		    .events = &s->events[30 * (2 - i)], .n = 30};
+	store_append_all(s->log, b, 3);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(b[i].result, STORE_OK);
+		assert_int_equal(b[i].events[0].id.lo, 1 + 30 * i);
+	}
+	want_rows(s, 0, 90);
+}
+
+/* Two publishers with one uid between them: one event, told to both. */
+static void
+test_a_uid_twice_in_a_group(void **state)
+{
+	struct stage *s = *state;
+	struct store_batch b[40];
+	size_t i;
+
+	make(s, 0, 40, 0);
+	s->events[3].uid = s->events[30].uid = (struct store_text){"u", 1};
+	for (i = 0; i < 40; i++)
+		b[i] = (struct store_batch){.events = &s->events[i], .n = 1};
+	store_append_all(s->log, b, 40);
+	for (i = 0; i < 40; i++) {
+		assert_int_equal(b[i].result, STORE_OK);
+		assert_int_equal(s->events[i].repeated, i == 30);
+	}
+	assert_int_equal(s->events[30].id.lo, s->events[3].id.lo);
+	assert_int_equal(number(s, "SELECT count(*) FROM events"), 39);
+}
+
 /* What a trigger refuses is refused whole, and alone. */
 static void
 test_a_trigger_that_refuses(void **state)
@@ -259,6 +300,8 @@ main(void)
 	    T(test_uids_here_and_there),
 	    T(test_a_trigger_that_adds_rows),
 	    T(test_a_trigger_that_adds_a_row_now_and_then),
+	    T(test_batches_from_anywhere),
+	    T(test_a_uid_twice_in_a_group),
 	    T(test_a_trigger_that_refuses),
 	    T(test_only_so_many_are_kept),
 	};
