@@ -120,9 +120,8 @@ demo:
 	@deploy/demo/demo.sh
 .PHONY: demo
 
-# All tests.  SUITES="unit talk" runs some of them; "hosts", two web servers on
-# one Redis in network namespaces, runs only when it is named.
-SUITES	 = unit talk web browser fault fuzz slow
+# All tests.  SUITES="unit talk" runs some of them.
+SUITES	 = unit talk web browser fault fuzz slow hosts
 
 check: need-build need-check build/largesse build/asan/largesse upload \
     $(UNIT) $(TALK)

@@ -7,8 +7,8 @@
 # suite that ends badly without naming a failed test count as failures:
 # what was not seen to pass has not passed.
 #
-# The suite slow waits for most of its time: it runs beside the others, and is
-# told last.
+# The suites slow and hosts wait for most of their time: they run beside the
+# others, one after the other, and are told last.
 
 set -u
 cd "$(dirname "$0")/.."
@@ -41,21 +41,26 @@ tell() {
 	passed=$((passed + p)) failed=$((failed + f))
 }
 
-case " $* " in
-*" slow "*)
-	run slow &
-	beside=$! ;;
-esac
 for suite in "$@"; do
-	[ "$suite" != slow ] || continue
+	case $suite in
+	slow | hosts) beside="$beside $suite" ;;
+	esac
+done
+for suite in $beside; do
+	run "$suite"
+done &
+for suite in "$@"; do
+	case $suite in
+	slow | hosts) continue ;;
+	esac
 	echo "== $suite"
 	run "$suite"
 	tell "$suite"
 done
-if [ -n "$beside" ]; then
-	echo "== slow"
-	wait "$beside"
-	tell slow
-fi
+wait
+for suite in $beside; do
+	echo "== $suite"
+	tell "$suite"
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
