@@ -1,10 +1,10 @@
 /*
- * sqlite.c - the event log in a SQLite file: opening and reading.
+ * sqlite.c - the event log in a SQLite file: opening it, and the transaction
+ * that every read of it is.
  *
- * A read is step, copy, reset: no statement stands open when a function of
- * this file returns, or the WAL could not be checkpointed.  Every read is one
- * transaction in which the log is first known again (identity.c), so that no
- * row of another log is ever taken for one of ours.
+ * In each the log is first known again (identity.c), so that no row of another
+ * log is ever taken for one of ours; and none outlasts a turn, or the WAL
+ * could not be checkpointed.
  */
 #include <sys/stat.h>
 
@@ -16,11 +16,7 @@
 #include "store/sqlite.h"
 
 enum {
-	PROBE_ROWS = 32, /* read by index before the density is judged */
-	DENSE = 4,	 /* one of so many rows is ours: scanning is cheaper */
-	PASS_MAX = 8192, /* rows that one read passes over */
-	HINT_LOOKS = 8,	 /* that follow a hint at once */
-	BAD_MS = 2000	 /* trouble shorter than this is nobody's business */
+	BAD_MS = 2000 /* trouble shorter than this is nobody's business */
 };
 
 #define INSERT "INSERT INTO events(topic, event, data, uid, time) VALUES"
@@ -195,251 +191,6 @@ trouble:
 	return r;
 }
 
-/* --- reading ------------------------------------------------------------ */
-
-static int
-enter_version(struct sqlite *sq, uint32_t *version)
-{
-	if (sq->db == NULL || sqlite3_step(sq->st[ST_VERSION]) != SQLITE_ROW)
-		return -1;
-	*version = sqlite3_column_int64(sq->st[ST_VERSION], 0);
-	return 0;
-}
-
-/* Ends the transaction, held or not. */
-static void
-end_read(struct sqlite *sq)
-{
-	if (sq->db != NULL)
-		sqlite3_reset(sq->st[ST_VERSION]);
-	sq->inside = false;
-}
-
-enum store_result
-sqlite_enter(struct sqlite *sq)
-{
-	enum store_result r = STORE_OK;
-	uint32_t version;
-
-	if (sq->inside) /* held, and known to be our log */
-		return STORE_OK;
-	if (enter_version(sq, &version) == -1) {
-		r = sqlite_trouble(sq);
-		end_read(sq);
-		return r;
-	}
-	if (version != sq->self.version)
-		r = identity_verify(sq);
-	if (r != STORE_OK) {
-		if (r == STORE_UNKNOWN) {
-			sq->replaced = true;
-			news_again(&sq->news);
-		} else
-			sqlite_trouble(sq);
-		end_read(sq);
-		return STORE_BUSY;
-	}
-	sq->self.version = version;
-	sq->bad_since = 0;
-	sq->inside = true;
-	return STORE_OK;
-}
-
-void
-sqlite_leave(struct sqlite *sq)
-{
-	if (!sq->hold)
-		end_read(sq);
-}
-
-static void
-sqlite_hold(struct store *st, bool hold)
-{
-	struct sqlite *sq = (struct sqlite *)st;
-
-	sq->hold = hold;
-	if (!hold)
-		end_read(sq);
-}
-
-/* One read of a page, as it goes. */
-struct page {
-	struct sqlite *sq;
-	const struct store_topic *topics;
-	size_t n, limit, passed;
-	store_each *each;
-	void *arg;
-	struct store_span *span;
-};
-
-/* Hands out the row that the statement stands on.  False: the page ends. */
-static bool
-give(struct page *pg, sqlite3_stmt *st)
-{
-	struct store_event ev = {
-	    .id.lo = sqlite3_column_int64(st, COL_ID),
-	    .topic = sqlite_text(st, COL_TOPIC),
-	    .event = sqlite_text(st, COL_EVENT),
-	    .data = sqlite_text(st, COL_DATA),
-	    .uid = sqlite_text(st, COL_UID),
-	    .time_ms = sqlite3_column_int64(st, COL_TIME),
-	};
-
-	pg->span->upto = ev.id;
-	pg->limit--;
-	return pg->each(pg->arg, &ev) && pg->limit > 0;
-}
-
-static bool
-wanted(const struct page *pg, sqlite3_stmt *st)
-{
-	struct store_text t;
-
-	if (pg->n == 0)
-		return true;
-	t = sqlite_text(st, COL_TOPIC);
-	return store_topic_match(pg->topics, pg->n, t.s, t.len);
-}
-
-/* Goes through the rows in order of ids and picks what is wanted. */
-static enum store_result
-read_scan(struct page *pg)
-{
-	sqlite3_stmt *st = pg->sq->st[ST_SCAN];
-	int rc;
-
-	sqlite3_bind_int64(st, 1, pg->span->upto.lo);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (wanted(pg, st)) {
-			if (!give(pg, st))
-				break;
-		} else {
-			pg->span->upto.lo = sqlite3_column_int64(st, COL_ID);
-			if (++pg->passed >= PASS_MAX)
-				break;
-		}
-	}
-	pg->span->at_end = rc == SQLITE_DONE;
-	return sqlite3_reset(st) == SQLITE_OK ? STORE_OK
-					      : sqlite_trouble(pg->sq);
-}
-
-/* The statement with the smallest id, of n that stand on a row or are NULL. */
-static size_t
-smallest(sqlite3_stmt *const *st, size_t n)
-{
-	int64_t best_id = INT64_MAX, id;
-	size_t i, best = n;
-
-	for (i = 0; i < n; i++) {
-		if (st[i] == NULL)
-			continue;
-		id = sqlite3_column_int64(st[i], COL_ID);
-		if (best == n || id < best_id) {
-			best = i;
-			best_id = id;
-		}
-	}
-	return best;
-}
-
-/*
- * Steps a statement of the merge; one that has no more rows becomes NULL.
- * False on trouble.
- */
-static bool
-step_or_drop(sqlite3_stmt **st)
-{
-	int rc = sqlite3_step(*st);
-
-	if (rc == SQLITE_ROW)
-		return true;
-	*st = NULL;
-	return rc == SQLITE_DONE;
-}
-
-static bool
-start_topics(struct page *pg, sqlite3_stmt **st)
-{
-	size_t i;
-
-	for (i = 0; i < pg->n; i++) {
-		st[i] = sqlite_topic_statement(pg->sq, i, false);
-		if (st[i] == NULL)
-			return false;
-		sqlite3_bind_text(st[i], 1, pg->topics[i].name,
-		    (int)pg->topics[i].len, SQLITE_STATIC);
-		sqlite3_bind_int64(st[i], 2, pg->span->upto.lo);
-		if (!step_or_drop(&st[i]))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Reads exact topics by the index, all of them side by side.  Where they
- * turn out to be a good part of the log, going through the rows is cheaper:
- * then it stops early with *dense set.
- */
-static enum store_result
-read_topics(struct page *pg, bool *dense)
-{
-	sqlite3_stmt *st[TOPICS_MAX] = {NULL};
-	uint64_t from = pg->span->upto.lo;
-	size_t i, given = 0;
-	bool ok, more = true;
-
-	*dense = false;
-	ok = start_topics(pg, st);
-	while (ok && more && !*dense && (i = smallest(st, pg->n)) < pg->n) {
-		more = give(pg, st[i]);
-		*dense = more && ++given == PROBE_ROWS &&
-			 pg->span->upto.lo - from <= PROBE_ROWS * DENSE;
-		ok = step_or_drop(&st[i]);
-	}
-	pg->span->at_end = ok && smallest(st, pg->n) == pg->n;
-	for (i = 0; i < pg->n; i++)
-		sqlite3_reset(pg->sq->topic_asc[i]);
-	return ok ? STORE_OK : sqlite_trouble(pg->sq);
-}
-
-static bool
-all_exact(const struct store_topic *topics, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (topics[i].prefix)
-			return false;
-	return n > 0 && n <= TOPICS_MAX;
-}
-
-static enum store_result
-sqlite_read(struct store *st, struct store_id after,
-    const struct store_topic *topics, size_t n, size_t limit, store_each *each,
-    void *arg, struct store_span *span)
-{
-	struct sqlite *sq = (struct sqlite *)st;
-	struct page pg = {sq, topics, n, limit, 0, each, arg, span};
-	enum store_result r = sqlite_enter(sq);
-	bool scan = true;
-
-	if (r != STORE_OK)
-		return r;
-	*span = (struct store_span){after, false};
-	if (all_exact(topics, n)) {
-		r = read_topics(&pg, &scan);
-		scan = scan && !span->at_end;
-	}
-	if (r == STORE_OK && scan)
-		r = read_scan(&pg);
-	identity_mark(sq, span->upto);
-	sqlite_leave(sq);
-	return r;
-}
-
-/* --- news --------------------------------------------------------------- */
-
 /* There may be none: then db is NULL until there is. */
 bool
 sqlite_reattach(struct sqlite *sq)
@@ -459,92 +210,83 @@ sqlite_reattach(struct sqlite *sq)
 	return true;
 }
 
-/* Takes the log that is there now for ours, and finds where it is new. */
-static enum store_news
-take_over(struct sqlite *sq, struct store_id *id)
+/* --- a read ------------------------------------------------------------- */
+
+void
+sqlite_end(struct sqlite *sq)
 {
-	int64_t ok_ms = sq->self.ok_ms;
+	if (sq->db != NULL)
+		sqlite3_reset(sq->st[ST_VERSION]);
+	sq->inside = false;
+}
+
+/* Begins the transaction, of whatever log is there. */
+static enum store_result
+begin(struct sqlite *sq)
+{
+	enum store_result r;
+
+	if (sq->db != NULL && sqlite3_step(sq->st[ST_VERSION]) == SQLITE_ROW)
+		return STORE_OK;
+	r = sqlite_trouble(sq);
+	sqlite_end(sq);
+	return r;
+}
+
+enum store_result
+sqlite_enter(struct sqlite *sq)
+{
+	enum store_result r;
 	uint32_t version;
 
-	if (enter_version(sq, &version) == -1) {
-		sqlite_trouble(sq);
-		end_read(sq);
-		return STORE_QUIET;
+	if (sq->inside) /* held, and known to be our log */
+		return STORE_OK;
+	r = begin(sq);
+	if (r != STORE_OK)
+		return r;
+	version = (uint32_t)sqlite3_column_int64(sq->st[ST_VERSION], 0);
+	if (version != sq->self.version)
+		r = identity_verify(sq);
+	if (r != STORE_OK) {
+		if (r == STORE_UNKNOWN) {
+			sq->replaced = true;
+			news_again(&sq->news);
+		} else
+			sqlite_trouble(sq);
+		sqlite_end(sq);
+		return STORE_BUSY;
 	}
-	identity_take(sq);
-	if (sq->self.log_id[0] == '\0') { /* half made: not yet a log */
-		sq->self.ok_ms = ok_ms;
-		store_set_why(&sq->base, "%s: not an event log", sq->path);
-		end_read(sq);
-		return STORE_QUIET;
-	}
-	*id = (struct store_id){0, sqlite_seek_time(sq, ok_ms)};
-	end_read(sq);
-	sq->replaced = false;
-	return STORE_REPLACED;
+	sq->self.version = version;
+	sq->bad_since = 0;
+	sq->inside = true;
+	return STORE_OK;
 }
 
-/*
- * Has there been a commit since news last told of one?  After a hint it is
- * most often a few microseconds away, less than a timer takes to wake us: so
- * a few looks follow one another at once.
- */
-static bool
-see_commit(struct sqlite *sq, bool hint)
+enum store_result
+sqlite_enter_any(struct sqlite *sq)
 {
-	int tries = hint ? HINT_LOOKS : 1;
+	enum store_result r = begin(sq);
 
-	for (; tries > 0; tries--) {
-		if (sqlite_enter(sq) != STORE_OK)
-			return false;
-		if (sq->self.version != sq->news_version)
-			return true;
-		end_read(sq);
-	}
-	return false;
+	if (r == STORE_OK)
+		identity_take(sq);
+	return r;
 }
 
-static enum store_news
-take_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
+void
+sqlite_leave(struct sqlite *sq)
 {
-	if ((sn->moved || sq->db == NULL) &&
-	    (sq->db == NULL || !identity_same_file(sq)) && !sqlite_reattach(sq))
-		return STORE_QUIET;
-	if (!sq->replaced && see_commit(sq, sn->hint)) {
-		sq->news_version = sq->self.version;
-		sqlite_leave(sq);
-		return STORE_LOOK;
-	}
-	return sq->replaced ? take_over(sq, id) : STORE_QUIET;
-}
-
-static enum store_news
-sqlite_news(struct store *st, struct store_id *id)
-{
-	struct sqlite *sq = (struct sqlite *)st;
-	struct news_seen sn = news_take(&sq->news);
-	enum store_news news;
-
-	if (!sn.look)
-		return STORE_QUIET;
-	news = take_news(sq, &sn, id);
-	news_next(&sq->news, sn.hint, news == STORE_LOOK);
-	return news;
-}
-
-static int
-sqlite_fd(const struct store *st)
-{
-	return ((const struct sqlite *)st)->news.epoll_fd;
+	if (!sq->hold)
+		sqlite_end(sq);
 }
 
 static void
-sqlite_set_poll(struct store *st, unsigned ms)
+sqlite_hold(struct store *st, bool hold)
 {
 	struct sqlite *sq = (struct sqlite *)st;
 
-	sq->news.poll_ms = ms;
-	news_again(&sq->news);
+	sq->hold = hold;
+	if (!hold)
+		sqlite_end(sq);
 }
 
 /* --- the door ----------------------------------------------------------- */
@@ -601,17 +343,12 @@ static enum store_result
 first_look(struct sqlite *sq)
 {
 	enum store_result r = attach(sq);
-	uint32_t version;
 
+	if (r == STORE_OK)
+		r = sqlite_enter_any(sq);
 	if (r != STORE_OK)
 		return r;
-	if (enter_version(sq, &version) == -1) {
-		r = sqlite_trouble(sq);
-		end_read(sq);
-		return r;
-	}
-	identity_take(sq);
-	end_read(sq);
+	sqlite_end(sq);
 	if (sq->self.log_id[0] != '\0')
 		return STORE_OK;
 	store_set_why(&sq->base,

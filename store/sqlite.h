@@ -1,8 +1,9 @@
 /*
  * sqlite.h - the SQLite engine's insides, shared by its rooms.
  *
- * Private to store/: sqlite.c opens and reads, seek.c finds places, append.c
- * writes, identity.c knows the log again, news.c knows when to look.
+ * Private to store/: sqlite.c opens, read.c reads, seek.c finds places,
+ * append.c writes, identity.c knows the log again, news.c knows when to look
+ * and follow.c what is new then.
  */
 #ifndef STORE_SQLITE_H
 #define STORE_SQLITE_H
@@ -106,6 +107,14 @@ struct sqlite {
 enum store_result sqlite_enter(struct sqlite *);
 void sqlite_leave(struct sqlite *);
 
+/*
+ * The same of whatever log is there, which is taken for ours: self.log_id is
+ * empty when it is none.
+ */
+enum store_result sqlite_enter_any(struct sqlite *);
+/* Ends a read although it may be held. */
+void sqlite_end(struct sqlite *);
+
 /* The file under our path is another: leave the old one, take it. */
 bool sqlite_reattach(struct sqlite *);
 
@@ -118,6 +127,16 @@ sqlite3_stmt *sqlite_topic_statement(struct sqlite *, size_t i, bool newest);
 struct store_text sqlite_text(sqlite3_stmt *, int column);
 /* No copy is made: it has to last until the statement is reset. */
 void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
+
+/* --- read.c --- */
+enum store_result sqlite_read(struct store *, struct store_id after,
+    const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
+    struct store_span *);
+
+/* --- follow.c --- */
+enum store_news sqlite_news(struct store *, struct store_id *);
+int sqlite_fd(const struct store *);
+void sqlite_set_poll(struct store *, unsigned ms);
 
 /* --- seek.c --- */
 enum store_result sqlite_seek(
