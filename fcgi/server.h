@@ -83,7 +83,7 @@ struct server {
 	struct allow *allow;
 	struct callers callers;
 
-	/* doors (listen.c, serve.c) */
+	/* doors (listen.c, server.c) */
 	uv_poll_t listener;
 	uv_timer_t listen_pause;
 	int listen_fd;
@@ -109,6 +109,17 @@ struct server {
 	uint64_t worker;	 /* which of them this is */
 	uint32_t published;	 /* tick at which its memory was measured */
 };
+
+/*
+ * Opens all but the listening socket; conf is filled in.  -1, and why was
+ * said: nothing is to be closed, the process ends.
+ */
+int server_open(struct server *);
+/* Tells every stream to come back, and gives back all there is. */
+void server_close(struct server *);
+
+/* Would what the options name open?  -1, and why was said. */
+int server_check(struct server *);
 
 /* There is work for a turn: let the poll phase not wait. */
 void server_wake(struct server *);
