@@ -351,11 +351,12 @@ tell_trouble(struct server *srv)
 	if (troubled == srv->troubled)
 		return;
 	srv->troubled = troubled;
-	store_show(srv->conf.db, name, sizeof(name));
-	if (troubled)
+	if (troubled) {
 		log_plain(store_why(srv->store));
-	else
-		log_info(srv->conf.quiet, name, "can be read again");
+		return;
+	}
+	store_show(srv->conf.db, name, sizeof(name));
+	log_info(srv->conf.quiet, name, "can be read again");
 }
 
 void
