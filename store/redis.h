@@ -239,6 +239,8 @@ void redis_append_all(struct store *, struct store_batch *, size_t n);
 int redis_set_synchronous(struct store *, bool on);
 /* What an error of Redis means to who writes. */
 enum store_result redis_append_trouble(struct redis *, const redisReply *);
+/* That it cannot be reached, and why. */
+enum store_result redis_out_of_reach(struct redis *);
 /* Is there a log to be written?  What is only out of reach is STORE_BUSY. */
 enum store_result redis_writer_look(struct redis *);
 

@@ -13,12 +13,10 @@
 #include <string.h>
 
 #include "clock.h"
-#include "store/redis.h"
+#include "store/redis_words.h"
 
 enum {
-	FIELDS = 5,		  /* of an event */
-	TEXT_MAX = 500 * 1000000, /* Redis takes no longer one */
-	HEAD = 3 + REDIS_KEYS + 1 /* of the command: EVALSHA... now */
+	FIELDS = 5 /* of an event */
 };
 
 /* --- what may not be appended ------------------------------------------- */
@@ -29,8 +27,7 @@ check_event(struct store *st, const struct store_event *ev)
 {
 	struct store_id id;
 
-	if (ev->topic.len > TEXT_MAX || ev->event.len > TEXT_MAX ||
-	    ev->data.len > TEXT_MAX || ev->uid.len > TEXT_MAX) {
+	if (!redis_words_fit(ev)) {
 		store_set_why(st, "an event is too large for Redis");
 		return STORE_FULL;
 	}
@@ -60,94 +57,36 @@ check_all(struct store *st, const struct store_event *events, size_t n)
 
 /* --- the command -------------------------------------------------------- */
 
-/* A command as it is put together: pointers into text that is kept. */
-struct command {
-	const char **argv;
-	size_t *lens;
-	char *text, *p; /* the values, each with a `=' before it */
-	int argc;
-};
-
 static void
-add(struct command *c, const char *s, size_t len)
+add_event(struct redis_words *w, const struct store_event *ev)
 {
-	c->argv[c->argc] = s;
-	c->lens[c->argc++] = len;
-}
-
-static void
-add_value(struct command *c, struct store_text t)
-{
-	if (t.s == NULL) {
-		add(c, "", 0);
-		return;
-	}
-	*c->p = '=';
-	if (t.len > 0)
-		memcpy(c->p + 1, t.s, t.len);
-	add(c, c->p, t.len + 1);
-	c->p += t.len + 1;
-}
-
-static void
-add_event(struct command *c, const struct store_event *ev)
-{
-	static const struct store_text main_topic = {"main", 4},
-				       no_data = {"", 0};
-	struct store_text time = {NULL, 0};
-	char ms[24];
-
-	if (ev->time_ms != 0) {
-		time.s = ms;
-		time.len = (size_t)snprintf(
-		    ms, sizeof(ms), "%lld", (long long)ev->time_ms);
-	}
-	add_value(c, ev->topic.s == NULL ? main_topic : ev->topic);
-	add_value(c, ev->event);
-	add_value(c, ev->data.s == NULL ? no_data : ev->data);
-	add_value(c, ev->uid);
-	add_value(c, time);
-}
-
-static bool
-begin(struct command *c, const struct store_event *events, size_t n)
-{
-	size_t bytes = 64, i;
-
-	for (i = 0; i < n; i++)
-		bytes += events[i].topic.len + events[i].event.len +
-			 events[i].data.len + events[i].uid.len + 64;
-	memset(c, 0, sizeof(*c));
-	c->argv = malloc((HEAD + n * FIELDS) * sizeof(*c->argv));
-	c->lens = malloc((HEAD + n * FIELDS) * sizeof(*c->lens));
-	c->text = c->p = malloc(bytes);
-	return c->argv != NULL && c->lens != NULL && c->text != NULL;
+	redis_words_event(w, ev);
+	if (ev->time_ms == 0)
+		redis_words_add(w, "", 0);
+	else
+		redis_words_number(w, "=%lld", ev->time_ms);
 }
 
 /* Queues the call that appends these. */
 static bool
 put_append(struct redis *rs, const struct store_event *events, size_t n)
 {
-	char ms[24];
-	struct command c;
-	bool ok = begin(&c, events, n);
-	size_t i;
+	size_t bytes = REDIS_NUMBER_SIZE, i;
+	struct redis_words w;
+	bool ok;
 
+	for (i = 0; i < n; i++)
+		bytes += events[i].topic.len + events[i].event.len +
+			 events[i].data.len + events[i].uid.len + 64;
+	ok = redis_words_begin(
+	    &w, rs, "EVALSHA", rs->link.sha, 1 + n * FIELDS, bytes);
 	if (ok) {
-		snprintf(ms, sizeof(ms), "%lld", (long long)clock_wall_ms());
-		add(&c, "EVALSHA", 7);
-		add(&c, rs->link.sha, strlen(rs->link.sha));
-		add(&c, "5", 1);
-		for (i = 0; i < REDIS_KEYS; i++)
-			add(&c, rs->url->key[i], strlen(rs->url->key[i]));
-		add(&c, ms, strlen(ms));
+		redis_words_number(&w, "%lld", clock_wall_ms());
 		for (i = 0; i < n; i++)
-			add_event(&c, &events[i]);
-		ok = redis_link_put(&rs->link, c.argc, c.argv, c.lens);
+			add_event(&w, &events[i]);
+		ok = redis_link_put(&rs->link, w.argc, w.argv, w.lens);
 	}
-	free(c.argv);
-	free(c.lens);
-	free(c.text);
+	redis_words_free(&w);
 	return ok;
 }
 
@@ -224,8 +163,8 @@ take_ids(
 
 /* --- the link ----------------------------------------------------------- */
 
-static enum store_result
-out_of_reach(struct redis *rs)
+enum store_result
+redis_out_of_reach(struct redis *rs)
 {
 	const char *why = rs->link.why;
 
@@ -295,7 +234,7 @@ redis_append(struct store *store, struct store_event *events, size_t n)
 	while (r == NULL && !rs->link.hopeless && clock_steady_ms() < until &&
 	       all_have_uids(events, n));
 	if (r == NULL)
-		return out_of_reach(rs);
+		return redis_out_of_reach(rs);
 	result = take_ids(rs, r, events, n);
 	freeReplyObject(r);
 	return result;
@@ -343,7 +282,7 @@ take_result(struct redis *rs, struct store_batch *b, const redisReply *r)
 	else if (forgotten || all_have_uids(b->events, b->n))
 		set_result(rs, b, redis_append(&rs->base, b->events, b->n));
 	else
-		set_result(rs, b, out_of_reach(rs));
+		set_result(rs, b, redis_out_of_reach(rs));
 }
 
 /* All calls go out together; the answers come in the same order. */
@@ -365,7 +304,7 @@ redis_append_all(struct store *store, struct store_batch *b, size_t n)
 			redis_link_fail(&rs->link, "no answer");
 	for (i = 0; i < n; i++) {
 		if (!up)
-			set_result(rs, &b[i], out_of_reach(rs));
+			set_result(rs, &b[i], redis_out_of_reach(rs));
 		else if (b[i].result == STORE_LATER)
 			take_result(rs, &b[i], r[i]);
 		if (r != NULL && r[i] != NULL)
@@ -389,10 +328,10 @@ redis_writer_look(struct redis *rs)
 	enum store_result result;
 
 	if (!redis_link_wait_up(&rs->link, clock_steady_ms() + REDIS_OPEN_MS))
-		return out_of_reach(rs);
+		return redis_out_of_reach(rs);
 	r = call(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
 	if (r == NULL)
-		return out_of_reach(rs);
+		return redis_out_of_reach(rs);
 	result = take_ids(rs, r, NULL, 0);
 	freeReplyObject(r);
 	return result;

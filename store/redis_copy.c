@@ -12,14 +12,11 @@
 #include <string.h>
 
 #include "clock.h"
-#include "store/redis.h"
+#include "store/redis_words.h"
 
 enum {
-	FIELDS = 6,		  /* of an event: its id, and five */
-	HEAD = 3 + REDIS_KEYS,	  /* of the command */
-	TEXT_MAX = 500 * 1000000, /* Redis takes no longer one */
-	NUMBERS = 6,		  /* that stand before revocations and events */
-	NUMBER_SIZE = 48
+	FIELDS = 6, /* of an event: its id, and five */
+	NUMBERS = 6 /* that stand before revocations and events */
 };
 
 #define LUA_STREAM                                                         \
@@ -107,83 +104,9 @@ static const char copy_script[] =
 
 /* --- a command ---------------------------------------------------------- */
 
-/* Words as they are put together; text holds what is not elsewhere. */
-struct words {
-	const char **argv;
-	size_t *lens;
-	char *text, *p;
-	int argc;
-};
-
-static void
-add(struct words *w, const char *s, size_t len)
-{
-	w->argv[w->argc] = s;
-	w->lens[w->argc++] = len;
-}
-
-static void
-add_text(struct words *w, struct store_text t)
-{
-	if (t.s == NULL) {
-		add(w, "", 0);
-		return;
-	}
-	*w->p = '=';
-	memcpy(w->p + 1, t.s, t.len);
-	add(w, w->p, t.len + 1);
-	w->p += t.len + 1;
-}
-
-static void
-add_id(struct words *w, struct store_id id)
-{
-	size_t len = redis_id_print(id, w->p);
-
-	add(w, w->p, len);
-	w->p += len;
-}
-
-static void
-add_number(struct words *w, const char *fmt, long long n)
-{
-	size_t len = (size_t)snprintf(w->p, NUMBER_SIZE, fmt, n);
-
-	add(w, w->p, len);
-	w->p += len;
-}
-
-static bool
-begin(struct words *w, const struct redis *rs, const char *script,
-    size_t nwords, size_t bytes)
-{
-	size_t i;
-
-	memset(w, 0, sizeof(*w));
-	w->argv = malloc((HEAD + nwords) * sizeof(*w->argv));
-	w->lens = malloc((HEAD + nwords) * sizeof(*w->lens));
-	w->text = w->p = malloc(bytes);
-	if (w->argv == NULL || w->lens == NULL || w->text == NULL)
-		return false;
-	add(w, "EVAL", 4);
-	add(w, script, strlen(script));
-	add(w, "5", 1);
-	for (i = 0; i < REDIS_KEYS; i++)
-		add(w, rs->url->key[i], strlen(rs->url->key[i]));
-	return true;
-}
-
-static void
-words_free(struct words *w)
-{
-	free(w->argv);
-	free(w->lens);
-	free(w->text);
-}
-
 /* The reply, to be freed, or NULL: then it may have been done or not. */
 static redisReply *
-say(struct redis *rs, const struct words *w)
+say(struct redis *rs, const struct redis_words *w)
 {
 	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
 	redisReply *r = NULL;
@@ -195,14 +118,6 @@ say(struct redis *rs, const struct words *w)
 			redis_link_fail(&rs->link, "no answer");
 	}
 	return r;
-}
-
-static enum store_result
-out_of_reach(struct redis *rs)
-{
-	store_set_why(&rs->base, "%s: %.180s", rs->url->shown,
-	    rs->link.why[0] != '\0' ? rs->link.why : "no answer");
-	return rs->link.hopeless ? STORE_ERROR : STORE_BUSY;
 }
 
 /* --- beginning ---------------------------------------------------------- */
@@ -241,20 +156,21 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
 	struct redis *rs = redis_of(store);
 	enum store_result result = STORE_ERROR;
 	redisReply *r = NULL;
-	struct words w;
+	struct redis_words w;
 
 	store_set_why(store, "out of memory");
-	if (begin(&w, rs, begin_script, 3, 3 * NUMBER_SIZE)) {
-		add(&w, from->log_id, strlen(from->log_id));
-		add_id(&w, from->base);
-		add_number(&w, "%lld", (long long)from->numbers);
+	if (redis_words_begin(
+		&w, rs, "EVAL", begin_script, 3, 3 * REDIS_NUMBER_SIZE)) {
+		redis_words_add(&w, from->log_id, strlen(from->log_id));
+		redis_words_id(&w, from->base);
+		redis_words_number(&w, "%lld", (long long)from->numbers);
 		r = say(rs, &w);
-		result = r == NULL ? out_of_reach(rs)
+		result = r == NULL ? redis_out_of_reach(rs)
 				   : take_beginning(rs, r, done, newest, arg);
 	}
 	if (r != NULL)
 		freeReplyObject(r);
-	words_free(&w);
+	redis_words_free(&w);
 	if (result == STORE_OK)
 		snprintf(rs->log_id, sizeof(rs->log_id), "%s", from->log_id);
 	return result;
@@ -273,8 +189,7 @@ check_event(struct redis *rs, const struct store_event *ev)
 	char id[STORE_ID_SIZE], uid[STORE_ID_SIZE];
 	struct store_id was;
 
-	if (ev->topic.len > TEXT_MAX || ev->event.len > TEXT_MAX ||
-	    ev->data.len > TEXT_MAX || ev->uid.len > TEXT_MAX) {
+	if (!redis_words_fit(ev)) {
 		store_set_why(
 		    &rs->base, "%s: an event is too large", rs->url->shown);
 		return STORE_FULL;
@@ -292,46 +207,40 @@ check_event(struct redis *rs, const struct store_event *ev)
 }
 
 static void
-add_event(struct words *w, const struct store_event *ev)
+add_event(struct redis_words *w, const struct store_event *ev)
 {
-	static const struct store_text main_topic = {"main", 4},
-				       no_data = {"", 0};
-
-	add_id(w, ev->id);
-	add_text(w, ev->topic.s == NULL ? main_topic : ev->topic);
-	add_text(w, ev->event);
-	add_text(w, ev->data.s == NULL ? no_data : ev->data);
-	add_text(w, ev->uid);
+	redis_words_id(w, ev->id);
+	redis_words_event(w, ev);
 	if (ev->time_ms == (int64_t)ev->id.hi) /* as without it */
-		add(w, "", 0);
+		redis_words_add(w, "", 0);
 	else
-		add_number(w, "=%lld", ev->time_ms);
+		redis_words_number(w, "=%lld", ev->time_ms);
 }
 
 static size_t
 count_bytes(const struct store_copy *cp)
 {
-	size_t bytes = NUMBERS * NUMBER_SIZE, i;
+	size_t bytes = NUMBERS * REDIS_NUMBER_SIZE, i;
 
 	for (i = 0; i < cp->n; i++) {
 		const struct store_event *ev = &cp->events[i];
 
 		bytes += ev->topic.len + ev->event.len + ev->data.len +
-			 ev->uid.len + 4 + 2 * NUMBER_SIZE;
+			 ev->uid.len + 4 + 2 * REDIS_NUMBER_SIZE;
 	}
 	for (i = 0; i < cp->nrevoked; i++)
 		bytes += cp->revoked[i].topic.len + cp->revoked[i].subject.len +
-			 2 + NUMBER_SIZE;
+			 2 + REDIS_NUMBER_SIZE;
 	return bytes;
 }
 
 static bool
-put_copy(struct redis *rs, struct words *w, const struct store_copy *cp)
+put_copy(struct redis *rs, struct redis_words *w, const struct store_copy *cp)
 {
 	uint64_t numbers = cp->upto.hi == 0 ? cp->upto.lo : 0;
 	size_t i;
 
-	if (!begin(w, rs, copy_script,
+	if (!redis_words_begin(w, rs, "EVAL", copy_script,
 		NUMBERS + cp->nrevoked * 3 + cp->n * FIELDS, count_bytes(cp)))
 		return false;
 	for (i = 0; i < cp->n; i++)
@@ -339,16 +248,16 @@ put_copy(struct redis *rs, struct words *w, const struct store_copy *cp)
 			numbers = cp->events[i].id.lo;
 	if (cp->upto.hi == 0)
 		numbers = cp->upto.lo;
-	add(w, cp->log_id, strlen(cp->log_id));
-	add_id(w, cp->after);
-	add_id(w, cp->upto);
-	add_number(w, "%lld", (long long)numbers);
-	add_id(w, cp->revoked_upto);
-	add_number(w, "%lld", (long long)cp->nrevoked);
+	redis_words_add(w, cp->log_id, strlen(cp->log_id));
+	redis_words_id(w, cp->after);
+	redis_words_id(w, cp->upto);
+	redis_words_number(w, "%lld", (long long)numbers);
+	redis_words_id(w, cp->revoked_upto);
+	redis_words_number(w, "%lld", (long long)cp->nrevoked);
 	for (i = 0; i < cp->nrevoked; i++) {
-		add_text(w, cp->revoked[i].topic);
-		add_text(w, cp->revoked[i].subject);
-		add_number(w, "=%lld", cp->revoked[i].time_ms);
+		redis_words_text(w, cp->revoked[i].topic);
+		redis_words_text(w, cp->revoked[i].subject);
+		redis_words_number(w, "=%lld", cp->revoked[i].time_ms);
 	}
 	for (i = 0; i < cp->n; i++)
 		add_event(w, &cp->events[i]);
@@ -361,7 +270,7 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 	struct redis *rs = redis_of(store);
 	enum store_result result = STORE_OK;
 	redisReply *r = NULL;
-	struct words w;
+	struct redis_words w;
 	size_t i;
 
 	for (i = 0; i < cp->n; i++)
@@ -371,7 +280,7 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 		store_set_why(store, "out of memory");
 		result = STORE_ERROR;
 	} else if ((r = say(rs, &w)) == NULL)
-		result = out_of_reach(rs);
+		result = redis_out_of_reach(rs);
 	else if (r->type == REDIS_REPLY_ERROR &&
 		 strstr(r->str, "OTHERLOG") != NULL) {
 		store_set_why(store,
@@ -382,7 +291,7 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 		result = redis_append_trouble(rs, r);
 	if (r != NULL)
 		freeReplyObject(r);
-	words_free(&w);
+	redis_words_free(&w);
 	return result;
 }
 
