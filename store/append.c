@@ -169,22 +169,13 @@ sqlite_append(struct store *store, struct store_event *events, size_t n)
 /* --- several publishers in one transaction ------------------------------ */
 
 static void
-set_result(struct sqlite *sq, struct store_batch *b, enum store_result r)
-{
-	b->result = r;
-	b->why[0] = '\0';
-	if (r != STORE_OK)
-		sqlite3_snprintf(sizeof(b->why), b->why, "%s", sq->base.why);
-}
-
-static void
 set_results(
     struct sqlite *sq, struct store_batch *b, size_t n, enum store_result r)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		set_result(sq, &b[i], r);
+		store_set_result(&sq->base, &b[i], r);
 }
 
 /*
@@ -199,10 +190,10 @@ append_within(struct sqlite *sq, struct store_batch *b)
 	if (rc == 1 && run(sq, ST_UNDO) == 0)
 		rc = insert_all(sq, b->events, b->n);
 	if (rc == 0 && run(sq, ST_KEEP) == 0) {
-		set_result(sq, b, STORE_OK);
+		store_set_result(&sq->base, b, STORE_OK);
 		return;
 	}
-	set_result(sq, b, trouble(sq));
+	store_set_result(&sq->base, b, trouble(sq));
 	if (!sqlite3_get_autocommit(sq->db)) {
 		run(sq, ST_UNDO);
 		run(sq, ST_KEEP);
@@ -221,7 +212,7 @@ append_alone(
 
 	for (i = 0; i < n; i++)
 		if (i > culprit || (i < culprit && b[i].result == STORE_OK))
-			set_result(sq, &b[i],
+			store_set_result(&sq->base, &b[i],
 			    sqlite_append(&sq->base, b[i].events, b[i].n));
 }
 
@@ -253,7 +244,7 @@ sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
 	r = trouble(sq);
 	for (i = 0; i < n; i++)
 		if (b[i].result == STORE_OK)
-			set_result(sq, &b[i], r);
+			store_set_result(&sq->base, &b[i], r);
 	if (!sqlite3_get_autocommit(sq->db))
 		run(sq, ST_ROLLBACK);
 }

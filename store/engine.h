@@ -49,6 +49,10 @@ struct store {
 void store_set_why(struct store *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What came of a batch; why is the store's, unless all is well. */
+void store_set_result(
+    const struct store *, struct store_batch *, enum store_result);
+
 /* Does topic match any of n wanted ones?  n 0 wants all. */
 bool store_topic_match(
     const struct store_topic *, size_t n, const char *topic, size_t len);

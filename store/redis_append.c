@@ -242,15 +242,6 @@ redis_append(struct store *store, struct store_event *events, size_t n)
 
 /* --- several publishers ------------------------------------------------- */
 
-static void
-set_result(struct redis *rs, struct store_batch *b, enum store_result r)
-{
-	b->result = r;
-	b->why[0] = '\0';
-	if (r != STORE_OK)
-		snprintf(b->why, sizeof(b->why), "%s", rs->base.why);
-}
-
 /* Puts what may be appended on its way: those are STORE_LATER then. */
 static void
 put_all(struct redis *rs, struct store_batch *b, size_t n)
@@ -258,8 +249,8 @@ put_all(struct redis *rs, struct store_batch *b, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		set_result(
-		    rs, &b[i], check_all(&rs->base, b[i].events, b[i].n));
+		store_set_result(&rs->base, &b[i],
+		    check_all(&rs->base, b[i].events, b[i].n));
 		if (b[i].result == STORE_OK && b[i].n > 0) {
 			put_append(rs, b[i].events, b[i].n);
 			b[i].result = STORE_LATER;
@@ -278,11 +269,13 @@ take_result(struct redis *rs, struct store_batch *b, const redisReply *r)
 			 strncmp(r->str, "NOSCRIPT", 8) == 0;
 
 	if (r != NULL && !forgotten)
-		set_result(rs, b, take_ids(rs, r, b->events, b->n));
+		store_set_result(
+		    &rs->base, b, take_ids(rs, r, b->events, b->n));
 	else if (forgotten || all_have_uids(b->events, b->n))
-		set_result(rs, b, redis_append(&rs->base, b->events, b->n));
+		store_set_result(
+		    &rs->base, b, redis_append(&rs->base, b->events, b->n));
 	else
-		set_result(rs, b, redis_out_of_reach(rs));
+		store_set_result(&rs->base, b, redis_out_of_reach(rs));
 }
 
 /* All calls go out together; the answers come in the same order. */
@@ -304,7 +297,8 @@ redis_append_all(struct store *store, struct store_batch *b, size_t n)
 			redis_link_fail(&rs->link, "no answer");
 	for (i = 0; i < n; i++) {
 		if (!up)
-			set_result(rs, &b[i], redis_out_of_reach(rs));
+			store_set_result(
+			    &rs->base, &b[i], redis_out_of_reach(rs));
 		else if (b[i].result == STORE_LATER)
 			take_result(rs, &b[i], r[i]);
 		if (r != NULL && r[i] != NULL)

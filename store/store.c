@@ -118,6 +118,16 @@ store_set_why(struct store *st, const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+store_set_result(
+    const struct store *st, struct store_batch *b, enum store_result r)
+{
+	b->result = r;
+	b->why[0] = '\0';
+	if (r != STORE_OK)
+		snprintf(b->why, sizeof(b->why), "%s", st->why);
+}
+
 const char *
 store_log_id(const struct store *st)
 {
