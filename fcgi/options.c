@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fcgi/command.h"
+#include "fcgi/env.h"
 #include "fcgi/log.h"
 #include "fcgi/options.h"
 
@@ -121,18 +122,6 @@ read_line(struct reading *r, int *argc, char **argv)
 	return OPTIONS_OK;
 }
 
-/* The value of a variable; empty is as good as unset. */
-static const char *
-variable(char *const *env, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (; *env != NULL; env++)
-		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
-			return (*env)[len + 1] != '\0' ? *env + len + 1 : NULL;
-	return NULL;
-}
-
 static bool
 read_env(struct reading *r, char *const *env)
 {
@@ -142,7 +131,7 @@ read_env(struct reading *r, char *const *env)
 
 	for (i = 0; i < r->os->n; i++) {
 		option_variable(&r->os->list[i], name, sizeof(name));
-		value = r->given[i] ? NULL : variable(env, name);
+		value = r->given[i] ? NULL : env_value(env, name);
 		if (value != NULL && !set(r, i, value, name))
 			return false;
 	}

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fcgi/control.h"
+#include "fcgi/env.h"
 #include "fcgi/probe.h"
 #include "fcgi/query.h"
 
@@ -121,11 +122,11 @@ put_software(char *p, const char *value)
 static const char *
 scheme(char *const *env)
 {
-	const char *https = request_param(env, "HTTPS");
+	const char *https = env_value(env, "HTTPS");
 
 	if (https != NULL && strcmp(https, "off") != 0)
 		return "https";
-	return request_param(env, "REQUEST_SCHEME");
+	return env_value(env, "REQUEST_SCHEME");
 }
 
 static unsigned
@@ -159,16 +160,16 @@ probe_echo(char buf[PROBE_TEXT_SIZE / 2], char *const *env, bool framed,
 
 	p += sprintf(p, "{\"gateway\":\"%s\",\"heartbeat_ms\":%" PRIu64,
 	    framed ? "fastcgi" : "cgi", heartbeat_ms);
-	p = put_value(p, "protocol", request_param(env, "SERVER_PROTOCOL"));
+	p = put_value(p, "protocol", env_value(env, "SERVER_PROTOCOL"));
 	p = put_value(p, "scheme", scheme(env));
-	p = put_software(p, request_param(env, "SERVER_SOFTWARE"));
-	p = put_value(p, "via", request_param(env, "HTTP_VIA"));
+	p = put_software(p, env_value(env, "SERVER_SOFTWARE"));
+	p = put_value(p, "via", env_value(env, "HTTP_VIA"));
 	p = put_value(
-	    p, "forwarded_proto", request_param(env, "HTTP_X_FORWARDED_PROTO"));
+	    p, "forwarded_proto", env_value(env, "HTTP_X_FORWARDED_PROTO"));
 	p += sprintf(p, ",\"forwarded_for\":%u",
-	    count_list(request_param(env, "HTTP_X_FORWARDED_FOR")));
+	    count_list(env_value(env, "HTTP_X_FORWARDED_FOR")));
 	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		value = request_param(env, lengths[i][1]);
+		value = env_value(env, lengths[i][1]);
 		p += sprintf(p, ",\"%s\":%zu", lengths[i][0],
 		    value == NULL ? 0 : strlen(value));
 	}

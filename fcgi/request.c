@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi/env.h"
 #include "fcgi/query.h"
 #include "fcgi/request.h"
 
@@ -24,24 +25,6 @@ struct asked {
 	int64_t since_ms;
 	bool has_last, has_since, since_age;
 };
-
-/* The first parameter of this name, as libfcgi has it; NULL if empty. */
-static const char *
-param(char *const *env, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (; *env != NULL; env++)
-		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
-			return (*env)[len + 1] != '\0' ? *env + len + 1 : NULL;
-	return NULL;
-}
-
-const char *
-request_param(char *const *env, const char *name)
-{
-	return param(env, name);
-}
 
 static enum request_method
 read_method(const char *s)
@@ -269,32 +252,33 @@ request_read(
 	int status;
 
 	memset(r, 0, sizeof(*r));
-	r->method = read_method(param(env, "REQUEST_METHOD"));
-	r->path = read_path(param(env, "PATH_INFO"), param(env, "REQUEST_URI"));
-	r->address = param(env, "REMOTE_ADDR");
-	r->user = param(env, "REMOTE_USER");
-	r->authorization = param(env, "HTTP_AUTHORIZATION");
-	r->cookie = param(env, "HTTP_COOKIE");
-	r->origin = param(env, "HTTP_ORIGIN");
-	r->host = param(env, "HTTP_HOST");
-	r->fetch_site = param(env, "HTTP_SEC_FETCH_SITE");
+	r->method = read_method(env_value(env, "REQUEST_METHOD"));
+	r->path = read_path(
+	    env_value(env, "PATH_INFO"), env_value(env, "REQUEST_URI"));
+	r->address = env_value(env, "REMOTE_ADDR");
+	r->user = env_value(env, "REMOTE_USER");
+	r->authorization = env_value(env, "HTTP_AUTHORIZATION");
+	r->cookie = env_value(env, "HTTP_COOKIE");
+	r->origin = env_value(env, "HTTP_ORIGIN");
+	r->host = env_value(env, "HTTP_HOST");
+	r->fetch_site = env_value(env, "HTTP_SEC_FETCH_SITE");
 	/* A web server that is not told to send it has it as a header. */
-	r->content_type = param(env, "CONTENT_TYPE");
+	r->content_type = env_value(env, "CONTENT_TYPE");
 	if (r->content_type == NULL)
-		r->content_type = param(env, "HTTP_CONTENT_TYPE");
-	r->protocol = param(env, "SERVER_PROTOCOL");
-	r->forwarded_for = param(env, "HTTP_X_FORWARDED_FOR");
-	r->preflight = param(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
-	r->query = param(env, "QUERY_STRING");
+		r->content_type = env_value(env, "HTTP_CONTENT_TYPE");
+	r->protocol = env_value(env, "SERVER_PROTOCOL");
+	r->forwarded_for = env_value(env, "HTTP_X_FORWARDED_FOR");
+	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
+	r->query = env_value(env, "QUERY_STRING");
 	if (r->address == NULL)
 		r->address = "";
 	if (r->query == NULL)
 		r->query = "";
-	status =
-	    read_length(param(env, "CONTENT_LENGTH"), &r->content_length, why);
+	status = read_length(
+	    env_value(env, "CONTENT_LENGTH"), &r->content_length, why);
 	if (status == 0)
 		status = read_query(
-		    r, param(env, "HTTP_LAST_EVENT_ID"), max_topics, why);
+		    r, env_value(env, "HTTP_LAST_EVENT_ID"), max_topics, why);
 	if (r->ntopics == 0) {
 		r->topics[0] = (struct request_topic){"main", 4, false};
 		r->ntopics = 1;

@@ -99,9 +99,6 @@ int request_read(
     struct request *, char *const *env, size_t max_topics, const char **why);
 void request_free(struct request *);
 
-/* The first parameter of this name in env; NULL if it is empty or absent. */
-const char *request_param(char *const *env, const char *name);
-
 /*
  * `10m`, `90s`, `7d`, `500ms`, `2h`, `1w`, or a bare number of seconds: an
  * age in ms.  False, with *ms untouched, for anything else.
