@@ -1,12 +1,12 @@
 /*
  * doctor_report.c - findings, on a terminal and as JSON.
  */
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi/doctor.h"
+#include "fcgi/json.h"
 
 static const char *const level_words[] = {"error", "warning", "note"};
 static const char *const sure_words[] = {"certain", "likely", "perhaps"};
@@ -188,30 +188,21 @@ report_print(const struct report *r, FILE *f)
 
 /* --- JSON --------------------------------------------------------------- */
 
-/* Bytes that are no UTF-8 are of no use to who reads JSON. */
-static json_t *
-words(const char *s)
-{
-	json_t *j = s == NULL ? json_null() : json_string(s);
-
-	return j != NULL ? j : json_string("(not UTF-8)");
-}
-
 static json_t *
 finding(const struct finding *fd)
 {
 	json_t *j = json_object(), *mends = json_array(), *m;
 	size_t i;
 
-	json_object_set_new(j, "code", words(fd->code));
-	json_object_set_new(j, "level", words(level_words[fd->level]));
-	json_object_set_new(j, "sure", words(sure_words[fd->sure]));
-	json_object_set_new(j, "seen", words(fd->seen));
-	json_object_set_new(j, "effect", words(fd->effect));
+	json_object_set_new(j, "code", json_words(fd->code));
+	json_object_set_new(j, "level", json_words(level_words[fd->level]));
+	json_object_set_new(j, "sure", json_words(sure_words[fd->sure]));
+	json_object_set_new(j, "seen", json_words(fd->seen));
+	json_object_set_new(j, "effect", json_words(fd->effect));
 	for (i = 0; i < fd->nmends; i++) {
 		m = json_object();
-		json_object_set_new(m, "where", words(fd->mends[i].where));
-		json_object_set_new(m, "line", words(fd->mends[i].line));
+		json_object_set_new(m, "where", json_words(fd->mends[i].where));
+		json_object_set_new(m, "line", json_words(fd->mends[i].line));
 		json_array_append_new(mends, m);
 	}
 	json_object_set_new(j, "mend", mends);
@@ -224,9 +215,9 @@ report_print_json(const struct report *r, FILE *f)
 	json_t *j = json_object(), *findings = json_array();
 	size_t i;
 
-	json_object_set_new(j, "subject", words(r->subject));
+	json_object_set_new(j, "subject", json_words(r->subject));
 	json_object_set_new(j, "healthy", json_boolean(!report_sick(r)));
-	json_object_set_new(j, "summary", words(r->summary));
+	json_object_set_new(j, "summary", json_words(r->summary));
 	for (i = 0; i < r->n; i++)
 		json_array_append_new(findings, finding(&r->findings[i]));
 	json_object_set_new(j, "findings", findings);

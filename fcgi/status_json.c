@@ -1,9 +1,9 @@
 /*
  * status_json.c - /status: JSON for people, and for a page that draws it.
  */
-#include <jansson.h>
 #include <string.h>
 
+#include "fcgi/json.h"
 #include "fcgi/status.h"
 
 static json_t *
@@ -12,24 +12,15 @@ number(uint64_t n)
 	return json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX);
 }
 
-/* A path may be of any bytes, JSON is of UTF-8. */
-static json_t *
-words(const char *s)
-{
-	json_t *j = s == NULL ? json_null() : json_string(s);
-
-	return j != NULL ? j : json_string("(not UTF-8)");
-}
-
 static json_t *
 store(const struct status *st)
 {
 	json_t *j = json_object();
 
 	json_object_set_new(j, "healthy", json_boolean(st->why == NULL));
-	json_object_set_new(j, "why", words(st->why));
-	json_object_set_new(j, "log", words(st->log_id));
-	json_object_set_new(j, "head", words(st->head));
+	json_object_set_new(j, "why", json_words(st->why));
+	json_object_set_new(j, "log", json_words(st->log_id));
+	json_object_set_new(j, "head", json_words(st->head));
 	return j;
 }
 
