@@ -103,7 +103,7 @@ build/bench/publish: tests/bench/publish.c tests/bench/sink.c \
 build/bench/post: tests/bench/post.c tests/bench/tally.c
 build/bench/ceiling: tests/bench/ceiling.c tests/bench/ceiling_post.c \
     tests/bench/ceiling_stream.c
-$(BENCH): $(wildcard tests/bench/*.h)
+$(BENCH): clock.h $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
 	@echo "  cc $@"
 	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -o $@ $(filter %.c,$^) -lsqlite3 \

@@ -29,7 +29,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include "crowd.h"
 
@@ -54,16 +53,6 @@ struct load {
 	size_t line_len;
 	bool quit;
 };
-
-static uint64_t
-cpu_us(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000u +
-	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
-}
 
 static void
 answer_open(struct load *l)
@@ -118,7 +107,7 @@ answer_report(struct load *l)
 	    (unsigned long long)l->crowd.faults.ids,
 	    (unsigned long long)l->crowd.faults.gaps,
 	    (unsigned long long)l->crowd.faults.strange,
-	    (unsigned long long)(cpu_us() - l->cpu_us));
+	    (unsigned long long)(tally_cpu_us() - l->cpu_us));
 	tally_print(&l->crowd.tally, reading, stdout);
 	fputs("}\n", stdout);
 }
@@ -208,7 +197,7 @@ command(struct load *l, char *words)
 		l->quit = true;
 	else if (strcmp(word, "mark") == 0) {
 		crowd_mark(&l->crowd);
-		l->cpu_us = cpu_us();
+		l->cpu_us = tally_cpu_us();
 		puts("{}");
 	} else
 		puts("{\"error\":\"no such command\"}");

@@ -24,9 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include "tally.h"
 
@@ -63,16 +61,6 @@ fail(const char *what, const char *why)
 {
 	printf("{\"error\":\"%s: %.200s\"}\n", what, why);
 	exit(1);
-}
-
-static uint64_t
-cpu_us(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000u +
-	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
 }
 
 /* --- a request ---------------------------------------------------------- */
@@ -234,7 +222,7 @@ static void
 post(struct poster *p, size_t conns, double seconds)
 {
 	struct epoll_event ev[CONNECTIONS];
-	uint64_t began = tally_now(), cpu = cpu_us(), first = p->next,
+	uint64_t began = tally_now(), cpu = tally_cpu_us(), first = p->next,
 		 until = began + (uint64_t)(seconds * 1e9);
 	int i, n;
 
@@ -256,7 +244,7 @@ post(struct poster *p, size_t conns, double seconds)
 	    (unsigned long long)first, (unsigned long long)p->next - 1,
 	    (unsigned long long)p->requests, (unsigned long long)p->reconnects,
 	    (unsigned long long)began, (unsigned long long)tally_now(),
-	    (unsigned long long)(cpu_us() - cpu));
+	    (unsigned long long)(tally_cpu_us() - cpu));
 	tally_print(&p->tally, 1, stdout);
 	puts("}");
 	for (i = 0; i < (int)conns; i++)

@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "publish.h"
@@ -36,16 +35,6 @@ struct publisher {
 	size_t len;    /* bytes of data */
 	char *data;
 };
-
-static uint64_t
-cpu_us(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000u +
-	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
-}
 
 static void
 publish_one(struct publisher *p)
@@ -87,7 +76,8 @@ sleep_until(uint64_t ns)
 static void
 publish(struct publisher *p, uint64_t count, double rate, uint64_t rows)
 {
-	uint64_t began = tally_now(), cpu = cpu_us(), first = p->next, i, due;
+	uint64_t began = tally_now(), cpu = tally_cpu_us(), first = p->next, i,
+		 due;
 
 	for (i = 0; i < count; i += rows) {
 		if (rate > 0) {
@@ -101,7 +91,7 @@ publish(struct publisher *p, uint64_t count, double rate, uint64_t rows)
 	       "\"ended_ns\":%llu,\"cpu_us\":%llu}\n",
 	    (unsigned long long)first, (unsigned long long)p->next - 1,
 	    (unsigned long long)began, (unsigned long long)tally_now(),
-	    (unsigned long long)(cpu_us() - cpu));
+	    (unsigned long long)(tally_cpu_us() - cpu));
 	fflush(stdout);
 }
 

@@ -30,7 +30,8 @@ struct tally {
 	uint64_t histogram[TALLY_POWERS * TALLY_FINE];
 };
 
-uint64_t tally_now(void); /* CLOCK_MONOTONIC, ns */
+uint64_t tally_now(void);    /* CLOCK_MONOTONIC, ns */
+uint64_t tally_cpu_us(void); /* that this process has used */
 
 /* Event n, published at t, received now; t 0: its delay says nothing. */
 void tally_event(struct tally *, uint64_t n, uint64_t t, uint64_t now);
