@@ -206,6 +206,15 @@ want_start(struct client *c)
 }
 
 struct client *
+stream(struct server *sv, const char *uri)
+{
+	struct client *c = get(sv, uri, NULL);
+
+	want_start(c);
+	return c;
+}
+
+struct client *
 get_in_the_end(struct server *sv, const char *id)
 {
 	int64_t deadline = now_ms() + PATIENCE_MS;

@@ -286,22 +286,3 @@ log_append_bytes(sqlite3 *db, int type, const char *data, size_t len)
 	sqlite3_finalize(st);
 	return sqlite3_last_insert_rowid(db);
 }
-
-/* SQLite knows JSON, and it is not the program's own hand that we trust. */
-char *
-json(const char *s, const char *path)
-{
-	sqlite3 *db = log_open(":memory:");
-	sqlite3_stmt *st = prepared(db, "SELECT json_extract(?1, ?2)");
-	char *value = NULL;
-
-	sqlite3_bind_text(st, 1, s, -1, SQLITE_STATIC);
-	sqlite3_bind_text(st, 2, path, -1, SQLITE_STATIC);
-	if (sqlite3_step(st) != SQLITE_ROW)
-		talk_fail("not JSON: %s", s);
-	if (sqlite3_column_text(st, 0) != NULL)
-		value = text("%s", (const char *)sqlite3_column_text(st, 0));
-	sqlite3_finalize(st);
-	log_close(db);
-	return value;
-}

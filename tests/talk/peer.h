@@ -146,6 +146,12 @@ struct ran {
 /* LARGESSE_... variables are unset but for those of sv->env. */
 struct ran run_with(struct server *, const char *input, ...)
     __attribute__((sentinel));
+/* `serve', which is to end instead of listening. */
+struct ran serve_ends(struct server *);
+/* It ended so, and said one line on stderr alone. */
+void want_one_line(const struct ran *, int status);
+/* Root may do everything, so from here on it runs as somebody else. */
+void become_nobody(struct server *);
 
 /* Connections to it that it has not closed yet, those left by us too. */
 size_t count_connections(const struct server *);
@@ -326,6 +332,12 @@ void want_bytes(struct client *, const char *, size_t);
 int want_headers(struct client *);
 const char *header(struct client *, const char *name); /* NULL: has none */
 
+/* A comment line is next, and nothing behind it. */
+void want_comment(struct client *);
+
+/* What is between the headers and the end of the request. */
+char *body_of(struct client *);
+
 /* A whole answer that is not a stream: this status, one line of text, end. */
 void want_refusal(struct client *, int status);
 
@@ -334,6 +346,9 @@ void want_refusal(struct client *, int status);
  * stream-gap may stand before it; want_gap has it then.
  */
 const char *want_start(struct client *);
+
+/* A stream of uri that has started. */
+struct client *stream(struct server *, const char *uri);
 
 /*
  * Asks for main after id until it gets a stream, which has started then; till
@@ -370,5 +385,6 @@ void want_closed(struct client *);
 
 /* The member of a JSON text at path `$.x` as text; NULL: it has none. */
 char *json(const char *text, const char *path);
+int64_t json_number(const char *text, const char *path); /* it has one */
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,4 +158,32 @@ run_with(struct server *sv, const char *input, ...)
 	return (struct ran){
 	    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
 	    spawn_content(path[1]), spawn_content(path[2])};
+}
+
+void
+want_one_line(const struct ran *r, int status)
+{
+	const char *end = strchr(r->err, '\n');
+
+	if (r->status != status || strncmp(r->err, "largesse: ", 10) != 0 ||
+	    end == NULL || end[1] != '\0' || *r->out != '\0')
+		talk_fail("wanted status %d and one line `largesse: ...`; "
+			  "came %d: %s and on stdout %s",
+		    status, r->status, shown(r->err, strlen(r->err)),
+		    shown(r->out, strlen(r->out)));
+}
+
+struct ran
+serve_ends(struct server *sv)
+{
+	return run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
+	    text("unix:%s", sv->socket), NULL);
+}
+
+void
+become_nobody(struct server *sv)
+{
+	if (getuid() == 0)
+		sv->uid = 65534;
+	check(chmod(sv->dir, 0777) == 0);
 }

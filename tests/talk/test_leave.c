@@ -8,31 +8,7 @@
 
 #include "peer.h"
 
-static struct client *
-stream(struct server *sv, const char *uri)
-{
-	struct client *c = get(sv, uri, NULL);
-
-	want_start(c);
-	return c;
-}
-
 /* --- heartbeat --------------------------------------------------------- */
-
-static void
-want_comment(struct client *c)
-{
-	int64_t deadline = now_ms() + PATIENCE_MS;
-	const char *s;
-
-	while (c->out.len == c->at || strchr(c->out.s + c->at, '\n') == NULL)
-		if (!hear(c, deadline))
-			talk_fail("wanted a comment; came nothing");
-	s = c->out.s + c->at;
-	if (*s != ':')
-		talk_fail("wanted a comment; came %s", shown(s, strlen(s)));
-	c->at = c->out.len;
-}
 
 static void
 test_silence_is_broken_by_comments(void)

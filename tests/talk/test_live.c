@@ -10,15 +10,6 @@
 
 #include "peer.h"
 
-static struct client *
-stream(struct server *sv, const char *uri)
-{
-	struct client *c = get(sv, uri, NULL);
-
-	want_start(c);
-	return c;
-}
-
 static void
 test_a_row_comes(void)
 {

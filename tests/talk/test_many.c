@@ -27,7 +27,7 @@ raise_limit(void)
 
 /* Clients of many addresses: what one address may have is another matter. */
 static struct client *
-stream(struct server *sv, int i)
+stream_of(struct server *sv, int i)
 {
 	struct client *c = get(sv, text("/events?topic=all&topic=t%d", i % 50),
 	    "REMOTE_ADDR", text("10.0.%d.%d", i / 250, i % 250 + 1), NULL);
@@ -42,7 +42,7 @@ streams(struct server *sv)
 	struct client **c = keep(STREAMS * sizeof(struct client *));
 
 	for (int i = 0; i < STREAMS; i++)
-		c[i] = stream(sv, i);
+		c[i] = stream_of(sv, i);
 	return c;
 }
 
@@ -91,7 +91,7 @@ test_a_stream_costs_less_than_2_kib(void)
 	raise_limit();
 	sv = prepare_lean();
 	start(sv, NULL);
-	stream(sv, 0);
+	stream_of(sv, 0);
 	before = memory_kb(sv);
 	streams(sv);
 	after = memory_kb(sv);

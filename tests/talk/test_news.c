@@ -20,15 +20,6 @@ serve_without_sweep(void)
 	return serve_with("--poll", "60000", NULL);
 }
 
-static struct client *
-stream(struct server *sv, const char *uri)
-{
-	struct client *c = get(sv, uri, NULL);
-
-	want_start(c);
-	return c;
-}
-
 static void
 insert(sqlite3 *db, int n)
 {

@@ -50,21 +50,6 @@ post(struct server *sv, const char *type, const char *body)
 	    "HTTP_AUTHORIZATION", token, NULL);
 }
 
-/* What is between the headers and the end of the request. */
-static char *
-body_of(struct client *c)
-{
-	int64_t deadline = now_ms() + PATIENCE_MS;
-	char *s;
-
-	while (!c->ended && !c->closed && hear(c, deadline))
-		;
-	check(c->ended || c->plain);
-	s = text("%.*s", (int)(c->out.len - c->at), c->out.s + c->at);
-	c->at = c->out.len;
-	return s;
-}
-
 /* The n-th id of an answer with this status. */
 static char *
 want_id(struct client *c, int status, int n)

@@ -6,16 +6,6 @@
 
 #include "peer.h"
 
-static int64_t
-number(const char *s, const char *path)
-{
-	char *value = json(s, path);
-
-	if (value == NULL)
-		talk_fail("no %s in %s", path, s);
-	return strtoll(value, NULL, 10);
-}
-
 /* Headers of a stream, and retry, to the first tick. */
 static void
 want_stream(struct client *c)
@@ -34,7 +24,8 @@ want_tick(struct client *c, int64_t n, int64_t of)
 	const struct event *e = want_next(c);
 
 	if (strcmp(e->type, "stream-probe") != 0 ||
-	    number(e->data, "$.n") != n || number(e->data, "$.of") != of)
+	    json_number(e->data, "$.n") != n ||
+	    json_number(e->data, "$.of") != of)
 		talk_fail("wanted tick %d of %d, got %s %s", (int)n, (int)of,
 		    e->type, e->data);
 	check(e->id == NULL);
@@ -49,7 +40,7 @@ probes(struct server *sv)
 	check(want_headers(c) == 200);
 	while (!c->ended)
 		check(hear(c, now_ms() + PATIENCE_MS));
-	return number(text("%s", c->out.s + c->at), "$.probes");
+	return json_number(text("%s", c->out.s + c->at), "$.probes");
 }
 
 static void
@@ -75,7 +66,7 @@ test_ticks_are_sent_apart(void)
 
 	want_stream(c);
 	for (n = 1; n <= 4; n++) {
-		sent = number(want_tick(c, n, 4), "$.sent");
+		sent = json_number(want_tick(c, n, 4), "$.sent");
 		/* The timer may be late, and make up for it. */
 		check(n == 1 || sent > last);
 		last = sent;
@@ -94,12 +85,12 @@ test_first_tick_tells_what_arrived(void)
 
 	want_stream(c);
 	s = want_tick(c, 1, 2);
-	check(number(s, "$.echo.authorization") == 10);
-	check(number(s, "$.echo.cookie") == 0);
-	check(number(s, "$.echo.last_event_id") == 2);
+	check(json_number(s, "$.echo.authorization") == 10);
+	check(json_number(s, "$.echo.cookie") == 0);
+	check(json_number(s, "$.echo.last_event_id") == 2);
 	check(strcmp(json(s, "$.echo.protocol"), "HTTP/1.0") == 0);
 	check(strcmp(json(s, "$.echo.software"), "lighttpd") == 0);
-	check(number(s, "$.echo.heartbeat_ms") == 15000);
+	check(json_number(s, "$.echo.heartbeat_ms") == 15000);
 	check(json(want_tick(c, 2, 2), "$.echo") == NULL);
 }
 

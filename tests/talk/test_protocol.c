@@ -8,22 +8,6 @@
 
 #include "witness.h"
 
-static struct bytes
-request(int id, int flags, const char *method, const char *uri)
-{
-	struct bytes b = {0};
-
-	put_request(&b, id, flags, method, uri, NULL, NULL);
-	return b;
-}
-
-static void
-say_and_free(struct client *c, struct bytes b)
-{
-	say(c, &b);
-	bytes_free(&b);
-}
-
 /* Content of the PARAMS of a GET. */
 static struct bytes
 params(const char *uri, ...)

@@ -57,21 +57,6 @@ post(struct server *sv, const char *type, const char *body)
 	    "HTTP_AUTHORIZATION", token, NULL);
 }
 
-/* What is between the headers and the end of the request. */
-static char *
-body_of(struct client *c)
-{
-	int64_t deadline = now_ms() + PATIENCE_MS;
-	char *s;
-
-	while (!c->ended && !c->closed && hear(c, deadline))
-		;
-	check(c->ended || c->plain);
-	s = text("%.*s", (int)(c->out.len - c->at), c->out.s + c->at);
-	c->at = c->out.len;
-	return s;
-}
-
 /* The answer is this status and has these ids. */
 static void
 want_ids(struct client *c, int status, const char *ids)
@@ -345,14 +330,6 @@ test_post_is_allowed_where_it_is_understood(void)
 		check(want_headers(c) == 405);
 		check(strcmp(header(c, "Allow"), "GET, HEAD, OPTIONS") == 0);
 	}
-}
-
-static void
-become_nobody(struct server *sv)
-{
-	if (getuid() == 0)
-		sv->uid = 65534;
-	check(chmod(sv->dir, 0777) == 0);
 }
 
 /* A reader's rights will not do, and that is told when it starts. */

@@ -8,15 +8,6 @@
 
 #include "peer.h"
 
-static struct client *
-stream(struct server *sv, const char *uri)
-{
-	struct client *c = get(sv, uri, NULL);
-
-	want_start(c);
-	return c;
-}
-
 /* XADD with fields and values in one text; the entry's id. */
 static char *
 xadd(struct server *sv, const char *fields)

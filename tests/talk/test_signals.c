@@ -12,15 +12,6 @@
 
 #include "peer.h"
 
-static struct client *
-stream(struct server *sv, const char *uri)
-{
-	struct client *c = get(sv, uri, NULL);
-
-	want_start(c);
-	return c;
-}
-
 static void
 test_sigterm_tells_each_stream_to_come_back(void)
 {

@@ -10,35 +10,6 @@
 #include "keyed.h"
 
 static void
-want_one_line(const struct ran *r, int status)
-{
-	const char *end = strchr(r->err, '\n');
-
-	if (r->status != status || strncmp(r->err, "largesse: ", 10) != 0 ||
-	    end == NULL || end[1] != '\0' || *r->out != '\0')
-		talk_fail("wanted status %d and one line `largesse: ...`; "
-			  "came %d: %s and on stdout %s",
-		    status, r->status, shown(r->err, strlen(r->err)),
-		    shown(r->out, strlen(r->out)));
-}
-
-static struct ran
-serve_ends(struct server *sv)
-{
-	return run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
-	    text("unix:%s", sv->socket), NULL);
-}
-
-/* Root may read everything, so this is said to somebody else. */
-static void
-become_nobody(struct server *sv)
-{
-	if (getuid() == 0)
-		sv->uid = 65534;
-	check(chmod(sv->dir, 0777) == 0);
-}
-
-static void
 want_served(struct server *sv)
 {
 	struct client *c = get(sv, "/events?topic=a", NULL);
@@ -61,15 +32,6 @@ want_data(struct client *c, const char *s, size_t len)
 	if (e->len != len || memcmp(e->data, s, len) != 0)
 		talk_fail("wanted data %s; came %s", shown(s, len),
 		    shown(e->data, e->len));
-}
-
-static struct client *
-stream(struct server *sv, const char *uri)
-{
-	struct client *c = get(sv, uri, NULL);
-
-	want_start(c);
-	return c;
 }
 
 static void

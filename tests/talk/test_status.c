@@ -9,46 +9,33 @@
 
 /* A whole answer that is no stream. */
 static const char *
-body_of(struct client *c, int status, const char *type)
+answer_of(struct client *c, int status, const char *type)
 {
 	check(want_headers(c) == status);
 	if (strcmp(header(c, "Content-Type"), type) != 0)
 		talk_fail("wanted %s, got %s", type, header(c, "Content-Type"));
-	while (!c->ended)
-		if (!hear(c, now_ms() + PATIENCE_MS))
-			talk_fail("no end");
-	return text("%.*s", (int)(c->out.len - c->at), c->out.s + c->at);
+	return body_of(c);
 }
 
 static const char *
 status_of(struct server *sv)
 {
-	return body_of(
+	return answer_of(
 	    get(sv, "/events/status", NULL), 200, "application/json");
-}
-
-static int64_t
-number(const char *json_text, const char *path)
-{
-	char *s = json(json_text, path);
-
-	if (s == NULL)
-		talk_fail("no %s in %s", path, json_text);
-	return strtoll(s, NULL, 10);
 }
 
 /* A number of /status, now. */
 static int64_t
 now(struct server *sv, const char *path)
 {
-	return number(status_of(sv), path);
+	return json_number(status_of(sv), path);
 }
 
 /* The value of the sample that stands under this name, -1: there is none. */
 static int64_t
 metric(struct server *sv, const char *name)
 {
-	const char *body = body_of(get(sv, "/events/metrics", NULL), 200,
+	const char *body = answer_of(get(sv, "/events/metrics", NULL), 200,
 	    "text/plain; version=0.0.4; charset=utf-8");
 	const char *p = strstr(body, text("\n%s ", name));
 
@@ -129,12 +116,12 @@ test_status_knows_the_log_and_the_limits(void)
 	s = status_of(sv);
 	check(strcmp(json(s, "$.store.log"), json(c->start, "$.log")) == 0);
 	check(strcmp(json(s, "$.store.healthy"), "1") == 0);
-	check(number(s, "$.limits.max_streams") == 7);
-	check(number(s, "$.limits.stall_ms") == 90000);
-	check(number(s, "$.limits.window_bytes") == 2 << 20);
-	check(number(s, "$.resident_bytes") > 1 << 20);
-	check(number(s, "$.uptime_seconds") >= 0);
-	check(number(s, "$.workers") == 1);
+	check(json_number(s, "$.limits.max_streams") == 7);
+	check(json_number(s, "$.limits.stall_ms") == 90000);
+	check(json_number(s, "$.limits.window_bytes") == 2 << 20);
+	check(json_number(s, "$.resident_bytes") > 1 << 20);
+	check(json_number(s, "$.uptime_seconds") >= 0);
+	check(json_number(s, "$.workers") == 1);
 	check(strlen(json(s, "$.version")) > 0);
 }
 
@@ -192,9 +179,9 @@ test_head_has_no_body(void)
 {
 	struct server *sv = serve();
 
-	check(*body_of(ask(sv, "HEAD", "/events/status", NULL, NULL), 200,
+	check(*answer_of(ask(sv, "HEAD", "/events/status", NULL, NULL), 200,
 		  "application/json") == '\0');
-	check(*body_of(ask(sv, "HEAD", "/events/metrics", NULL, NULL), 200,
+	check(*answer_of(ask(sv, "HEAD", "/events/metrics", NULL, NULL), 200,
 		  "text/plain; version=0.0.4; charset=utf-8") == '\0');
 }
 

@@ -6,15 +6,6 @@
 
 #include "peer.h"
 
-static struct client *
-stream(struct server *sv, const char *uri)
-{
-	struct client *c = get(sv, uri, NULL);
-
-	want_start(c);
-	return c;
-}
-
 static void
 test_every_line_end_ends_a_data_line(void)
 {

@@ -10,19 +10,6 @@
 #include "peer.h"
 
 static void
-want_one_line(const struct ran *r, int status)
-{
-	const char *end = strchr(r->err, '\n');
-
-	if (r->status != status || strncmp(r->err, "largesse: ", 10) != 0 ||
-	    end == NULL || end[1] != '\0' || *r->out != '\0')
-		talk_fail("wanted status %d and one line `largesse: ...`; "
-			  "came %d: %s and on stdout %s",
-		    status, r->status, shown(r->err, strlen(r->err)),
-		    shown(r->out, strlen(r->out)));
-}
-
-static void
 test_wrong_usage_is_2_and_one_line(void)
 {
 	static const char *const word[][3] = {{"no-such-command"}, {"serve"},
@@ -104,22 +91,6 @@ test_help_and_version(void)
 
 		check(r.status == 0 && *r.out != '\0' && *r.err == '\0');
 	}
-}
-
-static struct ran
-serve_ends(struct server *sv)
-{
-	return run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
-	    text("unix:%s", sv->socket), NULL);
-}
-
-/* Root may read everything, so this is said to somebody else. */
-static void
-become_nobody(struct server *sv)
-{
-	if (getuid() == 0)
-		sv->uid = 65534;
-	check(chmod(sv->dir, 0777) == 0);
 }
 
 static void

@@ -33,15 +33,6 @@ children(pid_t pid, pid_t *list, int most)
 	return n;
 }
 
-static struct client *
-stream(struct server *sv)
-{
-	struct client *c = get(sv, "/events", NULL);
-
-	want_start(c);
-	return c;
-}
-
 static void
 test_each_stream_gets_every_event(void)
 {
@@ -52,7 +43,7 @@ test_each_stream_gets_every_event(void)
 
 	until(children(sv->pid, pids, WORKERS + 1) == WORKERS);
 	for (i = 0; i < STREAMS; i++)
-		c[i] = stream(sv);
+		c[i] = stream(sv, "/events");
 	for (n = 1; n <= 20; n++)
 		append(sv, "main", "x");
 	for (i = 0; i < STREAMS; i++)
@@ -69,7 +60,7 @@ test_numbers_are_summed(void)
 	int i;
 
 	for (i = 0; i < STREAMS; i++)
-		stream(sv);
+		stream(sv, "/events");
 	st = get(sv, "/events/status", NULL);
 	check(want_headers(st) == 200);
 	until(hear(st, now_ms()) || st->closed);
@@ -88,7 +79,7 @@ test_one_that_is_killed_is_replaced(void)
 
 	until(children(sv->pid, pids, WORKERS + 1) == WORKERS);
 	for (i = 0; i < STREAMS; i++)
-		c[i] = stream(sv);
+		c[i] = stream(sv, "/events");
 	kill(pids[0], SIGKILL);
 	until(children(sv->pid, again, WORKERS + 1) == WORKERS &&
 	      again[0] != pids[0] && again[1] != pids[0] &&
@@ -117,7 +108,7 @@ test_all_end_together(void)
 	int i, status;
 
 	for (i = 0; i < STREAMS; i++)
-		c[i] = stream(sv);
+		c[i] = stream(sv, "/events");
 	kill(sv->pid, SIGTERM);
 	for (i = 0; i < STREAMS; i++)
 		check(want_farewell(c[i]) > 0);

@@ -196,3 +196,33 @@ want_nothing_more(struct client *c, struct server *sv, const char *topic)
 	want_event(c, id == 0 ? NULL : text("%lld", (long long)id), "message",
 	    "the marker");
 }
+
+void
+want_comment(struct client *c)
+{
+	int64_t deadline = now_ms() + PATIENCE_MS;
+	const char *s;
+
+	while (c->out.len == c->at || strchr(c->out.s + c->at, '\n') == NULL)
+		if (!hear(c, deadline))
+			talk_fail("wanted a comment; came nothing");
+	s = c->out.s + c->at;
+	if (*s != ':')
+		talk_fail("wanted a comment; came %s", shown(s, strlen(s)));
+	c->at = c->out.len;
+}
+
+char *
+body_of(struct client *c)
+{
+	int64_t deadline = now_ms() + PATIENCE_MS;
+	char *s;
+
+	while (!c->ended && !c->closed && hear(c, deadline))
+		;
+	if (!c->ended && !c->plain)
+		talk_fail("wanted a whole answer; came %s", client_came(c));
+	s = text("%.*s", (int)(c->out.len - c->at), c->out.s + c->at);
+	c->at = c->out.len;
+	return s;
+}

@@ -68,3 +68,19 @@ want_gap_and_the_rest(struct client *c, struct server *sv, const char *asked)
 		talk_fail("wanted asked %s; came %s", asked, gap);
 	want_all_after(c, sv, atoll(json(gap, "$.id")));
 }
+
+struct bytes
+request(int id, int flags, const char *method, const char *uri)
+{
+	struct bytes b = {0};
+
+	put_request(&b, id, flags, method, uri, NULL, NULL);
+	return b;
+}
+
+void
+say_and_free(struct client *c, struct bytes b)
+{
+	say(c, &b);
+	bytes_free(&b);
+}

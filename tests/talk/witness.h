@@ -28,4 +28,9 @@ void want_all_after(struct client *, struct server *, int64_t id);
 /* The gap, which says that this was asked, and all behind its id. */
 void want_gap_and_the_rest(struct client *, struct server *, const char *asked);
 
+/* --- requests in bytes -------------------------------------------------- */
+
+struct bytes request(int id, int flags, const char *method, const char *uri);
+void say_and_free(struct client *, struct bytes);
+
 #endif
