@@ -159,12 +159,14 @@ const char redis_script_revoked[] = LUA_IDS
 
 /*
  * Everything is looked at before anything is written: an error then leaves
- * nothing half done.
+ * nothing half done.  Without events it writes what is there already, for
+ * who may only read is to hear of it before the first event.
  */
 const char redis_script_append[] = LUA_TRIM
     "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"
     "if not log[1] then return {err = 'NOLOG'} end\n"
     "local has, out, n = {}, {}, (#ARGV - 1) / 5\n"
+    "if n == 0 then redis.call('HSET', KEYS[2], 'id', log[1]) end\n"
     "for i = 0, n - 1 do local uid = ARGV[5 + i * 5]\n"
     " if uid ~= '' then uid = string.sub(uid, 2)\n"
     "  local id = redis.call('HGET', KEYS[3], uid)\n"
