@@ -145,14 +145,90 @@ log_share(struct server *sv)
 	log_engine()->share(sv);
 }
 
-void
-log_lose(struct server *sv)
+/* --- a transaction ------------------------------------------------------- */
+
+struct transaction *
+log_begin(struct server *sv, const char *data)
 {
-	log_engine()->lose(sv);
+	struct row row = {.data = column(data)};
+	void *t = log_engine()->begin(sv);
+
+	log_engine()->add(t, &row);
+	return t;
 }
 
 void
-log_find(struct server *sv)
+log_commit(struct transaction *t)
 {
-	log_engine()->find(sv);
+	log_engine()->end(t, true);
+}
+
+void
+log_abandon(struct transaction *t)
+{
+	log_engine()->end(t, false);
+}
+
+struct ran
+log_tool(struct server *sv, const char *topic, const char *data)
+{
+	return log_engine()->tool(sv, topic, data);
+}
+
+struct logged *
+log_all(struct server *sv, size_t *n)
+{
+	return log_engine()->all(sv, n);
+}
+
+/* --- what befalls it ------------------------------------------------------ */
+
+#define BEFALLS(what)                         \
+	void log_##what(struct server *sv)    \
+	{                                     \
+		log_engine()->harm->what(sv); \
+	}
+
+BEFALLS(lose)
+BEFALLS(find)
+BEFALLS(remove)
+BEFALLS(only_read)
+BEFALLS(hold)
+BEFALLS(let_go)
+BEFALLS(shut)
+BEFALLS(reopen)
+
+void
+log_replace(struct server *sv, struct server *by)
+{
+	log_engine()->harm->replace(sv, by);
+}
+
+struct server *
+log_copy(struct server *sv)
+{
+	struct server *to = prepare_nothing();
+
+	log_engine()->harm->copy(sv, to);
+	return to;
+}
+
+void
+log_restore(struct server *sv, struct server *from)
+{
+	log_engine()->harm->restore(sv, from);
+}
+
+void
+log_rewind(struct server *sv, const char *data)
+{
+	struct row row = {.data = column(data)};
+
+	log_engine()->harm->rewind(sv, &row);
+}
+
+const char *
+log_refuses(struct server *sv)
+{
+	return log_engine()->harm->refuses(sv);
 }

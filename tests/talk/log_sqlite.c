@@ -134,8 +134,8 @@ sql_number(struct server *sv, const char *fmt, ...)
 }
 
 /* What is NULL is as if it had not been named, as in the schema. */
-static int64_t
-insert(sqlite3 *db, const struct row *row)
+int64_t
+sqlite_insert(sqlite3 *db, const struct row *row)
 {
 	const struct column *col[] = {
 	    &row->topic, &row->event, &row->data, &row->uid};
@@ -174,7 +174,7 @@ sqlite_append(struct server *sv, const struct row *rows, size_t n)
 
 	log_run(db, "BEGIN IMMEDIATE");
 	for (size_t i = 0; i < n; i++)
-		id = insert(db, &rows[i]);
+		id = sqlite_insert(db, &rows[i]);
 	log_run(db, "COMMIT");
 	log_close(db);
 	return id;
@@ -229,7 +229,7 @@ sqlite_revoke(struct server *sv, const struct revocation *rv, size_t n,
 	for (size_t i = 0; i < n; i++)
 		revoke_one(db, &rv[i]);
 	if (row != NULL)
-		insert(db, row);
+		sqlite_insert(db, row);
 	log_run(db, "COMMIT");
 	log_close(db);
 }
@@ -246,16 +246,72 @@ sqlite_share(struct server *sv)
 	check(chmod(sv->db, 0666) == 0);
 }
 
-static void
-sqlite_lose(struct server *sv)
+/* --- what a publisher does by itself ------------------------------------- */
+
+static void *
+sqlite_begin(struct server *sv)
 {
-	check(rename(sv->db, text("%s.away", sv->db)) == 0);
+	sqlite3 *db = log_open(sv->db);
+
+	log_run(db, "BEGIN IMMEDIATE");
+	return db;
 }
 
 static void
-sqlite_find(struct server *sv)
+sqlite_add(void *db, const struct row *row)
 {
-	check(rename(text("%s.away", sv->db), sv->db) == 0);
+	sqlite_insert(db, row);
+}
+
+/* Closed in a transaction it is as the kernel would leave it. */
+static void
+sqlite_end(void *db, bool commit)
+{
+	if (commit)
+		log_run(db, "COMMIT");
+	log_close(db);
+}
+
+static struct ran
+sqlite_tool(struct server *sv, const char *topic, const char *data)
+{
+	const char *program = sv->program;
+	struct ran r;
+
+	sv->program = "/usr/bin/sqlite3";
+	r = run_with(sv, NULL, sv->db,
+	    text("INSERT INTO events(topic, data) VALUES('%s', '%s')", topic,
+		data),
+	    NULL);
+	sv->program = program;
+	return r;
+}
+
+static char *
+column_of(sqlite3_stmt *st, int i)
+{
+	const unsigned char *s = sqlite3_column_text(st, i);
+
+	return s == NULL ? NULL : text("%s", (const char *)s);
+}
+
+static struct logged *
+sqlite_all(struct server *sv, size_t *n)
+{
+	size_t most = (size_t)sqlite_count(sv);
+	struct logged *all = keep((most + 1) * sizeof(*all));
+	sqlite3 *db = log_open(sv->db);
+	sqlite3_stmt *st =
+	    prepared(db, "SELECT id, topic, event, data, uid, time FROM events "
+			 "ORDER BY id");
+
+	for (*n = 0; *n < most && sqlite3_step(st) == SQLITE_ROW; (*n)++)
+		all[*n] = (struct logged){column_of(st, 0), column_of(st, 1),
+		    column_of(st, 2), column_of(st, 3), column_of(st, 4),
+		    sqlite3_column_int64(st, 5)};
+	sqlite3_finalize(st);
+	log_close(db);
+	return all;
 }
 
 const struct log_engine log_sqlite = {
@@ -268,8 +324,12 @@ const struct log_engine log_sqlite = {
     .revoke = sqlite_revoke,
     .shown = sqlite_shown,
     .share = sqlite_share,
-    .lose = sqlite_lose,
-    .find = sqlite_find,
+    .begin = sqlite_begin,
+    .add = sqlite_add,
+    .end = sqlite_end,
+    .tool = sqlite_tool,
+    .all = sqlite_all,
+    .harm = &log_sqlite_harm,
 };
 
 int64_t

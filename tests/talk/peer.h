@@ -97,11 +97,12 @@ struct server {
 	struct server *next;
 	char *dir, *db, *socket, *err; /* paths */
 	const char *program;	       /* build/asan/largesse */
-	const char **env; /* NULL, or NAME=VALUE for its next start */
-	int port;	  /* 0: it listens on socket, else on 127.0.0.1 */
-	uid_t uid;	  /* it runs as, if not ours: 0 */
-	pid_t pid;	  /* 0: not running */
-	bool plain;	  /* started as CGI: ends when its client leaves */
+	const char **env;  /* NULL, or NAME=VALUE for its next start */
+	const char *token; /* `Bearer ...', that who posts to it has */
+	int port;	   /* 0: it listens on socket, else on 127.0.0.1 */
+	uid_t uid;	   /* it runs as, if not ours: 0 */
+	pid_t pid;	   /* 0: not running */
+	bool plain;	   /* started as CGI: ends when its client leaves */
 };
 
 /* A directory and a log, and nothing running.  `largesse init` makes it. */
@@ -201,8 +202,45 @@ int64_t log_next(struct server *, int64_t id); /* after id; 0: none */
 void log_remove_before(struct server *, int64_t id);
 const char *log_shown(const struct server *); /* in messages about it */
 void log_share(struct server *);	      /* with users that are not ours */
-void log_lose(struct server *);		      /* it is out of reach... */
-void log_find(struct server *);		      /* ...and back again */
+
+/* Everything in it, in order; what a row does not have is NULL. */
+struct logged {
+	char *id; /* as streams are told it, if there is no uid */
+	char *topic, *event, *data, *uid;
+	int64_t time_ms;
+};
+struct logged *log_all(struct server *, size_t *n);
+
+/* A row in a transaction that is not ended yet; abandoned, as if killed. */
+struct transaction;
+struct transaction *log_begin(struct server *, const char *data);
+void log_commit(struct transaction *);
+void log_abandon(struct transaction *);
+
+/* The engine's own program appends: sqlite3, redis-cli. */
+struct ran log_tool(struct server *, const char *topic, const char *data);
+
+/* --- what may befall a log (log_sqlite_harm.c, log_redis_harm.c) -------- */
+
+void log_lose(struct server *); /* it is out of reach... */
+void log_find(struct server *); /* ...and back again */
+void log_remove(struct server *);
+/* The other, which nobody serves, takes its place and loses its own. */
+void log_replace(struct server *, struct server *by);
+/* A server of which nothing runs, with the log as it is now. */
+struct server *log_copy(struct server *);
+/* What is in the other's is in this one, which stays where it is. */
+void log_restore(struct server *, struct server *from);
+/* Still the same log, but its only row has the first of all ids. */
+void log_rewind(struct server *, const char *data);
+void log_only_read(struct server *); /* from here on, by this server */
+/* From here on there is an event that it refuses: its JSON. */
+const char *log_refuses(struct server *);
+void log_hold(struct server *); /* whoever writes has to wait... */
+void log_let_go(struct server *);
+/* ...and so has whoever reads.  On SQLite only before it is served. */
+void log_shut(struct server *);
+void log_reopen(struct server *);
 
 /* --- of a log on Redis alone (log_redis.c) ------------------------------ */
 

@@ -30,11 +30,42 @@ struct log_engine {
 	    const struct row *);
 	char *(*shown)(const struct server *); /* in messages about it */
 	void (*share)(struct server *);	       /* with other users */
-	void (*lose)(struct server *);	       /* it is out of reach... */
-	void (*find)(struct server *);	       /* ...and back again */
+	/* A publisher's own transaction, to be ended one way or the other. */
+	void *(*begin)(struct server *);
+	void (*add)(void *, const struct row *);
+	void (*end)(void *, bool commit);
+	struct ran (*tool)(
+	    struct server *, const char *topic, const char *data);
+	struct logged *(*all)(struct server *, size_t *n);
+	const struct log_harm *harm;
+};
+
+/* What may befall a log (log_sqlite_harm.c, log_redis_harm.c). */
+struct log_harm {
+	void (*lose)(struct server *); /* it is out of reach... */
+	void (*find)(struct server *); /* ...and back again */
+	void (*remove)(struct server *);
+	void (*replace)(struct server *, struct server *by); /* mv */
+	void (*copy)(struct server *, struct server *to);
+	void (*restore)(struct server *, struct server *from); /* in place */
+	void (*rewind)(struct server *, const struct row *);
+	void (*only_read)(struct server *);
+	const char *(*refuses)(struct server *);
+	void (*hold)(struct server *); /* whoever writes has to wait... */
+	void (*let_go)(struct server *);
+	void (*shut)(struct server *); /* ...and so has whoever reads */
+	void (*reopen)(struct server *);
 };
 
 extern const struct log_engine log_sqlite, log_redis;
+extern const struct log_harm log_sqlite_harm, log_redis_harm;
+
+int64_t sqlite_insert(sqlite3 *, const struct row *);
+
+/* The redis-server of this process, and what is said to it. */
+struct redis_server *redis_own(void);
+int64_t redis_tell(const char *fmt, ...); /* fails if it is refused */
+void redis_run(void);			  /* it runs, and nothing is held */
 
 const struct log_engine *log_engine(void);
 void redis_end(void);
