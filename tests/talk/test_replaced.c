@@ -1,22 +1,12 @@
 /*
  * test_replaced.c - another log under the same name, or the same log gone back
  * in time: every stream is told, and goes on in the log that is there now.
- *
- * All of it is about SQLite's own: files that are moved and restored.
  */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "witness.h"
-
-static void
-remove_log(struct server *sv)
-{
-	unlink(sv->db);
-	unlink(text("%s-wal", sv->db));
-	unlink(text("%s-shm", sv->db));
-}
 
 /* A log of n rows that nobody serves. */
 static struct server *
@@ -27,33 +17,6 @@ another_log(int n)
 	for (int i = 1; i <= n; i++)
 		append(sv, "main", text("%d", i));
 	return sv;
-}
-
-static void
-copy(struct server *sv, const char *to)
-{
-	unlink(to);
-	sql(sv, "VACUUM INTO '%s'", to);
-}
-
-/* Copies from over the pages of sv's log, as `.restore` does. */
-static void
-restore(struct server *sv, const char *from)
-{
-	sqlite3 *source, *target = log_open(sv->db);
-	sqlite3_backup *b;
-	int rc;
-
-	source = log_open(from);
-	b = sqlite3_backup_init(target, "main", source, "main");
-	check(b != NULL);
-	while ((rc = sqlite3_backup_step(b, -1)) == SQLITE_BUSY ||
-	       rc == SQLITE_LOCKED)
-		;
-	check(rc == SQLITE_DONE);
-	sqlite3_backup_finish(b);
-	log_close(source);
-	log_close(target);
 }
 
 /* A stream that has seen all n rows. */
@@ -73,9 +36,18 @@ test_replaced_by_mv_while_streaming(void)
 	struct server *sv = serve_numbered(5), *other = another_log(3);
 	struct client *c = stream_of(sv, 5);
 
-	unlink(text("%s-wal", sv->db));
-	unlink(text("%s-shm", sv->db));
-	check(rename(other->db, sv->db) == 0);
+	log_replace(sv, other);
+	want_gap_and_the_rest(c, sv, "5");
+}
+
+/* Its ids are those that the stream would wait for. */
+static void
+test_replaced_by_a_longer_one_while_streaming(void)
+{
+	struct server *sv = serve_numbered(5), *other = another_log(9);
+	struct client *c = stream_of(sv, 5);
+
+	log_replace(sv, other);
 	want_gap_and_the_rest(c, sv, "5");
 }
 
@@ -86,7 +58,7 @@ test_removed_and_made_again_while_streaming(void)
 	struct client *c = stream_of(sv, 5);
 	struct ran r;
 
-	remove_log(sv);
+	log_remove(sv);
 	r = run_with(sv, NULL, "init", sv->db, NULL);
 	check(r.status == 0);
 	append(sv, "main", "1");
@@ -96,55 +68,48 @@ test_removed_and_made_again_while_streaming(void)
 static void
 test_restored_from_an_older_copy_while_streaming(void)
 {
-	struct server *sv = serve_numbered(3);
-	char *old = text("%s/old.db", sv->dir);
+	struct server *sv = serve_numbered(3), *old = log_copy(sv);
 	struct client *c;
 
-	copy(sv, old);
 	append(sv, "main", "4");
 	append(sv, "main", "5");
 	c = stream_of(sv, 5);
-	restore(sv, old);
+	log_restore(sv, old);
 	want_gap_and_the_rest(c, sv, "5");
 }
 
-/* The sequence has overtaken the stream: only the row itself tells. */
+/*
+ * The sequence has overtaken the stream: only the row itself tells.  The first
+ * is published, so that ids are the engine's own from there on.
+ */
 static void
 test_restored_copy_that_grew_past_the_stream(void)
 {
-	struct server *sv = serve_numbered(3);
-	char *old = text("%s/old.db", sv->dir);
-	struct client *c;
-	sqlite3 *db;
+	struct row other = {
+	    .topic = column("other"), .data = column("x"), .time_ms = 1};
+	struct server *sv = serve(), *old;
+	struct client *c = stream(sv, "/events");
 
-	copy(sv, old);
-	append(sv, "main", "4");
-	append(sv, "main", "5");
-	c = stream_of(sv, 5);
-	db = log_open(old);
-	for (int i = 4; i <= 8; i++)
-		log_run(db,
-		    "INSERT INTO events(topic, data, time) "
-		    "VALUES('other', '%d of another past', 1)",
-		    i);
-	log_close(db);
-	restore(sv, old);
+	check(run_with(sv, NULL, "publish", sv->db, "1", NULL).status == 0);
+	old = log_copy(sv);
+	append(sv, "main", "2");
+	append(sv, "main", "3");
+	for (int i = 1; i <= 3; i++)
+		want_event(c, NULL, "message", text("%d", i));
+	for (int i = 2; i <= 8; i++)
+		append_rows(old, &other, 1);
+	log_restore(sv, old);
 	want_gap(c);
 	want_nothing_more(c, sv, "main");
 }
 
 static void
-test_table_dropped_and_made_again_while_streaming(void)
+test_emptied_and_begun_again_while_streaming(void)
 {
 	struct server *sv = serve_numbered(5);
 	struct client *c = stream_of(sv, 5);
-	sqlite3 *db = log_open(sv->db);
 
-	log_run(db, "BEGIN");
-	log_run(db, "DELETE FROM events");
-	log_run(db, "DELETE FROM sqlite_sequence WHERE name = 'events'");
-	log_run(db, "INSERT INTO events(data) VALUES('1')");
-	log_run(db, "COMMIT");
+	log_rewind(sv, "1");
 	want_gap_and_the_rest(c, sv, "5");
 }
 
@@ -157,8 +122,7 @@ test_every_stream_is_told(void)
 	want_start(asleep);
 	for (int i = 0; i < 5; i++)
 		c[i] = stream_of(sv, 2);
-	remove_log(sv);
-	check(rename(other->db, sv->db) == 0);
+	log_replace(sv, other);
 	for (int i = 0; i < 5; i++)
 		want_gap(c[i]);
 	want_gap(asleep);
@@ -171,8 +135,7 @@ test_a_new_stream_is_of_the_new_log(void)
 	struct server *sv = serve_numbered(5), *other = another_log(2);
 	struct client *c = stream_of(sv, 5), *after;
 
-	remove_log(sv);
-	check(rename(other->db, sv->db) == 0);
+	log_replace(sv, other);
 	want_gap(c);
 	after = get(sv, "/events", NULL);
 	check(strcmp(want_start(after), "2") == 0);
@@ -186,8 +149,7 @@ test_replaced_between_two_connections(void)
 	struct server *sv = serve_numbered(5), *other = another_log(2);
 
 	leave(stream_of(sv, 5));
-	remove_log(sv);
-	check(rename(other->db, sv->db) == 0);
+	log_replace(sv, other);
 	/* Till the new one is known the answer may be: come back. */
 	want_gap_and_the_rest(get_in_the_end(sv, "5"), sv, "5");
 }
@@ -195,29 +157,26 @@ test_replaced_between_two_connections(void)
 static void
 test_restored_between_two_lives_of_the_responder(void)
 {
-	struct server *sv = serve_numbered(3);
-	char *old = text("%s/old.db", sv->dir);
+	struct server *sv = serve_numbered(3), *old = log_copy(sv);
 
-	copy(sv, old);
 	append(sv, "main", "4");
 	slay(sv);
-	remove_log(sv);
-	check(rename(old, sv->db) == 0);
+	log_replace(sv, old);
 	start(sv, NULL);
 	want_gap_and_the_rest(resume(sv, "4"), sv, "4");
 }
 
+/* --- what is no gap ------------------------------------------------------ */
+
 static void
-test_vacuum_is_no_gap(void)
+test_an_emptied_log_is_no_gap(void)
 {
 	struct server *sv = serve_numbered(5);
 	struct client *c = stream_of(sv, 5);
 
-	sql(sv, "DELETE FROM events WHERE id < 5");
-	sql(sv, "VACUUM");
-	sql(sv, "DELETE FROM events");
-	sql(sv, "VACUUM");
-	sql(sv, "CREATE TABLE of_the_application(x)");
+	log_remove_before(sv, 5);
+	log_remove_before(sv, 6);
+	check(log_count(sv) == 0);
 	append(sv, "main", "6");
 	want(c, "id: 6\ndata: 6\n\n");
 }
@@ -240,12 +199,11 @@ test_a_log_that_is_away_for_a_while(void)
 {
 	struct server *sv = serve_numbered(2);
 	struct client *c = stream_of(sv, 2), *meanwhile;
-	char *away = text("%s/away", sv->dir);
 
-	check(rename(sv->db, away) == 0);
+	log_lose(sv);
 	meanwhile = get(sv, "/events", NULL);
 	check(want_headers(meanwhile) == 200);
-	check(rename(away, sv->db) == 0);
+	log_find(sv);
 	append(sv, "main", "3");
 	want(c, "id: 3\ndata: 3\n\n");
 }
@@ -255,19 +213,19 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_replaced_by_mv_while_streaming),
+	    TALK(test_replaced_by_a_longer_one_while_streaming),
 	    TALK(test_removed_and_made_again_while_streaming),
 	    TALK(test_restored_from_an_older_copy_while_streaming),
 	    TALK(test_restored_copy_that_grew_past_the_stream),
-	    TALK(test_table_dropped_and_made_again_while_streaming),
+	    TALK(test_emptied_and_begun_again_while_streaming),
 	    TALK(test_every_stream_is_told),
 	    TALK(test_a_new_stream_is_of_the_new_log),
 	    TALK(test_replaced_between_two_connections),
 	    TALK(test_restored_between_two_lives_of_the_responder),
-	    TALK(test_vacuum_is_no_gap),
+	    TALK(test_an_emptied_log_is_no_gap),
 	    TALK(test_init_run_again_is_no_gap),
 	    TALK(test_a_log_that_is_away_for_a_while),
 	};
 
-	return talk_main_sqlite(
-	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
+	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }

@@ -1,6 +1,6 @@
 /*
- * test_sqlite.c - what is so because the log is a file of SQLite's: rows in
- * transactions, columns of any type, modes, and another program's tables.
+ * test_sqlite.c - what is so because the log is a file of SQLite's: columns of
+ * any type, modes, and another program's tables.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,38 +32,6 @@ want_data(struct client *c, const char *s, size_t len)
 	if (e->len != len || memcmp(e->data, s, len) != 0)
 		talk_fail("wanted data %s; came %s", shown(s, len),
 		    shown(e->data, e->len));
-}
-
-static void
-test_what_is_rolled_back_never_comes(void)
-{
-	struct server *sv = serve();
-	struct client *c = stream(sv, "/events");
-	sqlite3 *db = log_open(sv->db);
-
-	log_run(db, "BEGIN");
-	log_run(db, "INSERT INTO events(data) VALUES('no')");
-	log_run(db, "ROLLBACK");
-	append(sv, "main", "yes");
-	want_event(c, NULL, NULL, "yes");
-}
-
-static void
-test_what_is_not_committed_does_not_come_yet(void)
-{
-	struct server *sv = serve();
-	struct client *c = stream(sv, "/events");
-	sqlite3 *db = log_open(sv->db);
-
-	append(sv, "main", "1");
-	want(c, "id: 1\ndata: 1\n\n");
-	log_run(db, "BEGIN");
-	log_run(db, "INSERT INTO events(data) VALUES('2')");
-	/* A new stream is answered meanwhile, and knows nothing of it. */
-	check(strcmp(want_start(get(sv, "/events", NULL)), "1") == 0);
-	check(c->out.len == c->at);
-	log_run(db, "COMMIT");
-	want(c, "id: 2\ndata: 2\n\n");
 }
 
 static void
@@ -239,8 +207,6 @@ int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-	    TALK(test_what_is_rolled_back_never_comes),
-	    TALK(test_what_is_not_committed_does_not_come_yet),
 	    TALK(test_a_log_in_the_database_of_an_application),
 	    TALK(test_no_log),
 	    TALK(test_a_file_that_is_no_log),
