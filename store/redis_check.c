@@ -2,7 +2,7 @@
  * redis_check.c - what is wrong with a log on Redis: redis_check.
  *
  * It asks and changes nothing.  CONFIG may be forbidden to whoever asks: then
- * what only it can tell is passed over.
+ * what only it can tell is passed over.  No password stands in what it says.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "store/redis.h"
+#include "store/redis_mend.h"
 
 struct kind {
 	const char *code;
@@ -22,6 +23,11 @@ static const struct kind
 	"Streams wait, and publishing fails."},
     no_log = {"not-a-log", STORE_SICK,
 	"The responder does not start, and publishing fails."},
+    rights = {"rights", STORE_SICK,
+	"Whoever comes to Redis so can neither read the log nor publish."},
+    unseen = {"unseen", STORE_NOTE,
+	"Whether Redis keeps the log on its disk and in its memory is not "
+	"known."},
     old = {"version", STORE_AILING,
 	"Before 7.0 Redis does not count what was removed: some are told of "
 	"a gap who lost nothing."},
@@ -31,18 +37,26 @@ static const struct kind
 	"When Redis ends, all that came after its last snapshot is lost, and "
 	"streams are told of a gap."},
     lazy = {"fsync", STORE_NOTE,
-	"What was published in the last second is lost if the machine "
-	"crashes."},
+	"What was published last is lost if the machine crashes: of a second "
+	"with everysec, of half a minute or so with no."},
     evicts = {"eviction", STORE_AILING,
 	"When its memory is full Redis removes the whole log."},
     unpruned = {"unpruned", STORE_AILING,
 	"The log grows: who adds with XADD removes nothing, largesse publish "
-	"and largesse prune do."};
+	"and largesse prune do."},
+    all_kept = {"retention", STORE_NOTE,
+	"The log grows for ever, and Redis keeps it in memory."};
+
+enum {
+	LINE = 512 /* of what mends it */
+};
 
 struct exam {
 	const struct store_check *want;
 	struct redis_once *once;
 	struct redis_state st;
+	char address[LINE / 2]; /* as a shell takes it */
+	char client[LINE / 2];	/* redis-cli, and where */
 };
 
 static void
@@ -63,6 +77,17 @@ tell(const struct exam *x, const struct kind *k, const char *mend,
 	f.seen = seen;
 	x->want->found(x->want->arg, &f);
 }
+
+/* CONFIG SET of this, for now and for its next start. */
+static const char *
+setting(const struct exam *x, const char *what, char line[LINE * 2])
+{
+	snprintf(line, LINE * 2, "%s CONFIG SET %s && %s CONFIG REWRITE",
+	    x->client, what, x->client);
+	return line;
+}
+
+/* --- what Redis says of itself -------------------------------------------- */
 
 /* A line `name:value' of INFO, as text that ends at its end. */
 static bool
@@ -86,22 +111,20 @@ info_value(const redisReply *info, const char *name, char value[64])
 static void
 check_info(const struct exam *x, const redisReply *info)
 {
-	char a[64], b[64];
+	char a[64], b[64], line[LINE * 2];
 
 	if (info_value(info, "redis_version", a) && atoi(a) < 7)
 		tell(x, &old, NULL, "Redis %s", a);
 	if (info_value(info, "role", a) && strcmp(a, "slave") == 0)
 		tell(x, &replica, NULL, "It is a replica.");
 	if (info_value(info, "aof_enabled", a) && strcmp(a, "0") == 0)
-		tell(x, &no_aof,
-		    "redis-cli CONFIG SET appendonly yes && redis-cli CONFIG "
-		    "REWRITE",
+		tell(x, &no_aof, setting(x, "appendonly yes", line),
 		    "appendonly is off.");
 	if (info_value(info, "maxmemory", a) && strcmp(a, "0") != 0 &&
 	    info_value(info, "maxmemory_policy", b) &&
 	    strncmp(b, "allkeys", 7) == 0)
 		tell(x, &evicts,
-		    "redis-cli CONFIG SET maxmemory-policy noeviction",
+		    setting(x, "maxmemory-policy noeviction", line),
 		    "maxmemory is %s bytes, and the policy %s.", a, b);
 }
 
@@ -119,7 +142,9 @@ check_fsync(const struct exam *x)
 {
 	const char *argv[] = {"CONFIG", "GET", "append*"};
 	redisReply *r = ask(x, 3, argv);
-	bool aof = false, always = true;
+	const char *fsync = "always";
+	char line[LINE * 2];
+	bool aof = false;
 	size_t i;
 
 	for (i = 0; r != NULL && i + 1 < r->elements; i += 2) {
@@ -129,32 +154,85 @@ check_fsync(const struct exam *x)
 		if (strcmp(name, "appendonly") == 0)
 			aof = strcmp(value, "yes") == 0;
 		if (strcmp(name, "appendfsync") == 0)
-			always = strcmp(value, "always") == 0;
+			fsync = value;
 	}
-	if (aof && !always)
-		tell(x, &lazy,
-		    "redis-cli CONFIG SET appendfsync always && redis-cli "
-		    "CONFIG REWRITE",
-		    "appendfsync is not always.");
+	if (aof && strcmp(fsync, "always") != 0)
+		tell(x, &lazy, setting(x, "appendfsync always", line),
+		    "appendfsync is %s.", fsync);
 	if (r != NULL)
 		freeReplyObject(r);
 }
 
+/* --- the log -------------------------------------------------------------- */
+
+static long long
+number_of(const redisReply *r, size_t i)
+{
+	if (r == NULL || r->type != REDIS_REPLY_ARRAY || i >= r->elements ||
+	    r->element[i]->type != REDIS_REPLY_STRING)
+		return 0;
+	return strtoll(r->element[i]->str, NULL, 10);
+}
+
+/*
+ * Is it kept as small as it was told to be?  An id that Redis gave has its
+ * time; where nobody publishes what is old stays, and is no matter.
+ */
 static void
 check_length(const struct exam *x)
 {
-	const char *argv[] = {"HGET", x->once->url->key[KEY_LOG], "rows"};
-	redisReply *r = ask(x, 3, argv);
-	long long rows = 0;
+	const char *argv[] = {
+	    "HMGET", x->once->url->key[KEY_LOG], "rows", "age"};
+	redisReply *r = ask(x, 4, argv);
+	long long rows = number_of(r, 0), age = number_of(r, 1);
+	long long there = (long long)x->st.length;
+	char line[LINE];
 
-	if (r != NULL && r->type == REDIS_REPLY_STRING)
-		rows = strtoll(r->str, NULL, 10);
-	if (rows > 0 && x->st.length > rows + rows / 10 + 200)
-		tell(x, &unpruned, "largesse prune ADDRESS",
-		    "%lld entries, and %lld are to be kept.",
-		    (long long)x->st.length, rows);
 	if (r != NULL)
 		freeReplyObject(r);
+	if (rows == 0 && age == 0) {
+		snprintf(line, sizeof(line), "largesse init %s --keep-age 7d",
+		    x->address);
+		tell(x, &all_kept, line,
+		    "no limit is set, and the log has %lld entries", there);
+		return;
+	}
+	snprintf(line, sizeof(line), "largesse prune %s", x->address);
+	if (rows > 0 && there > rows + rows / 10 + 200)
+		tell(x, &unpruned, line,
+		    "%lld entries, and %lld are to be kept.", there, rows);
+	else if (age > 0 && there > 1000 && x->st.first.hi > 0 &&
+		 x->st.time_ms - (int64_t)x->st.first.hi > age * 2)
+		tell(x, &unpruned, line,
+		    "The oldest entry is of twice the age that is to be kept, "
+		    "and more.");
+}
+
+/* The log could not be asked: is that for want of Redis, or of what? */
+static void
+tell_trouble(struct exam *x, const char *why)
+{
+	const struct redis_url *u = x->once->url;
+	char line[LINE];
+
+	if (strstr(why, "WRONGTYPE") != NULL) {
+		tell(x, &no_log, NULL,
+		    "%s: at %s there is no stream, or none of ours: give "
+		    "another name with ?stream=",
+		    u->shown, u->stream);
+		return;
+	}
+	if (strstr(why, "NOPERM") == NULL && strstr(why, "ACL") == NULL &&
+	    strstr(why, "can't run this command") == NULL) {
+		tell(x, &unreachable, NULL, "%s", why);
+		return;
+	}
+	snprintf(line, sizeof(line),
+	    "%s ACL SETUSER %s '~%s' '~{%s}:*' +@connection +@read +@write "
+	    "+@scripting +multi +exec +xinfo +time",
+	    x->client, u->user != NULL ? "USER" : "default", u->stream,
+	    u->stream);
+	tell(x, &rights, line, "%s", why);
 }
 
 /* What the log says of itself.  False, and told: there is none. */
@@ -165,16 +243,29 @@ look(struct exam *x, char *why, size_t size)
 	redisReply *r =
 	    redis_once_script(x->once, redis_script_state, 1, argv, why, size);
 	bool ok = r != NULL && redis_state_read(r, &x->st);
+	char line[LINE];
 
+	snprintf(line, sizeof(line), "largesse init %s", x->address);
 	if (r == NULL)
-		tell(x, &unreachable, NULL, "%s", why);
+		tell_trouble(x, why);
 	else if (!ok || x->st.log_id[0] == '\0')
-		tell(x, &no_log, "largesse init ADDRESS",
-		    "%s: no log was made.", x->once->url->shown);
+		tell(x, &no_log, line, "%s: no log was made.",
+		    x->once->url->shown);
 	if (r != NULL)
 		freeReplyObject(r);
 	*why = '\0';
 	return ok && x->st.log_id[0] != '\0';
+}
+
+/* Of no log: there is no connection either. */
+static void
+tell_no_link(const struct exam *x, const char *why)
+{
+	bool refused = strstr(why, "WRONGPASS") != NULL ||
+		       strstr(why, "NOAUTH") != NULL ||
+		       strstr(why, "NOPERM") != NULL;
+
+	tell(x, refused ? &rights : &unreachable, NULL, "%s", why);
 }
 
 int
@@ -188,20 +279,23 @@ redis_check(const char *path, const struct store_check *want, char *summary,
 	redisReply *info;
 
 	if (!redis_once_open(&once, path, summary, size)) {
-		tell(&x, &unreachable, NULL, "%s", summary);
+		tell_no_link(&x, summary);
 		*summary = '\0';
 		return 0;
 	}
+	redis_mend_address(path, x.address, sizeof(x.address));
+	redis_mend_client(once.url, x.client, sizeof(x.client));
 	if (look(&x, summary, size)) {
 		redis_id_print(x.st.last, last);
 		snprintf(summary, size,
-		    "%s: stream %s, log %s, %lld entries, the newest %s",
-		    once.url->shown, once.url->stream, x.st.log_id,
-		    (long long)x.st.length, last);
+		    "stream %s, log %s, %lld entries, the newest %s",
+		    once.url->stream, x.st.log_id, (long long)x.st.length,
+		    last);
 		if ((info = ask(&x, 1, argv)) != NULL) {
 			check_info(&x, info);
 			freeReplyObject(info);
-		}
+		} else
+			tell(&x, &unseen, NULL, "INFO is forbidden.");
 		check_fsync(&x);
 		check_length(&x);
 	}
