@@ -1,414 +1,96 @@
 /*
- * test_doctor.c - the doctor finds what is wrong with a log, and only that.
- *
- * Notes are not looked at unless a test says so: what is noted depends on who
- * runs the tests.
- *
- * All of it is about SQLite's own: files, rights, tables and locks.
+ * test_doctor.c - the doctor finds what is wrong with a log, and only that,
+ * and how it tells.
  */
 #include <sys/resource.h>
-#include <sys/stat.h>
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "peer.h"
-
-/* The report of `largesse doctor DB --json` and one option with its value. */
-static const char *
-report_with(struct server *sv, const char *option, const char *value)
-{
-	struct ran r = option == NULL ? run_with(sv, NULL, "doctor", sv->db,
-					    "--json", NULL)
-				      : run_with(sv, NULL, "doctor", sv->db,
-					    "--json", option, value, NULL);
-
-	if (r.status > 1 || *r.err != '\0')
-		talk_fail("status %d: %s", r.status, r.err);
-	check(strcmp(json(r.out, "$.healthy"), r.status == 0 ? "1" : "0") == 0);
-	return r.out;
-}
-
-/* The finding of this place that is no note, from *i on; NULL: none. */
-static const char *
-next_code(const char *report, int *i)
-{
-	char *code, *level;
-
-	for (;; (*i)++) {
-		code = json(report, text("$.findings[%d].code", *i));
-		level = json(report, text("$.findings[%d].level", *i));
-		if (code == NULL || strcmp(level, "note") != 0)
-			return code;
-	}
-}
-
-/* The one finding of the report.  Returns what was seen. */
-static const char *
-want_only(const char *report, const char *code)
-{
-	const char *got;
-	int i = 0, next;
-
-	got = next_code(report, &i);
-	next = i + 1;
-	if (got == NULL || strcmp(got, code) != 0 ||
-	    next_code(report, &next) != NULL)
-		talk_fail("wanted %s, got %s", code, report);
-	check(*json(report, text("$.findings[%d].effect", i)) != '\0');
-	return json(report, text("$.findings[%d].seen", i));
-}
-
-static void
-want_healthy(const char *report)
-{
-	int i = 0;
-
-	if (next_code(report, &i) != NULL)
-		talk_fail("wanted nothing, got %s", report);
-}
-
-static bool
-has_note(const char *report, const char *code)
-{
-	char *got;
-	int i;
-
-	for (i = 0; (got = json(report, text("$.findings[%d].code", i))); i++)
-		if (strcmp(got, code) == 0)
-			return true;
-	return false;
-}
-
-/* A log that keeps little, so that retention is nothing to speak of. */
-static struct server *
-log_of(int rows)
-{
-	struct server *sv = prepare();
-	struct ran r = run_with(sv, NULL, "init", "--quiet", sv->db,
-	    "--keep-rows", "10000000", NULL);
-
-	check(r.status == 0);
-	if (rows > 0)
-		append_many(sv, "main", 1, rows, 0);
-	return sv;
-}
+#include "exam.h"
 
 /* --- nothing ------------------------------------------------------------ */
 
-static int
-count_files(const struct server *sv)
+static void
+test_a_log_that_is_well(void)
 {
-	DIR *dir = opendir(sv->dir);
-	int n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
+	want_healthy(examine(log_of(10)));
 }
 
 static void
-test_healthy_and_left_as_it_was(void)
-{
-	struct server *sv = log_of(10);
-	int files = count_files(sv);
-
-	want_healthy(report_with(sv, NULL, NULL));
-	check(count_files(sv) == files);
-}
-
-static void
-test_healthy_while_in_use(void)
+test_healthy_while_it_is_served(void)
 {
 	struct server *sv = log_of(10);
 	struct client *c;
-	sqlite3 *db;
 
 	start(sv, NULL);
-	c = get(sv, "/events", NULL);
-	want_start(c);
-	db = log_open(sv->db);
-	log_run(db, "INSERT INTO events(data) VALUES('x')");
+	c = stream(sv, "/events");
+	append(sv, "main", "x");
 	want_event(c, NULL, NULL, "x");
-	want_healthy(report_with(sv, NULL, NULL));
-	log_run(db, "INSERT INTO events(data) VALUES('y')");
+	want_healthy(examine(sv));
+	append(sv, "main", "y");
 	want_event(c, NULL, NULL, "y");
 }
 
 static void
 test_no_limit_is_noted(void)
 {
-	const char *s = report_with(prepare(), NULL, NULL);
+	const char *s = examine(prepare());
 
 	want_healthy(s);
 	check(has_note(s, "retention"));
 }
 
 static void
-test_summary_says_what_there_is(void)
+test_a_limit_is_nothing_to_note(void)
 {
-	const char *s = report_with(log_of(7), NULL, NULL);
-
-	check(strstr(json(s, "$.summary"), "ids 1 to 7") != NULL);
+	check(!has_note(examine(log_of(3)), "retention"));
 }
 
-/* --- the file ----------------------------------------------------------- */
+/* The same that a stream is told. */
+static void
+test_summary_names_the_log(void)
+{
+	struct server *sv = log_of(7);
+	const char *s = examine(sv);
+
+	start(sv, NULL);
+	check(strstr(json(s, "$.summary"),
+		  json(stream(sv, "/events")->start, "$.log")) != NULL);
+}
+
+/* --- no log ------------------------------------------------------------- */
 
 static void
-test_missing(void)
+test_a_log_out_of_reach(void)
 {
-	want_only(report_with(prepare_nothing(), NULL, NULL), "missing");
+	struct server *sv = log_of(3);
+	const char *s;
+
+	log_lose(sv);
+	s = examine(sv);
+	log_find(sv);
+	want_only(s, json(s, "$.findings[0].code"));
+	check(strcmp(json(s, "$.findings[0].level"), "error") == 0);
+	want_healthy(examine(sv));
 }
 
 static void
-write_file(const char *path, const char *s)
-{
-	FILE *f = fopen(path, "w");
-
-	check(f != NULL && fputs(s, f) >= 0 && fclose(f) == 0);
-}
-
-static void
-test_no_database(void)
+test_init_mends_a_log_that_was_never_made(void)
 {
 	struct server *sv = prepare_nothing();
+	const char *s = examine(sv), *line;
 
-	write_file(sv->db, "SQLite format 3 is what this is not, being long");
-	want_only(report_with(sv, NULL, NULL), "not-a-log");
-	write_file(sv->db, "");
-	want_only(report_with(sv, NULL, NULL), "not-a-log");
+	want_only(s, json(s, "$.findings[0].code"));
+	check(strcmp(json(s, "$.findings[0].level"), "error") == 0);
+	line = json(s, "$.findings[0].mend[0].line");
+	check(line != NULL && strncmp(line, "largesse init ", 14) == 0);
+	check(strstr(line, sv->db) != NULL);
+	check(run_with(sv, NULL, "init", sv->db, NULL).status == 0);
+	want_healthy(examine(sv));
 }
 
-static void
-test_directory_is_no_log(void)
-{
-	struct server *sv = prepare_nothing();
-
-	check(mkdir(sv->db, 0755) == 0);
-	want_only(report_with(sv, NULL, NULL), "not-a-log");
-	check(rmdir(sv->db) == 0);
-}
-
-static void
-test_database_without_events(void)
-{
-	struct server *sv = prepare_nothing();
-
-	write_file(sv->db, "");
-	sql(sv, "CREATE TABLE other(x)");
-	want_only(report_with(sv, NULL, NULL), "not-a-log");
-}
-
-/* Names that mean something to a shell, or in a URI. */
-static void
-test_path_of_any_characters(void)
-{
-	struct server *sv = log_of(3);
-	char *path = text("%s/a b?c#d%%e.db", sv->dir);
-
-	check(rename(sv->db, path) == 0);
-	sv->db = path;
-	want_healthy(report_with(sv, NULL, NULL));
-	check(unlink(path) == 0);
-}
-
-static void
-test_not_wal(void)
-{
-	struct server *sv = log_of(3);
-
-	sql(sv, "PRAGMA journal_mode = DELETE");
-	want_only(report_with(sv, NULL, NULL), "journal");
-}
-
-/* --- its tables --------------------------------------------------------- */
-
-static void
-test_parts_that_were_dropped(void)
-{
-	struct server *sv = log_of(3);
-
-	sql(sv, "DROP INDEX largesse_topic");
-	want_only(report_with(sv, NULL, NULL), "topic-index");
-	check(run_with(sv, NULL, "init", "--quiet", sv->db, NULL).status == 0);
-	sql(sv, "DROP INDEX largesse_uid");
-	want_only(report_with(sv, NULL, NULL), "uid-index");
-	check(run_with(sv, NULL, "init", "--quiet", sv->db, NULL).status == 0);
-	sql(sv, "DROP TRIGGER largesse_pruned");
-	want_only(report_with(sv, NULL, NULL), "pruned-trigger");
-	check(run_with(sv, NULL, "init", "--quiet", sv->db, NULL).status == 0);
-	want_healthy(report_with(sv, NULL, NULL));
-}
-
-static void
-test_schema_of_a_newer_one(void)
-{
-	struct server *sv = log_of(3);
-
-	sql(sv, "UPDATE largesse SET value = 99 WHERE key = 'schema'");
-	want_only(report_with(sv, NULL, NULL), "schema");
-}
-
-static void
-test_keeper_that_was_dropped(void)
-{
-	struct server *sv = log_of(3);
-
-	sql(sv, "DROP TRIGGER largesse_keep_rows");
-	want_only(report_with(sv, NULL, NULL), "retention-trigger");
-}
-
-static void
-test_more_than_is_to_be_kept(void)
-{
-	struct server *sv = log_of(5000);
-
-	/* As a trigger that came long after the rows would leave it. */
-	sql(sv, "UPDATE largesse SET value = 100 WHERE key = 'keep-rows'");
-	want_only(report_with(sv, NULL, NULL), "retention");
-}
-
-static void
-test_older_than_is_to_be_kept(void)
-{
-	struct server *sv = log_of(2000);
-	struct ran r = run_with(
-	    sv, NULL, "init", "--quiet", sv->db, "--keep-age", "1h", NULL);
-
-	check(r.status == 0);
-	want_healthy(report_with(sv, NULL, NULL));
-	sql(sv, "UPDATE events SET time = time - 3 * 3600000");
-	want_only(report_with(sv, NULL, NULL), "retention");
-}
-
-static void
-test_time_in_seconds_and_in_the_future(void)
-{
-	struct server *sv = log_of(3);
-
-	sql(sv, "INSERT INTO events(data, time) VALUES('x', "
-		"strftime('%%s', 'now'))");
-	want_only(report_with(sv, NULL, NULL), "time");
-	sql(sv, "INSERT INTO events(data, time) VALUES('x', "
-		"(strftime('%%s', 'now') + 3600) * 1000)");
-	want_only(report_with(sv, NULL, NULL), "time");
-	append(sv, "main", "x");
-	want_healthy(report_with(sv, NULL, NULL));
-}
-
-static void
-test_ids_that_come_to_an_end(void)
-{
-	struct server *sv = prepare();
-
-	sql(sv, "INSERT INTO events(id) VALUES(9000000000000000000)");
-	want_only(report_with(sv, NULL, NULL), "ids");
-}
-
-/* --- the WAL ------------------------------------------------------------ */
-
-/* Rows enough for a WAL of more than 4,000 pages, in several commits. */
-static void
-fill_wal(struct server *sv, sqlite3 *db)
-{
-	int i;
-
-	(void)sv;
-	for (i = 0; i < 60; i++)
-		log_run(db, "INSERT INTO events(data) SELECT "
-			    "hex(randomblob(1600)) FROM (WITH n(i) AS "
-			    "(SELECT 1 UNION ALL SELECT i + 1 FROM n "
-			    "LIMIT 100) SELECT i FROM n)");
-}
-
-static void
-test_reader_that_holds_up_the_checkpoint(void)
-{
-	struct server *sv = log_of(10);
-	sqlite3 *reader = log_open(sv->db), *writer = log_open(sv->db);
-	const char *seen;
-
-	log_run(reader, "BEGIN");
-	log_run(reader, "SELECT max(id) FROM events");
-	fill_wal(sv, writer);
-	seen = want_only(report_with(sv, NULL, NULL), "checkpoint");
-	if (strstr(seen, text("process %d (", (int)getpid())) == NULL)
-		talk_fail("wanted process %d, got %s", (int)getpid(), seen);
-	log_run(reader, "COMMIT");
-	log_run(writer, "PRAGMA wal_checkpoint(PASSIVE)");
-	want_healthy(report_with(sv, NULL, NULL));
-}
-
-static void
-test_nobody_who_checkpoints(void)
-{
-	struct server *sv = log_of(10);
-	sqlite3 *writer = log_open(sv->db);
-	const char *seen;
-
-	log_run(writer, "PRAGMA wal_autocheckpoint = 0");
-	fill_wal(sv, writer);
-	seen = want_only(report_with(sv, NULL, NULL), "checkpoint");
-	check(strstr(seen, "no reader") != NULL);
-}
-
-static void
-test_publisher_that_does_not_commit(void)
-{
-	struct server *sv = log_of(10);
-	sqlite3 *writer = log_open(sv->db);
-	const char *seen;
-
-	log_run(writer, "BEGIN IMMEDIATE");
-	log_run(writer, "INSERT INTO events(data) VALUES('x')");
-	seen = want_only(report_with(sv, NULL, NULL), "writer");
-	check(strstr(seen, text("process %d (", (int)getpid())) != NULL);
-	log_run(writer, "COMMIT");
-	want_healthy(report_with(sv, NULL, NULL));
-}
-
-/* --- rights ------------------------------------------------------------- */
-
-/* Opened and closed by nobody else, so that -wal and -shm are there. */
-static void
-modes(struct server *sv, mode_t dir, mode_t db, mode_t beside)
-{
-	check(chmod(sv->dir, dir) == 0);
-	check(chmod(sv->db, db) == 0);
-	check(chmod(text("%s-wal", sv->db), beside) == 0);
-	check(chmod(text("%s-shm", sv->db), beside) == 0);
-}
-
-static void
-test_rights_of_another_user(void)
-{
-	struct server *sv = log_of(3);
-	sqlite3 *db = log_open(sv->db); /* keeps -wal and -shm there */
-	const char *user = "nobody";
-
-	log_run(db, "INSERT INTO events(data) VALUES('x')");
-	modes(sv, 0700, 0666, 0666);
-	check(strstr(want_only(report_with(sv, "--user", user), "rights"),
-		  "cannot enter") != NULL);
-	modes(sv, 0755, 0600, 0666);
-	want_only(report_with(sv, "--user", user), "rights");
-	modes(sv, 0755, 0666, 0600);
-	want_only(report_with(sv, "--user", user), "rights");
-	modes(sv, 0711, 0666, 0666);
-	want_only(report_with(sv, "--user", user), "rights");
-	modes(sv, 0755, 0644, 0644);
-	want_only(report_with(sv, "--user", user), "directory");
-	modes(sv, 0777, 0644, 0644);
-	want_only(report_with(sv, "--user", user), "reader-first");
-	modes(sv, 0777, 0666, 0644);
-	want_only(report_with(sv, "--user", user), "beside");
-	modes(sv, 0777, 0666, 0666);
-	want_healthy(report_with(sv, "--user", user));
-}
+/* --- users and limits --------------------------------------------------- */
 
 static void
 test_user_that_does_not_exist(void)
@@ -421,8 +103,6 @@ test_user_that_does_not_exist(void)
 	check(strstr(r.err, "no such user") != NULL);
 }
 
-/* --- limits ------------------------------------------------------------- */
-
 static void
 test_descriptors_for_so_many_streams(void)
 {
@@ -431,8 +111,8 @@ test_descriptors_for_so_many_streams(void)
 
 	check(getrlimit(RLIMIT_NOFILE, &rl) == 0);
 	check(rl.rlim_max > 100 && rl.rlim_max < 1000000000);
-	want_healthy(report_with(sv, "--max-streams", "50"));
-	want_only(report_with(sv, "--max-streams",
+	want_healthy(examine_with(sv, "--max-streams", "50"));
+	want_only(examine_with(sv, "--max-streams",
 		      text("%llu", (unsigned long long)rl.rlim_max)),
 	    "descriptors");
 }
@@ -443,16 +123,19 @@ static void
 test_told_on_a_terminal(void)
 {
 	struct server *sv = log_of(3);
+	const char *code, *s;
 	struct ran r;
 
 	r = run_with(sv, NULL, "doctor", sv->db, NULL);
 	check(r.status == 0);
 	check(strstr(r.out, "\nhealthy\n") != NULL);
-	sql(sv, "DROP INDEX largesse_topic");
+	log_remove(sv);
+	s = examine(sv);
+	code = json(s, "$.findings[0].code");
 	r = run_with(sv, NULL, "doctor", sv->db, NULL);
 	check(r.status == 1);
-	check(strstr(r.out, "warning: topic-index (certain)\n") != NULL);
-	check(strstr(r.out, text("largesse init %s\n", sv->db)) != NULL);
+	check(strstr(r.out, text("error: %s (certain)\n", code)) != NULL);
+	check(strstr(r.out, json(s, "$.findings[0].mend[0].line")) != NULL);
 	check(strstr(r.out, "\n1 finding\n") != NULL);
 }
 
@@ -476,33 +159,18 @@ int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-	    TALK(test_healthy_and_left_as_it_was),
-	    TALK(test_healthy_while_in_use),
+	    TALK(test_a_log_that_is_well),
+	    TALK(test_healthy_while_it_is_served),
 	    TALK(test_no_limit_is_noted),
-	    TALK(test_summary_says_what_there_is),
-	    TALK(test_missing),
-	    TALK(test_no_database),
-	    TALK(test_directory_is_no_log),
-	    TALK(test_database_without_events),
-	    TALK(test_path_of_any_characters),
-	    TALK(test_not_wal),
-	    TALK(test_parts_that_were_dropped),
-	    TALK(test_schema_of_a_newer_one),
-	    TALK(test_keeper_that_was_dropped),
-	    TALK(test_more_than_is_to_be_kept),
-	    TALK(test_older_than_is_to_be_kept),
-	    TALK(test_time_in_seconds_and_in_the_future),
-	    TALK(test_ids_that_come_to_an_end),
-	    TALK(test_reader_that_holds_up_the_checkpoint),
-	    TALK(test_nobody_who_checkpoints),
-	    TALK(test_publisher_that_does_not_commit),
-	    TALK(test_rights_of_another_user),
+	    TALK(test_a_limit_is_nothing_to_note),
+	    TALK(test_summary_names_the_log),
+	    TALK(test_a_log_out_of_reach),
+	    TALK(test_init_mends_a_log_that_was_never_made),
 	    TALK(test_user_that_does_not_exist),
 	    TALK(test_descriptors_for_so_many_streams),
 	    TALK(test_told_on_a_terminal),
 	    TALK(test_wrong_usage),
 	};
 
-	return talk_main_sqlite(
-	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
+	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 }
