@@ -211,6 +211,89 @@ test_a_short_stream_loses_nothing_live(void)
 	check(c->gap == NULL);
 }
 
+/* What somebody takes away by hand was not lost by us. */
+static void
+test_entries_that_are_deleted_are_no_gap(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+	char *one = xadd(sv, "data one"), *two = xadd(sv, "data two");
+	char *three = xadd(sv, "data three");
+
+	want_event(c, one, "message", "one");
+	want_event(c, two, "message", "two");
+	want_event(c, three, "message", "three");
+	redis_text(text("XDEL %s %s %s", redis_stream(sv), two, three));
+	xadd(sv, "data four");
+	want_event(c, NULL, "message", "four");
+	check(c->gap == NULL);
+	stop(sv); /* what is in its memory is still to be had */
+	start(sv, NULL);
+	c = get(sv, "/events", "HTTP_LAST_EVENT_ID", one, NULL);
+	want_start(c);
+	check(c->gap == NULL);
+	want_event(c, NULL, "message", "four");
+}
+
+static void
+test_trimmed_by_hand_behind_the_streams(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+	char *one = xadd(sv, "data one");
+	int i;
+
+	for (i = 0; i < 300; i++)
+		xadd(sv, "data more");
+	want_event(c, one, "message", "one");
+	for (i = 0; i < 300; i++)
+		want_event(c, NULL, "message", "more");
+	redis_text(text("XTRIM %s MAXLEN 0", redis_stream(sv)));
+	xadd(sv, "data last");
+	want_event(c, NULL, "message", "last");
+	check(c->gap == NULL);
+	/* Who was away longer has lost something, and hears of it. */
+	c = get(sv, "/events", "HTTP_LAST_EVENT_ID", one, NULL);
+	want_start(c);
+	check(strcmp(json(want_gap(c), "$.reason"), "pruned") == 0);
+	want_event(c, NULL, "message", "last");
+}
+
+static void
+test_another_type_under_its_name(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+	const char *name = redis_stream(sv);
+
+	xadd(sv, "data one");
+	want_event(c, NULL, "message", "one");
+	redis_text(text("SET %s nonsense", name));
+	until(strstr(errors(sv), "WRONGTYPE") != NULL);
+	redis_text(text("DEL %s", name));
+	want_replaced(c);
+	xadd(sv, "data two");
+	want_event(c, NULL, "message", "two");
+}
+
+/* As a machine does that is overloaded, or a link that drops all. */
+static void
+test_redis_stands_still_for_a_while(void)
+{
+	struct server *sv = serve_with("--heartbeat", "1", NULL);
+	struct client *c = stream(sv, "/events");
+
+	xadd(sv, "data one");
+	want_event(c, NULL, "message", "one");
+	log_shut(sv);
+	want_comment(c);
+	check(want_headers(get(sv, "/events", NULL)) == 200);
+	log_reopen(sv);
+	xadd(sv, "data two");
+	want_event(c, NULL, "message", "two");
+	check(c->gap == NULL);
+}
+
 static void
 test_no_password_is_told(void)
 {
@@ -242,6 +325,10 @@ main(int argc, char **argv)
 	    TALK(test_flushed_and_made_again),
 	    TALK(test_the_newest_entries_are_lost),
 	    TALK(test_a_short_stream_loses_nothing_live),
+	    TALK(test_entries_that_are_deleted_are_no_gap),
+	    TALK(test_trimmed_by_hand_behind_the_streams),
+	    TALK(test_another_type_under_its_name),
+	    TALK(test_redis_stands_still_for_a_while),
 	    TALK(test_no_password_is_told),
 	};
 
