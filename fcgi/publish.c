@@ -142,6 +142,8 @@ say_trouble(struct server *srv, const struct peer *peer, const char *result,
 	case STORE_BUSY:
 		return say(srv, peer, 503, later,
 		    "the log is busy: nothing was written, try again");
+	case STORE_LATER:
+		return publish_unknown(srv, peer);
 	case STORE_FULL:
 		log_plain(why);
 		return say(srv, peer, 507, NULL,

@@ -276,6 +276,8 @@ take_result(struct redis *rs, struct store_batch *b, const redisReply *r)
 		    &rs->base, b, redis_append(&rs->base, b->events, b->n));
 	else
 		store_set_result(&rs->base, b, redis_out_of_reach(rs));
+	if (r == NULL && b->result == STORE_BUSY)
+		b->result = STORE_LATER; /* it was said, and may be done yet */
 }
 
 /* All calls go out together; the answers come in the same order. */

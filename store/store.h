@@ -252,8 +252,9 @@ struct store_batch {
 /*
  * Appends what several publishers have, in one transaction where that can be,
  * so that they share its cost; one that fails fails alone.  A batch whose
- * result is STORE_OK is committed, of any other nothing is written.  A log
- * that was replaced is found by its path again.  It may wait as store_append.
+ * result is STORE_OK is committed, of any other nothing is written; but what
+ * is STORE_LATER may have been or may be yet, for no answer came.  A log that
+ * was replaced is found by its path again.  It may wait as store_append.
  */
 void store_append_all(struct store *, struct store_batch *, size_t n);
 

@@ -165,6 +165,7 @@ test_a_writer_that_stands_still_delays_no_stream(void)
 	want_event(late, id, "message", "waits");
 }
 
+/* What cannot be known by then, is told to be said again with a uid. */
 static void
 test_busy_for_too_long(void)
 {
@@ -175,7 +176,7 @@ test_busy_for_too_long(void)
 	c = post(sv, FORM, "data=1");
 	check(want_headers(c) == 503);
 	check(atoi(header(c, "Retry-After")) > 0);
-	check(strstr(body_of(c), "nothing was written") != NULL);
+	check(strstr(body_of(c), "try again") != NULL);
 	log_let_go(sv);
 	check(log_count(sv) == 0);
 	want_logged(sv, want_ids(post(sv, FORM, "data=2"), 201, 1), 1);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "peer.h"
+#include "posts.h"
 
 /* XADD with fields and values in one text; the entry's id. */
 static char *
@@ -294,6 +294,30 @@ test_redis_stands_still_for_a_while(void)
 	check(c->gap == NULL);
 }
 
+/*
+ * What was said to a Redis that does not answer may be done yet, when it goes
+ * on: nobody may be told that nothing was written.
+ */
+static void
+test_no_answer_is_not_a_no(void)
+{
+	struct server *sv = serve_ready();
+	struct client *c;
+	const char *said;
+
+	want_id(post(sv, FORM, "data=1"), 201);
+	log_shut(sv);
+	c = post(sv, FORM, "data=2");
+	check(want_headers(c) == 503);
+	said = body_of(c);
+	check(strstr(said, "nothing was written") == NULL);
+	check(strstr(said, "the same uid") != NULL);
+	check(atoi(header(c, "Retry-After")) > 0);
+	log_reopen(sv);
+	until(log_count(sv) == 2);
+	want_id(post(sv, FORM, "data=3"), 201);
+}
+
 static void
 test_no_password_is_told(void)
 {
@@ -329,6 +353,7 @@ main(int argc, char **argv)
 	    TALK(test_trimmed_by_hand_behind_the_streams),
 	    TALK(test_another_type_under_its_name),
 	    TALK(test_redis_stands_still_for_a_while),
+	    TALK(test_no_answer_is_not_a_no),
 	    TALK(test_no_password_is_told),
 	};
 

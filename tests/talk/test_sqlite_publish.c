@@ -91,6 +91,21 @@ test_a_busy_log_delays_no_stream(void)
 	want(st, "id: 3\ndata: waits\n\n");
 }
 
+static void
+test_busy_for_too_long_is_nothing_written(void)
+{
+	struct server *sv = serve_ready();
+	struct client *c;
+
+	log_hold(sv);
+	c = post(sv, FORM, "data=1");
+	check(want_headers(c) == 503);
+	check(strstr(body_of(c), "nothing was written") != NULL);
+	log_let_go(sv);
+	check(strcmp(want_id(post(sv, FORM, "data=2"), 201), "1") == 0);
+	check(log_count(sv) == 1);
+}
+
 /* The old file, which has no name any more, must not take what is new. */
 static void
 test_ids_go_on_in_a_file_that_was_put_there(void)
@@ -110,6 +125,7 @@ main(int argc, char **argv)
 	    TALK(test_what_a_trigger_refuses),
 	    TALK(test_a_trigger_refuses_no_other_of_the_transaction),
 	    TALK(test_a_busy_log_delays_no_stream),
+	    TALK(test_busy_for_too_long_is_nothing_written),
 	    TALK(test_ids_go_on_in_a_file_that_was_put_there),
 	};
 
