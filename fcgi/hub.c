@@ -432,6 +432,8 @@ hub_open(struct server *srv)
 void
 hub_close(struct server *srv)
 {
+	while (srv->todo != NULL) /* all ended, and no turn frees them now */
+		free_stream(srv, pop_todo(srv));
 	uv_poll_stop(&srv->news);
 	uv_close((uv_handle_t *)&srv->news, NULL);
 	uv_timer_stop(&srv->gather);
