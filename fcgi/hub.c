@@ -421,6 +421,7 @@ hub_open(struct server *srv)
 	store_set_poll(srv->store, (unsigned)srv->conf.poll_ms);
 	revoke_start(srv, false);
 	hub_now(srv, &srv->head); /* if the log is busy, news sets it */
+	srv->turn_head_known = false; /* it may be another in the first turn */
 	uv_timer_init(&srv->loop, &srv->gather);
 	srv->gather.data = srv;
 	if (uv_poll_init(&srv->loop, &srv->news, store_fd(srv->store)) != 0)
