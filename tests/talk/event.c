@@ -272,3 +272,13 @@ want_farewell(struct client *c)
 		talk_fail("the end came without a retry");
 	return c->retry;
 }
+
+void
+want_data(struct client *c, const char *s, size_t len)
+{
+	const struct event *e = want_next(c);
+
+	if (e->len != len || memcmp(e->data, s, len) != 0)
+		talk_fail("wanted data %s; came %s", shown(s, len),
+		    shown(e->data, e->len));
+}

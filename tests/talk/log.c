@@ -151,34 +151,34 @@ struct transaction *
 log_begin(struct server *sv, const char *data)
 {
 	struct row row = {.data = column(data)};
-	void *t = log_engine()->begin(sv);
+	void *t = log_engine()->hand->begin(sv);
 
-	log_engine()->add(t, &row);
+	log_engine()->hand->add(t, &row);
 	return t;
 }
 
 void
 log_commit(struct transaction *t)
 {
-	log_engine()->end(t, true);
+	log_engine()->hand->end(t, true);
 }
 
 void
 log_abandon(struct transaction *t)
 {
-	log_engine()->end(t, false);
+	log_engine()->hand->end(t, false);
 }
 
 struct ran
 log_tool(struct server *sv, const char *topic, const char *data)
 {
-	return log_engine()->tool(sv, topic, data);
+	return log_engine()->hand->tool(sv, topic, data);
 }
 
 struct logged *
 log_all(struct server *sv, size_t *n)
 {
-	return log_engine()->all(sv, n);
+	return log_engine()->hand->all(sv, n);
 }
 
 /* --- what befalls it ------------------------------------------------------ */

@@ -248,100 +248,6 @@ redis_share(struct server *sv)
 	(void)sv; /* its socket is for all */
 }
 
-/* --- what a publisher does by itself ------------------------------------- */
-
-struct publisher {
-	redisContext *to;
-	const char *stream;
-};
-
-static void *
-redis_begin(struct server *sv)
-{
-	struct publisher *p = keep(sizeof(*p));
-
-	p->to = redisConnectUnix(redis.socket);
-	p->stream = stream_of(sv);
-	check(p->to != NULL && p->to->err == 0);
-	freeReplyObject(redisCommand(p->to, "MULTI"));
-	return p;
-}
-
-static void
-redis_add(void *publisher, const struct row *row)
-{
-	struct publisher *p = publisher;
-
-	freeReplyObject(redisCommand(p->to, "XADD %s 0-* data %b", p->stream,
-	    row->data.s, row->data.len));
-}
-
-static void
-redis_commit(void *publisher, bool commit)
-{
-	struct publisher *p = publisher;
-	redisReply *r;
-
-	if (commit) {
-		r = redisCommand(p->to, "EXEC");
-		check(r != NULL && r->type == REDIS_REPLY_ARRAY);
-		freeReplyObject(r);
-	}
-	redisFree(p->to);
-}
-
-static struct ran
-redis_tool(struct server *sv, const char *topic, const char *data)
-{
-	const char *program = sv->program;
-	struct ran r;
-
-	sv->program = "/usr/bin/redis-cli";
-	r = run_with(sv, NULL, "-s", redis.socket, "XADD", stream_of(sv), "*",
-	    "topic", topic, "data", data, NULL);
-	sv->program = program;
-	return r;
-}
-
-static char *
-field_of(const redisReply *entry, const char *name)
-{
-	const redisReply *e = entry->element[1];
-
-	for (size_t i = 0; i + 1 < e->elements; i += 2)
-		if (strcmp(e->element[i]->str, name) == 0)
-			return text("%s", e->element[i + 1]->str);
-	return NULL;
-}
-
-static struct logged
-logged_of(const redisReply *entry)
-{
-	const char *id = entry->element[0]->str;
-	char *time = field_of(entry, "time");
-
-	return (struct logged){
-	    text("%s", strncmp(id, "0-", 2) == 0 ? id + 2 : id),
-	    field_of(entry, "topic"), field_of(entry, "event"),
-	    field_of(entry, "data"), field_of(entry, "uid"),
-	    atoll(time != NULL ? time : id)};
-}
-
-static struct logged *
-redis_all(struct server *sv, size_t *n)
-{
-	redisReply *r = redisCommand(to(), "XRANGE %s - +", stream_of(sv));
-	struct logged *all;
-
-	check(r != NULL && r->type == REDIS_REPLY_ARRAY);
-	*n = r->elements;
-	all = keep((*n + 1) * sizeof(*all));
-	for (size_t i = 0; i < *n; i++)
-		all[i] = logged_of(r->element[i]);
-	freeReplyObject(r);
-	return all;
-}
-
 /* --- what only Redis has ------------------------------------------------- */
 
 char *
@@ -393,10 +299,6 @@ const struct log_engine log_redis = {
     .revoke = redis_revoke,
     .shown = redis_shown,
     .share = redis_share,
-    .begin = redis_begin,
-    .add = redis_add,
-    .end = redis_commit,
-    .tool = redis_tool,
-    .all = redis_all,
+    .hand = &log_redis_hand,
     .harm = &log_redis_harm,
 };

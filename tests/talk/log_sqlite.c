@@ -104,8 +104,8 @@ sql(struct server *sv, const char *fmt, ...)
 	log_close(db);
 }
 
-static sqlite3_stmt *
-prepared(sqlite3 *db, const char *statement)
+sqlite3_stmt *
+sqlite_prepared(sqlite3 *db, const char *statement)
 {
 	sqlite3_stmt *st;
 
@@ -123,7 +123,7 @@ sql_number(struct server *sv, const char *fmt, ...)
 	int64_t n;
 
 	va_start(ap, fmt);
-	st = prepared(db, printed(fmt, ap));
+	st = sqlite_prepared(db, printed(fmt, ap));
 	va_end(ap);
 	if (sqlite3_step(st) != SQLITE_ROW)
 		log_fail(db, sqlite3_sql(st));
@@ -141,7 +141,7 @@ sqlite_insert(sqlite3 *db, const struct row *row)
 	    &row->topic, &row->event, &row->data, &row->uid};
 	sqlite3_stmt *st;
 
-	st = prepared(db,
+	st = sqlite_prepared(db,
 	    "INSERT INTO events(id, topic, event, data, uid, time) VALUES(?1, "
 	    "ifnull(?2, 'main'), ?3, ifnull(?4, ''), ?5, "
 	    "ifnull(?6, CAST((julianday('now') - 2440587.5) * 86400000 AS "
@@ -203,7 +203,7 @@ sqlite_remove_before(struct server *sv, int64_t id)
 static void
 revoke_one(sqlite3 *db, const struct revocation *rv)
 {
-	sqlite3_stmt *st = prepared(db,
+	sqlite3_stmt *st = sqlite_prepared(db,
 	    "INSERT INTO largesse_revoke(topic, subject, time) VALUES(?1, ?2, "
 	    "ifnull(?3, CAST((julianday('now') - 2440587.5) * 86400000 AS "
 	    "INTEGER)))");
@@ -246,74 +246,6 @@ sqlite_share(struct server *sv)
 	check(chmod(sv->db, 0666) == 0);
 }
 
-/* --- what a publisher does by itself ------------------------------------- */
-
-static void *
-sqlite_begin(struct server *sv)
-{
-	sqlite3 *db = log_open(sv->db);
-
-	log_run(db, "BEGIN IMMEDIATE");
-	return db;
-}
-
-static void
-sqlite_add(void *db, const struct row *row)
-{
-	sqlite_insert(db, row);
-}
-
-/* Closed in a transaction it is as the kernel would leave it. */
-static void
-sqlite_end(void *db, bool commit)
-{
-	if (commit)
-		log_run(db, "COMMIT");
-	log_close(db);
-}
-
-static struct ran
-sqlite_tool(struct server *sv, const char *topic, const char *data)
-{
-	const char *program = sv->program;
-	struct ran r;
-
-	sv->program = "/usr/bin/sqlite3";
-	r = run_with(sv, NULL, sv->db,
-	    text("INSERT INTO events(topic, data) VALUES('%s', '%s')", topic,
-		data),
-	    NULL);
-	sv->program = program;
-	return r;
-}
-
-static char *
-column_of(sqlite3_stmt *st, int i)
-{
-	const unsigned char *s = sqlite3_column_text(st, i);
-
-	return s == NULL ? NULL : text("%s", (const char *)s);
-}
-
-static struct logged *
-sqlite_all(struct server *sv, size_t *n)
-{
-	size_t most = (size_t)sqlite_count(sv);
-	struct logged *all = keep((most + 1) * sizeof(*all));
-	sqlite3 *db = log_open(sv->db);
-	sqlite3_stmt *st =
-	    prepared(db, "SELECT id, topic, event, data, uid, time FROM events "
-			 "ORDER BY id");
-
-	for (*n = 0; *n < most && sqlite3_step(st) == SQLITE_ROW; (*n)++)
-		all[*n] = (struct logged){column_of(st, 0), column_of(st, 1),
-		    column_of(st, 2), column_of(st, 3), column_of(st, 4),
-		    sqlite3_column_int64(st, 5)};
-	sqlite3_finalize(st);
-	log_close(db);
-	return all;
-}
-
 const struct log_engine log_sqlite = {
     .name = "sqlite",
     .name_log = sqlite_name,
@@ -324,18 +256,15 @@ const struct log_engine log_sqlite = {
     .revoke = sqlite_revoke,
     .shown = sqlite_shown,
     .share = sqlite_share,
-    .begin = sqlite_begin,
-    .add = sqlite_add,
-    .end = sqlite_end,
-    .tool = sqlite_tool,
-    .all = sqlite_all,
+    .hand = &log_sqlite_hand,
     .harm = &log_sqlite_harm,
 };
 
 int64_t
 log_append_bytes(sqlite3 *db, int type, const char *data, size_t len)
 {
-	sqlite3_stmt *st = prepared(db, "INSERT INTO events(data) VALUES(?)");
+	sqlite3_stmt *st =
+	    sqlite_prepared(db, "INSERT INTO events(data) VALUES(?)");
 
 	if (type == SQLITE_BLOB)
 		sqlite3_bind_blob(st, 1, data, (int)len, SQLITE_STATIC);

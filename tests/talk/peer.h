@@ -408,6 +408,9 @@ const struct event *next_or_end(struct client *); /* NULL: the end came */
 void want_event(
     struct client *, const char *id, const char *type, const char *data);
 
+/* An event with these bytes as data. */
+void want_data(struct client *, const char *, size_t);
+
 /* stream-gap is next.  Returns its JSON, which has reason, asked and id. */
 const char *want_gap(struct client *);
 

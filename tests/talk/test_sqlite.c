@@ -25,16 +25,6 @@ reader(struct server *sv, const char *sub, const char *uri)
 }
 
 static void
-want_data(struct client *c, const char *s, size_t len)
-{
-	const struct event *e = want_next(c);
-
-	if (e->len != len || memcmp(e->data, s, len) != 0)
-		talk_fail("wanted data %s; came %s", shown(s, len),
-		    shown(e->data, e->len));
-}
-
-static void
 test_a_log_in_the_database_of_an_application(void)
 {
 	struct server *sv = prepare_nothing();

@@ -107,16 +107,6 @@ test_types_that_are_ours_cannot_be_forged(void)
 }
 
 static void
-want_data(struct client *c, const char *s, size_t len)
-{
-	const struct event *e = want_next(c);
-
-	if (e->len != len || memcmp(e->data, s, len) != 0)
-		talk_fail("wanted data %s; came %s", shown(s, len),
-		    shown(e->data, e->len));
-}
-
-static void
 test_nul_and_controls_stay_in_data(void)
 {
 	static const char data[] = "a\0b\x01\x7f\x1b[2J\0";

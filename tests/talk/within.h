@@ -30,6 +30,12 @@ struct log_engine {
 	    const struct row *);
 	char *(*shown)(const struct server *); /* in messages about it */
 	void (*share)(struct server *);	       /* with other users */
+	const struct log_hand *hand;
+	const struct log_harm *harm;
+};
+
+/* What people do to a log by hand (log_sqlite_hand.c, log_redis_hand.c). */
+struct log_hand {
 	/* A publisher's own transaction, to be ended one way or the other. */
 	void *(*begin)(struct server *);
 	void (*add)(void *, const struct row *);
@@ -37,7 +43,6 @@ struct log_engine {
 	struct ran (*tool)(
 	    struct server *, const char *topic, const char *data);
 	struct logged *(*all)(struct server *, size_t *n);
-	const struct log_harm *harm;
 };
 
 /* What may befall a log (log_sqlite_harm.c, log_redis_harm.c). */
@@ -58,9 +63,11 @@ struct log_harm {
 };
 
 extern const struct log_engine log_sqlite, log_redis;
+extern const struct log_hand log_sqlite_hand, log_redis_hand;
 extern const struct log_harm log_sqlite_harm, log_redis_harm;
 
 int64_t sqlite_insert(sqlite3 *, const struct row *);
+sqlite3_stmt *sqlite_prepared(sqlite3 *, const char *statement);
 
 /* The redis-server of this process, and what is said to it. */
 struct redis_server *redis_own(void);
