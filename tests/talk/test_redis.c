@@ -294,6 +294,24 @@ test_redis_stands_still_for_a_while(void)
 	check(c->gap == NULL);
 }
 
+/* With a stream that has read all there was at hand, and waits for more. */
+static void
+test_it_ends_while_redis_stands_still(void)
+{
+	struct server *sv = serve_with("--window", "64K", NULL);
+	struct client *c;
+
+	append_many(sv, "main", 1, 6000, 3000);
+	c = get(sv, "/events", "HTTP_LAST_EVENT_ID", "1", NULL);
+	want_start(c);
+	check(atoi(want_next(c)->data) == 2);
+	log_shut(sv);
+	while (hear(c, now_ms() + 500))
+		;
+	stop(sv);
+	log_reopen(sv);
+}
+
 /*
  * What was said to a Redis that does not answer may be done yet, when it goes
  * on: nobody may be told that nothing was written.
@@ -353,6 +371,7 @@ main(int argc, char **argv)
 	    TALK(test_trimmed_by_hand_behind_the_streams),
 	    TALK(test_another_type_under_its_name),
 	    TALK(test_redis_stands_still_for_a_while),
+	    TALK(test_it_ends_while_redis_stands_still),
 	    TALK(test_no_answer_is_not_a_no),
 	    TALK(test_no_password_is_told),
 	};
