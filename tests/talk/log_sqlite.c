@@ -76,17 +76,23 @@ printed(const char *fmt, va_list ap)
 	return text("%s", buf);
 }
 
+static void
+run(sqlite3 *db, const char *fmt, va_list ap)
+{
+	char *statement = printed(fmt, ap);
+
+	if (log_try(db, statement) != SQLITE_OK)
+		log_fail(db, statement);
+}
+
 void
 log_run(sqlite3 *db, const char *fmt, ...)
 {
 	va_list ap;
-	char *statement;
 
 	va_start(ap, fmt);
-	statement = printed(fmt, ap);
+	run(db, fmt, ap);
 	va_end(ap);
-	if (log_try(db, statement) != SQLITE_OK)
-		log_fail(db, statement);
 }
 
 void
@@ -94,13 +100,10 @@ sql(struct server *sv, const char *fmt, ...)
 {
 	sqlite3 *db = log_open(sv->db);
 	va_list ap;
-	char *statement;
 
 	va_start(ap, fmt);
-	statement = printed(fmt, ap);
+	run(db, fmt, ap);
 	va_end(ap);
-	if (log_try(db, statement) != SQLITE_OK)
-		log_fail(db, statement);
 	log_close(db);
 }
 
