@@ -9,7 +9,7 @@ WARN	 = -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 DEFS	 = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I.
 SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	   -fno-sanitize-recover=all
-LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lssl -lcurl -ljwt -ljansson -lcrypto
+LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljwt -ljansson -lcrypto
 
 SRC	 = $(wildcard store/*.c fcgi/*.c)
 HDR	 = clock.h $(wildcard store/*.h fcgi/*.h)
@@ -44,7 +44,7 @@ build/obj/%.o: %.c $(HDR)
 # linker would warn of is names of hosts: --listen takes numbers here.
 STATIC_OUT = fcgi/tail_url.c fcgi/doctor_url.c fcgi/doctor_http.c \
 	   fcgi/cmd_token.c fcgi/token.c
-STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -ljansson -lssl -lcrypto -lm -lpthread
+STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -lcares -ljansson -lssl -lcrypto -lm -lpthread
 STATIC_SAYS = "libcurl (tail and doctor of a URL) and libjwt (tokens)"
 STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
 	   $(filter-out $(STATIC_OUT),$(SRC)) fcgi/static/without.c)

@@ -8,7 +8,6 @@
 #include <sys/un.h>
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -22,9 +21,7 @@
 void
 redis_dial_forget(struct redis_link *l)
 {
-	if (l->found != NULL)
-		freeaddrinfo(l->found);
-	l->found = l->trying = NULL;
+	l->found.n = l->found.at = 0;
 	l->master[0] = '\0';
 	l->at_master = false;
 }
@@ -32,47 +29,32 @@ redis_dial_forget(struct redis_link *l)
 void
 redis_dial_next(struct redis_link *l)
 {
-	if (l->trying != NULL && (l->trying = l->trying->ai_next) != NULL)
+	if (l->found.at < l->found.n && ++l->found.at < l->found.n)
 		return;
 	redis_dial_forget(l);
 	if (l->url->nhosts > 0)
 		l->host = (l->host + 1) % l->url->nhosts;
 }
 
-/* The addresses of the host to be called.  False: the link has failed. */
-static bool
-resolve(struct redis_link *l)
+/* Who is to be called: the master that was named, or the next of our list. */
+static const char *
+whom(const struct redis_link *l)
 {
-	const struct redis_host *h = &l->url->host[l->host];
-	struct addrinfo hint = {.ai_socktype = SOCK_STREAM};
-	bool master = l->master[0] != '\0';
-	int rc;
-
-	rc = getaddrinfo(master ? l->master : h->name,
-	    master ? l->port : h->port, &hint, &l->found);
-	if (rc != 0) {
-		l->found = NULL;
-		redis_link_fail(l, "%.100s: %s", master ? l->master : h->name,
-		    rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
-		return false;
-	}
-	l->trying = l->found;
-	l->at_master = master;
-	return true;
+	return l->master[0] != '\0' ? l->master : l->url->host[l->host].name;
 }
 
 static int
-dial_address(const struct addrinfo *ai)
+dial_address(const struct redis_address *a)
 {
 	static const int on = 1;
 	int fd = socket(
-	    ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	    a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 ||
+	if (connect(fd, (const struct sockaddr *)&a->sa, a->len) == 0 ||
 	    errno == EINPROGRESS)
 		return fd;
 	close(fd);
@@ -97,21 +79,72 @@ dial_path(const char *path)
 	return -1;
 }
 
-int
+static void
+begun(struct redis_link *l, int fd)
+{
+	if (fd == -1) {
+		redis_link_fail(l, "%s", strerror(errno));
+		return;
+	}
+	l->fd = fd;
+	l->phase = LINK_CONNECTING;
+}
+
+static void
+dial_found(struct redis_link *l)
+{
+	l->at_master = l->master[0] != '\0';
+	begun(l, dial_address(&l->found.list[l->found.at]));
+}
+
+/* Until there is an answer this is what the trouble is. */
+static void
+ask_name(struct redis_link *l, const char *host, const char *port)
+{
+	char why[100];
+
+	l->name = redis_name_ask(host, port, why, sizeof(why));
+	if (l->name == NULL) {
+		redis_link_fail(l, "%.100s: %s", host, why);
+		return;
+	}
+	snprintf(
+	    l->why, sizeof(l->why), "%.100s: no name server answers", host);
+	l->phase = LINK_NAMING;
+	redis_dial_named(l);
+}
+
+void
+redis_dial_named(struct redis_link *l)
+{
+	char why[80] = "";
+	enum redis_named named =
+	    redis_name_turn(l->name, &l->found, why, sizeof(why));
+
+	if (named == NAME_ASKED)
+		return;
+	redis_name_close(l->name);
+	l->name = NULL;
+	if (named == NAME_FOUND) {
+		l->why[0] = '\0';
+		dial_found(l);
+	} else
+		redis_link_fail(l, "%.100s: %s", strdupa(whom(l)), why);
+}
+
+void
 redis_dial(struct redis_link *l)
 {
 	const struct redis_host *h = &l->url->host[l->host];
-	int fd;
+	const char *port = l->master[0] != '\0' ? l->port : h->port;
 
-	if (h->port == NULL)
-		fd = dial_path(h->name);
-	else if (l->trying == NULL && !resolve(l))
-		return -1;
+	if (h->port == NULL && l->master[0] == '\0')
+		begun(l, dial_path(h->name));
+	else if (l->found.at < l->found.n ||
+		 redis_name_number(whom(l), port, &l->found))
+		dial_found(l);
 	else
-		fd = dial_address(l->trying);
-	if (fd == -1)
-		redis_link_fail(l, "%s", strerror(errno));
-	return fd;
+		ask_name(l, whom(l), port);
 }
 
 /* --- what is said first ------------------------------------------------- */

@@ -8,8 +8,13 @@
 
 #include "store/redis_link.h"
 
-/* A socket that is connecting, or -1: the link has failed then. */
-int redis_dial(struct redis_link *);
+/*
+ * Begins: the link has a socket that is connecting, or looks up a name, or
+ * has failed.
+ */
+void redis_dial(struct redis_link *);
+/* Goes on when the name's answer has come. */
+void redis_dial_named(struct redis_link *);
 
 /* It was to no avail: another address next time, another host after that. */
 void redis_dial_next(struct redis_link *);

@@ -23,7 +23,8 @@
 enum {
 	RETRY_MIN_MS = 50,
 	RETRY_MAX_MS = 5000,
-	GREET_MS = 3000 /* from connecting to being up */
+	NAME_MS = 10000, /* c-ares gives up before that */
+	GREET_MS = 3000	 /* from connecting to being up */
 };
 
 void
@@ -33,7 +34,7 @@ redis_link_init(struct redis_link *l, const struct redis_url *url,
 	memset(l, 0, sizeof(*l));
 	l->url = url;
 	l->script = script;
-	l->fd = -1;
+	l->fd = l->watched = -1;
 	l->epoll_fd = epoll_fd;
 	l->retry_ms = 1;
 }
@@ -42,11 +43,13 @@ redis_link_init(struct redis_link *l, const struct redis_url *url,
 static void
 drop(struct redis_link *l)
 {
+	redis_name_close(l->name); /* epoll forgets what is closed */
+	l->name = NULL;
 	redis_tls_close(l->tls);
 	l->tls = NULL;
 	if (l->fd != -1)
-		close(l->fd); /* and epoll forgets it */
-	l->fd = -1;
+		close(l->fd);
+	l->fd = l->watched = -1;
 	l->wants = 0;
 	if (l->reader != NULL)
 		redisReaderFree(l->reader);
@@ -235,41 +238,65 @@ redis_link_get(struct redis_link *l)
 
 /* --- phases ------------------------------------------------------------- */
 
+/* The descriptor that this phase waits for, or -1. */
+static int
+awaited(const struct redis_link *l)
+{
+	return l->name != NULL ? redis_name_fd(l->name) : l->fd;
+}
+
+static uint32_t
+awaited_for(const struct redis_link *l)
+{
+	if (l->phase == LINK_CONNECTING)
+		return EPOLLOUT;
+	return l->out.at < l->out.len ? EPOLLIN | EPOLLOUT : EPOLLIN;
+}
+
 /* Tells epoll what this phase waits for. */
 static void
 set_wants(struct redis_link *l)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = l->fd};
+	struct epoll_event ev = {.events = awaited_for(l)};
+	int fd = awaited(l);
 
-	if (l->fd == -1 || l->epoll_fd == -1)
+	if (fd == -1 || l->epoll_fd == -1 ||
+	    (fd == l->watched && ev.events == l->wants))
 		return;
-	if (l->phase == LINK_CONNECTING)
-		ev.events = EPOLLOUT;
-	else if (l->out.at < l->out.len)
-		ev.events |= EPOLLOUT;
-	if (ev.events == l->wants)
-		return;
+	ev.data.fd = fd;
 	if (epoll_ctl(l->epoll_fd,
-		l->wants == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, l->fd,
-		&ev) == -1)
+		fd == l->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd,
+		&ev) == -1) {
 		redis_link_fail(l, "epoll: %s", strerror(errno));
-	else
-		l->wants = ev.events;
+		return;
+	}
+	l->watched = fd;
+	l->wants = ev.events;
 }
 
+/* The reader of replies is there before the first can come. */
 static void
 begin_connect(struct redis_link *l)
 {
-	l->deadline_ms = clock_steady_ms() + GREET_MS;
+	l->deadline_ms = clock_steady_ms() + NAME_MS;
 	l->retry_ms = 0;
 	l->greeting = 0;
-	l->fd = redis_dial(l);
-	if (l->fd == -1)
-		return; /* it failed already */
 	if ((l->reader = redisReaderCreate()) == NULL)
 		redis_link_fail(l, "out of memory");
 	else
-		l->phase = LINK_CONNECTING;
+		redis_dial(l);
+	if (l->phase == LINK_CONNECTING)
+		l->deadline_ms = clock_steady_ms() + GREET_MS;
+}
+
+/* The name's answer came, or is late. */
+static void
+name_turn(struct redis_link *l)
+{
+	redis_dial_named(l);
+	l->watched = l->name != NULL ? l->watched : -1;
+	if (l->phase == LINK_CONNECTING)
+		l->deadline_ms = clock_steady_ms() + GREET_MS;
 }
 
 /* The way is open: say who we are. */
@@ -367,6 +394,8 @@ redis_link_turn(struct redis_link *l)
 
 	if (l->phase == LINK_DOWN && l->retry_ms != 0 && now >= l->retry_ms)
 		begin_connect(l);
+	else if (l->phase == LINK_NAMING)
+		name_turn(l);
 	if (l->phase == LINK_CONNECTING)
 		connected(l);
 	if (l->phase == LINK_TLS)
@@ -375,7 +404,8 @@ redis_link_turn(struct redis_link *l)
 		exchange(l);
 	if (l->phase != LINK_DOWN && l->deadline_ms != 0 &&
 	    now >= l->deadline_ms)
-		redis_link_fail(l, "no answer");
+		redis_link_fail(l, "%s",
+		    l->phase == LINK_NAMING ? strdupa(l->why) : "no answer");
 	set_wants(l);
 }
 
@@ -390,7 +420,12 @@ redis_link_send(struct redis_link *l)
 int64_t
 redis_link_due(const struct redis_link *l)
 {
-	return l->phase == LINK_DOWN ? l->retry_ms : l->deadline_ms;
+	int64_t now;
+
+	if (l->phase != LINK_NAMING)
+		return l->phase == LINK_DOWN ? l->retry_ms : l->deadline_ms;
+	now = clock_steady_ms();
+	return now + redis_name_wait_ms(l->name, l->deadline_ms - now);
 }
 
 /* --- waiting ------------------------------------------------------------ */
@@ -400,9 +435,9 @@ static bool
 wait_turn(struct redis_link *l, int64_t until_ms)
 {
 	int64_t now = clock_steady_ms(), due = redis_link_due(l), ms;
-	struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
+	struct pollfd pfd = {.fd = awaited(l), .events = POLLIN};
 
-	if (l->phase == LINK_CONNECTING || l->out.at < l->out.len)
+	if (awaited_for(l) & EPOLLOUT)
 		pfd.events |= POLLOUT;
 	ms = due != 0 && due < until_ms ? due - now : until_ms - now;
 	poll(&pfd, 1, ms < 0 ? 0 : (int)ms);

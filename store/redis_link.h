@@ -1,11 +1,10 @@
 /*
  * redis_link.h - one connection to Redis that comes back by itself.
  *
- * Private to store/.  It resolves, connects, shakes hands (TLS), finds the
- * master (Sentinel), logs in and loads its script; then whole replies come
- * out in the order of the commands that went in.  Nothing of it blocks but
- * redis_link_wait, which is for writers, and the resolver, for a host that is
- * given by name.
+ * Private to store/.  It looks up the host's name, connects, shakes hands
+ * (TLS), finds the master (Sentinel), logs in and loads its script; then whole
+ * replies come out in the order of the commands that went in.  Nothing of it
+ * blocks but redis_link_wait, which is for writers.
  */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
@@ -15,10 +14,12 @@
 
 #include <hiredis/hiredis.h>
 
+#include "store/redis_name.h"
 #include "store/redis_url.h"
 
 enum redis_phase {
 	LINK_DOWN,	 /* until retry_ms */
+	LINK_NAMING,	 /* looking up the host */
 	LINK_CONNECTING, /* the socket */
 	LINK_TLS,	 /* shaking hands */
 	LINK_ASKING,	 /* a Sentinel for its master */
@@ -32,21 +33,23 @@ struct redis_link {
 	char sha[48];
 	enum redis_phase phase;
 	int fd, epoll_fd; /* epoll_fd -1: the caller polls */
-	uint32_t wants;	  /* what epoll was told */
+	int watched;	  /* the descriptor that epoll was told of, or -1... */
+	uint32_t wants;	  /* ...and what for */
 	struct redis_tls *tls;
 	redisReader *reader;
 	struct { /* what goes out */
 		char *s;
 		size_t at, len, size;
 	} out;
-	struct addrinfo *found, *trying; /* the host's addresses */
-	size_t host;			 /* which of url's is tried */
-	char master[256], port[8];	 /* as a Sentinel named it, or "" */
-	bool at_master;			 /* this connection goes there */
-	unsigned greeting;		 /* replies of it that have come */
-	unsigned fails;			 /* since it was up */
-	uint64_t session;		 /* counts how often it was up */
-	int64_t retry_ms, deadline_ms;	 /* monotonic; 0: none */
+	struct redis_name *name;       /* while it is looked up */
+	struct redis_addresses found;  /* the host's */
+	size_t host;		       /* which of url's is tried */
+	char master[256], port[8];     /* as a Sentinel named it, or "" */
+	bool at_master;		       /* this connection goes there */
+	unsigned greeting;	       /* replies of it that have come */
+	unsigned fails;		       /* since it was up */
+	uint64_t session;	       /* counts how often it was up */
+	int64_t retry_ms, deadline_ms; /* monotonic; 0: none */
 	bool ended;    /* the other side closed; what it said may be unread */
 	bool hopeless; /* it is down for what will not pass by itself */
 	char why[200];
