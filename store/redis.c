@@ -17,9 +17,6 @@
 #include "clock.h"
 #include "store/redis.h"
 
-const char redis_no_log[] =
-    "not an event log: make it one with: largesse init and this address";
-
 /* --- the door ----------------------------------------------------------- */
 
 static const char *
@@ -130,40 +127,61 @@ open_fds(struct redis *rs)
 	return 0;
 }
 
-/*
- * The first look, on the link given.  STORE_BUSY: not now; STORE_ERROR: not
- * before somebody does something.
- */
-static enum store_result
-first_look(struct redis *rs, struct redis_link *l)
+static bool
+put_look(void *arg)
 {
-	int64_t until = clock_steady_ms() + REDIS_OPEN_MS;
-	struct redis_state st;
-	redisReply *r = NULL;
+	struct redis *rs = arg;
 
-	if (redis_link_wait_up(l, until) && redis_put_state(rs, l, rs->mark))
-		r = redis_link_wait(l, until);
-	if (r == NULL) {
-		redis_bad(rs, l->why[0] != '\0' ? l->why : "no answer");
-		rs->bad_since -= REDIS_BAD_MS; /* at the start it is told */
-		return l->hopeless ? STORE_ERROR : STORE_BUSY;
-	}
+	return redis_put_state(rs, &rs->news, rs->mark);
+}
+
+/* Redis is there, and has said something. */
+static enum store_result
+take_look(struct redis *rs, const redisReply *r, char *why, size_t size)
+{
+	struct redis_state st;
+
+	if (r->type == REDIS_REPLY_ERROR)
+		return redis_trouble(r, why, size);
 	if (!redis_state_read(r, &st)) {
-		store_set_why(&rs->base, "%s: %.150s", rs->url->shown,
-		    r->type == REDIS_REPLY_ERROR ? r->str
-						 : "not an answer of Redis");
-		freeReplyObject(r);
+		snprintf(why, size, "not an answer of Redis");
 		return STORE_ERROR;
 	}
-	freeReplyObject(r);
 	if (st.log_id[0] == '\0') {
-		store_set_why(
-		    &rs->base, "%s: %s", rs->url->shown, redis_no_log);
+		snprintf(why, size, "%s", redis_no_log);
 		return STORE_ERROR;
 	}
 	redis_state_adopt(rs, &st);
 	redis_ask_answered(rs, &st);
 	return STORE_OK;
+}
+
+/*
+ * The first look.  STORE_BUSY: not now; STORE_ERROR: not before somebody does
+ * something.
+ */
+static enum store_result
+first_look(struct redis *rs)
+{
+	struct redis_link *l = &rs->news;
+	redisReply *r =
+	    redis_link_call(l, put_look, rs, clock_steady_ms() + REDIS_OPEN_MS);
+	enum store_result result = l->hopeless ? STORE_ERROR : STORE_BUSY;
+	char why[160];
+
+	snprintf(why, sizeof(why), "%.150s",
+	    l->why[0] != '\0' ? l->why : "no answer");
+	if (r != NULL) {
+		result = take_look(rs, r, why, sizeof(why));
+		freeReplyObject(r);
+	}
+	if (result == STORE_ERROR)
+		store_set_why(&rs->base, "%s: %s", rs->url->shown, why);
+	if (result != STORE_BUSY)
+		return result;
+	redis_bad(rs, why);
+	rs->bad_since -= REDIS_BAD_MS; /* at the start it is told */
+	return STORE_BUSY;
 }
 
 static struct redis *
@@ -202,7 +220,7 @@ redis_open(const char *path, enum store_mode mode, char *why, size_t size)
 		    &rs->news, rs->url, redis_script_state, rs->epoll_fd);
 		redis_link_init(
 		    &rs->link, rs->url, redis_script_state, rs->epoll_fd);
-		r = first_look(rs, &rs->news);
+		r = first_look(rs);
 		rs->session = r == STORE_OK ? rs->news.session : 0;
 		redis_news_ask(rs);
 		redis_arm(rs);

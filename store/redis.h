@@ -15,6 +15,7 @@
 #include "store/engine.h"
 #include "store/redis_link.h"
 #include "store/redis_script.h"
+#include "store/redis_trouble.h"
 
 enum {
 	REDIS_ASKS = 64,
@@ -86,6 +87,7 @@ struct redis {
 	unsigned poll_ms;
 	struct redis_link news, link; /* the second asks, or writes */
 	int64_t bad_since;	      /* ms, monotonic; 0 while all is well */
+	bool astray;		      /* who writes was sent to a replica */
 
 	/* by what the log is known again (redis_state.c) */
 	char log_id[40];	/* "": never seen so far */
@@ -133,9 +135,6 @@ redis_of(const struct store *st)
 }
 
 /* --- redis.c --- */
-
-/* What is said where store_init has made nothing. */
-extern const char redis_no_log[];
 
 /*
  * Opens a link that waits, and has its one reply to a command; for what is

@@ -92,46 +92,16 @@ put_append(struct redis *rs, const struct store_event *events, size_t n)
 
 /* --- the answer --------------------------------------------------------- */
 
-/* What an error of Redis means to a publisher, by its first word. */
+/* Who was sent to a replica looks for the master anew. */
 enum store_result
 redis_append_trouble(struct redis *rs, const redisReply *r)
 {
-	static const struct {
-		const char *word;
-		enum store_result result;
-		const char *why; /* NULL: in Redis's own words */
-	} known[] = {
-	    {"NOLOG", STORE_ERROR, redis_no_log},
-	    {"OOM", STORE_FULL, "its memory is full (maxmemory)"},
-	    {"READONLY", STORE_BUSY, "it is a replica: not to be written"},
-	    {"LOADING", STORE_BUSY, "it is reading its log from the disk"},
-	    {"BUSY", STORE_BUSY, "it is busy with a script"},
-	    {"MASTERDOWN", STORE_BUSY, "it has lost its master"},
-	    {"NOREPLICAS", STORE_BUSY, "too few replicas are connected"},
-	    {"NOSCRIPT", STORE_BUSY, "it has forgotten the script"},
-	    {"MISCONF", STORE_FULL, "it cannot write to its disk"},
-	    {"MOVED", STORE_ERROR,
-		"the log is on another node of the cluster: give its address"},
-	    {"NOPERM", STORE_ERROR, NULL},
-	};
-	size_t i, len;
+	char why[160];
+	enum store_result result = redis_trouble(r, why, sizeof(why));
 
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		len = strlen(known[i].word);
-		if (strncmp(r->str, known[i].word, len) == 0 &&
-		    (r->str[len] == ' ' || r->str[len] == '\0'))
-			break;
-		/* Within a script the word may come later. */
-		if (strstr(r->str, known[i].word) != NULL && len > 3)
-			break;
-	}
-	if (i == sizeof(known) / sizeof(known[0])) {
-		store_set_why(&rs->base, "%s: %.180s", rs->url->shown, r->str);
-		return STORE_ERROR;
-	}
-	store_set_why(&rs->base, "%s: %.180s", rs->url->shown,
-	    known[i].why != NULL ? known[i].why : r->str);
-	return known[i].result;
+	rs->astray = rs->astray || redis_trouble_is(r, "READONLY");
+	store_set_why(&rs->base, "%s: %s", rs->url->shown, why);
+	return result;
 }
 
 static enum store_result
@@ -173,16 +143,22 @@ redis_out_of_reach(struct redis *rs)
 	return rs->link.hopeless ? STORE_ERROR : STORE_BUSY;
 }
 
-/* A connection that was lost while it lay idle is found out in time. */
-static bool
-get_up(struct redis *rs, int64_t until)
+/*
+ * Lets go of a connection that was lost while it lay idle, which would be
+ * found out too late, or that leads to the wrong place.
+ */
+static void
+drop_bad(struct redis *rs)
 {
 	char c;
 
-	if (rs->link.phase == LINK_UP && rs->link.tls == NULL &&
-	    recv(rs->link.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+	if (rs->link.phase != LINK_UP)
+		return;
+	if (rs->astray ||
+	    (rs->link.tls == NULL &&
+		recv(rs->link.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0))
 		redis_link_close(&rs->link);
-	return redis_link_wait_up(&rs->link, until);
+	rs->astray = false;
 }
 
 /* May it be said again without being written twice? */
@@ -197,38 +173,39 @@ all_have_uids(const struct store_event *events, size_t n)
 	return true;
 }
 
-/* The reply, or NULL: then *lost says that the call may have been run. */
-static redisReply *
-call(struct redis *rs, struct store_event *events, size_t n, int64_t until)
-{
-	redisReply *r;
+struct call {
+	struct redis *rs;
+	const struct store_event *events;
+	size_t n;
+};
 
-	if (!get_up(rs, until) || !put_append(rs, events, n))
-		return NULL;
-	r = redis_link_wait(&rs->link, until);
-	if (r != NULL && r->type == REDIS_REPLY_ERROR &&
-	    strncmp(r->str, "NOSCRIPT", 8) == 0) {
-		freeReplyObject(r); /* connecting loads it again */
-		redis_link_close(&rs->link);
-		if (!get_up(rs, until) || !put_append(rs, events, n))
-			return NULL;
-		r = redis_link_wait(&rs->link, until);
-	}
-	if (r == NULL && rs->link.phase == LINK_UP)
-		redis_link_fail(&rs->link, "no answer");
-	return r;
+static bool
+put_call(void *arg)
+{
+	const struct call *c = arg;
+
+	return put_append(c->rs, c->events, c->n);
 }
 
-enum store_result
-redis_append(struct store *store, struct store_event *events, size_t n)
+/* The reply, or NULL: then it may have been run. */
+static redisReply *
+call(
+    struct redis *rs, const struct store_event *events, size_t n, int64_t until)
 {
-	struct redis *rs = redis_of(store);
-	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
-	enum store_result result = check_all(store, events, n);
-	redisReply *r = NULL;
+	struct call c = {rs, events, n};
 
-	if (result != STORE_OK)
-		return result;
+	drop_bad(rs);
+	return redis_link_call(&rs->link, put_call, &c, until);
+}
+
+static enum store_result
+append_until(
+    struct redis *rs, struct store_event *events, size_t n, int64_t until)
+{
+	enum store_result result;
+	redisReply *r;
+
+	rs->link.unsure = false;
 	do
 		r = call(rs, events, n, until);
 	while (r == NULL && !rs->link.hopeless && clock_steady_ms() < until &&
@@ -238,6 +215,17 @@ redis_append(struct store *store, struct store_event *events, size_t n)
 	result = take_ids(rs, r, events, n);
 	freeReplyObject(r);
 	return result;
+}
+
+enum store_result
+redis_append(struct store *store, struct store_event *events, size_t n)
+{
+	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
+	enum store_result result = check_all(store, events, n);
+
+	return result == STORE_OK
+		   ? append_until(redis_of(store), events, n, until)
+		   : result;
 }
 
 /* --- several publishers ------------------------------------------------- */
@@ -260,23 +248,26 @@ put_all(struct redis *rs, struct store_batch *b, size_t n)
 
 /*
  * The result of one whose answer is r, or has not come.  It is tried alone
- * then, if that can be done without writing twice.
+ * then, if that can be done without writing twice.  Only the first that was
+ * refused says where to go: the others were refused on the same connection.
  */
 static void
-take_result(struct redis *rs, struct store_batch *b, const redisReply *r)
+take_result(struct redis *rs, struct store_batch *b, const redisReply *r,
+    uint64_t session, int64_t until)
 {
-	bool forgotten = r != NULL && r->type == REDIS_REPLY_ERROR &&
-			 strncmp(r->str, "NOSCRIPT", 8) == 0;
+	bool unrun = r != NULL && redis_link_refusal(r);
+	enum store_result result;
 
-	if (r != NULL && !forgotten)
-		store_set_result(
-		    &rs->base, b, take_ids(rs, r, b->events, b->n));
-	else if (forgotten || all_have_uids(b->events, b->n))
-		store_set_result(
-		    &rs->base, b, redis_append(&rs->base, b->events, b->n));
+	if (unrun && rs->link.session == session)
+		redis_link_refused(&rs->link, r);
+	if (r != NULL && !unrun)
+		result = take_ids(rs, r, b->events, b->n);
+	else if (unrun || all_have_uids(b->events, b->n))
+		result = append_until(rs, b->events, b->n, until);
 	else
-		store_set_result(&rs->base, b, redis_out_of_reach(rs));
-	if (r == NULL && b->result == STORE_BUSY)
+		result = redis_out_of_reach(rs);
+	store_set_result(&rs->base, b, result);
+	if (result == STORE_BUSY && (r == NULL || (unrun && rs->link.unsure)))
 		b->result = STORE_LATER; /* it was said, and may be done yet */
 }
 
@@ -287,9 +278,13 @@ redis_append_all(struct store *store, struct store_batch *b, size_t n)
 	struct redis *rs = redis_of(store);
 	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
 	redisReply **r = calloc(n + 1, sizeof(*r));
-	bool up = r != NULL && get_up(rs, until);
+	uint64_t session;
+	bool up;
 	size_t i;
 
+	drop_bad(rs);
+	up = r != NULL && redis_link_wait_up(&rs->link, until);
+	session = rs->link.session;
 	if (up)
 		put_all(rs, b, n);
 	for (i = 0; up && i < n; i++)
@@ -302,7 +297,7 @@ redis_append_all(struct store *store, struct store_batch *b, size_t n)
 			store_set_result(
 			    &rs->base, &b[i], redis_out_of_reach(rs));
 		else if (b[i].result == STORE_LATER)
-			take_result(rs, &b[i], r[i]);
+			take_result(rs, &b[i], r[i], session, until);
 		if (r != NULL && r[i] != NULL)
 			freeReplyObject(r[i]);
 	}
@@ -320,12 +315,9 @@ redis_set_synchronous(struct store *store, bool on)
 enum store_result
 redis_writer_look(struct redis *rs)
 {
-	redisReply *r;
+	redisReply *r = call(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
 	enum store_result result;
 
-	if (!redis_link_wait_up(&rs->link, clock_steady_ms() + REDIS_OPEN_MS))
-		return redis_out_of_reach(rs);
-	r = call(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
 	if (r == NULL)
 		return redis_out_of_reach(rs);
 	result = take_ids(rs, r, NULL, 0);

@@ -352,9 +352,10 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 		if (r->type == REDIS_REPLY_ARRAY && r->elements == 2)
 			e = r->element[r->element[0]->type !=
 				       REDIS_REPLY_ERROR];
-		redis_link_fail(&rs->link, "%.150s",
-		    e->type == REDIS_REPLY_ERROR ? e->str
-						 : "not an answer of Redis");
+		if (e->type == REDIS_REPLY_ERROR)
+			redis_link_refused(&rs->link, e);
+		else
+			redis_link_fail(&rs->link, "not an answer of Redis");
 		freeReplyObject(r);
 		return LOG_SAME;
 	}
@@ -395,7 +396,7 @@ take_all(struct redis *rs)
 		if (a->skip > 0) {
 			a->skip--;
 			if (r->type == REDIS_REPLY_ERROR)
-				redis_link_fail(&rs->link, "%.150s", r->str);
+				redis_link_refused(&rs->link, r);
 			freeReplyObject(r);
 			continue;
 		}

@@ -104,20 +104,28 @@ static const char copy_script[] =
 
 /* --- a command ---------------------------------------------------------- */
 
+struct say {
+	struct redis_link *link;
+	const struct redis_words *words;
+};
+
+static bool
+put_words(void *arg)
+{
+	const struct say *s = arg;
+
+	return redis_link_put(
+	    s->link, s->words->argc, s->words->argv, s->words->lens);
+}
+
 /* The reply, to be freed, or NULL: then it may have been done or not. */
 static redisReply *
 say(struct redis *rs, const struct redis_words *w)
 {
-	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
-	redisReply *r = NULL;
+	struct say s = {&rs->link, w};
 
-	if (redis_link_wait_up(&rs->link, until) &&
-	    redis_link_put(&rs->link, w->argc, w->argv, w->lens)) {
-		r = redis_link_wait(&rs->link, until);
-		if (r == NULL && rs->link.phase == LINK_UP)
-			redis_link_fail(&rs->link, "no answer");
-	}
-	return r;
+	return redis_link_call(
+	    &rs->link, put_words, &s, clock_steady_ms() + REDIS_WAIT_MS);
 }
 
 /* --- beginning ---------------------------------------------------------- */

@@ -2,7 +2,8 @@
  * redis_dial.c - whom a link calls, and what it says first.
  *
  * A Sentinel is asked each time for the master, and the master whether it is
- * one: between a failover and its end they may disagree.
+ * one: between a failover and its end they may disagree.  A node of a cluster
+ * that does not have the log names the one that has.
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "store/redis_dial.h"
+#include "store/redis_trouble.h"
 
 /* --- whom --------------------------------------------------------------- */
 
@@ -41,6 +43,42 @@ static const char *
 whom(const struct redis_link *l)
 {
 	return l->master[0] != '\0' ? l->master : l->url->host[l->host].name;
+}
+
+/* `MOVED slot host:port'; without a host it is the same as now. */
+static bool
+read_place(const char *s, const char *same, char host[256], char port[8])
+{
+	const char *at = strrchr(s, ' '), *colon = strrchr(s, ':');
+	int len;
+
+	if (at == NULL || colon == NULL || colon < at || strlen(colon + 1) > 7)
+		return false;
+	len = (int)(colon - ++at);
+	if (len == 0 || (len == 1 && *at == '?')) {
+		at = same;
+		len = (int)strlen(same);
+	}
+	if (snprintf(host, 256, "%.*s", len, at) >= 256)
+		return false;
+	strcpy(port, colon + 1);
+	return true;
+}
+
+bool
+redis_dial_follow(struct redis_link *l, const redisReply *r)
+{
+	char host[256], port[8];
+	unsigned fails = l->fails;
+
+	if (!read_place(r->str, whom(l), host, port))
+		return false;
+	redis_link_fail(l, "the log is at %.100s:%s now", host, port);
+	l->fails = fails;
+	redis_dial_forget(l);
+	strcpy(l->master, host);
+	strcpy(l->port, port);
+	return true;
 }
 
 static int
@@ -177,7 +215,7 @@ takes(const struct redis_link *l, enum step step)
 	case STEP_SELECT:
 		return !sentinel && strcmp(l->url->db, "0") != 0;
 	case STEP_ROLE:
-		return l->at_master;
+		return !sentinel && l->url->master != NULL;
 	case STEP_SCRIPT:
 		return !sentinel && l->script != NULL;
 	case STEPS:
@@ -237,16 +275,15 @@ redis_dial_greet(struct redis_link *l)
 static void
 refused(struct redis_link *l, enum step step, const redisReply *r)
 {
-	int word = (int)strcspn(r->str, " ");
+	char why[160];
+	enum store_result result = redis_trouble(r, why, sizeof(why));
 
-	if (step == STEP_AUTH)
-		redis_link_fail(
-		    l, "%.*s: the user or the password is wrong", word, r->str);
+	if (step == STEP_AUTH && result == STORE_ERROR)
+		redis_link_fail(l, "%.*s: the user or the password is wrong",
+		    (int)strcspn(r->str, " "), r->str);
 	else
-		redis_link_fail(l, "%.150s", r->str);
-	l->hopeless = strncmp(r->str, "LOADING", 7) != 0 &&
-		      strncmp(r->str, "MASTERDOWN", 10) != 0 &&
-		      strncmp(r->str, "BUSY", 4) != 0 && step != STEP_SENTINEL;
+		redis_link_fail(l, "%s", why);
+	l->hopeless = result == STORE_ERROR && step != STEP_SENTINEL;
 }
 
 static void

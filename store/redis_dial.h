@@ -20,6 +20,9 @@ void redis_dial_named(struct redis_link *);
 void redis_dial_next(struct redis_link *);
 void redis_dial_forget(struct redis_link *);
 
+/* To the node that MOVED names.  False: it names none. */
+bool redis_dial_follow(struct redis_link *, const redisReply *moved);
+
 /* Queues what is said first; the phase until that is answered. */
 enum redis_phase redis_dial_greet(struct redis_link *);
 

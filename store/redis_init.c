@@ -39,23 +39,37 @@ redis_once_close(struct redis_once *o)
 	o->url = NULL;
 }
 
+struct ask {
+	struct redis_link *link;
+	int argc;
+	const char **argv;
+};
+
+static bool
+put_ask(void *arg)
+{
+	const struct ask *a = arg;
+
+	return redis_link_put(a->link, a->argc, a->argv, NULL);
+}
+
 redisReply *
 redis_once_ask(
     struct redis_once *o, int argc, const char **argv, char *why, size_t size)
 {
-	redisReply *r = NULL;
+	struct ask a = {&o->link, argc, argv};
+	char words[160];
+	redisReply *r = redis_link_call(
+	    &o->link, put_ask, &a, clock_steady_ms() + REDIS_WAIT_MS);
 
-	if (redis_link_put(&o->link, argc, argv, NULL))
-		r = redis_link_wait(
-		    &o->link, clock_steady_ms() + REDIS_WAIT_MS);
 	if (r != NULL && r->type != REDIS_REPLY_ERROR)
 		return r;
+	if (r != NULL)
+		redis_trouble(r, words, sizeof(words));
 	snprintf(why, size, "%s: %s", o->url->shown,
-	    r != NULL		       ? r->str
-	    : o->link.phase != LINK_UP ? o->link.why
-				       : "no answer");
-	if (r != NULL && strncmp(r->str, "NOLOG", 5) == 0)
-		snprintf(why, size, "%s: %s", o->url->shown, redis_no_log);
+	    r != NULL		     ? words
+	    : o->link.why[0] != '\0' ? o->link.why
+				     : "no answer");
 	if (r != NULL)
 		freeReplyObject(r);
 	return NULL;

@@ -19,10 +19,13 @@
 #include "clock.h"
 #include "store/redis_dial.h"
 #include "store/redis_link.h"
+#include "store/redis_trouble.h"
 
 enum {
 	RETRY_MIN_MS = 50,
 	RETRY_MAX_MS = 5000,
+	HOPS = 8,	 /* from node to node without a pause... */
+	HOPS_MS = 60000, /* ...in so long */
 	NAME_MS = 10000, /* c-ares gives up before that */
 	GREET_MS = 3000	 /* from connecting to being up */
 };
@@ -92,6 +95,51 @@ redis_link_fail(struct redis_link *l, const char *fmt, ...)
 	drop(l);
 	redis_dial_next(l);
 	l->retry_ms = clock_steady_ms() + pause_ms(l->fails++);
+}
+
+/*
+ * Nodes that are not of one mind send us to and fro: after a few times that
+ * takes longer and longer.
+ */
+static bool
+follow(struct redis_link *l, const redisReply *r)
+{
+	int64_t now = clock_steady_ms();
+
+	if (!redis_dial_follow(l, r))
+		return false;
+	if (now - l->hops_ms > HOPS_MS) {
+		l->hops = 0;
+		l->hops_ms = now;
+	}
+	if (l->hops++ < HOPS)
+		l->retry_ms = 1;
+	else
+		l->retry_ms = now + pause_ms(l->hops - HOPS);
+	return true;
+}
+
+void
+redis_link_refused(struct redis_link *l, const redisReply *r)
+{
+	char why[160];
+
+	redis_trouble(r, why, sizeof(why));
+	if (!redis_trouble_is(r, "MOVED") || !follow(l, r))
+		redis_link_fail(l, "%s", why);
+}
+
+bool
+redis_link_refusal(const redisReply *r)
+{
+	static const char *const words[] = {
+	    "MOVED", "NOSCRIPT", "ASK", "TRYAGAIN", "CLUSTERDOWN"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (redis_trouble_is(r, words[i]))
+			return true;
+	return false;
 }
 
 /* --- bytes -------------------------------------------------------------- */
@@ -230,10 +278,16 @@ next_reply(struct redis_link *l)
 	return reply;
 }
 
+/* Where all that is asked is refused, it is no use to come back at once. */
 redisReply *
 redis_link_get(struct redis_link *l)
 {
-	return l->phase == LINK_UP ? next_reply(l) : NULL;
+	redisReply *r = l->phase == LINK_UP ? next_reply(l) : NULL;
+
+	if (r != NULL && r->type != REDIS_REPLY_ERROR &&
+	    r->type != REDIS_REPLY_STATUS)
+		l->fails = 0;
+	return r;
 }
 
 /* --- phases ------------------------------------------------------------- */
@@ -368,7 +422,6 @@ take_greeting(struct redis_link *l)
 	}
 	if (l->phase != LINK_UP)
 		return;
-	l->fails = 0;
 	l->hopeless = false;
 	l->deadline_ms = 0;
 	l->session++;
@@ -449,6 +502,9 @@ bool
 redis_link_wait_up(struct redis_link *l, int64_t until_ms)
 {
 	redis_link_turn(l);
+	if (l->phase == LINK_DOWN && l->hopeless)
+		return false; /* and it is not yet tried again */
+	l->hopeless = false;
 	while (l->phase != LINK_UP && !l->hopeless && wait_turn(l, until_ms))
 		continue;
 	return l->phase == LINK_UP;
@@ -466,4 +522,23 @@ redis_link_wait(struct redis_link *l, int64_t until_ms)
 		if (!wait_turn(l, until_ms))
 			break;
 	return r != NULL ? r : redis_link_get(l);
+}
+
+redisReply *
+redis_link_call(
+    struct redis_link *l, bool (*put)(void *arg), void *arg, int64_t until_ms)
+{
+	redisReply *r;
+
+	while (redis_link_wait_up(l, until_ms) && put(arg)) {
+		r = redis_link_wait(l, until_ms);
+		if (r == NULL && l->phase == LINK_UP)
+			redis_link_fail(l, "no answer");
+		l->unsure = l->unsure || r == NULL;
+		if (r == NULL || !redis_link_refusal(r))
+			return r;
+		redis_link_refused(l, r);
+		freeReplyObject(r);
+	}
+	return NULL;
 }

@@ -44,14 +44,17 @@ struct redis_link {
 	struct redis_name *name;       /* while it is looked up */
 	struct redis_addresses found;  /* the host's */
 	size_t host;		       /* which of url's is tried */
-	char master[256], port[8];     /* as a Sentinel named it, or "" */
+	char master[256], port[8];     /* as a Sentinel or a node named it */
 	bool at_master;		       /* this connection goes there */
 	unsigned greeting;	       /* replies of it that have come */
-	unsigned fails;		       /* since it was up */
+	unsigned fails;		       /* since something was answered */
+	unsigned hops;		       /* from node to node since... */
+	int64_t hops_ms;	       /* ...then */
 	uint64_t session;	       /* counts how often it was up */
 	int64_t retry_ms, deadline_ms; /* monotonic; 0: none */
 	bool ended;    /* the other side closed; what it said may be unread */
 	bool hopeless; /* it is down for what will not pass by itself */
+	bool unsure;   /* what was called may have been run unanswered */
 	char why[200];
 };
 
@@ -81,10 +84,25 @@ redisReply *redis_link_get(struct redis_link *);
 void redis_link_fail(struct redis_link *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * Lets go of the connection because of this error, and goes to another node
+ * of the cluster if it names one.
+ */
+void redis_link_refused(struct redis_link *, const redisReply *error);
+
+/* Was it refused unrun for what another connection may not meet? */
+bool redis_link_refusal(const redisReply *);
+
 /* Waits until it is up.  False: it is not, by then or for good. */
 bool redis_link_wait_up(struct redis_link *, int64_t until_ms);
 /* Sends all and waits for the next reply; NULL: down, or none by then. */
 redisReply *redis_link_wait(struct redis_link *, int64_t until_ms);
+/*
+ * Says what put queues, again where that helps, and waits for the one reply.
+ * NULL: none by then; it may have been run.
+ */
+redisReply *redis_link_call(
+    struct redis_link *, bool (*put)(void *arg), void *arg, int64_t until_ms);
 
 /* --- redis_tls.c --- */
 

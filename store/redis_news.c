@@ -289,8 +289,10 @@ take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 static void
 not_understood(struct redis *rs, redisReply *r)
 {
-	redis_link_fail(&rs->news, "%.150s",
-	    r->type == REDIS_REPLY_ERROR ? r->str : "not an answer of Redis");
+	if (r->type == REDIS_REPLY_ERROR)
+		redis_link_refused(&rs->news, r);
+	else
+		redis_link_fail(&rs->news, "not an answer of Redis");
 	freeReplyObject(r);
 }
 

@@ -154,7 +154,7 @@ take_hosts(
 	size_t n;
 
 	do {
-		comma = sc->sentinel ? memchr(s, ',', len) : NULL;
+		comma = memchr(s, ',', len);
 		n = comma == NULL ? len : (size_t)(comma - s);
 		wrong = take_host(u, s, n, sc->port);
 		s += n + 1;

@@ -1,7 +1,7 @@
 /*
  * redis_url.h - where a log on Redis is, as one address.
  *
- *	redis://[[user]:password@]host[:port][/db][?stream=NAME]
+ *	redis://[[user]:password@]host[:port][,host...][/db][?stream=NAME]
  *	rediss://...				TLS; ?ca=FILE
  *	redis+unix:///path.sock[?db=0&stream=NAME]	also unix://
  *	redis+sentinel://[[user]:password@]h1:p1,h2:p2/MASTER[/db][?...]

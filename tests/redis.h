@@ -116,7 +116,7 @@ redis_new(struct redis_server *rs)
 	    tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(rs->dir) == NULL || chmod(rs->dir, 0755) == -1)
 		return false;
-	snprintf(rs->socket, sizeof(rs->socket), "%s/sock", rs->dir);
+	strcpy(stpcpy(rs->socket, rs->dir), "/sock");
 	return redis_start(rs);
 }
 

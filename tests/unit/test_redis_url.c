@@ -58,7 +58,7 @@ test_all_that_can_be_said(void **state)
 }
 
 static void
-test_a_socket_and_sentinels(void **state)
+test_a_socket_and_several_hosts(void **state)
 {
 	struct redis_url *u = want_read("redis+unix:///run/r.sock?db=2");
 
@@ -66,6 +66,12 @@ test_a_socket_and_sentinels(void **state)
 	assert_string_equal(u->host[0].name, "/run/r.sock");
 	assert_null(u->host[0].port);
 	assert_string_equal(u->db, "2");
+	redis_url_free(u);
+	u = want_read("redis://:pw@a,[::1]:7001,b:7002/?stream=s");
+	assert_int_equal(u->nhosts, 3);
+	assert_null(u->master);
+	assert_string_equal(u->host[1].name, "::1");
+	assert_string_equal(u->host[2].port, "7002");
 	redis_url_free(u);
 	u = want_read("redis+sentinel://:pw@a,b:5000/mymaster/1?stream=s");
 	assert_int_equal(u->nhosts, 2);
@@ -127,7 +133,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_is_left_out_has_its_default),
 	    cmocka_unit_test(test_all_that_can_be_said),
-	    cmocka_unit_test(test_a_socket_and_sentinels),
+	    cmocka_unit_test(test_a_socket_and_several_hosts),
 	    cmocka_unit_test(
 		test_what_is_no_address_is_refused_without_its_password),
 	    cmocka_unit_test(test_a_password_from_the_environment),
