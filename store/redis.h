@@ -67,7 +67,7 @@ struct redis_ask {
 	bool used;     /* somebody has */
 	bool place;    /* the answer is one: good until somebody takes it */
 	uint64_t turn; /* in which the answer came */
-	char *cmd;     /* of ASK_OTHER, as it is sent */
+	char *cmd;     /* as it is sent; NULL: of ASK_STATE */
 	size_t cmd_len;
 	size_t rows;	       /* of ASK_PAGE */
 	unsigned skip;	       /* replies that come before the one */
@@ -114,6 +114,7 @@ struct redis {
 	size_t sent[REDIS_ASKS], nsent; /* in order */
 	size_t ask_bytes;
 	uint64_t ask_session;
+	bool full; /* Redis's memory was: see redis_full.c */
 	int64_t ask_used_ms;
 	uint64_t turn;
 	bool answered; /* in this turn, or it is a log at last */
@@ -211,6 +212,11 @@ enum redis_verdict redis_ask_turn(struct redis *);
 void redis_ask_expire(struct redis *);
 void redis_ask_forget(struct redis *); /* all of them */
 int64_t redis_ask_due(const struct redis *);
+
+/* --- redis_full.c --- */
+/* Queues a command (NULL: none) and the state of the log as one script. */
+bool redis_full_put(
+    struct redis *, const char *cmd, size_t len, struct store_id mark);
 
 /* --- redis_read.c --- */
 void redis_page_free(struct redis_page *);

@@ -104,15 +104,19 @@ redis_append_trouble(struct redis *rs, const redisReply *r)
 	return result;
 }
 
+/* A log that is full is there: who only looks (n 0) has come too early. */
 static enum store_result
 take_ids(
     struct redis *rs, const redisReply *r, struct store_event *events, size_t n)
 {
+	enum store_result result;
 	redisReply id;
 	size_t i;
 
-	if (r->type == REDIS_REPLY_ERROR)
-		return redis_append_trouble(rs, r);
+	if (r->type == REDIS_REPLY_ERROR) {
+		result = redis_append_trouble(rs, r);
+		return n == 0 && result == STORE_FULL ? STORE_BUSY : result;
+	}
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != n) {
 		store_set_why(
 		    &rs->base, "%s: not an answer of ours", rs->url->shown);

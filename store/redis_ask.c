@@ -141,6 +141,23 @@ page_has(const struct redis_page *p, struct store_id after)
 	       store_id_cmp(after, p->upto) < 0;
 }
 
+static bool
+set_page(const struct redis *rs, struct redis_ask *a, struct store_id after)
+{
+	char id[STORE_ID_SIZE + 1] = "(", rows[24];
+	const char *argv[] = {
+	    "XRANGE", rs->url->key[KEY_EVENTS], id, "+", "COUNT", rows};
+	int len;
+
+	a->page.after = after;
+	a->rows = rs->rows;
+	redis_id_print(after, id + 1);
+	snprintf(rows, sizeof(rows), "%zu", a->rows);
+	len = redisFormatCommandArgv(&a->cmd, 6, argv, NULL);
+	a->cmd_len = len < 0 ? 0 : (size_t)len;
+	return len >= 0;
+}
+
 const struct redis_ask *
 redis_ask_page(struct redis *rs, struct store_id after)
 {
@@ -158,10 +175,8 @@ redis_ask_page(struct redis *rs, struct store_id after)
 		}
 	}
 	a = new_ask(rs, ASK_PAGE);
-	if (a != NULL) {
-		a->page.after = after;
-		a->rows = rs->rows;
-	}
+	if (a != NULL && !set_page(rs, a, after))
+		free_ask(rs, a);
 	return NULL;
 }
 
@@ -216,39 +231,25 @@ redis_ask_answered(struct redis *rs, const struct redis_state *st)
 
 /* --- sending ------------------------------------------------------------ */
 
-static bool
-put_page(struct redis *rs, const struct redis_ask *a)
-{
-	char id[STORE_ID_SIZE + 1] = "(", rows[24];
-	const char *argv[] = {
-	    "XRANGE", rs->url->key[KEY_EVENTS], id, "+", "COUNT", rows};
-
-	redis_id_print(a->page.after, id + 1);
-	snprintf(rows, sizeof(rows), "%zu", a->rows);
-	return redis_link_put(&rs->link, 6, argv, NULL);
-}
-
+/* One transaction, unless Redis has no room for one. */
 static bool
 put_ask(struct redis *rs, struct redis_ask *a)
 {
 	static const char multi[] = "*1\r\n$5\r\nMULTI\r\n",
 			  exec[] = "*1\r\n$4\r\nEXEC\r\n",
-			  ping[] = "*1\r\n$4\r\nPING\r\n";
+			  time[] = "*1\r\n$4\r\nTIME\r\n";
 	struct redis_link *l = &rs->link;
-	bool ok;
 
 	a->stage = ASK_SENT;
-	a->skip = 3;
+	a->skip = rs->full ? 0 : 3;
 	a->floor = rs->newest;
 	a->mark = rs->mark;
-	ok = redis_link_put_bytes(l, multi, sizeof(multi) - 1);
-	if (ok && a->kind == ASK_PAGE)
-		ok = put_page(rs, a);
-	else if (ok && a->kind == ASK_OTHER)
-		ok = redis_link_put_bytes(l, a->cmd, a->cmd_len);
-	else if (ok)
-		ok = redis_link_put_bytes(l, ping, sizeof(ping) - 1);
-	return ok && redis_put_state(rs, l, a->mark) &&
+	if (rs->full)
+		return redis_full_put(rs, a->cmd, a->cmd_len, a->mark);
+	return redis_link_put_bytes(l, multi, sizeof(multi) - 1) &&
+	       redis_link_put_bytes(l, a->cmd != NULL ? a->cmd : time,
+		   a->cmd != NULL ? a->cmd_len : sizeof(time) - 1) &&
+	       redis_put_state(rs, l, a->mark) &&
 	       redis_link_put_bytes(l, exec, sizeof(exec) - 1);
 }
 
@@ -395,6 +396,7 @@ take_all(struct redis *rs)
 		a = &rs->ask[rs->sent[0]];
 		if (a->skip > 0) {
 			a->skip--;
+			rs->full = rs->full || redis_trouble_is(r, "OOM");
 			if (r->type == REDIS_REPLY_ERROR)
 				redis_link_refused(&rs->link, r);
 			freeReplyObject(r);
@@ -420,8 +422,10 @@ sweep(struct redis *rs, int64_t now)
 		    now - a->asked_ms > ANSWER_MS)
 			free_ask(rs, a);
 	if (rs->link.phase == LINK_UP && rs->nsent == 0 &&
-	    now - rs->ask_used_ms > IDLE_MS)
+	    now - rs->ask_used_ms > IDLE_MS) {
 		redis_link_close(&rs->link);
+		rs->full = false;
+	}
 }
 
 static bool

@@ -259,16 +259,21 @@ nth_step(const struct redis_link *l, unsigned n)
 enum redis_phase
 redis_dial_greet(struct redis_link *l)
 {
-	/* With nothing to say there is still something to be answered. */
-	static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+	/*
+	 * With nothing to say there is still something to be answered.  PING
+	 * is refused where the disk is full, and a Sentinel knows no TIME.
+	 */
+	static const char ping[] = "*1\r\n$4\r\nPING\r\n",
+			  time[] = "*1\r\n$4\r\nTIME\r\n";
+	bool sentinel = asks_sentinel(l);
 	enum step step;
 
 	for (step = 0; step < STEPS; step++)
 		if (takes(l, step) && !say(l, step))
 			return LINK_DOWN;
-	if (!redis_link_put_bytes(l, ping, sizeof(ping) - 1))
+	if (!redis_link_put_bytes(l, sentinel ? ping : time, sizeof(ping) - 1))
 		return LINK_DOWN;
-	return asks_sentinel(l) ? LINK_ASKING : LINK_GREETING;
+	return sentinel ? LINK_ASKING : LINK_GREETING;
 }
 
 /* The first word of an error is its kind; the rest may repeat a password. */

@@ -28,18 +28,26 @@
 	" local r = redis.call('XINFO', 'STREAM', k)" \
 	" for i = 1, #r, 2 do t[r[i]] = r[i + 1] end end return t end\n"
 
-const char redis_script_state[] = LUA_INFO
-    "local e, r = info(KEYS[1]), info(KEYS[5])\n"
-    "local l = redis.call('HMGET', KEYS[2], 'id', 'pruned', 'gone')\n"
-    "local t = redis.call('TIME')\n"
-    "local first, last = e['first-entry'], e['last-entry']\n"
-    "return {l[1] or '', e['last-generated-id'] or '0-0',"
-    " first and first[1] or '0-0', last and last[1] or '0-0',"
-    " e['max-deleted-entry-id'] or '0-0', r['last-generated-id'] or '0-0',"
-    " l[2] or '0-0', tonumber(l[3] or 0),"
-    " e['entries-added'] or (e['length'] and -1 or 0), e['length'] or 0,"
-    " #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]),"
-    " t[1] * 1000 + math.floor(t[2] / 1000)}\n";
+/* The id that is asked about is given as mark. */
+#define LUA_STATE(mark)                                                       \
+	"local e, r = info(KEYS[1]), info(KEYS[5])\n"                         \
+	"local l = redis.call('HMGET', KEYS[2], 'id', 'pruned', 'gone')\n"    \
+	"local t = redis.call('TIME')\n"                                      \
+	"local first, last = e['first-entry'], e['last-entry']\n"             \
+	"return {l[1] or '', e['last-generated-id'] or '0-0',"                \
+	" first and first[1] or '0-0', last and last[1] or '0-0',"            \
+	" e['max-deleted-entry-id'] or '0-0', r['last-generated-id'] or "     \
+	"'0-0',"                                                              \
+	" l[2] or '0-0', tonumber(l[3] or 0),"                                \
+	" e['entries-added'] or (e['length'] and -1 or 0), e['length'] or 0," \
+	" #redis.call('XRANGE', KEYS[1], " mark ", " mark "),"                \
+	" t[1] * 1000 + math.floor(t[2] / 1000)}\n"
+
+const char redis_script_state[] = LUA_INFO LUA_STATE("ARGV[1]");
+
+const char redis_script_beside[] =
+    LUA_INFO "return {ask() or false, (function()\n" LUA_STATE(
+	"ARGV[#ARGV]") "end)()}\n";
 
 const char redis_script_last[] = LUA_IDS
     "local count, left = tonumber(ARGV[1]), tonumber(ARGV[2])\n"

@@ -9,6 +9,9 @@
 /* ARGV: an id.  What struct redis_state has, in its order. */
 extern const char redis_script_state[];
 
+/* The same of the last of ARGV, behind what a function ask answers. */
+extern const char redis_script_beside[];
+
 /* ARGV: count, most entries to go through, then `=topic' or `^prefix'... */
 extern const char redis_script_last[];
 

@@ -38,6 +38,8 @@ static const struct trouble {
     {"NOAUTH", STORE_ERROR, "it wants a password"},
     {"WRONGPASS", STORE_ERROR, "the user or the password is wrong"},
     {"NOPERM", STORE_ERROR, NULL},
+    {"ERR The user executing the script", STORE_ERROR,
+	"NOPERM: the user may not do what the script does"},
 };
 
 bool

@@ -4,14 +4,9 @@
  */
 #include <arpa/inet.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include "tests/redis.h"
-
-#include "keyed.h"
-#include "peer.h"
+#include "redis_own.h"
 
 enum {
 	NODES = 2,
@@ -44,23 +39,6 @@ free_port(void)
 	return ntohs(at.sin_port);
 }
 
-/* What a node says to this; kept as long as the test. */
-static char *
-tell(struct node *n, const char *command)
-{
-	redisReply *r = redisCommand(n->redis.to, command);
-	char *s;
-
-	if (r == NULL || r->type == REDIS_REPLY_ERROR)
-		talk_fail("redis: %s: %s", command,
-		    r == NULL ? n->redis.to->errstr : r->str);
-	s = text("%s", r->str != NULL ? r->str : "");
-	if (r->type == REDIS_REPLY_INTEGER)
-		s = text("%lld", r->integer);
-	freeReplyObject(r);
-	return s;
-}
-
 static void
 node_new(struct node *n)
 {
@@ -77,13 +55,14 @@ node_new(struct node *n)
 		memcpy(n->redis.words, words, sizeof(words));
 	} while (!redis_new(&n->redis) && --tries > 0);
 	check(tries > 0);
-	snprintf(n->id, WORD, "%s", tell(n, "CLUSTER MYID"));
+	snprintf(n->id, WORD, "%s", tell(&n->redis, "CLUSTER MYID"));
 }
 
 static bool
 is_whole(struct node *n)
 {
-	return strstr(tell(n, "CLUSTER INFO"), "cluster_state:ok") != NULL;
+	return strstr(tell(&n->redis, "CLUSTER INFO"), "cluster_state:ok") !=
+	       NULL;
 }
 
 static void
@@ -93,9 +72,9 @@ cluster(void)
 		return;
 	for (int i = 0; i < NODES; i++)
 		node_new(&nodes[i]);
-	tell(&nodes[0], "CLUSTER ADDSLOTSRANGE 0 8191");
-	tell(&nodes[1], "CLUSTER ADDSLOTSRANGE 8192 16383");
-	tell(&nodes[0],
+	tell(&nodes[0].redis, "CLUSTER ADDSLOTSRANGE 0 8191");
+	tell(&nodes[1].redis, "CLUSTER ADDSLOTSRANGE 8192 16383");
+	tell(&nodes[0].redis,
 	    text("CLUSTER MEET 127.0.0.1 %d %d", nodes[1].port, nodes[1].bus));
 	until(is_whole(&nodes[0]) && is_whole(&nodes[1]));
 }
@@ -115,7 +94,7 @@ prepare_scene(void)
 
 	cluster();
 	s.stream = text("%s", redis_stream(s.sv));
-	s.slot = tell(&nodes[0], text("CLUSTER KEYSLOT %s", s.stream));
+	s.slot = tell(&nodes[0].redis, text("CLUSTER KEYSLOT %s", s.stream));
 	s.has = &nodes[atoi(s.slot) >= SLOTS / 2];
 	s.other = &nodes[atoi(s.slot) < SLOTS / 2];
 	s.sv->db =
@@ -132,36 +111,14 @@ init(const struct scene *s)
 		talk_fail("init: %s", r.err);
 }
 
-static void
-start_scene(struct scene *s)
-{
-	const char *key = text("%s/key", s->sv->dir);
-	struct ran r;
-
-	forge_write(key, FORGE_SECRET "\n", sizeof(FORGE_SECRET));
-	r = run_with(
-	    s->sv, NULL, "token", "--key-file", key, "--publish", "*", NULL);
-	check(r.status == 0);
-	s->token = text("Bearer %.*s", (int)strcspn(r.out, "\n"), r.out);
-	start(s->sv, "--key-file", key, "--public", "*", "--publish", NULL);
-}
-
 static struct scene
 scene(void)
 {
 	struct scene s = prepare_scene();
 
 	init(&s);
-	start_scene(&s);
+	s.token = start_posting(s.sv);
 	return s;
-}
-
-static struct client *
-post(const struct scene *s, const char *body)
-{
-	return ask(s->sv, "POST", "/events", body, "CONTENT_TYPE",
-	    "application/x-www-form-urlencoded", "HTTP_AUTHORIZATION", s->token,
-	    NULL);
 }
 
 /* The command line's way, which connects anew each time. */
@@ -174,22 +131,13 @@ publish(const struct scene *s, const char *data)
 		talk_fail("publish: %s", r.err);
 }
 
-static struct client *
-stream(const struct scene *s)
-{
-	struct client *c = get(s->sv, "/events", NULL);
-
-	want_start(c);
-	return c;
-}
-
 /* From here on the slot is on its way, and nothing is where it was. */
 static void
 begin_to_move(const struct scene *s)
 {
-	tell(s->other,
+	tell(&s->other->redis,
 	    text("CLUSTER SETSLOT %s IMPORTING %s", s->slot, s->has->id));
-	tell(s->has,
+	tell(&s->has->redis,
 	    text("CLUSTER SETSLOT %s MIGRATING %s", s->slot, s->other->id));
 }
 
@@ -201,15 +149,16 @@ move_keys(const struct scene *s)
 
 	check(r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements > 0);
 	for (size_t i = 0; i < r->elements; i++)
-		tell(s->has, text("MIGRATE 127.0.0.1 %d %s 0 5000",
-				 s->other->port, r->element[i]->str));
+		tell(&s->has->redis, text("MIGRATE 127.0.0.1 %d %s 0 5000",
+					 s->other->port, r->element[i]->str));
 	freeReplyObject(r);
 }
 
 static void
 take_slot(const struct scene *s, struct node *n)
 {
-	tell(n, text("CLUSTER SETSLOT %s NODE %s", s->slot, s->other->id));
+	tell(&n->redis,
+	    text("CLUSTER SETSLOT %s NODE %s", s->slot, s->other->id));
 }
 
 /* The next claim's log may be in the same slot; it starts as all do. */
@@ -230,15 +179,15 @@ static void
 test_the_log_is_on_another_node(void)
 {
 	struct scene s = scene();
-	struct client *c = stream(&s);
+	struct client *c = stream(s.sv, "/events");
 	struct ran r;
 
 	publish(&s, "one");
 	want_event(c, NULL, "message", "one");
-	check(want_headers(post(&s, "data=two&uid=u")) == 201);
-	check(want_headers(post(&s, "data=two&uid=u")) == 200);
+	check(want_headers(post(s.sv, s.token, "data=two&uid=u")) == 201);
+	check(want_headers(post(s.sv, s.token, "data=two&uid=u")) == 200);
 	want_event(c, "u", "message", "two");
-	tell(s.has, text("XADD %s * data three", s.stream));
+	tell(&s.has->redis, text("XADD %s * data three", s.stream));
 	want_event(c, NULL, "message", "three");
 	c = get(s.sv, "/events", "HTTP_LAST_EVENT_ID", "u", NULL);
 	want_start(c);
@@ -246,7 +195,7 @@ test_the_log_is_on_another_node(void)
 	check(c->gap == NULL);
 	r = run_with(s.sv, NULL, "prune", s.sv->db, "--keep-rows", "1", NULL);
 	check(r.status == 0);
-	check(atoi(tell(s.has, text("XLEN %s", s.stream))) == 1);
+	check(atoi(tell(&s.has->redis, text("XLEN %s", s.stream))) == 1);
 }
 
 static void
@@ -259,9 +208,9 @@ test_started_on_the_other_node(void)
 	check(r.status == 1);
 	check(strstr(r.err, "not an event log") != NULL);
 	init(&s);
-	start_scene(&s);
+	s.token = start_posting(s.sv);
 	publish(&s, "one");
-	stream(&s);
+	stream(s.sv, "/events");
 }
 
 /* One database is all that a cluster has. */
@@ -281,29 +230,29 @@ static void
 test_the_log_moves_to_another_node(void)
 {
 	struct scene s = scene();
-	struct client *c = stream(&s), *posted, *again;
+	struct client *c = stream(s.sv, "/events"), *posted, *again;
 	char *id;
 
 	publish(&s, "before");
 	want_event(c, NULL, "message", "before");
 	id = text("%s", c->last_id.s);
 	begin_to_move(&s);
-	posted = post(&s, "data=1");
+	posted = post(s.sv, s.token, "data=1");
 	move_keys(&s);
 	end_move(&s);
 	check(want_headers(posted) == 201);
 	want_event(c, NULL, "message", "1");
 	publish(&s, "2");
 	want_event(c, NULL, "message", "2");
-	check(want_headers(post(&s, "data=3")) == 201);
+	check(want_headers(post(s.sv, s.token, "data=3")) == 201);
 	want_event(c, NULL, "message", "3");
 	again = get(s.sv, "/events", "HTTP_LAST_EVENT_ID", id, NULL);
 	want_start(again);
 	for (int i = 1; i <= 3; i++)
 		want_event(again, NULL, "message", text("%d", i));
 	check(c->gap == NULL && again->gap == NULL);
-	check(atoi(tell(s.has, text("XLEN %s", s.stream))) == 4);
-	tell(s.has, text("XADD %s * data 4", s.stream));
+	check(atoi(tell(&s.has->redis, text("XLEN %s", s.stream))) == 4);
+	tell(&s.has->redis, text("XADD %s * data 4", s.stream));
 	want_event(c, NULL, "message", "4");
 	want_event(again, NULL, "message", "4");
 	begin_to_move(&s); /* and home */
@@ -317,8 +266,8 @@ test_the_log_moves_to_another_node(void)
 static int
 connections(struct node *n)
 {
-	const char *s =
-	    strstr(tell(n, "INFO stats"), "total_connections_received:");
+	const char *s = strstr(
+	    tell(&n->redis, "INFO stats"), "total_connections_received:");
 
 	check(s != NULL);
 	return atoi(strchr(s, ':') + 1);
@@ -338,7 +287,7 @@ static void
 test_nodes_of_two_minds(void)
 {
 	struct scene s = scene();
-	struct client *c = stream(&s);
+	struct client *c = stream(s.sv, "/events");
 	int64_t end;
 	int was;
 
@@ -371,13 +320,13 @@ test_the_cluster_is_down(void)
 	s.sv->db =
 	    text("redis://127.0.0.1:%d/?stream=%s", s.has->port, s.stream);
 	init(&s);
-	start_scene(&s);
-	c = stream(&s);
+	s.token = start_posting(s.sv);
+	c = stream(s.sv, "/events");
 	publish(&s, "one");
 	want_event(c, NULL, "message", "one");
 	redis_stop(&s.other->redis, SIGKILL);
 	until(!is_whole(s.has));
-	posted = post(&s, "data=never");
+	posted = post(s.sv, s.token, "data=never");
 	check(want_headers(posted) == 503);
 	until(strstr(errors(s.sv), "its cluster is down") != NULL);
 	check(redis_start(&s.other->redis));
@@ -392,7 +341,7 @@ static void
 test_its_node_is_killed(void)
 {
 	struct scene s = scene();
-	struct client *c = stream(&s);
+	struct client *c = stream(s.sv, "/events");
 	int i;
 
 	for (i = 0; i < 3; i++) {
@@ -417,7 +366,7 @@ test_the_first_node_is_not_there(void)
 	s.sv->db = text("redis://127.0.0.1:%d,127.0.0.1:%d/?stream=%s",
 	    free_port(), s.other->port, s.stream);
 	init(&s);
-	start_scene(&s);
+	s.token = start_posting(s.sv);
 	c = get_in_the_end(s.sv, "0");
 	publish(&s, "one");
 	want_event(c, NULL, "message", "one");

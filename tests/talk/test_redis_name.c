@@ -17,11 +17,10 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "peer.h"
+#include "redis_own.h"
 
 enum {
 	BOUND_MS = 3000,  /* within that the loop does anything it is asked */
@@ -195,31 +194,6 @@ test_each_address_of_a_name_is_tried(void)
 	names_down();
 }
 
-/* It takes events by POST, too. */
-static const char *
-take_posts(struct server *sv)
-{
-	const char *key = text("%s/key", sv->dir);
-	struct ran r;
-
-	write_file(key, "0123456789abcdef0123456789abcdef\n");
-	chmod(key, 0600);
-	r = run_with(
-	    sv, NULL, "token", "--key-file", key, "--publish", "*", NULL);
-	check(r.status == 0);
-	start(sv, "--heartbeat", "1", "--key-file", key, "--public", "*",
-	    "--publish", NULL);
-	return text("Bearer %.*s", (int)strcspn(r.out, "\n"), r.out);
-}
-
-static struct client *
-post(struct server *sv, const char *token, const char *body)
-{
-	return ask(sv, "POST", "/events", body, "CONTENT_TYPE",
-	    "application/x-www-form-urlencoded", "HTTP_AUTHORIZATION", token,
-	    NULL);
-}
-
 static void
 want_status_soon(struct server *sv)
 {
@@ -236,7 +210,7 @@ static void
 test_a_silent_name_server_stops_nothing(void)
 {
 	struct server *sv = named();
-	const char *token = take_posts(sv);
+	const char *token = start_posting(sv);
 	struct client *c, *posted;
 	int64_t end, beat;
 	const char *id[3];
