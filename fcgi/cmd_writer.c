@@ -162,11 +162,12 @@ run(struct writer *w)
 int
 cmd_writer(int argc, char **argv)
 {
+	const char *db = getenv("LARGESSE_DB"); /* see link.c */
 	struct writer *w;
 	char why[512];
 	bool ok = false;
 
-	if (argc != 3) {
+	if (argc != 2 || db == NULL) {
 		log_error("writer", "is started by serve --publish");
 		return STATUS_USAGE;
 	}
@@ -174,11 +175,11 @@ cmd_writer(int argc, char **argv)
 	prctl(PR_SET_NAME, "largesse-writer");
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return STATUS_FAILED;
-	w->store = store_open(argv[1], STORE_WRITE, why, sizeof(why));
+	w->store = store_open(db, STORE_WRITE, why, sizeof(why));
 	if (w->store == NULL) {
 		log_plain(why);
 	} else if (store_set_synchronous(
-		       w->store, strcmp(argv[2], "full") == 0) == -1) {
+		       w->store, strcmp(argv[1], "full") == 0) == -1) {
 		log_plain(store_why(w->store));
 	} else if (!(ok = run(w))) {
 		log_error("writer", "%s", strerror(errno));

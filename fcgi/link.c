@@ -208,19 +208,28 @@ link_hand(struct server *srv, const struct body *body)
 
 /* --- its life ----------------------------------------------------------- */
 
-/* What CGI's environment says is of no use to it, and would mislead it. */
+/*
+ * The log is named in the environment, its first variable: an address may have
+ * a password in it, and everybody may read a command line.  What CGI's says is
+ * of no use to the writer, and would mislead it.
+ */
 static char **
-environment(void)
+make_environment(const char *db)
 {
 	char **env;
-	size_t n, to = 0;
+	size_t n, to = 1;
 
 	for (n = 0; environ[n] != NULL; n++)
 		;
-	if ((env = calloc(n + 1, sizeof(*env))) == NULL)
+	if ((env = calloc(n + 2, sizeof(*env))) == NULL)
 		return NULL;
+	if (asprintf(&env[0], "LARGESSE_DB=%s", db) == -1) {
+		free(env);
+		return NULL;
+	}
 	for (n = 0; environ[n] != NULL; n++)
-		if (strncmp(environ[n], "GATEWAY_INTERFACE=", 18) != 0)
+		if (strncmp(environ[n], "GATEWAY_INTERFACE=", 18) != 0 &&
+		    strncmp(environ[n], "LARGESSE_DB=", 12) != 0)
 			env[to++] = environ[n];
 	return env;
 }
@@ -230,15 +239,17 @@ static int
 spawn(struct server *srv, int fd)
 {
 	char name[] = "largesse", word[] = "writer", full[] = "full",
-	     normal[] = "normal", *db = strdup(srv->conf.db);
-	char *argv[] = {name, word, db,
+	     normal[] = "normal";
+	char *argv[] = {name, word,
 	    strcmp(srv->conf.synchronous, "full") == 0 ? full : normal, NULL};
-	char **env = environment();
+	char **env = make_environment(srv->conf.db);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t blocked; /* from its first moment: see cmd_writer.c */
-	int err = ENOMEM;
+	int err;
 
+	if (env == NULL)
+		return ENOMEM;
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGINT);
@@ -248,13 +259,12 @@ spawn(struct server *srv, int fd)
 	posix_spawnattr_setsigmask(&attr, &blocked);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	if (db != NULL && env != NULL)
-		err = posix_spawn(&srv->link.pid, "/proc/self/exe", &actions,
-		    &attr, argv, env);
+	err = posix_spawn(
+	    &srv->link.pid, "/proc/self/exe", &actions, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
+	free(env[0]);
 	free(env);
-	free(db);
 	return err;
 }
 
