@@ -1,7 +1,7 @@
 /*
  * redis_dial.h - whom a link calls, and what it says first.
  *
- * Private to redis_link.c.
+ * Private to redis_link.c and redis_call.c.
  */
 #ifndef REDIS_DIAL_H
 #define REDIS_DIAL_H

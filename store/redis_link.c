@@ -19,13 +19,10 @@
 #include "clock.h"
 #include "store/redis_dial.h"
 #include "store/redis_link.h"
-#include "store/redis_trouble.h"
 
 enum {
 	RETRY_MIN_MS = 50,
 	RETRY_MAX_MS = 5000,
-	HOPS = 8,	 /* from node to node without a pause... */
-	HOPS_MS = 60000, /* ...in so long */
 	NAME_MS = 10000, /* c-ares gives up before that */
 	GREET_MS = 3000	 /* from connecting to being up */
 };
@@ -95,51 +92,6 @@ redis_link_fail(struct redis_link *l, const char *fmt, ...)
 	drop(l);
 	redis_dial_next(l);
 	l->retry_ms = clock_steady_ms() + pause_ms(l->fails++);
-}
-
-/*
- * Nodes that are not of one mind send us to and fro: after a few times that
- * takes longer and longer.
- */
-static bool
-follow(struct redis_link *l, const redisReply *r)
-{
-	int64_t now = clock_steady_ms();
-
-	if (!redis_dial_follow(l, r))
-		return false;
-	if (now - l->hops_ms > HOPS_MS) {
-		l->hops = 0;
-		l->hops_ms = now;
-	}
-	if (l->hops++ < HOPS)
-		l->retry_ms = 1;
-	else
-		l->retry_ms = now + pause_ms(l->hops - HOPS);
-	return true;
-}
-
-void
-redis_link_refused(struct redis_link *l, const redisReply *r)
-{
-	char why[160];
-
-	redis_trouble(r, why, sizeof(why));
-	if (!redis_trouble_is(r, "MOVED") || !follow(l, r))
-		redis_link_fail(l, "%s", why);
-}
-
-bool
-redis_link_refusal(const redisReply *r)
-{
-	static const char *const words[] = {
-	    "MOVED", "NOSCRIPT", "ASK", "TRYAGAIN", "CLUSTERDOWN"};
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (redis_trouble_is(r, words[i]))
-			return true;
-	return false;
 }
 
 /* --- bytes -------------------------------------------------------------- */
@@ -522,23 +474,4 @@ redis_link_wait(struct redis_link *l, int64_t until_ms)
 		if (!wait_turn(l, until_ms))
 			break;
 	return r != NULL ? r : redis_link_get(l);
-}
-
-redisReply *
-redis_link_call(
-    struct redis_link *l, bool (*put)(void *arg), void *arg, int64_t until_ms)
-{
-	redisReply *r;
-
-	while (redis_link_wait_up(l, until_ms) && put(arg)) {
-		r = redis_link_wait(l, until_ms);
-		if (r == NULL && l->phase == LINK_UP)
-			redis_link_fail(l, "no answer");
-		l->unsure = l->unsure || r == NULL;
-		if (r == NULL || !redis_link_refusal(r))
-			return r;
-		redis_link_refused(l, r);
-		freeReplyObject(r);
-	}
-	return NULL;
 }

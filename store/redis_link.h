@@ -84,6 +84,13 @@ redisReply *redis_link_get(struct redis_link *);
 void redis_link_fail(struct redis_link *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Waits until it is up.  False: it is not, by then or for good. */
+bool redis_link_wait_up(struct redis_link *, int64_t until_ms);
+/* Sends all and waits for the next reply; NULL: down, or none by then. */
+redisReply *redis_link_wait(struct redis_link *, int64_t until_ms);
+
+/* --- redis_call.c --- */
+
 /*
  * Lets go of the connection because of this error, and goes to another node
  * of the cluster if it names one.
@@ -93,10 +100,6 @@ void redis_link_refused(struct redis_link *, const redisReply *error);
 /* Was it refused unrun for what another connection may not meet? */
 bool redis_link_refusal(const redisReply *);
 
-/* Waits until it is up.  False: it is not, by then or for good. */
-bool redis_link_wait_up(struct redis_link *, int64_t until_ms);
-/* Sends all and waits for the next reply; NULL: down, or none by then. */
-redisReply *redis_link_wait(struct redis_link *, int64_t until_ms);
 /*
  * Says what put queues, again where that helps, and waits for the one reply.
  * NULL: none by then; it may have been run.
