@@ -420,7 +420,7 @@ hub_open(struct server *srv)
 	pages_open(&srv->pages, srv->conf.page_rows, srv->conf.max_event_bytes);
 	store_set_poll(srv->store, (unsigned)srv->conf.poll_ms);
 	revoke_start(srv, false);
-	hub_now(srv, &srv->head); /* if the log is busy, news sets it */
+	hub_now(srv, &srv->head);     /* if the log is busy, news sets it */
 	srv->turn_head_known = false; /* it may be another in the first turn */
 	uv_timer_init(&srv->loop, &srv->gather);
 	srv->gather.data = srv;
