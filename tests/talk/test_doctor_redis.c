@@ -148,7 +148,7 @@ test_rights_of_a_user(void)
 	want_only(examine(sv), "rights");
 }
 
-/* What deploy/redis has for who reads and who publishes, and no more. */
+/* Rights by category: where nothing is found, what is asked for works. */
 static void
 test_rights_that_suffice(void)
 {
