@@ -12,6 +12,7 @@ from yard import BUILT
 LOOKS = {   # name: (light, dark, dashes)
     'largesse/nginx': ('#1f6feb', '#6cb0ff', ''),
     'largesse/lighttpd': ('#0b8f6a', '#45d3a6', ''),
+    'largesse/nginx, redis': ('#d0318a', '#ff7cc0', '6 3'),
     'nchan': ('#cf4a1a', '#ff9466', ''),
     'ceiling/nginx': ('#7d8590', '#9aa4b0', '2 4'),
     'ceiling/lighttpd': ('#7d8590', '#9aa4b0', '9 4'),
@@ -108,14 +109,18 @@ class Panel:
             f'stroke-dasharray="{LOOKS[name][2]}"/>{circles}</g>')
 
 
-def legend(names, x, y):
-    out = []
+def legend(names, left, right):
+    """In two lines above the titles, if one has no room for them."""
+    out, x, y = [], left, 22
     for name in names:
+        wide = 50 + 7.4 * len(name)
+        if x + wide > right:
+            x, y = left, 44
         out.append(f'<g class="line {css(name)}"><line x1="{x}" y1="{y}" '
                    f'x2="{x + 26}" y2="{y}" '
                    f'stroke-dasharray="{LOOKS[name][2]}"/></g>'
                    f'<text x="{x + 32}" y="{y + 4}">{escape(name)}</text>')
-        x += 50 + 7.4 * len(name)
+        x += wide
     return out
 
 
@@ -152,7 +157,7 @@ def delays(results):
     title = 'Delay from commit to receipt: share of deliveries within'
     panels, names = [], []
     for i, (row, what, least, most) in enumerate((
-            ('one', 'One stream: deliveries within', 0.1, 10),
+            ('one', 'One stream: deliveries within', 0.1, 200),
             ('crowd', 'One event to 9,900: deliveries within', 1, 1000))):
         left = 62 + i * 440
         panel = Panel(what, Axis(least, most, left, left + 360),
@@ -165,7 +170,7 @@ def delays(results):
                 names += [] if name in names else [name]
         panels += panel.out
     return save('delays.svg', title, 880, 390, legend(
-        [n for n in LOOKS if n in names], 62, 28) + panels)
+        [n for n in LOOKS if n in names], 62, 870) + panels)
 
 
 def against_streams(results, file, title, figure, least, most, mark):
@@ -180,7 +185,7 @@ def against_streams(results, file, title, figure, least, most, mark):
                 panel.line(name, points, dots=True)
                 names.append(name)
     return save(file, title, 780, 410, legend(
-        [n for n in LOOKS if n in names], 80, 28) + panel.out)
+        [n for n in LOOKS if n in names], 80, 770) + panel.out)
 
 
 def write(results):
@@ -192,7 +197,7 @@ def write(results):
         paths.append(against_streams(
             results, 'deliveries.svg',
             'Deliveries a second on one core, p99 within 0.5 s', 'rate',
-            1e4, 1e7, short))
+            1e4, 2e7, short))
         paths.append(against_streams(
             results, 'memory.svg', 'Memory of all server processes, idle',
             'bytes', 1e5, 1e9, lambda v: short(v).replace('M', ' MB')
