@@ -20,7 +20,7 @@ struct node {
 	char words[3][WORD], id[WORD];
 };
 
-static struct node nodes[NODES];
+static struct node nodes[NODES], replica;
 
 /* --- the cluster ---------------------------------------------------------- */
 
@@ -372,6 +372,51 @@ test_the_first_node_is_not_there(void)
 	want_event(c, NULL, "message", "one");
 }
 
+static void
+replica_of(struct node *master)
+{
+	node_new(&replica);
+	tell(&replica.redis,
+	    text("CLUSTER MEET 127.0.0.1 %d %d", master->port, master->bus));
+	until(strstr(tell(&replica.redis, "CLUSTER NODES"), master->id));
+	tell(&replica.redis, text("CLUSTER REPLICATE %s", master->id));
+	until(strstr(
+	    tell(&replica.redis, "INFO replication"), "master_link_status:up"));
+	tell(&replica.redis, "READONLY"); /* this connection asks it itself */
+}
+
+/*
+ * With two masters nobody can be voted for, so the replica is told to.  It is
+ * the last claim, for the dead one's place is taken.
+ */
+static void
+test_its_replica_takes_over(void)
+{
+	struct scene s = scene();
+	struct client *c = stream(s.sv, "/events");
+	char *id;
+
+	replica_of(s.has);
+	publish(&s, "one");
+	want_event(c, NULL, "message", "one");
+	id = text("%s", c->last_id.s);
+	until(atoi(tell(&replica.redis, text("XLEN %s", s.stream))) == 1);
+	redis_stop(&s.has->redis, SIGKILL);
+	tell(&replica.redis, "CLUSTER FAILOVER TAKEOVER");
+	until(is_whole(&replica) && is_whole(s.other));
+	publish(&s, "two");
+	want_event(c, NULL, "message", "two");
+	check(want_headers(post(s.sv, s.token, "data=three")) == 201);
+	want_event(c, NULL, "message", "three");
+	check(c->gap == NULL);
+	c = get(s.sv, "/events", "HTTP_LAST_EVENT_ID", id, NULL);
+	want_start(c);
+	want_event(c, NULL, "message", "two");
+	want_event(c, NULL, "message", "three");
+	check(c->gap == NULL);
+	check(atoi(tell(&replica.redis, text("XLEN %s", s.stream))) == 3);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -384,11 +429,13 @@ main(int argc, char **argv)
 	    TALK(test_the_cluster_is_down),
 	    TALK(test_its_node_is_killed),
 	    TALK(test_the_first_node_is_not_there),
+	    TALK(test_its_replica_takes_over),
 	};
 	int failed =
 	    talk_main_redis(argc, argv, tests, sizeof(tests) / sizeof(*tests));
 
 	for (int i = 0; i < NODES; i++)
 		redis_gone(&nodes[i].redis);
+	redis_gone(&replica.redis);
 	return failed;
 }
