@@ -17,11 +17,12 @@
 #include "fcgi/stream.h"
 
 enum {
-	NEWS_ROWS = 1024,      /* that one turn takes from the log */
-	TODO_NS = 5 * 1000000, /* of a turn for streams that are behind */
-	SEND_COST_NS = 25000,  /* of one write, to the web server mostly */
-	READ_SHARE = 4,	       /* at most one part in so many is reading */
-	SOON_NS = 500 * 1000   /* not worth a timer */
+	NEWS_ROWS = 1024,	/* that one turn takes from the log */
+	TODO_NS = 5 * 1000000,	/* of a turn for streams that are behind */
+	SEND_COST_NS = 25000,	/* of one write, to the web server mostly */
+	READ_SHARE = 4,		/* at most one part in so many is reading */
+	SOON_NS = 500 * 1000,	/* not worth a timer */
+	WRITER_NS = 2 * 1000000 /* our writer may take before we look */
 };
 
 /* --- lists -------------------------------------------------------------- */
@@ -238,11 +239,33 @@ on_gathered(uv_timer_t *timer)
 	struct server *srv = timer->data;
 
 	srv->gathering = false;
-	srv->look = true;
+	srv->look = srv->due = true;
 	server_wake(srv);
 }
 
+void
+hub_written(struct server *srv)
+{
+	srv->look = srv->due = true;
+	if (!srv->gathering)
+		return;
+	srv->gathering = false; /* may_look gathers on if it was for a flush */
+	uv_timer_stop(&srv->gather);
+}
+
 static void on_news(uv_poll_t *, int status, int events);
+
+/*
+ * While our own writer is at work the log's files change long before there is
+ * something to read, for the disk comes in between: it will say when.  Not if
+ * somebody waits for what the log has been asked.
+ */
+static bool
+writer_tells(const struct server *srv)
+{
+	return srv->link.waiting > 0 && !srv->due && srv->parked == NULL &&
+	       !srv->todo_waits && !srv->read_waits;
+}
 
 /*
  * Is it time to look?  If not, the timer will say, and until then the
@@ -256,6 +279,8 @@ may_look(struct server *srv)
 	if (srv->gathering)
 		return false;
 	wait = srv->next_flush > now ? srv->next_flush - now : 0;
+	if (wait < WRITER_NS && writer_tells(srv))
+		wait = WRITER_NS;
 	if (wait < SOON_NS)
 		return true;
 	srv->gathering = true;
@@ -366,6 +391,7 @@ hub_turn(struct server *srv)
 
 	srv->burst.sub = NULL; /* runs and subscriptions may change now */
 	if (srv->look && may_look(srv)) {
+		srv->due = false;
 		take_news(srv);
 		read_ns = uv_hrtime() - began;
 		tell_trouble(srv);

@@ -13,6 +13,9 @@ void hub_close(struct server *);
 /* News, streams due, streams behind; leaves the rest to the next turn. */
 void hub_turn(struct server *);
 
+/* Our writer has done something: look in this turn, if nothing else waits. */
+void hub_written(struct server *);
+
 /* The stream is out of step: advance it in this turn or the next. */
 void hub_todo(struct server *, struct stream *);
 

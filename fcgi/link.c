@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fcgi/hub.h"
 #include "fcgi/log.h"
 #include "fcgi/publish.h"
 #include "fcgi/server.h"
@@ -153,6 +154,7 @@ take_results(struct server *srv)
 	while (ln->first != NULL && (len = handoff_whole(&ln->in)) > 0) {
 		tell_first(srv, ln->in.s + ln->in.at);
 		ln->in.at += len;
+		hub_written(srv);
 	}
 	parcel_trim(&ln->in);
 	return true;

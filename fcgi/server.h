@@ -62,6 +62,7 @@ struct server {
 	uv_poll_t news;
 	uv_timer_t gather;
 	bool look;		   /* the log may have news */
+	bool due;		   /* and is not to wait for our writer */
 	bool look_again;	   /* it has more than the last turn took */
 	bool revoking;		   /* to be known before anything is sent */
 	struct store_id revoked;   /* revocations up to here are done */
