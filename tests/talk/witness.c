@@ -23,7 +23,8 @@ want_alive(struct witness *w)
 	struct client *c;
 
 	want_nothing_more(w->c, w->sv, "witness");
-	c = get(w->sv, "/events?topic=witness", NULL);
+	c = get(w->sv, "/events?topic=witness", "HTTP_LAST_EVENT_ID",
+	    w->c->last_id.s, NULL);
 	want_start(c);
 	want_nothing_more(c, w->sv, "witness");
 	want_event(w->c, NULL, "message", "the marker");
