@@ -308,8 +308,9 @@ test_killed_in_the_middle_it_goes_on(void)
 	fprintf(stderr, "seed %u\n", seed);
 	append_many(from, "main", 1, N, 60);
 	for (int i = 0; i < KILLS; i++) {
-		struct timespec nap = {
-		    .tv_nsec = 1000000L * (20 + rand_r(&seed) % 200)};
+		/* The first before all of it can have been copied. */
+		int most = 20 * (i + 1), ms = 20 + rand_r(&seed) % most;
+		struct timespec nap = {.tv_nsec = 1000000L * ms};
 		int status;
 
 		start_bare(from, -1, -1, "copy", from->db, to->db, NULL);
