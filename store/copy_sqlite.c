@@ -240,18 +240,14 @@ static int
 show_newest(struct sqlite *sq, store_each *each, void *arg)
 {
 	sqlite3_stmt *st = NULL;
-	struct store_event ev = {.time_ms = 0};
+	struct store_event ev;
 	int rc = sqlite3_prepare_v2(sq->db,
 	    "SELECT " EVENT_COLUMNS " FROM events ORDER BY id DESC LIMIT 1", -1,
 	    &st, NULL);
 
 	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		ev.topic = sqlite_text(st, COL_TOPIC);
-		ev.event = sqlite_text(st, COL_EVENT);
-		ev.data = sqlite_text(st, COL_DATA);
-		ev.uid = sqlite_text(st, COL_UID);
-		ev.time_ms = sqlite3_column_int64(st, COL_TIME);
-		ev.id = old_id(sq, sqlite3_column_int64(st, COL_ID), ev.uid);
+		ev = sqlite_event(st);
+		ev.id = old_id(sq, (int64_t)ev.id.lo, ev.uid);
 		each(arg, &ev);
 	}
 	sqlite3_finalize(st);

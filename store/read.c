@@ -27,14 +27,7 @@ struct page {
 static bool
 give(struct page *pg, sqlite3_stmt *st)
 {
-	struct store_event ev = {
-	    .id.lo = sqlite3_column_int64(st, COL_ID),
-	    .topic = sqlite_text(st, COL_TOPIC),
-	    .event = sqlite_text(st, COL_EVENT),
-	    .data = sqlite_text(st, COL_DATA),
-	    .uid = sqlite_text(st, COL_UID),
-	    .time_ms = sqlite3_column_int64(st, COL_TIME),
-	};
+	struct store_event ev = sqlite_event(st);
 
 	pg->span->upto = ev.id;
 	pg->limit--;

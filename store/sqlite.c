@@ -58,6 +58,19 @@ sqlite_text(sqlite3_stmt *st, int column)
 	return t;
 }
 
+struct store_event
+sqlite_event(sqlite3_stmt *st)
+{
+	return (struct store_event){
+	    .id.lo = (uint64_t)sqlite3_column_int64(st, COL_ID),
+	    .topic = sqlite_text(st, COL_TOPIC),
+	    .event = sqlite_text(st, COL_EVENT),
+	    .data = sqlite_text(st, COL_DATA),
+	    .uid = sqlite_text(st, COL_UID),
+	    .time_ms = sqlite3_column_int64(st, COL_TIME),
+	};
+}
+
 void
 sqlite_bind_text(sqlite3_stmt *st, int i, struct store_text t)
 {

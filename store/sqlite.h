@@ -125,6 +125,8 @@ enum store_result sqlite_trouble(struct sqlite *);
 sqlite3_stmt *sqlite_topic_statement(struct sqlite *, size_t i, bool newest);
 
 struct store_text sqlite_text(sqlite3_stmt *, int column);
+/* The row of EVENT_COLUMNS that it stands on; good until the next step. */
+struct store_event sqlite_event(sqlite3_stmt *);
 /* No copy is made: it has to last until the statement is reset. */
 void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
 
