@@ -49,6 +49,16 @@ want_copy(struct server *from, struct server *to, int events)
 		    "wanted %s; came %d: %s%s", said, r.status, r.out, r.err);
 }
 
+/* However many that are. */
+static void
+want_copied(struct server *from, struct server *to)
+{
+	struct ran r = copy(from, to);
+
+	if (r.status != 0)
+		talk_fail("copy ended with %d: %s", r.status, r.err);
+}
+
 static void
 want_no_copy(struct server *from, struct server *to, const char *why)
 {
@@ -303,7 +313,6 @@ test_killed_in_the_middle_it_goes_on(void)
 	struct server *from = prepare(), *to = place(other());
 	unsigned seed = (unsigned)now_ms();
 	int felt = 0;
-	struct ran r;
 
 	fprintf(stderr, "seed %u\n", seed);
 	append_many(from, "main", 1, N, 60);
@@ -320,9 +329,7 @@ test_killed_in_the_middle_it_goes_on(void)
 		felt += WIFSIGNALED(status);
 	}
 	check(felt > 0);
-	r = copy(from, to);
-	if (r.status != 0)
-		talk_fail("copy ended with %d: %s", r.status, r.err);
+	want_copied(from, to);
 	check(other()->count(to) == N);
 	want_same(from, to, N);
 }
@@ -335,17 +342,13 @@ test_what_is_published_meanwhile_is_copied(void)
 		MORE = 300
 	};
 	struct server *from = prepare(), *to = place(other());
-	struct ran r;
 
 	append_many(from, "main", 1, N, 60);
 	append_as_a_process(from, 1, MORE);
-	while (log_count(from) < N + MORE) {
-		r = copy(from, to);
-		if (r.status != 0)
-			talk_fail("copy ended with %d: %s", r.status, r.err);
-	}
+	while (log_count(from) < N + MORE)
+		want_copied(from, to);
 	wait(NULL);
-	check(copy(from, to).status == 0);
+	want_copied(from, to);
 	check(other()->count(to) == N + MORE);
 	want_same(from, to, N + MORE);
 }
