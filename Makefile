@@ -11,56 +11,66 @@ SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	   -fno-sanitize-recover=all
 LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljwt -ljansson -lcrypto
 
-SRC	 = $(wildcard store/*.c fcgi/*.c)
-HDR	 = clock.h $(wildcard store/*.h fcgi/*.h)
+# All cores, unless somebody says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+# without.c is for the static build alone.
+SRC	 = $(filter-out fcgi/command/without.c,$(wildcard fcgi/*.c fcgi/*/*.c \
+	   store/*.c store/*/*.c store/*/*/*.c))
 OBJ	 = $(SRC:%.c=build/obj/%.o)
 ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
-UNIT	 = $(patsubst tests/unit/%.c,build/asan/%,$(wildcard tests/unit/test_*.c))
-TALK	 = $(patsubst tests/talk/test_%.c,build/asan/talk_%,$(wildcard tests/talk/test_*.c))
-TALK_PEER = $(filter-out tests/talk/test_%,$(wildcard tests/talk/*.c))
+PARTS	 = $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
+UNIT	 = $(patsubst tests/%.c,build/asan/%,$(wildcard tests/unit/*/test_*.c))
+TALK	 = $(patsubst tests/%.c,build/asan/%,$(wildcard tests/talk/*/test_*.c))
+PEER_OBJ = $(patsubst %.c,build/asan/%.o,$(wildcard tests/talk/peer/*.c))
 
-all: need-build build/largesse
+# What a file includes is written down beside it when it is compiled.
+DEPEND	 = -MMD -MP -MT $@ -MF $@.d
+COMPILE	 = @mkdir -p $(@D); echo "  cc $@"; $(CC) $(DEPEND) $(WARN) $(DEFS)
+LINK	 = @mkdir -p $(@D); echo "  ld $@"; $(CC)
+
+all: build/largesse
 
 # need-X: the packages that X takes, installed if they are missing.
 need-%:
 	@deploy/need.sh $*
 
 build/largesse: $(OBJ)
-	@echo "  cc $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+	$(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+
+build/obj/%.o: %.c | need-build
+	$(COMPILE) $(CFLAGS) -c -o $@ $<
 
 build/asan/largesse: $(ASAN_OBJ)
-	@echo "  cc $@"
-	@$(CC) $(SAN) $(LDFLAGS) -o $@ $(ASAN_OBJ) $(LIBS)
+	$(LINK) $(SAN) $(LDFLAGS) -o $@ $(ASAN_OBJ) $(LIBS)
 
-build/obj/%.o: %.c $(HDR)
-	@mkdir -p $(@D)
-	@echo "  cc $@"
-	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -c -o $@ $<
+build/asan/%.o: %.c | need-build
+	$(COMPILE) $(SAN) -c -o $@ $<
+
+build/asan/tests/%.o: tests/%.c | need-build need-check
+	$(COMPILE) $(SAN) -c -o $@ $<
 
 # One file without shared libraries, for hosts where nothing can be installed.
 # Debian's libcurl and libjwt cannot be linked statically: what needs them is
-# left out, fcgi/static has what answers instead, and --help says so.  What the
+# left out, without.c has what answers instead, and --help says so.  What the
 # linker would warn of is names of hosts: --listen takes numbers here.
-STATIC_OUT = fcgi/tail_url.c fcgi/doctor_url.c fcgi/doctor_http.c \
-	   fcgi/cmd_token.c fcgi/token.c
+STATIC_OUT = fcgi/command/tail_url.c fcgi/doctor/url.c fcgi/doctor/http.c \
+	   fcgi/command/cmd_token.c fcgi/auth/token.c
 STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -lcares -ljansson -lssl -lcrypto -lm -lpthread
 STATIC_SAYS = "libcurl (tail and doctor of a URL) and libjwt (tokens)"
 STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
-	   $(filter-out $(STATIC_OUT),$(SRC)) fcgi/static/without.c)
+	   $(filter-out $(STATIC_OUT),$(SRC)) fcgi/command/without.c)
 
-static: need-build build/static/largesse
+static: build/static/largesse
 
 build/static/largesse: $(STATIC_OBJ)
-	@echo "  cc $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -static -s -Wl,--no-warnings \
+	$(LINK) $(CFLAGS) $(LDFLAGS) -static -s -Wl,--no-warnings \
 	    -Wl,--wrap=keys_read -o $@ $(STATIC_OBJ) $(STATIC_LIBS)
 
-build/static/obj/%.o: %.c $(HDR)
-	@mkdir -p $(@D)
-	@echo "  cc $@"
-	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -DWITHOUT='$(STATIC_SAYS)' \
-	    -c -o $@ $<
+build/static/obj/%.o: %.c | need-build
+	$(COMPILE) $(CFLAGS) -DWITHOUT='$(STATIC_SAYS)' -c -o $@ $<
 
 # The folder for shared hosting, with the program in it.
 upload: static
@@ -68,51 +78,35 @@ upload: static
 	cp -R deploy/shared build/upload
 	cp build/static/largesse build/upload
 
-build/asan/%.o: %.c $(HDR)
-	@mkdir -p $(@D)
-	@echo "  cc $@"
-	@$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
-
 # A unit test is linked with everything but main, and sees no globals.
-build/asan/test_%: tests/unit/test_%.c $(wildcard tests/*.h tests/unit/*.h) \
-    $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
-	@echo "  cc $@"
-	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $< \
-	    $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ)) $(LIBS) -lcmocka
+build/asan/unit/%: build/asan/tests/unit/%.o $(PARTS)
+	$(LINK) $(SAN) -o $@ $^ $(LIBS) -lcmocka
 
 # A conversation is linked with the peer and with nothing of the program.
-build/asan/talk_%: tests/talk/test_%.c $(wildcard tests/talk/*.h) \
-    $(TALK_PEER:%.c=build/asan/%.o)
-	@echo "  cc $@"
-	@$(CC) $(SAN) $(WARN) $(DEFS) -o $@ $(filter %.c %.o,$^) \
-	    -lsqlite3 -lhiredis -lcmocka -lcrypto
-
-build/asan/tests/talk/%.o: tests/talk/%.c $(wildcard tests/*.h tests/talk/*.h)
-	@mkdir -p $(@D)
-	@echo "  cc $@"
-	@$(CC) $(SAN) $(WARN) $(DEFS) -c -o $@ $<
+build/asan/talk/%: build/asan/tests/talk/%.o $(PEER_OBJ)
+	$(LINK) $(SAN) -o $@ $^ -lsqlite3 -lhiredis -lcmocka -lcrypto
 
 # Measurements: everything is built, installed and run; nothing is asserted.
 BENCH	 = build/bench/load build/bench/publish build/bench/post \
 	   build/bench/ceiling
+BENCH_OBJ = $(patsubst tests/bench/%.c,build/bench/obj/%.o,\
+	   $(wildcard tests/bench/*.c))
 
-build/bench/load: tests/bench/load.c tests/bench/crowd.c tests/bench/feed.c \
-    tests/bench/tally.c
-build/bench/publish: tests/bench/publish.c tests/bench/sink.c \
-    tests/bench/tally.c
-build/bench/post: tests/bench/post.c tests/bench/tally.c
-build/bench/ceiling: tests/bench/ceiling.c tests/bench/ceiling_post.c \
-    tests/bench/ceiling_stream.c
-$(BENCH): clock.h $(wildcard tests/bench/*.h)
-	@mkdir -p $(@D)
-	@echo "  cc $@"
-	@$(CC) $(CFLAGS) $(WARN) $(DEFS) -o $@ $(filter %.c,$^) -lsqlite3 \
-	    -lhiredis
+build/bench/load: $(addprefix build/bench/obj/,load.o crowd.o feed.o tally.o)
+build/bench/publish: $(addprefix build/bench/obj/,publish.o sink.o tally.o)
+build/bench/post: $(addprefix build/bench/obj/,post.o tally.o)
+build/bench/ceiling: $(addprefix build/bench/obj/,ceiling.o ceiling_post.o \
+	ceiling_stream.o)
+$(BENCH):
+	$(LINK) $(CFLAGS) -o $@ $^ -lsqlite3 -lhiredis
 
-bench: need-build need-bench build/largesse $(BENCH)
+build/bench/obj/%.o: tests/bench/%.c | need-build need-bench
+	$(COMPILE) $(CFLAGS) -c -o $@ $<
+
+bench: build/largesse $(BENCH)
 	/usr/bin/python3 tests/bench/bench.py
 
-bench-quick: need-build need-bench build/largesse $(BENCH)
+bench-quick: build/largesse $(BENCH)
 	/usr/bin/python3 tests/bench/bench.py --quick
 
 # The whole path on this machine until Ctrl-C.  WEB=lighttpd, PORT=8000.
@@ -123,11 +117,10 @@ demo:
 # All tests.  SUITES="unit talk" runs some of them.
 SUITES	 = unit talk web browser fault fuzz slow hosts
 
-check: need-build need-check build/largesse build/asan/largesse upload \
-    $(UNIT) $(TALK)
+check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
 
-lint: need-build need-lint
+lint: | need-build need-lint
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	clang-tidy --quiet $(SRC) -- -std=gnu11 $(DEFS) 2>/dev/null
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
@@ -151,3 +144,7 @@ clean:
 
 .PHONY: all static upload check lint bench bench-quick install uninstall clean
 .SECONDARY:
+
+-include $(patsubst %,%.d,$(OBJ) $(ASAN_OBJ) $(STATIC_OBJ) $(BENCH_OBJ) \
+    $(PEER_OBJ) $(UNIT:build/asan/%=build/asan/tests/%.o) \
+    $(TALK:build/asan/%=build/asan/tests/%.o))

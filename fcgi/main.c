@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "fcgi/command.h"
-#include "fcgi/log.h"
+#include "fcgi/base/command.h"
+#include "fcgi/base/log.h"
 
 static const struct {
 	const char *name;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "store/engine.h"
-#include "store/redis_url.h"
+#include "store/redis/link/url.h"
 
 /* --- a log that is named ------------------------------------------------ */
 

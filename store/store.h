@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/clock.h"
+
 /* A place in the log: that of an event, or the one before the first. */
 struct store_id {
 	uint64_t hi, lo; /* ordered by hi, then lo; {0, 0} is before all */

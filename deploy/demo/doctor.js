@@ -9,7 +9,7 @@
 "use strict";
 
 const EVENTS = document.body.dataset.events || "events";
-const HELD_MS = 250;		/* as in fcgi/doctor_visit.c */
+const HELD_MS = 250;		/* as in fcgi/doctor/visit.c */
 const LATE_MS = 100;		/* is drawn as late */
 const LEFT = 92, RIGHT = 24, TOP = 24, BOTTOM = 150;	/* of the drawing */
 const SVG = "http://www.w3.org/2000/svg";

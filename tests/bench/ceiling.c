@@ -28,7 +28,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-#include "clock.h"
+#include "store/clock.h"
 #include "ceiling.h"
 
 enum {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include "clock.h"
+#include "store/clock.h"
 #include "tally.h"
 
 /* Numbers further than this from the first are summed, not remembered. */

@@ -12,10 +12,10 @@
 
 #include <unistd.h>
 
-#include "fcgi/address.h"
-#include "fcgi/allow.h"
-#include "fcgi/origin.h"
-#include "fcgi/utf8.h"
+#include "fcgi/auth/address.h"
+#include "fcgi/auth/allow.h"
+#include "fcgi/auth/origin.h"
+#include "fcgi/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/forge.h"
 

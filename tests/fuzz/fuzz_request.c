@@ -8,7 +8,7 @@
  * input	a byte: how many topics are allowed; then parameters, each
  *		ended by LF
  */
-#include "fcgi/request.h"
+#include "fcgi/request/request.h"
 #include "tests/fuzz/eventstream.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -17,7 +17,7 @@
 
 #include "tests/unit/cm.h"
 
-#include "fcgi/command.h"
+#include "fcgi/base/command.h"
 
 enum {
 	CHILD_WORDS = 16,

@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-#include "fcgi/allow.h"
+#include "fcgi/auth/allow.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/dir.h"
 #include "tests/unit/hostile.h"

@@ -1,0 +1,183 @@
+/*
+ * allow_who.c - who asks: a token found, checked and not revoked in the log,
+ * or a name that the web server vouches for.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "store/store.h"
+#include "fcgi/auth/allow_self.h"
+#include "fcgi/auth/credential.h"
+#include "fcgi/base/log.h"
+#include "fcgi/auth/origin.h"
+#include "fcgi/auth/token.h"
+#include "fcgi/base/utf8.h"
+
+/* Key files that changed are read when the next token comes. */
+static void
+refresh(struct allow *a, int64_t now)
+{
+	char why[512];
+
+	if (now >= a->looked_ms && now - a->looked_ms < ALLOW_LOOK_MS)
+		return;
+	a->looked_ms = now;
+	if (keys_mark(&a->conf->key_file, &a->conf->jwks_file) != a->keys.mark)
+		if (allow_reload(a, why, sizeof(why)) == -1)
+			log_plain(why);
+}
+
+struct taking {
+	struct who *who;
+	bool all, failed;
+};
+
+/* What was taken away from the subject. */
+static void
+take_away(void *arg, const struct store_revocation *rv)
+{
+	struct taking *t = arg;
+	char **list;
+
+	if (rv->topic.s == NULL) {
+		t->all = true;
+		return;
+	}
+	list = realloc(t->who->revoked, (t->who->nrevoked + 1) * sizeof(*list));
+	if (list == NULL) {
+		t->failed = true;
+		return;
+	}
+	t->who->revoked = list;
+	list[t->who->nrevoked] = strndup(rv->topic.s, rv->topic.len);
+	if (list[t->who->nrevoked++] == NULL) {
+		t->who->nrevoked--;
+		t->failed = true;
+	}
+}
+
+/* A token without iat may be of any age. */
+static int
+check_revoked(struct store *store, struct who *who, struct refusal *no)
+{
+	struct taking t = {.who = who};
+	enum store_result r;
+	int64_t issued_ms = 0;
+
+	if (who->subject == NULL)
+		return 0;
+	token_time(who->claims, "iat", &issued_ms);
+	r = store_revoked(store,
+	    (struct store_text){who->subject, who->subject_len}, issued_ms,
+	    take_away, &t);
+	if (r != STORE_OK) {
+		refuse(no, 503, "the log cannot be read right now");
+		no->later = r == STORE_LATER;
+		return 503;
+	}
+	if (t.failed)
+		return refuse_memory(no);
+	return t.all ? refuse_token(no, "token: revoked") : 0;
+}
+
+static int
+set_subject(struct who *who, const char *s, size_t len, struct refusal *no)
+{
+	if (len == 0)
+		return 0;
+	who->subject = strndup(s, len);
+	who->subject_len = len;
+	return who->subject == NULL ? refuse_memory(no) : 0;
+}
+
+static int
+take_token(struct allow *a, const char *s, size_t len, struct who *who,
+    struct refusal *no)
+{
+	struct token_rules rules = {.keys = &a->keys,
+	    .memory = &a->memory,
+	    .issuer = a->conf->issuer,
+	    .audience = a->conf->audience,
+	    .leeway_ms = (int64_t)a->conf->leeway_ms,
+	    .now_ms = clock_wall_ms()};
+	const json_t *sub;
+	const char *why;
+
+	refresh(a, rules.now_ms);
+	who->claims = token_read(s, len, &rules, &why);
+	if (who->claims == NULL)
+		return refuse_token(no, why);
+	if (token_time(who->claims, "exp", &who->ends_ms) == 1)
+		who->ends_ms += rules.leeway_ms;
+	sub = json_object_get(who->claims, "sub");
+	len = json_string_length(sub);
+	if (sub != NULL && (!json_is_string(sub) || len > ALLOW_SUBJECT_MAX ||
+			       !utf8_clean(json_string_value(sub), len)))
+		return refuse_token(no, "token: its sub is no name");
+	return set_subject(who, json_string_value(sub), len, no);
+}
+
+static int
+take_user(const struct request *rq, struct who *who, struct refusal *no)
+{
+	size_t len = strlen(rq->user);
+
+	if (len > ALLOW_SUBJECT_MAX || !utf8_clean(rq->user, len))
+		return refuse(no, 403, "REMOTE_USER: not a name");
+	who->by = ALLOW_BY_SERVER;
+	return set_subject(who, rq->user, len, no);
+}
+
+/* A browser sends these along unasked, whatever page makes it. */
+static int
+check_origin(const struct allow *a, const struct request *rq,
+    const struct who *who, struct refusal *no)
+{
+	enum origin from;
+
+	if (who->by != ALLOW_BY_COOKIE && who->by != ALLOW_BY_SERVER)
+		return 0;
+	from = origin_of(&a->conf->allow_origin, rq);
+	if (from == ORIGIN_OWN || from == ORIGIN_LISTED)
+		return 0;
+	return refuse(no, 403,
+	    "%s: from a page of another site, which --allow-origin does not "
+	    "name",
+	    who->by == ALLOW_BY_COOKIE ? "cookie" : "REMOTE_USER");
+}
+
+int
+allow_who(struct allow *a, struct store *store, const struct request *rq,
+    struct who *who, struct refusal *no)
+{
+	const char *s = NULL;
+	size_t len = 0;
+	int status;
+
+	memset(who, 0, sizeof(*who));
+	if (a->keys.n > 0)
+		who->by = credential_find(rq, a->conf->cookie_name, &s, &len);
+	if (who->by != ALLOW_BY_NOTHING) {
+		status = check_origin(a, rq, who, no);
+		if (status == 0)
+			status = take_token(a, s, len, who, no);
+		return status != 0 ? status : check_revoked(store, who, no);
+	}
+	if (!a->conf->trust_user || rq->user == NULL)
+		return 0;
+	status = take_user(rq, who, no);
+	return status != 0 ? status : check_origin(a, rq, who, no);
+}
+
+void
+who_free(struct who *who)
+{
+	json_decref(who->claims);
+	free(who->subject);
+	while (who->nrevoked > 0)
+		free(who->revoked[--who->nrevoked]);
+	free(who->revoked);
+	memset(who, 0, sizeof(*who));
+}

@@ -1,0 +1,206 @@
+/*
+ * jwks.c - a JWKS file: keys as JSON (RFC 7517, RFC 7518 section 6).
+ *
+ * An identity provider's set also has keys that are not for us: those are
+ * passed over, as the RFC asks.  A key that is for us and cannot be read is
+ * an error: tokens by it would be refused with no word why.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+
+#include "fcgi/base/base64.h"
+#include "fcgi/auth/keys.h"
+
+enum {
+	MEMBER_MAX = 2048, /* bytes of a number or a secret */
+	P256_BYTES = 32
+};
+
+static const char *
+text(const json_t *jwk, const char *name)
+{
+	return json_string_value(json_object_get(jwk, name));
+}
+
+/* A member in base64url.  Its bytes, -1 if it is not there or is none. */
+static ssize_t
+decode(const json_t *jwk, const char *name, uint8_t to[MEMBER_MAX])
+{
+	const json_t *v = json_object_get(jwk, name);
+	size_t len = json_string_length(v);
+
+	if (!json_is_string(v) || len == 0 || BASE64_BYTES(len) > MEMBER_MAX)
+		return -1;
+	return base64url_decode(to, json_string_value(v), len);
+}
+
+static EVP_PKEY *
+make_key(const char *type, OSSL_PARAM *params)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
+}
+
+static EVP_PKEY *
+rsa_key(const json_t *jwk)
+{
+	uint8_t n_bytes[MEMBER_MAX], e_bytes[MEMBER_MAX];
+	ssize_t n_len = decode(jwk, "n", n_bytes);
+	ssize_t e_len = decode(jwk, "e", e_bytes);
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *params = NULL;
+	EVP_PKEY *pkey = NULL;
+	BIGNUM *n = NULL, *e = NULL;
+
+	if (bld != NULL && n_len > 0 && e_len > 0 &&
+	    (n = BN_bin2bn(n_bytes, (int)n_len, NULL)) != NULL &&
+	    (e = BN_bin2bn(e_bytes, (int)e_len, NULL)) != NULL &&
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e) == 1 &&
+	    (params = OSSL_PARAM_BLD_to_param(bld)) != NULL)
+		pkey = make_key("RSA", params);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	BN_free(n);
+	BN_free(e);
+	return pkey;
+}
+
+static EVP_PKEY *
+ec_key(const json_t *jwk)
+{
+	uint8_t x[MEMBER_MAX], y[MEMBER_MAX], point[1 + 2 * P256_BYTES];
+	char group[] = SN_X9_62_prime256v1;
+	OSSL_PARAM params[] = {
+	    OSSL_PARAM_construct_utf8_string(
+		OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+	    OSSL_PARAM_construct_octet_string(
+		OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
+	    OSSL_PARAM_construct_end(),
+	};
+
+	if (decode(jwk, "x", x) != P256_BYTES ||
+	    decode(jwk, "y", y) != P256_BYTES)
+		return NULL;
+	point[0] = 4; /* both coordinates follow */
+	memcpy(point + 1, x, P256_BYTES);
+	memcpy(point + 1 + P256_BYTES, y, P256_BYTES);
+	return make_key("EC", params);
+}
+
+static bool
+add_secret(struct keys *ks, const json_t *jwk, const char **why)
+{
+	uint8_t bytes[MEMBER_MAX];
+	ssize_t len = decode(jwk, "k", bytes);
+	bool ok;
+
+	*why = "`k` is not 32 bytes or more in base64url";
+	ok = len >= KEYS_SECRET_MIN &&
+	     keys_add(ks, KEY_HS256, text(jwk, "kid"), bytes, (size_t)len, why);
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return ok;
+}
+
+static bool
+add_public(struct keys *ks, const json_t *jwk, EVP_PKEY *pkey, const char **why)
+{
+	bool ok;
+
+	*why = "its numbers are no public key";
+	ok = pkey != NULL && keys_add_public(ks, text(jwk, "kid"), pkey, why);
+	EVP_PKEY_free(pkey);
+	ERR_clear_error();
+	return ok;
+}
+
+/* Is this member absent, or this text? */
+static bool
+absent_or(const json_t *jwk, const char *name, const char *value)
+{
+	const json_t *v = json_object_get(jwk, name);
+
+	return v == NULL ||
+	       (json_is_string(v) && strcmp(json_string_value(v), value) == 0);
+}
+
+/* Was the key made to check signatures by this algorithm? */
+static bool
+is_for(const json_t *jwk, enum key_alg alg)
+{
+	const json_t *ops = json_object_get(jwk, "key_ops"), *op;
+	bool verifies = ops == NULL;
+	size_t i;
+
+	json_array_foreach(ops, i,
+	    op) if (json_is_string(op) && strcmp(json_string_value(op),
+					      "verify") == 0) verifies = true;
+	return verifies && absent_or(jwk, "use", "sig") &&
+	       absent_or(jwk, "alg", key_alg_name(alg));
+}
+
+/* True as well for a key that is not for us. */
+static bool
+add_jwk(struct keys *ks, const json_t *jwk, const char **why)
+{
+	const char *kty = text(jwk, "kty");
+
+	*why = "it has no `kty`";
+	if (kty == NULL)
+		return false;
+	if (strcmp(kty, "oct") == 0)
+		return !is_for(jwk, KEY_HS256) || add_secret(ks, jwk, why);
+	if (strcmp(kty, "RSA") == 0)
+		return !is_for(jwk, KEY_RS256) ||
+		       add_public(ks, jwk, rsa_key(jwk), why);
+	if (strcmp(kty, "EC") == 0 && absent_or(jwk, "crv", "P-256"))
+		return !is_for(jwk, KEY_ES256) ||
+		       add_public(ks, jwk, ec_key(jwk), why);
+	return true;
+}
+
+int
+jwks_add(struct keys *ks, const char *path, const unsigned char *bytes,
+    size_t len, char *why, size_t size)
+{
+	json_error_t error;
+	json_t *set = json_loadb(
+	    (const char *)bytes, len, JSON_REJECT_DUPLICATES, &error);
+	json_t *list = json_object_get(set, "keys");
+	size_t i, before = ks->n;
+	const char *wrong;
+	int r = 0;
+
+	if (set == NULL) {
+		snprintf(
+		    why, size, "%s: line %d is not JSON", path, error.line);
+		return -1;
+	}
+	for (i = 0; i < json_array_size(list) && r == 0; i++)
+		if (!add_jwk(ks, json_array_get(list, i), &wrong)) {
+			snprintf(
+			    why, size, "%s: key %zu: %s", path, i + 1, wrong);
+			r = -1;
+		}
+	if (r == 0 && ks->n == before) {
+		snprintf(why, size,
+		    "%s: no key for HS256, RS256 or ES256 under `keys`", path);
+		r = -1;
+	}
+	json_decref(set);
+	return r;
+}

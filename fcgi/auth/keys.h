@@ -1,0 +1,92 @@
+/*
+ * keys.h - the keys that tokens are signed with, each with the one algorithm
+ * that it is good for.
+ *
+ * A key file is either a PEM file of public keys (RS256 for RSA, ES256 for
+ * P-256), or anything else: then all of it, but for one newline at its end,
+ * is a secret for HS256.  A JWKS file is JSON (RFC 7517, section 5) with keys
+ * of type oct, RSA or EC.
+ */
+#ifndef KEYS_H
+#define KEYS_H
+
+#include "fcgi/base/options.h"
+
+enum {
+	KEYS_SECRET_MIN = 32,	/* bytes of a secret (RFC 7518, section 3.2) */
+	KEYS_RSA_MIN = 2048,	/* bits (the same, section 3.3) */
+	KEYS_MAX = 64,		/* that are tried for one token */
+	KEYS_FILE_MAX = 1 << 20 /* bytes of a file */
+};
+
+enum key_alg {
+	KEY_HS256,
+	KEY_RS256,
+	KEY_ES256
+};
+
+struct key {
+	enum key_alg alg;
+	char *kid;	      /* NULL: for tokens with any kid or none */
+	unsigned char *bytes; /* len of them: the secret, or public PEM */
+	size_t len;
+};
+
+struct keys {
+	struct key v[KEYS_MAX];
+	size_t n;
+	uint64_t mark; /* of the files when they were read */
+};
+
+/*
+ * Reads all these files.  0; or -1 with why (which takes size bytes), and
+ * keys is empty then.
+ */
+int keys_read(struct keys *, const struct option_list *key_files,
+    const struct option_list *jwks_files, char *why, size_t size);
+void keys_free(struct keys *);
+
+/* What the files look like from outside: another number when one changed. */
+uint64_t keys_mark(
+    const struct option_list *key_files, const struct option_list *jwks_files);
+
+/* The name of an algorithm in a token's header. */
+const char *key_alg_name(enum key_alg);
+
+/*
+ * Reads a file whole, with a NUL behind it.  Its bytes, to be freed with
+ * keys_wipe, or NULL and why.
+ */
+unsigned char *keys_file(const char *path, size_t *len, char *why, size_t size);
+void keys_wipe(unsigned char *bytes, size_t len);
+
+/* A secret without the newline at its end; false, and why: too short. */
+bool keys_secret(const char *path, const unsigned char *bytes, size_t *len,
+    char *why, size_t size);
+
+/* Is it text with a PEM block? */
+bool keys_is_pem(const unsigned char *bytes, size_t len);
+
+/* --- for the readers of each format ------------------------------------- */
+
+struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
+
+/* Adds a copy.  False with why in a few words: no room, no memory. */
+bool keys_add(struct keys *, enum key_alg, const char *kid, const void *bytes,
+    size_t len, const char **why);
+
+/*
+ * Adds a public key, if it is one of those that we take.  False with why in a
+ * few words.
+ */
+bool keys_add_public(
+    struct keys *, const char *kid, struct evp_pkey_st *, const char **why);
+
+/*
+ * Adds the keys of a JWKS that are for us: those for encryption, and of
+ * algorithms that we do not take, are passed over (jwks.c).  0, or -1, why.
+ */
+int jwks_add(struct keys *, const char *path, const unsigned char *bytes,
+    size_t len, char *why, size_t size);
+
+#endif

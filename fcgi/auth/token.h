@@ -1,0 +1,41 @@
+/*
+ * token.h - a JSON Web Token (RFC 7519), checked.
+ *
+ * Pure but for memory.  The key says which algorithm it is for, never the
+ * token; libjwt checks the signature, and nothing is taken from a token
+ * before it has.
+ */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include "fcgi/auth/keys.h"
+#include "fcgi/auth/token_memory.h"
+
+enum {
+	TOKEN_MAX = 8192 /* bytes */
+};
+
+struct json_t;
+
+struct token_rules {
+	const struct keys *keys;
+	struct token_memory *memory;   /* of these keys; NULL: none */
+	const char *issuer, *audience; /* NULL: any */
+	int64_t leeway_ms;
+	int64_t now_ms; /* since 1970 */
+};
+
+/*
+ * The claims of a token that is good now, to be given back with json_decref.
+ * NULL, and why is one constant line.
+ */
+struct json_t *token_read(
+    const char *s, size_t len, const struct token_rules *, const char **why);
+
+/*
+ * A time among the claims (exp, nbf, iat) in ms since 1970, cut to a range
+ * that can be reckoned with.  1; 0 if there is none; -1 if it is no time.
+ */
+int token_time(const struct json_t *claims, const char *name, int64_t *ms);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * log.c - one line on stderr, in one write.
+ *
+ * No state: who is to be quiet knows it and says so with each line.  errno is
+ * kept, so that a caller may log first and look at it afterwards.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fcgi/base/log.h"
+
+enum {
+	LINE_SIZE = 1024
+};
+
+void
+log_plain(const char *line)
+{
+	char buf[LINE_SIZE];
+	int saved = errno;
+	int i, n = snprintf(buf, sizeof(buf), "largesse: %s", line);
+
+	if (n < 0 || (size_t)n >= sizeof(buf))
+		n = sizeof(buf) - 1;
+	for (i = 0; i < n; i++)
+		if ((unsigned char)buf[i] < ' ' || buf[i] == 0x7f)
+			buf[i] = '?';
+	buf[n++] = '\n'; /* in the place of the NUL */
+	if (write(STDERR_FILENO, buf, (size_t)n) < 0) {
+		/* Nobody is left to be told. */
+	}
+	errno = saved;
+}
+
+static void
+put_reason(const char *what, const char *why, va_list ap)
+{
+	char line[LINE_SIZE];
+	int saved = errno;
+	int n = snprintf(line, sizeof(line), "%s: ", what);
+
+	if (n >= 0 && (size_t)n < sizeof(line))
+		vsnprintf(line + n, sizeof(line) - (size_t)n, why, ap);
+	errno = saved;
+	log_plain(line);
+}
+
+void
+log_error(const char *what, const char *why, ...)
+{
+	va_list ap;
+
+	va_start(ap, why);
+	put_reason(what, why, ap);
+	va_end(ap);
+}
+
+void
+log_info(bool quiet, const char *what, const char *why, ...)
+{
+	va_list ap;
+
+	if (quiet)
+		return;
+	va_start(ap, why);
+	put_reason(what, why, ap);
+	va_end(ap);
+}

@@ -1,0 +1,60 @@
+/*
+ * cmd_init.c - largesse init: make, adopt or upgrade a log.
+ *
+ * Without limits on the line those that are set stay; 0 takes one away.
+ */
+#include <stdio.h>
+
+#include "fcgi/base/command.h"
+#include "fcgi/base/log.h"
+#include "fcgi/base/options.h"
+#include "store/store.h"
+
+struct init_conf {
+	uint64_t rows, age_ms;
+	bool quiet;
+};
+
+/* clang-format off */
+static const struct option list[] = {
+	{"keep-rows", "N", OPTION_UNSIGNED, AT_NUMBER(struct init_conf, rows),
+	    .help = "keep the newest N events or a few more; 0: all",
+	    .absent = STORE_KEEP_SAME, .max = INT64_MAX},
+	{"keep-age", "AGE", OPTION_AGE, AT_NUMBER(struct init_conf, age_ms),
+	    .help = "keep events of this age, 7d or 12h; 0: all",
+	    .absent = STORE_KEEP_SAME},
+	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct init_conf, quiet),
+	    .help = "do not say what there is now"},
+};
+/* clang-format on */
+
+static const struct options options = {
+    .command = "init",
+    .usage = "FILE [options]",
+    .about = "Makes the event log in FILE, which may be an application's own "
+	     "database, or\nupgrades it.  Safe to run twice.",
+    .list = list,
+    .n = sizeof(list) / sizeof(list[0]),
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+int
+cmd_init(int argc, char **argv)
+{
+	struct init_conf conf;
+	struct store_keep keep;
+	char why[512];
+	int status = options_take(&options, &argc, argv, &conf);
+
+	if (status != -1)
+		return status;
+	keep = (struct store_keep){conf.rows, conf.age_ms};
+	if (store_init(argv[1], &keep, why, sizeof(why)) == -1) {
+		log_plain(why);
+		return STATUS_FAILED;
+	}
+	if (!conf.quiet)
+		printf("%s\n", why);
+	return command_done();
+}

@@ -1,0 +1,79 @@
+/*
+ * cmd_prune.c - largesse prune: remove old events now, to the row.
+ *
+ * For a log without triggers, or from cron beside them.  A limit that is not
+ * on the line does not apply; without any, what init has set does.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "fcgi/base/command.h"
+#include "fcgi/base/log.h"
+#include "fcgi/base/options.h"
+#include "store/store.h"
+
+struct prune_conf {
+	uint64_t rows, age_ms;
+	bool quiet;
+};
+
+/* clang-format off */
+static const struct option list[] = {
+	{"keep-rows", "N", OPTION_UNSIGNED, AT_NUMBER(struct prune_conf, rows),
+	    .help = "keep the newest N events",
+	    .absent = STORE_KEEP_SAME, .min = 1, .max = INT64_MAX},
+	{"keep-age", "AGE", OPTION_AGE, AT_NUMBER(struct prune_conf, age_ms),
+	    .help = "keep events of this age, 7d or 12h",
+	    .absent = STORE_KEEP_SAME, .min = 1},
+	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct prune_conf, quiet),
+	    .help = "do not say how many were removed"},
+};
+/* clang-format on */
+
+static const struct options options = {
+    .command = "prune",
+    .usage = "FILE [options]",
+    .about = "Removes events that need not be kept: by the limits given, or "
+	     "without any by\nthose that init has set.",
+    .list = list,
+    .n = sizeof(list) / sizeof(list[0]),
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+/* Two limits of which one was given: the other is none. */
+static struct store_keep
+only_given(const struct prune_conf *conf)
+{
+	struct store_keep keep = {conf->rows, conf->age_ms};
+
+	if (keep.rows == STORE_KEEP_SAME && keep.age_ms == STORE_KEEP_SAME)
+		return keep;
+	if (keep.rows == STORE_KEEP_SAME)
+		keep.rows = 0;
+	if (keep.age_ms == STORE_KEEP_SAME)
+		keep.age_ms = 0;
+	return keep;
+}
+
+int
+cmd_prune(int argc, char **argv)
+{
+	struct prune_conf conf;
+	struct store_keep keep;
+	char why[512];
+	int64_t removed;
+	int status = options_take(&options, &argc, argv, &conf);
+
+	if (status != -1)
+		return status;
+	keep = only_given(&conf);
+	removed = store_prune(argv[1], &keep, why, sizeof(why));
+	if (removed == -1) {
+		log_plain(why);
+		return STATUS_FAILED;
+	}
+	if (!conf.quiet)
+		printf("%" PRId64 "\n", removed);
+	return command_done();
+}

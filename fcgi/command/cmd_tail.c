@@ -1,0 +1,71 @@
+/*
+ * cmd_tail.c - largesse tail: the stream on a terminal.
+ *
+ * From a URL it is what a browser would get, web server and all; from a file
+ * it is what the responder would send.
+ */
+#include <string.h>
+
+#include "fcgi/base/command.h"
+#include "fcgi/base/log.h"
+#include "fcgi/base/options.h"
+#include "fcgi/command/tail.h"
+
+/* clang-format off */
+static const struct option list[] = {
+	{"topic", "T", OPTION_LIST, AT_LIST(struct tail, topics),
+	    .help = "a name, prefix* or *; repeat; none: main"},
+	{"last-event-id", "ID", OPTION_STRING,
+	    AT_STRING(struct tail, last_event_id),
+	    .help = "begin after this event; earliest: with the first"},
+	{"last", "N", OPTION_UNSIGNED, AT_NUMBER(struct tail, last),
+	    .help = "begin with the newest N events",
+	    .absent = TAIL_NO_LAST, .max = INT64_MAX},
+	{"count", "N", OPTION_UNSIGNED, AT_NUMBER(struct tail, count), "0",
+	    .help = "end after N events; 0: go on"},
+	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct tail, quiet),
+	    .help = "do not tell when it connects again"},
+};
+/* clang-format on */
+
+static const struct options options = {
+    .command = "tail",
+    .usage = "FILE|URL [options]",
+    .about = "Prints the event stream of a log, or of a URL as a browser's "
+	     "EventSource would\nread it, connecting again where that would.",
+    .list = list,
+    .n = sizeof(list) / sizeof(list[0]),
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+/* An id goes into a header: it must be one line. */
+static bool
+is_line(const char *s)
+{
+	return strpbrk(s, "\r\n") == NULL;
+}
+
+int
+cmd_tail(int argc, char **argv)
+{
+	struct tail tail;
+	int status = options_take(&options, &argc, argv, &tail);
+
+	if (status != -1)
+		return status;
+	tail.source = argv[1];
+	if (tail.last_event_id != NULL && tail.last != TAIL_NO_LAST) {
+		log_error("--last", "--last-event-id says where to begin");
+		status = STATUS_USAGE;
+	} else if (tail.last_event_id != NULL && !is_line(tail.last_event_id)) {
+		log_error("--last-event-id", "an id is one line");
+		status = STATUS_USAGE;
+	} else if (command_is_url(tail.source)) {
+		status = tail_url(&tail);
+	} else {
+		status = tail_file(&tail);
+	}
+	options_free(&options, &tail);
+	return status;
+}

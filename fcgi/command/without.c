@@ -1,0 +1,75 @@
+/*
+ * without.c - what the static build answers where a library is missing.
+ *
+ * Debian has no libcurl and no libjwt that a program could be linked with
+ * statically.  Reading a URL and checking tokens are therefore left out of
+ * `make static` (STATIC_OUT in the Makefile), and what stands here takes
+ * their place: it refuses, and says why.  Nothing may look as if it worked:
+ * a responder that is given keys does not start.
+ */
+#include <stdio.h>
+
+#include "fcgi/base/command.h"
+#include "fcgi/doctor/doctor.h"
+#include "fcgi/base/log.h"
+#include "fcgi/command/tail.h"
+#include "fcgi/auth/token.h"
+
+#define NO_CURL "this program was built without libcurl"
+#define NO_JWT	"this program was built without libjwt"
+
+int __wrap_keys_read(struct keys *, const struct option_list *,
+    const struct option_list *, char *, size_t);
+int __real_keys_read(struct keys *, const struct option_list *,
+    const struct option_list *, char *, size_t);
+
+int
+tail_url(const struct tail *tail)
+{
+	log_error(tail->source, NO_CURL);
+	return STATUS_FAILED;
+}
+
+bool
+doctor_url(const struct doctor *doctor, struct report *report)
+{
+	(void)report;
+	log_error(doctor->subject, NO_CURL);
+	return false;
+}
+
+/* The linker has everybody call this one. */
+int
+__wrap_keys_read(struct keys *keys, const struct option_list *key_files,
+    const struct option_list *jwks_files, char *why, size_t size)
+{
+	if (key_files->n + jwks_files->n == 0)
+		return __real_keys_read(keys, key_files, jwks_files, why, size);
+	keys->n = 0;
+	snprintf(why, size, "tokens: " NO_JWT);
+	return -1;
+}
+
+struct json_t *
+token_read(const char *s, size_t len, const struct token_rules *rules,
+    const char **why)
+{
+	(void)s, (void)len, (void)rules;
+	*why = NO_JWT;
+	return NULL;
+}
+
+int
+token_time(const struct json_t *claims, const char *name, int64_t *ms)
+{
+	(void)claims, (void)name, (void)ms;
+	return 0;
+}
+
+int
+cmd_token(int argc, char **argv)
+{
+	(void)argc;
+	log_error(argv[0], NO_JWT);
+	return STATUS_FAILED;
+}

@@ -1,0 +1,135 @@
+/*
+ * file.c - what is wrong with a log, and with the limits it is served
+ * within.
+ *
+ * Of the log store_check knows; what is here are the limits of the system
+ * that a responder with so many streams would run into.
+ */
+#include <sys/resource.h>
+
+#include <inttypes.h>
+
+#include "fcgi/base/log.h"
+#include "fcgi/serve/server.h"
+#include "fcgi/doctor/doctor.h"
+
+enum {
+	BACKLOG = 1024, /* as serve asks for */
+	PORTS = 28000	/* that one address has to connect from */
+};
+
+static void
+on_found(void *arg, const struct store_finding *f)
+{
+	static const enum level levels[] = {
+	    [STORE_SICK] = LEVEL_ERROR,
+	    [STORE_AILING] = LEVEL_WARNING,
+	    [STORE_NOTE] = LEVEL_NOTE,
+	};
+	struct report *r = arg;
+	struct finding *fd = report_add(r, f->code, levels[f->grade],
+	    f->certain ? SURE_CERTAIN : SURE_LIKELY, f->effect, "%s", f->seen);
+	int i;
+
+	for (i = 0; i < STORE_MENDS && f->mend[i] != NULL; i++)
+		report_mend(
+		    r, fd, i == 0 ? "in a shell" : "and", "%s", f->mend[i]);
+}
+
+/* A number that the system shows in a file; false if it does not. */
+static bool
+read_limit(const char *path, uint64_t *n)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f != NULL && fscanf(f, "%" SCNu64, n) == 1;
+
+	if (f != NULL)
+		fclose(f);
+	return ok;
+}
+
+/*
+ * The limits of whoever asks are not those of a responder that systemd
+ * starts, but without a word there they are the same.
+ */
+static void
+check_descriptors(const struct doctor *d, struct report *r)
+{
+	uint64_t need = d->max_streams + SPARE_FDS, most = 0;
+	struct finding *f;
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_max < need) {
+		f = report_add(r, "descriptors", LEVEL_ERROR, SURE_LIKELY,
+		    "What is over the limit is told to come back, for ever.",
+		    "%" PRIu64 " streams take %" PRIu64 " descriptors, and "
+		    "a process started from here may have %" PRIu64,
+		    d->max_streams, need, (uint64_t)rl.rlim_max);
+		report_mend(r, f, "systemd, in [Service]",
+		    "LimitNOFILE=%" PRIu64, need);
+		report_mend(r, f, "or, before spawn-fcgi, as root",
+		    "ulimit -n %" PRIu64, need);
+	}
+	if (!read_limit("/proc/sys/fs/nr_open", &most) || most >= need)
+		return;
+	f = report_add(r, "descriptors", LEVEL_ERROR, SURE_CERTAIN,
+	    "What is over the limit is told to come back, for ever.",
+	    "no process here may have more than %" PRIu64 " descriptors", most);
+	report_mend(r, f, "in a shell", "sysctl -w fs.nr_open=%" PRIu64, need);
+}
+
+static void
+check_backlog(struct report *r)
+{
+	uint64_t most;
+	struct finding *f;
+
+	if (!read_limit("/proc/sys/net/core/somaxconn", &most) ||
+	    most >= BACKLOG)
+		return;
+	f = report_add(r, "backlog", LEVEL_WARNING, SURE_CERTAIN,
+	    "When all come at once, as after a restart, some are answered "
+	    "502, and their EventSource gives up for good.",
+	    "no more than %" PRIu64 " connections may wait to be accepted",
+	    most);
+	report_mend(r, f, "in a shell", "sysctl -w net.core.somaxconn=4096");
+}
+
+static void
+note_ports(const struct doctor *d, struct report *r)
+{
+	struct finding *f;
+
+	if (d->max_streams <= PORTS)
+		return;
+	f = report_add(r, "ports", LEVEL_NOTE, SURE_CERTAIN,
+	    "Over TCP the web server has no more than that for one address.",
+	    "%" PRIu64 " streams, and some %d ports to connect from",
+	    d->max_streams, PORTS);
+	report_mend(r, f, "the responder", "largesse serve --listen unix:PATH");
+}
+
+bool
+doctor_file(const struct doctor *d, struct report *r)
+{
+	struct store_check check = {
+	    .users = (const char *const *)d->users.v,
+	    .nusers = d->users.n,
+	    .found = on_found,
+	    .arg = r,
+	};
+	char summary[512];
+
+	if (store_check(d->subject, &check, summary, sizeof(summary)) == -1) {
+		log_error(r->subject, "%s", summary);
+		return false;
+	}
+	if (*summary != '\0')
+		report_summary(r, "%s", summary);
+	if (d->max_streams > 0) {
+		check_descriptors(d, r);
+		check_backlog(r);
+		note_ports(d, r);
+	}
+	return !r->failed;
+}

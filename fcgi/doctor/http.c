@@ -1,0 +1,238 @@
+/*
+ * http.c - one visit over the network, by libcurl.
+ *
+ * Each has a connection of its own, as after a break: what was agreed upon on
+ * another must not help it.  Redirects are not followed here; they are a
+ * finding.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "store/store.h"
+#include "fcgi/doctor/clinic.h"
+
+enum {
+	NO_STREAM_BYTES = 4096 /* of an answer that is none: enough */
+};
+
+static double
+now_ms(const struct going *g)
+{
+	return (double)(clock_steady_ns() - g->begun_ns) / 1e6;
+}
+
+/* --- what libcurl calls ------------------------------------------------- */
+
+/* A redirect's target, made absolute, is known when its headers are over. */
+static size_t
+on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct going *g = arg;
+	struct visit *v = &g->visit;
+	const char *type = "text/event-stream";
+	size_t len = strlen(type);
+
+	visit_header(v, line, size * n);
+	v->head_ms = now_ms(g);
+	v->stream = v->status == 200 && strncasecmp(v->type, type, len) == 0 &&
+		    (v->type[len] == '\0' || strchr("; ", v->type[len]));
+	return size * n;
+}
+
+static bool
+on_block(void *arg, const char *text, size_t len, enum reader_kind kind)
+{
+	struct going *g = arg;
+
+	(void)len;
+	(void)kind;
+	visit_block(&g->visit, text, now_ms(g));
+	g->enough =
+	    visit_full(&g->visit) || (g->until_start && g->visit.started);
+	return !g->enough;
+}
+
+static size_t
+on_body(char *s, size_t size, size_t n, void *arg)
+{
+	struct going *g = arg;
+	struct visit *v = &g->visit;
+	size_t len = size * n, have = strlen(v->text), room;
+
+	if (v->bytes == 0)
+		v->body_ms = now_ms(g);
+	v->bytes += len;
+	if (v->stream)
+		return reader_feed(&g->reader, s, len, on_block, g) ? len : 0;
+	room = sizeof(v->text) - 1 - have;
+	memcpy(v->text + have, s, len < room ? len : room);
+	g->enough = v->bytes >= NO_STREAM_BYTES;
+	return g->enough ? 0 : len;
+}
+
+/* --- the end of one ----------------------------------------------------- */
+
+static enum trouble
+trouble_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		return TROUBLE_NONE;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return TROUBLE_NAME;
+	case CURLE_COULDNT_CONNECT:
+		return TROUBLE_CONNECT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return TROUBLE_TLS;
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return TROUBLE_CUT;
+	case CURLE_OPERATION_TIMEDOUT:
+		return TROUBLE_TIMEOUT;
+	default:
+		return TROUBLE_OTHER;
+	}
+}
+
+void
+going_over(struct going *g, CURLcode code)
+{
+	struct visit *v = &g->visit;
+	const char *url = NULL;
+
+	v->done = true;
+	v->end_ms = now_ms(g);
+	/* At the end of a stream no empty line makes a block of it. */
+	v->retry |= g->reader.retry_ms >= 0;
+	v->trouble = g->enough ? TROUBLE_NONE : trouble_of(code);
+	if (v->trouble == TROUBLE_TIMEOUT && v->head_ms == 0 &&
+	    v->end_ms >= CONNECT_MS)
+		v->trouble = TROUBLE_CONNECT;
+	if (v->trouble != TROUBLE_NONE)
+		snprintf(v->error, sizeof(v->error), "%s",
+		    g->error[0] != '\0' ? g->error : curl_easy_strerror(code));
+	if (curl_easy_getinfo(g->curl, CURLINFO_REDIRECT_URL, &url) ==
+		CURLE_OK &&
+	    url != NULL)
+		snprintf(v->location, sizeof(v->location), "%s", url);
+}
+
+/* --- the beginning of one ----------------------------------------------- */
+
+/* The list as it was, if there is no memory: then the visit shows it. */
+static void
+add_header(struct going *g, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(g->headers, line);
+
+	g->headers = more != NULL ? more : g->headers;
+}
+
+/* Will it be sent, given on the command line? */
+static bool
+has_header(const struct clinic *c, const char *name)
+{
+	const struct doctor *d = c->doctor;
+	size_t i, len = strlen(name);
+
+	for (i = 0; !c->elsewhere && i < d->headers.n; i++)
+		if (strncasecmp(d->headers.v[i], name, len) == 0 &&
+		    d->headers.v[i][len] == ':')
+			return true;
+	return false;
+}
+
+static void
+set_headers(struct going *g, bool dummies)
+{
+	const struct doctor *d = g->clinic->doctor;
+	char *line = NULL;
+	size_t i;
+
+	add_header(g, "Accept: text/event-stream");
+	add_header(g, "Cache-Control: no-cache");
+	add_header(g, "Accept-Language: en");
+	if (d->origin != NULL && asprintf(&line, "Origin: %s", d->origin) > 0) {
+		add_header(g, line);
+		free(line);
+	}
+	if (dummies)
+		add_header(g, "Last-Event-ID: largesse-doctor");
+	if (dummies && !has_header(g->clinic, "Cookie"))
+		add_header(g, "Cookie: largesse_doctor=1");
+	if (dummies && !has_header(g->clinic, "Authorization"))
+		add_header(g, "Authorization: Bearer largesse-doctor");
+	for (i = 0; !g->clinic->elsewhere && i < d->headers.n; i++)
+		add_header(g, d->headers.v[i]);
+	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, g->headers);
+}
+
+static void
+set_up(struct going *g, const struct visit_ask *ask)
+{
+	CURL *c = g->curl;
+
+	curl_easy_setopt(c, CURLOPT_URL, ask->url);
+	curl_easy_setopt(c, CURLOPT_USERAGENT,
+	    "Mozilla/5.0 (compatible; largesse-doctor/" VERSION ")");
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ask->timeout_ms);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, g->error);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, g);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, g);
+	curl_easy_setopt(c, CURLOPT_PRIVATE, g);
+	if (ask->encodings)
+		curl_easy_setopt(
+		    c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate, br");
+	if (g->clinic->doctor->insecure) {
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	set_headers(g, ask->dummies);
+}
+
+void
+going_close(struct going *g)
+{
+	curl_easy_cleanup(g->curl);
+	curl_slist_free_all(g->headers);
+	reader_free(&g->reader);
+	free(g);
+}
+
+struct going *
+going_open(struct clinic *c, const struct visit_ask *ask)
+{
+	struct going *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->clinic = c;
+	g->until_start = ask->until_start;
+	reader_init(&g->reader);
+	if ((g->curl = curl_easy_init()) == NULL) {
+		going_close(g);
+		return NULL;
+	}
+	set_up(g, ask);
+	g->begun_ns = clock_steady_ns();
+	return g;
+}

@@ -1,0 +1,156 @@
+/*
+ * judge.c - from what was seen to what is wrong.
+ *
+ * Where there is no stream nothing can be said of how it arrives; where there
+ * is one, a probe tells how.
+ */
+#include <string.h>
+
+#include "fcgi/doctor/judge.h"
+
+bool
+judge_usable(const struct visit *v)
+{
+	if (v->trouble == TROUBLE_TIMEOUT || v->stream)
+		return true;
+	return v->status == 401 || v->status == 403;
+}
+
+static void
+judge_notes(const struct evidence *e, const struct way *w, struct report *r)
+{
+	const struct visit *p = e->probe;
+
+	if (p->http < 20)
+		mend(r,
+		    report_add(r, "http1", LEVEL_NOTE, SURE_CERTAIN,
+			"A browser opens at most six streams to a host, over "
+			"all tabs, and the seventh hangs with all else from "
+			"there.  With HTTP/2, which wants https, there are "
+			"a hundred and more.",
+			"HTTP/%u.%u to the browser", p->http / 10,
+			p->http % 10),
+		    w, NULL);
+	if (p->echo.cgi)
+		report_add(r, "cgi", LEVEL_NOTE, SURE_CERTAIN,
+		    "Each stream is a process: good for a handful.",
+		    "largesse runs as plain CGI");
+}
+
+/* --- all of it ---------------------------------------------------------- */
+
+/* The probe brought no tick: why? */
+static void
+judge_no_probe(const struct evidence *e, const struct way *w, struct report *r)
+{
+	const struct visit *p = e->probe;
+
+	if (p->stream && p->started)
+		mend(r,
+		    report_add(r, "path", LEVEL_ERROR, SURE_CERTAIN,
+			"/events/health and the others answer as /events "
+			"does: monitoring sees a stream.",
+			"/events/probe answered as a stream: the path behind "
+			"/events did not arrive"),
+		    w, NULL);
+	else if (p->stream && p->retry)
+		report_add(r, "probes", LEVEL_WARNING, SURE_LIKELY,
+		    "The doctor cannot see more; try again in a minute.",
+		    "too many probes are under way");
+	else if (p->trouble == TROUBLE_TIMEOUT || p->stream)
+		mend(r,
+		    report_add(r, "buffered", LEVEL_ERROR, SURE_LIKELY,
+			"Nothing arrives, or not before the stream ends.",
+			"of a stream of ticks nothing came in %.1f s%s%s",
+			p->end_ms / 1000, p->error[0] != '\0' ? ": " : "",
+			p->error),
+		    w, NULL);
+	else if (p->trouble != TROUBLE_NONE)
+		judge_trouble(p, r);
+	else if (p->status == e->stream->status)
+		judge_status(p, w, r);
+	else
+		report_add(r, "probe", LEVEL_WARNING, SURE_LIKELY,
+		    "The doctor cannot see more: let the web server pass on "
+		    "what is below /events too.",
+		    "/events/probe: status %u, %s", p->status, p->type);
+}
+
+static void
+summarize(const struct evidence *e, const struct way *w, struct report *r)
+{
+	const struct visit *p = e->probe;
+	double late[VISIT_TICKS], most = visit_lateness(p, late);
+
+	report_summary(r,
+	    "HTTP/%u.%u, %s%s%s, largesse behind %s; first byte after "
+	    "%.0f ms, %u ticks, none later than %.0f ms",
+	    p->http / 10, p->http % 10, w->proxied ? server_name(w->outer) : "",
+	    w->proxied ? " in front of " : "", server_name(w->inner),
+	    p->echo.cgi ? "CGI" : "FastCGI", p->head_ms, p->nticks, most);
+}
+
+/* A probe comes through, and the stream itself said nothing. */
+static void
+judge_dumb(const struct evidence *e, struct report *r)
+{
+	const struct visit *s = e->stream;
+
+	if (s->started || (s->status != 0 && s->status != 200))
+		return;
+	report_add(r, "dumb", LEVEL_ERROR, SURE_PERHAPS, "A page gets nothing.",
+	    "the stream did not begin within %.0f s, though a probe beside it "
+	    "did%s%s",
+	    s->end_ms / 1000, s->error[0] != '\0' ? ": " : "", s->error);
+}
+
+static void
+judge_probe(const struct evidence *e, const struct way *w, struct report *r)
+{
+	bool held = judge_times(e, w, r);
+
+	summarize(e, w, r);
+	judge_http10(e, w, r);
+	judge_stripped(e, w, r);
+	if (!held) {
+		judge_dumb(e, r);
+		judge_late_start(e, w, r);
+		judge_cut(e->probe, r);
+	}
+	if (!report_has(r, "cached")) {
+		judge_cache_control(e, w, r);
+		judge_silence(e, w, r);
+	}
+	judge_cors(e, w, r);
+	judge_notes(e, w, r);
+}
+
+void
+judge(const struct evidence *e, struct report *r)
+{
+	const struct visit *s = e->stream;
+	struct way w = way_of(e);
+	bool works = judge_usable(s);
+
+	if (e->redirects > 0) {
+		judge_redirect(e, works, r);
+		if (!works)
+			return;
+	}
+	if (s->trouble != TROUBLE_NONE && s->trouble != TROUBLE_TIMEOUT &&
+	    !s->stream)
+		judge_trouble(s, r);
+	else if (s->status != 0 && s->status != 200) {
+		judge_status(s, &w, r);
+		if (e->probe != NULL && e->probe->nticks > 0)
+			judge_probe(e, &w, r);
+	} else if (s->status == 200 && !s->stream)
+		judge_type(s, r);
+	else if (s->stream && !s->started && s->retry &&
+		 s->trouble == TROUBLE_NONE)
+		judge_comes_back(e, r);
+	else if (e->probe != NULL && e->probe->nticks == 0)
+		judge_no_probe(e, &w, r);
+	else if (e->probe != NULL)
+		judge_probe(e, &w, r);
+}

@@ -1,0 +1,227 @@
+/*
+ * report.c - findings, on a terminal and as JSON.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/doctor/doctor.h"
+#include "fcgi/base/json.h"
+
+static const char *const level_words[] = {"error", "warning", "note"};
+static const char *const sure_words[] = {"certain", "likely", "perhaps"};
+
+enum {
+	COLUMNS = 78,
+	INDENT = 8
+};
+
+/* --- making it ---------------------------------------------------------- */
+
+static char *
+print(struct report *r, const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	if (vasprintf(&s, fmt, ap) != -1)
+		return s;
+	r->failed = true;
+	return NULL;
+}
+
+struct finding *
+report_add(struct report *r, const char *code, enum level level, enum sure sure,
+    const char *effect, const char *seen, ...)
+{
+	struct finding *v, *f;
+	va_list ap;
+
+	if (r->n == r->size) {
+		r->size = r->size == 0 ? 8 : r->size * 2;
+		v = realloc(r->findings, r->size * sizeof(*v));
+		if (v == NULL) { /* a command may end for want of memory */
+			perror("largesse");
+			exit(1);
+		}
+		r->findings = v;
+	}
+	f = &r->findings[r->n++];
+	*f = (struct finding){
+	    .code = code, .level = level, .sure = sure, .effect = effect};
+	va_start(ap, seen);
+	f->seen = print(r, seen, ap);
+	va_end(ap);
+	return f;
+}
+
+void
+report_mend(struct report *r, struct finding *f, const char *where,
+    const char *line, ...)
+{
+	va_list ap;
+
+	if (f->nmends == FINDING_MENDS)
+		return;
+	va_start(ap, line);
+	f->mends[f->nmends].where = where;
+	f->mends[f->nmends++].line = print(r, line, ap);
+	va_end(ap);
+}
+
+void
+report_summary(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	free(r->summary);
+	r->summary = print(r, fmt, ap);
+	va_end(ap);
+}
+
+bool
+report_has(const struct report *r, const char *code)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (strcmp(r->findings[i].code, code) == 0)
+			return true;
+	return false;
+}
+
+bool
+report_sick(const struct report *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (r->findings[i].level != LEVEL_NOTE)
+			return true;
+	return false;
+}
+
+void
+report_free(struct report *r)
+{
+	size_t i, j;
+
+	for (i = 0; i < r->n; i++) {
+		for (j = 0; j < r->findings[i].nmends; j++)
+			free(r->findings[i].mends[j].line);
+		free(r->findings[i].seen);
+	}
+	free(r->findings);
+	free(r->summary);
+}
+
+/* --- on a terminal ------------------------------------------------------ */
+
+/* What servers said is in it: nothing of that may command a terminal. */
+static void
+put_word(FILE *f, const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		putc((unsigned char)s[i] < ' ' || s[i] == 0x7f ? '?' : s[i], f);
+}
+
+/* A text after a label, broken between words, each line indented. */
+static void
+put_text(FILE *f, const char *label, const char *s)
+{
+	size_t at = INDENT, len;
+
+	fprintf(f, "%-*s", INDENT, label);
+	for (s = s == NULL ? "" : s; *s != '\0'; s += len + (s[len] == ' ')) {
+		len = strcspn(s, " ");
+		if (at > INDENT && at + 1 + len > COLUMNS) {
+			fprintf(f, "\n%*s", INDENT, "");
+			at = INDENT;
+		} else if (at > INDENT) {
+			putc(' ', f);
+			at++;
+		}
+		put_word(f, s, len);
+		at += len;
+	}
+	putc('\n', f);
+}
+
+static void
+put_finding(FILE *f, const struct finding *fd)
+{
+	size_t i;
+
+	fprintf(f, "\n%s: %s (%s)\n", level_words[fd->level], fd->code,
+	    sure_words[fd->sure]);
+	put_text(f, "  seen", fd->seen);
+	put_text(f, "  so", fd->effect);
+	for (i = 0; i < fd->nmends; i++) {
+		put_text(f, i == 0 ? "  mend" : "", fd->mends[i].where);
+		fprintf(f, "%*s", INDENT + 4, "");
+		put_word(f, fd->mends[i].line ? fd->mends[i].line : "",
+		    fd->mends[i].line ? strlen(fd->mends[i].line) : 0);
+		putc('\n', f);
+	}
+}
+
+void
+report_print(const struct report *r, FILE *f)
+{
+	size_t i, sick = 0;
+
+	put_word(f, r->subject, strlen(r->subject));
+	putc('\n', f);
+	if (r->summary != NULL)
+		put_text(f, "", r->summary);
+	for (i = 0; i < r->n; i++) {
+		put_finding(f, &r->findings[i]);
+		sick += r->findings[i].level != LEVEL_NOTE;
+	}
+	if (sick == 0)
+		fputs("\nhealthy\n", f);
+	else
+		fprintf(f, "\n%zu finding%s\n", sick, sick == 1 ? "" : "s");
+}
+
+/* --- JSON --------------------------------------------------------------- */
+
+static json_t *
+finding(const struct finding *fd)
+{
+	json_t *j = json_object(), *mends = json_array(), *m;
+	size_t i;
+
+	json_object_set_new(j, "code", json_words(fd->code));
+	json_object_set_new(j, "level", json_words(level_words[fd->level]));
+	json_object_set_new(j, "sure", json_words(sure_words[fd->sure]));
+	json_object_set_new(j, "seen", json_words(fd->seen));
+	json_object_set_new(j, "effect", json_words(fd->effect));
+	for (i = 0; i < fd->nmends; i++) {
+		m = json_object();
+		json_object_set_new(m, "where", json_words(fd->mends[i].where));
+		json_object_set_new(m, "line", json_words(fd->mends[i].line));
+		json_array_append_new(mends, m);
+	}
+	json_object_set_new(j, "mend", mends);
+	return j;
+}
+
+void
+report_print_json(const struct report *r, FILE *f)
+{
+	json_t *j = json_object(), *findings = json_array();
+	size_t i;
+
+	json_object_set_new(j, "subject", json_words(r->subject));
+	json_object_set_new(j, "healthy", json_boolean(!report_sick(r)));
+	json_object_set_new(j, "summary", json_words(r->summary));
+	for (i = 0; i < r->n; i++)
+		json_array_append_new(findings, finding(&r->findings[i]));
+	json_object_set_new(j, "findings", findings);
+	json_dumpf(j, f, JSON_INDENT(2));
+	putc('\n', f);
+	json_decref(j);
+}

@@ -1,0 +1,270 @@
+/*
+ * visit.c - what came of a visit, read from its headers and blocks.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "fcgi/doctor/visit.h"
+
+enum {
+	HELD_MS = 250, /* later than a busy machine makes a tick by itself */
+	HELD_TICKS = 4 /* fewer prove nothing */
+};
+
+/* --- headers ------------------------------------------------------------ */
+
+static void
+copy(char *to, size_t size, const char *s, size_t len)
+{
+	if (len >= size)
+		len = size - 1;
+	memcpy(to, s, len);
+	to[len] = '\0';
+}
+
+static void
+read_status(struct visit *v, const char *line, size_t len)
+{
+	char text[64];
+	unsigned major = 0, minor = 0;
+
+	copy(text, sizeof(text), line, len);
+	if (sscanf(text, "HTTP/%u.%u %u", &major, &minor, &v->status) != 3)
+		sscanf(text, "HTTP/%u %u", &major, &v->status);
+	v->http = major * 10 + minor;
+}
+
+/* A value's beginning is at s if the line is this header, else NULL. */
+static const char *
+value_of(const char *line, size_t len, const char *name, size_t *value_len)
+{
+	size_t n = strlen(name);
+	const char *s = line + n + 1, *end = line + len;
+
+	if (len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
+		return NULL;
+	while (s < end && (*s == ' ' || *s == '\t'))
+		s++;
+	while (end > s && (unsigned char)end[-1] <= ' ')
+		end--;
+	*value_len = (size_t)(end - s);
+	return s;
+}
+
+static void
+read_cache(struct visit *v, const char *line, size_t len)
+{
+	char text[VISIT_TEXT];
+	const char *s;
+	size_t n;
+
+	if ((s = value_of(line, len, "Age", &n)) != NULL) {
+		copy(text, sizeof(text), s, n);
+		v->from_cache |= atoi(text) > 0;
+	} else if ((s = value_of(line, len, "X-Cache", &n)) != NULL ||
+		   (s = value_of(line, len, "X-Cache-Status", &n)) != NULL) {
+		copy(text, sizeof(text), s, n);
+		v->from_cache |= strncasecmp(text, "hit", 3) == 0;
+	}
+}
+
+void
+visit_header(struct visit *v, const char *line, size_t len)
+{
+	const struct {
+		const char *name;
+		char *to;
+		size_t size;
+	} wanted[] = {
+	    {"Server", v->server, sizeof(v->server)},
+	    {"Via", v->via, sizeof(v->via)},
+	    {"Content-Type", v->type, sizeof(v->type)},
+	    {"Content-Encoding", v->encoding, sizeof(v->encoding)},
+	    {"Access-Control-Allow-Origin", v->allow_origin,
+		sizeof(v->allow_origin)},
+	    {"Location", v->location, sizeof(v->location)},
+	};
+	size_t i, n, have = strlen(v->cache_control);
+	const char *s;
+
+	if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
+		read_status(v, line, len);
+	read_cache(v, line, len);
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if ((s = value_of(line, len, wanted[i].name, &n)) != NULL)
+			copy(wanted[i].to, wanted[i].size, s, n);
+	/* There may be several, and all of them count. */
+	s = value_of(line, len, "Cache-Control", &n);
+	if (s != NULL && have + 2 < sizeof(v->cache_control)) {
+		if (have > 0)
+			have += (size_t)sprintf(v->cache_control + have, ", ");
+		copy(v->cache_control + have, sizeof(v->cache_control) - have,
+		    s, n);
+	}
+}
+
+/* --- blocks ------------------------------------------------------------- */
+
+/* The value of the block's first line of this field; NULL: has none. */
+static const char *
+field(const char *text, const char *name, size_t *len)
+{
+	size_t n = strlen(name);
+	const char *line = text;
+
+	while (*line != '\0') {
+		if (strncmp(line, name, n) == 0 && line[n] == ':') {
+			line += n + 1;
+			line += *line == ' ';
+			*len = strcspn(line, "\n");
+			return line;
+		}
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+	return NULL;
+}
+
+static bool
+is(const char *s, size_t len, const char *word)
+{
+	return s != NULL && strlen(word) == len && memcmp(s, word, len) == 0;
+}
+
+static uint64_t
+number(const json_t *j, const char *name)
+{
+	json_int_t n = json_integer_value(json_object_get(j, name));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static void
+read_text(const json_t *j, const char *name, char *to, size_t size)
+{
+	const char *s = json_string_value(json_object_get(j, name));
+
+	if (s != NULL)
+		copy(to, size, s, strlen(s));
+}
+
+static void
+read_echo(struct echo *e, const json_t *j)
+{
+	const char *gateway = json_string_value(json_object_get(j, "gateway"));
+
+	if (!json_is_object(j))
+		return;
+	e->heard = true;
+	e->cgi = gateway != NULL && strcmp(gateway, "cgi") == 0;
+	e->heartbeat_ms = number(j, "heartbeat_ms");
+	e->forwarded_for = number(j, "forwarded_for");
+	read_text(j, "protocol", e->protocol, sizeof(e->protocol));
+	read_text(j, "software", e->software, sizeof(e->software));
+	read_text(j, "via", e->via, sizeof(e->via));
+	read_text(j, "forwarded_proto", e->forwarded_proto,
+	    sizeof(e->forwarded_proto));
+	e->query = number(j, "query");
+	e->path = number(j, "path");
+	e->address = number(j, "address");
+	e->last_event_id = number(j, "last_event_id");
+	e->authorization = number(j, "authorization");
+	e->cookie = number(j, "cookie");
+	e->accept = number(j, "accept");
+	e->accept_encoding = number(j, "accept_encoding");
+	e->origin = number(j, "origin");
+}
+
+static void
+read_tick(struct visit *v, const char *data, size_t len, double now_ms)
+{
+	json_t *j = json_loadb(data, len, 0, NULL);
+	struct tick *t = &v->ticks[v->nticks];
+
+	if (j == NULL || v->nticks == VISIT_TICKS) {
+		json_decref(j);
+		return;
+	}
+	t->n = number(j, "n");
+	t->sent_ms = (double)number(j, "sent");
+	t->came_ms = now_ms;
+	v->nticks++;
+	v->of = (unsigned)number(j, "of");
+	read_echo(&v->echo, json_object_get(j, "echo"));
+	json_decref(j);
+}
+
+void
+visit_block(struct visit *v, const char *text, double now_ms)
+{
+	const char *type, *data;
+	size_t type_len = 0, data_len = 0, retry_len;
+
+	if (field(text, "retry", &retry_len) != NULL)
+		v->retry = true;
+	type = field(text, "event", &type_len);
+	data = field(text, "data", &data_len);
+	if (is(type, type_len, "stream-start"))
+		v->started = true;
+	if (is(type, type_len, "stream-probe") && data != NULL)
+		read_tick(v, data, data_len, now_ms);
+}
+
+/* --- ticks -------------------------------------------------------------- */
+
+bool
+visit_full(const struct visit *v)
+{
+	return v->nticks > 0 && v->ticks[v->nticks - 1].n >= v->of;
+}
+
+double
+visit_lateness(const struct visit *v, double late[VISIT_TICKS])
+{
+	double fastest = 0, latest = 0, took;
+	unsigned i;
+
+	for (i = 0; i < v->nticks; i++) {
+		took = v->ticks[i].came_ms - v->ticks[i].sent_ms;
+		if (i == 0 || took < fastest)
+			fastest = took;
+	}
+	for (i = 0; i < v->nticks; i++) {
+		took = v->ticks[i].came_ms - v->ticks[i].sent_ms;
+		late[i] = took - fastest;
+		if (late[i] > latest)
+			latest = late[i];
+	}
+	return latest;
+}
+
+bool
+visit_held(const struct visit *v)
+{
+	double late[VISIT_TICKS];
+	unsigned i, n = 0;
+
+	if (v->nticks < HELD_TICKS)
+		return false;
+	visit_lateness(v, late);
+	for (i = 0; i < v->nticks; i++)
+		n += late[i] > HELD_MS;
+	return n * 2 >= v->nticks;
+}
+
+bool
+visit_gathered(const struct visit *v)
+{
+	unsigned i, n = 0;
+
+	if (v->nticks < HELD_TICKS)
+		return false;
+	for (i = 1; i < v->nticks; i++) {
+		const struct tick *a = &v->ticks[i - 1], *b = &v->ticks[i];
+
+		n += b->came_ms - a->came_ms < (b->sent_ms - a->sent_ms) / 4;
+	}
+	return n * 4 >= v->nticks;
+}

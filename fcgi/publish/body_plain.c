@@ -1,0 +1,241 @@
+/*
+ * body_plain.c - a JSON object of strings, read where it lies.
+ *
+ * What is taken here is JSON (RFC 8259) and would be taken by the parser too,
+ * with the same result; tests hold the two against each other.  A text
+ * without its escapes is never longer than with them, so it stays in place.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "fcgi/publish/body_plain.h"
+#include "fcgi/base/utf8.h"
+
+char *
+plain_space(char *s, const char *end)
+{
+	while (s < end && (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r'))
+		s++;
+	return s;
+}
+
+/* --- strings ------------------------------------------------------------ */
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Is any of these eight a quote, a backslash, a control or not ASCII? */
+static bool
+any_special(const char *s)
+{
+	uint64_t v, quote, slash;
+
+	memcpy(&v, s, sizeof(v));
+	quote = v ^ EACH('"');
+	slash = v ^ EACH('\\');
+	return (((v - EACH(0x20)) | (quote - EACH(1)) | (slash - EACH(1)) | v) &
+		   EACH(0x80)) != 0;
+}
+
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four digits of a \u.  -1: they are not. */
+static int32_t
+unit(const char *s, const char *end)
+{
+	int32_t u = 0;
+	int i, h;
+
+	if (end - s < 4)
+		return -1;
+	for (i = 0; i < 4; i++) {
+		if ((h = hex(s[i])) == -1)
+			return -1;
+		u = u << 4 | h;
+	}
+	return u;
+}
+
+/*
+ * The character of an escape, s standing on its backslash; *len becomes how
+ * long it is.  -1: it is none.
+ */
+static int32_t
+escape(const char *s, const char *end, size_t *len)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *at;
+	int32_t u, low;
+
+	if (end - s < 2)
+		return -1;
+	*len = 2;
+	if (s[1] != 'u') {
+		at = s[1] == '\0' ? NULL : strchr(from, s[1]);
+		return at == NULL ? -1 : to[at - from];
+	}
+	*len = 6;
+	u = unit(s + 2, end);
+	if (u < 0xd800 || u > 0xdfff)
+		return u;
+	*len = 12;
+	if (u > 0xdbff || end - s < 12 || s[6] != '\\' || s[7] != 'u')
+		return -1;
+	low = unit(s + 8, end);
+	return low < 0xdc00 || low > 0xdfff
+		   ? -1
+		   : 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00);
+}
+
+/* The string after its first quote; returns where it ends, or NULL. */
+static char *
+read_string(struct plain_text *t, char *s, const char *end)
+{
+	size_t n;
+	bool ok;
+
+	*t = (struct plain_text){.s = s};
+	for (;; s += n) {
+		while (end - s >= 8 && !any_special(s))
+			s += 8;
+		if (s == end || (unsigned char)*s < 0x20)
+			return NULL;
+		n = 1;
+		if (*s == '"') {
+			t->len = (size_t)(s - t->s);
+			return s + 1;
+		}
+		if (*s == '\\') {
+			t->escaped = true;
+			if (escape(s, end, &n) == -1)
+				return NULL;
+		} else if ((unsigned char)*s >= 0x80) {
+			n = utf8_next(s, (size_t)(end - s), &ok);
+			if (!ok)
+				return NULL;
+		}
+	}
+}
+
+static char *
+put_utf8(char *p, int32_t c)
+{
+	if (c < 0x80) {
+		*p++ = (char)c;
+		return p;
+	}
+	if (c < 0x800) {
+		*p++ = (char)(0xc0 | c >> 6);
+	} else if (c < 0x10000) {
+		*p++ = (char)(0xe0 | c >> 12);
+		*p++ = (char)(0x80 | (c >> 6 & 0x3f));
+	} else {
+		*p++ = (char)(0xf0 | c >> 18);
+		*p++ = (char)(0x80 | (c >> 12 & 0x3f));
+		*p++ = (char)(0x80 | (c >> 6 & 0x3f));
+	}
+	*p++ = (char)(0x80 | (c & 0x3f));
+	return p;
+}
+
+/* In place; it was read before, so its escapes are good. */
+static struct store_text
+unescape(const struct plain_text *t)
+{
+	char *s = t->s, *p = t->s, *end = t->s + t->len, *slash;
+	size_t n = 1;
+
+	if (!t->escaped)
+		return (struct store_text){t->s, t->len};
+	while ((slash = memchr(s, '\\', (size_t)(end - s))) != NULL) {
+		memmove(p, s, (size_t)(slash - s));
+		p += slash - s;
+		p = put_utf8(p, escape(slash, end, &n));
+		s = slash + n;
+	}
+	memmove(p, s, (size_t)(end - s));
+	p += end - s;
+	return (struct store_text){t->s, (size_t)(p - t->s)};
+}
+
+/* --- objects ------------------------------------------------------------ */
+
+/* Which of the four; -1: none of them. */
+static int
+which(const char *s, size_t len)
+{
+	static const char *const names[PLAIN_TEXTS] = {
+	    "topic", "event", "data", "uid"};
+	int i;
+
+	for (i = 0; i < PLAIN_TEXTS; i++)
+		if (strlen(names[i]) == len && memcmp(names[i], s, len) == 0)
+			return i;
+	return -1;
+}
+
+/* "name": "value" or null.  Each name once. */
+static char *
+read_member(struct plain *p, unsigned *seen, char *s, const char *end)
+{
+	struct plain_text name;
+	int i;
+
+	if (s == end || *s != '"' ||
+	    (s = read_string(&name, s + 1, end)) == NULL)
+		return NULL;
+	i = name.escaped ? -1 : which(name.s, name.len);
+	s = plain_space(s, end);
+	if (i == -1 || (*seen & 1u << i) != 0 || s == end || *s != ':')
+		return NULL;
+	*seen |= 1u << i;
+	s = plain_space(s + 1, end);
+	if (end - s >= 4 && memcmp(s, "null", 4) == 0)
+		return s + 4;
+	if (s == end || *s != '"')
+		return NULL;
+	return read_string(&p->texts[i], s + 1, end);
+}
+
+char *
+plain_read(struct plain *p, char *s, const char *end)
+{
+	unsigned seen = 0;
+
+	memset(p, 0, sizeof(*p));
+	s = plain_space(s, end);
+	if (s == end || *s != '{')
+		return NULL;
+	s = plain_space(s + 1, end);
+	if (s < end && *s == '}')
+		return s + 1;
+	while ((s = read_member(p, &seen, s, end)) != NULL) {
+		s = plain_space(s, end);
+		if (s == end)
+			return NULL;
+		if (*s == '}')
+			return s + 1;
+		if (*s != ',')
+			return NULL;
+		s = plain_space(s + 1, end);
+	}
+	return NULL;
+}
+
+void
+plain_take(const struct plain *p, struct store_event *ev)
+{
+	struct store_text *texts[PLAIN_TEXTS] = {
+	    &ev->topic, &ev->event, &ev->data, &ev->uid};
+	int i;
+
+	for (i = 0; i < PLAIN_TEXTS; i++)
+		if (p->texts[i].s != NULL)
+			*texts[i] = unescape(&p->texts[i]);
+}

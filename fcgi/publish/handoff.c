@@ -1,0 +1,208 @@
+/*
+ * handoff.c - what goes between the loop and the writer, as bytes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/publish/handoff.h"
+
+enum {
+	TEXTS = 4,	   /* of an event */
+	KEEP = 1024 * 1024 /* an empty parcel gives back what is over this */
+};
+
+static const uint32_t absent = UINT32_MAX;
+
+/* --- bytes -------------------------------------------------------------- */
+
+int
+parcel_room(struct parcel *p, size_t n)
+{
+	size_t size = p->size == 0 ? 4096 : p->size;
+	char *s;
+
+	while (size - p->len < n)
+		size *= 2;
+	if (size == p->size)
+		return 0;
+	if ((s = realloc(p->s, size)) == NULL)
+		return -1;
+	p->s = s;
+	p->size = size;
+	return 0;
+}
+
+void
+parcel_free(struct parcel *p)
+{
+	free(p->s);
+	memset(p, 0, sizeof(*p));
+}
+
+void
+parcel_trim(struct parcel *p)
+{
+	if (p->at == p->len && p->size > KEEP) {
+		parcel_free(p);
+		return;
+	}
+	p->len -= p->at;
+	if (p->len > 0)
+		memmove(p->s, p->s + p->at, p->len);
+	p->at = 0;
+}
+
+/* There is room. */
+static void
+put(struct parcel *p, const void *s, size_t len)
+{
+	if (len > 0)
+		memcpy(p->s + p->len, s, len);
+	p->len += len;
+}
+
+size_t
+handoff_whole(const struct parcel *p)
+{
+	uint32_t len;
+
+	if (p->len - p->at < sizeof(len))
+		return 0;
+	memcpy(&len, p->s + p->at, sizeof(len));
+	return p->len - p->at >= len ? len : 0;
+}
+
+/* --- a request ---------------------------------------------------------- */
+
+static void
+texts_of(const struct store_event *ev, struct store_text texts[TEXTS])
+{
+	texts[0] = ev->topic;
+	texts[1] = ev->event;
+	texts[2] = ev->data;
+	texts[3] = ev->uid;
+}
+
+size_t
+handoff_size(const struct body *b)
+{
+	return sizeof(struct handoff_request) +
+	       b->n * TEXTS * sizeof(uint32_t) + b->bytes;
+}
+
+int
+handoff_put(struct parcel *p, const struct body *b, int64_t until_ms)
+{
+	struct handoff_request head = {
+	    (uint32_t)handoff_size(b), (uint32_t)b->n, until_ms};
+	struct store_text texts[TEXTS];
+	uint32_t len;
+	size_t i, j;
+
+	if (parcel_room(p, head.len) == -1)
+		return -1;
+	put(p, &head, sizeof(head));
+	for (i = 0; i < b->n; i++) {
+		texts_of(&b->events[i], texts);
+		for (j = 0; j < TEXTS; j++) {
+			len = texts[j].s == NULL ? absent
+						 : (uint32_t)texts[j].len;
+			put(p, &len, sizeof(len));
+		}
+	}
+	for (i = 0; i < b->n; i++) {
+		texts_of(&b->events[i], texts);
+		for (j = 0; j < TEXTS; j++)
+			put(p, texts[j].s, texts[j].len);
+	}
+	return 0;
+}
+
+void
+handoff_head(const char *s, struct handoff_request *head)
+{
+	memcpy(head, s, sizeof(*head));
+}
+
+/* Takes the next length off, and as many bytes. */
+static struct store_text
+take_text(const char **lengths, const char **bytes)
+{
+	struct store_text t = {NULL, 0};
+	uint32_t len;
+
+	memcpy(&len, *lengths, sizeof(len));
+	*lengths += sizeof(len);
+	if (len == absent)
+		return t;
+	t = (struct store_text){*bytes, len};
+	*bytes += len;
+	return t;
+}
+
+void
+handoff_events(const char *s, struct store_event *events)
+{
+	struct handoff_request head;
+	const char *lengths = s + sizeof(head), *bytes;
+	uint32_t i;
+
+	handoff_head(s, &head);
+	bytes = lengths + (size_t)head.n * TEXTS * sizeof(uint32_t);
+	for (i = 0; i < head.n; i++) {
+		memset(&events[i], 0, sizeof(events[i]));
+		events[i].topic = take_text(&lengths, &bytes);
+		events[i].event = take_text(&lengths, &bytes);
+		events[i].data = take_text(&lengths, &bytes);
+		events[i].uid = take_text(&lengths, &bytes);
+	}
+}
+
+/* --- a result ----------------------------------------------------------- */
+
+int
+handoff_put_result(struct parcel *p, const struct store_batch *b)
+{
+	struct handoff_result head = {.result = b->result};
+	struct handoff_id id;
+	size_t i;
+
+	if (b->result == STORE_OK)
+		head.n = (uint32_t)b->n;
+	else
+		head.why_len = (uint32_t)strlen(b->why);
+	head.len =
+	    (uint32_t)(sizeof(head) + head.n * sizeof(id) + head.why_len);
+	if (parcel_room(p, head.len) == -1)
+		return -1;
+	put(p, &head, sizeof(head));
+	for (i = 0; i < head.n; i++) {
+		id =
+		    (struct handoff_id){b->events[i].id, b->events[i].repeated};
+		put(p, &id, sizeof(id));
+	}
+	put(p, b->why, head.why_len);
+	return 0;
+}
+
+void
+handoff_result_head(const char *s, struct handoff_result *head)
+{
+	memcpy(head, s, sizeof(*head));
+}
+
+struct handoff_id
+handoff_result_id(const char *s, size_t i)
+{
+	struct handoff_id id;
+
+	memcpy(&id, s + sizeof(struct handoff_result) + i * sizeof(id),
+	    sizeof(id));
+	return id;
+}
+
+const char *
+handoff_why(const char *s)
+{
+	return s + sizeof(struct handoff_result);
+}

@@ -1,0 +1,360 @@
+/*
+ * link.c - the loop's end of the writer.
+ *
+ * What may wait is bounded, in requests and in bytes: beyond that a publisher
+ * is told to come again, which costs nothing.  When the writer dies, nobody
+ * knows what it had committed, and all who wait are told so.
+ */
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store.h"
+#include "fcgi/stream/hub.h"
+#include "fcgi/base/log.h"
+#include "fcgi/publish/publish.h"
+#include "fcgi/serve/server.h"
+
+enum {
+	WAITING_MAX = 4096, /* requests */
+	WAITING_BYTES =
+	    16 * 1024 * 1024, /* and four of the largest, at least */
+	READ_BYTES = 64 * 1024,
+	START_MS = 8 * 1000, /* for the writer to begin with a request */
+	PAUSE_MS = 1000,     /* between two lives of a writer */
+	SOON_MS = 20
+};
+
+/* A socket to one writer; libuv keeps it until it is closed there too. */
+struct wire {
+	uv_poll_t poll; /* data: the server */
+	int fd;
+	bool wants_out;
+};
+
+/* --- the writer's end --------------------------------------------------- */
+
+static void
+on_wire_closed(uv_handle_t *handle)
+{
+	struct wire *wire = (struct wire *)handle; /* poll is its first */
+
+	close(wire->fd);
+	free(wire);
+}
+
+static void
+drop_wire(struct server *srv)
+{
+	struct wire *wire = srv->link.wire;
+
+	if (wire == NULL)
+		return;
+	srv->link.wire = NULL;
+	uv_poll_stop(&wire->poll);
+	uv_close((uv_handle_t *)&wire->poll, on_wire_closed);
+}
+
+static void
+tell_first(struct server *srv, const char *result)
+{
+	struct writer_link *ln = &srv->link;
+	struct ticket *t = ln->first;
+
+	ln->first = t->next;
+	if (ln->first == NULL)
+		ln->last = &ln->first;
+	ln->waiting--;
+	ln->bytes -= t->bytes;
+	if (t->pending != NULL)
+		publish_result(srv, t->pending, result);
+	free(t);
+}
+
+static void on_again(uv_timer_t *);
+
+/* The next writer starts when this one is buried, and not at once again. */
+static void
+on_dead(struct server *srv)
+{
+	struct writer_link *ln = &srv->link;
+
+	srv->count.writer_ends++;
+	drop_wire(srv);
+	parcel_free(&ln->in);
+	parcel_free(&ln->out);
+	if (ln->pid != 0)
+		kill(ln->pid, SIGKILL); /* not yet waited for, so still ours */
+	while (ln->first != NULL)
+		tell_first(srv, NULL);
+	uv_timer_start(&ln->again, on_again,
+	    uv_now(&srv->loop) - ln->born_ms < PAUSE_MS ? PAUSE_MS : SOON_MS,
+	    0);
+}
+
+/* --- bytes -------------------------------------------------------------- */
+
+static void on_ready(uv_poll_t *, int status, int events);
+
+static void
+want_out(struct wire *wire, bool out)
+{
+	if (wire->wants_out == out)
+		return;
+	wire->wants_out = out;
+	uv_poll_start(&wire->poll,
+	    out ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready);
+}
+
+/* False: the writer is dead. */
+static bool
+send_out(struct writer_link *ln)
+{
+	struct parcel *out = &ln->out;
+	ssize_t n;
+
+	while (out->at < out->len) {
+		n = send(ln->wire->fd, out->s + out->at, out->len - out->at,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			break;
+		if (n == -1)
+			return false;
+		out->at += (size_t)n;
+	}
+	want_out(ln->wire, out->at < out->len);
+	if (out->at == out->len || out->at > out->size / 2)
+		parcel_trim(out);
+	return true;
+}
+
+/* False: the writer is dead. */
+static bool
+take_results(struct server *srv)
+{
+	struct writer_link *ln = &srv->link;
+	size_t len;
+	ssize_t n;
+
+	if (parcel_room(&ln->in, READ_BYTES) == -1)
+		return false;
+	n = recv(ln->wire->fd, ln->in.s + ln->in.len, ln->in.size - ln->in.len,
+	    MSG_DONTWAIT);
+	if (n <= 0)
+		return n == -1 && (errno == EAGAIN || errno == EINTR);
+	ln->in.len += (size_t)n;
+	while (ln->first != NULL && (len = handoff_whole(&ln->in)) > 0) {
+		tell_first(srv, ln->in.s + ln->in.at);
+		ln->in.at += len;
+		hub_written(srv);
+	}
+	parcel_trim(&ln->in);
+	return true;
+}
+
+static void
+on_ready(uv_poll_t *handle, int status, int events)
+{
+	struct server *srv = handle->data;
+	bool ok = status == 0;
+
+	if (ok && (events & UV_WRITABLE) != 0)
+		ok = send_out(&srv->link);
+	if (ok && (events & UV_READABLE) != 0)
+		ok = take_results(srv);
+	if (!ok)
+		on_dead(srv);
+}
+
+void
+link_turn(struct server *srv)
+{
+	struct writer_link *ln = &srv->link;
+
+	if (ln->wire != NULL && ln->out.len > 0 && !ln->wire->wants_out &&
+	    !send_out(ln))
+		on_dead(srv);
+}
+
+struct ticket *
+link_hand(struct server *srv, const struct body *body)
+{
+	struct writer_link *ln = &srv->link;
+	size_t bytes = handoff_size(body), most = WAITING_BYTES;
+	struct ticket *t;
+
+	if (most < 4 * srv->conf.max_request_bytes)
+		most = 4 * srv->conf.max_request_bytes;
+	if (ln->wire == NULL || ln->waiting >= WAITING_MAX ||
+	    ln->bytes + bytes > most || (t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	if (handoff_put(&ln->out, body, clock_steady_ms() + START_MS) == -1) {
+		free(t);
+		return NULL;
+	}
+	t->bytes = bytes;
+	*ln->last = t;
+	ln->last = &t->next;
+	ln->waiting++;
+	ln->bytes += bytes;
+	return t;
+}
+
+/* --- its life ----------------------------------------------------------- */
+
+/*
+ * The log is named in the environment, its first variable: an address may have
+ * a password in it, and everybody may read a command line.  What CGI's says is
+ * of no use to the writer, and would mislead it.
+ */
+static char **
+make_environment(const char *db)
+{
+	char **env;
+	size_t n, to = 1;
+
+	for (n = 0; environ[n] != NULL; n++)
+		;
+	if ((env = calloc(n + 2, sizeof(*env))) == NULL)
+		return NULL;
+	if (asprintf(&env[0], "LARGESSE_DB=%s", db) == -1) {
+		free(env);
+		return NULL;
+	}
+	for (n = 0; environ[n] != NULL; n++)
+		if (strncmp(environ[n], "GATEWAY_INTERFACE=", 18) != 0 &&
+		    strncmp(environ[n], "LARGESSE_DB=", 12) != 0)
+			env[to++] = environ[n];
+	return env;
+}
+
+/* Started with fd as its descriptor 0.  Returns what errno would be. */
+static int
+spawn(struct server *srv, int fd)
+{
+	char name[] = "largesse", word[] = "writer", full[] = "full",
+	     normal[] = "normal";
+	char *argv[] = {name, word,
+	    strcmp(srv->conf.synchronous, "full") == 0 ? full : normal, NULL};
+	char **env = make_environment(srv->conf.db);
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t blocked; /* from its first moment: see cmd_writer.c */
+	int err;
+
+	if (env == NULL)
+		return ENOMEM;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGHUP);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &blocked);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+	err = posix_spawn(
+	    &srv->link.pid, "/proc/self/exe", &actions, &attr, argv, env);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	free(env[0]);
+	free(env);
+	return err;
+}
+
+static int
+open_wire(struct server *srv, int fd)
+{
+	struct wire *wire = calloc(1, sizeof(*wire));
+
+	if (wire == NULL || uv_poll_init(&srv->loop, &wire->poll, fd) != 0) {
+		free(wire);
+		return -1;
+	}
+	wire->fd = fd;
+	wire->poll.data = srv;
+	srv->link.wire = wire;
+	return uv_poll_start(&wire->poll, UV_READABLE, on_ready) == 0 ? 0 : -1;
+}
+
+static int
+start_writer(struct server *srv)
+{
+	int pair[2], err;
+
+	srv->link.born_ms = uv_now(&srv->loop);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		log_error("writer", "%s", strerror(errno));
+		return -1;
+	}
+	err = spawn(srv, pair[1]);
+	close(pair[1]);
+	if (err == 0 && open_wire(srv, pair[0]) == 0)
+		return 0;
+	log_error("writer", "%s", strerror(err != 0 ? err : ENOMEM));
+	if (err != 0)
+		srv->link.pid = 0;
+	if (srv->link.wire == NULL)
+		close(pair[0]);
+	return -1;
+}
+
+static void
+on_again(uv_timer_t *timer)
+{
+	struct server *srv = timer->data;
+	struct writer_link *ln = &srv->link;
+	int status;
+	pid_t pid = ln->pid == 0 ? 0 : waitpid(ln->pid, &status, WNOHANG);
+
+	if (ln->pid != 0 && pid == 0) {
+		uv_timer_start(timer, on_again, SOON_MS, 0);
+		return;
+	}
+	if (pid > 0)
+		log_info(srv->conf.quiet, "writer",
+		    "%d ended by %s %d, starting another", (int)pid,
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status));
+	ln->pid = 0;
+	if (srv->closing)
+		return;
+	if (start_writer(srv) == -1) {
+		drop_wire(srv);
+		uv_timer_start(timer, on_again, PAUSE_MS, 0);
+	}
+}
+
+int
+link_open(struct server *srv)
+{
+	struct writer_link *ln = &srv->link;
+
+	ln->last = &ln->first;
+	uv_timer_init(&srv->loop, &ln->again);
+	ln->again.data = srv;
+	return srv->conf.publish && !srv->plain ? start_writer(srv) : 0;
+}
+
+/* It ends when it has done what it was given; nobody waits for that here. */
+void
+link_close(struct server *srv)
+{
+	struct writer_link *ln = &srv->link;
+
+	uv_timer_stop(&ln->again);
+	drop_wire(srv);
+	while (ln->first != NULL)
+		tell_first(srv, NULL);
+	parcel_free(&ln->in);
+	parcel_free(&ln->out);
+}

@@ -1,0 +1,298 @@
+/*
+ * publish.c - POST: who may, what is in it, and what became of it.
+ *
+ * An answer of 201 or 200 says that the events are committed.  503 with
+ * Retry-After says that they are not, or in so many words that nobody knows;
+ * who gave a uid may say it again in either case.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi/auth/allow.h"
+#include "fcgi/base/log.h"
+#include "fcgi/serve/pending.h"
+#include "fcgi/publish/publish.h"
+#include "fcgi/reply/reply.h"
+
+static const char *const later = "Retry-After: 1\r\n";
+
+static enum answered
+said(bool whole)
+{
+	return whole ? ANSWERED_REPLY : ANSWERED_FAILED;
+}
+
+static bool
+say(struct server *srv, const struct peer *peer, int status,
+    const char *headers, const char *line)
+{
+	char body[512];
+	struct reply rp = {.status = status, .headers = headers, .body = body};
+
+	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", line);
+	return reply_send(srv, peer, &rp);
+}
+
+/* --- may it? ------------------------------------------------------------ */
+
+/* To each event's topic?  0, or the status. */
+static int
+may_all(struct server *srv, const struct who *who,
+    const struct store_event *events, size_t n, struct refusal *no)
+{
+	static const struct store_text main_topic = {"main", 4};
+	struct request_topic topic = {.prefix = false};
+	struct store_text t;
+	int status = 0;
+	size_t i;
+
+	for (i = 0; status == 0 && i < n; i++) {
+		t = events[i].topic.s == NULL ? main_topic : events[i].topic;
+		if (i > 0 && t.len == topic.len &&
+		    memcmp(t.s, topic.name, t.len) == 0)
+			continue; /* as the one before it */
+		topic.name = t.s;
+		topic.len = t.len;
+		status =
+		    allow_topic(srv->allow, who, ALLOW_PUBLISH, &topic, no);
+	}
+	return status;
+}
+
+/*
+ * Who asks needs a token; if it came in a cookie, from a page of ours.  A
+ * stranger is refused before a byte of the body is looked at.
+ */
+static int
+may_publish(struct server *srv, const struct request *rq, struct who *who,
+    struct refusal *no)
+{
+	static const struct store_event any = {.time_ms = 0};
+	int status = allow_who(srv->allow, srv->store, rq, who, no);
+
+	if (status == 0 && who->by == ALLOW_BY_NOTHING)
+		status = may_all(srv, who, &any, 1, no);
+	return status;
+}
+
+static enum answered
+say_no(struct server *srv, const struct peer *peer, const struct refusal *no)
+{
+	return said(no->status == 503 ? say(srv, peer, 503, later, no->line)
+				      : reply_refusal(srv, peer, no, false));
+}
+
+/* --- what became of it -------------------------------------------------- */
+
+/* {"ids":["1","2"]}: 201, or 200 when none of them is new. */
+static bool
+say_ids(
+    struct server *srv, const struct peer *peer, const char *result, size_t n)
+{
+	char *body = malloc(n * (STORE_ID_SIZE + 3) + 16), *p = body;
+	struct reply rp = {.type = "application/json", .body = body};
+	struct handoff_id id;
+	size_t i, repeated = 0;
+	bool ok;
+
+	if (body == NULL)
+		return false;
+	p += sprintf(p, "{\"ids\":[");
+	for (i = 0; i < n; i++) {
+		id = handoff_result_id(result, i);
+		repeated += id.repeated != 0;
+		*p++ = '"';
+		p += store_id_print(srv->store, id.id, p);
+		*p++ = '"';
+		*p++ = ',';
+	}
+	p--; /* the last comma: there is an event at least */
+	p += sprintf(p, "]}\n");
+	rp.len = (size_t)(p - body);
+	rp.status = repeated == n ? 200 : 201;
+	srv->count.published += n - repeated;
+	ok = reply_send(srv, peer, &rp);
+	free(body);
+	return ok;
+}
+
+/*
+ * The words of a constraint or a trigger are for the publisher.  Those of
+ * other trouble have paths in them, and are for the log of errors.
+ */
+static bool
+say_trouble(struct server *srv, const struct peer *peer, const char *result,
+    const struct handoff_result *head)
+{
+	char why[256], line[320], name[256];
+	size_t path;
+
+	store_show(srv->conf.db, name, sizeof(name));
+	path = strlen(name) + 2;
+	snprintf(
+	    why, sizeof(why), "%.*s", (int)head->why_len, handoff_why(result));
+	switch ((enum store_result)head->result) {
+	case STORE_REFUSED:
+		snprintf(line, sizeof(line), "the log refused it: %s",
+		    strlen(why) > path ? why + path : why);
+		return say(srv, peer, 400, NULL, line);
+	case STORE_BUSY:
+		return say(srv, peer, 503, later,
+		    "the log is busy: nothing was written, try again");
+	case STORE_LATER:
+		return publish_unknown(srv, peer);
+	case STORE_FULL:
+		log_plain(why);
+		return say(srv, peer, 507, NULL,
+		    "no room in the log: nothing was written");
+	default:
+		log_plain(why);
+		return say(srv, peer, 500, NULL,
+		    "the log cannot be written: nothing was");
+	}
+}
+
+static bool
+say_result(struct server *srv, const struct peer *peer, const char *result)
+{
+	struct handoff_result head;
+
+	handoff_result_head(result, &head);
+	if (head.result == STORE_OK)
+		return say_ids(srv, peer, result, head.n);
+	return say_trouble(srv, peer, result, &head);
+}
+
+bool
+publish_unknown(struct server *srv, const struct peer *peer)
+{
+	return say(srv, peer, 503, later,
+	    "no answer from the writer, it may have written this: "
+	    "try again with the same uid");
+}
+
+void
+publish_result(struct server *srv, struct pending *p, const char *result)
+{
+	const struct peer *peer = pending_peer(p);
+
+	pending_answered(srv, p,
+	    result == NULL ? publish_unknown(srv, peer)
+			   : say_result(srv, peer, result));
+}
+
+/* --- a request ---------------------------------------------------------- */
+
+/* Plain CGI: written here and now. */
+static enum answered
+write_self(struct server *srv, const struct peer *peer, struct body *body)
+{
+	struct store_batch batch = {.events = body->events, .n = body->n};
+	struct parcel result = {0};
+	struct store *log;
+	bool whole = false;
+
+	log =
+	    store_open(srv->conf.db, STORE_WRITE, batch.why, sizeof(batch.why));
+	batch.result = STORE_ERROR;
+	if (log != NULL)
+		store_append_all(log, &batch, 1);
+	if (handoff_put_result(&result, &batch) == 0)
+		whole = say_result(srv, peer, result.s);
+	parcel_free(&result);
+	store_close(log);
+	return said(whole);
+}
+
+/* For one who may publish to all the topics in it. */
+static enum answered
+hand_over(struct server *srv, const struct peer *peer, struct body *body)
+{
+	struct ticket *ticket;
+
+	if (peer->pending == NULL)
+		return write_self(srv, peer, body);
+	ticket = srv->closing ? NULL : link_hand(srv, body);
+	if (ticket == NULL)
+		return said(say(srv, peer, 503, later,
+		    "too busy: nothing was written, try again"));
+	pending_wait(srv, peer, ticket);
+	return ANSWERED_LATER;
+}
+
+static enum answered
+take_body(struct server *srv, const struct peer *peer, const struct request *rq,
+    const struct who *who)
+{
+	struct body_limits limits = {.max_events = srv->conf.max_batch,
+	    .max_event_bytes = srv->conf.max_event_bytes};
+	struct body body = {0};
+	enum answered done;
+	struct refusal no;
+	int status = body_read(
+	    &body, rq->content_type, peer->body, peer->body_len, &limits);
+
+	if (status != 0)
+		done = said(reply_line(srv, peer, status, body.why));
+	else if (may_all(srv, who, body.events, body.n, &no) != 0)
+		done = say_no(srv, peer, &no);
+	else
+		done = hand_over(srv, peer, &body);
+	body_free(&body);
+	return done;
+}
+
+enum answered
+publish(struct server *srv, const struct peer *peer, const struct request *rq)
+{
+	enum answered done;
+	struct refusal no;
+	struct who who;
+
+	if (!srv->conf.publish)
+		return said(reply_405(srv, peer, rq,
+		    "only GET and HEAD are understood here: publishing is "
+		    "not switched on\n"));
+	if (may_publish(srv, rq, &who, &no) == 0)
+		done = take_body(srv, peer, rq, &who);
+	else if (no.later && peer->may_wait)
+		done = ANSWERED_WAIT;
+	else
+		done = say_no(srv, peer, &no);
+	who_free(&who);
+	return done;
+}
+
+const char *
+publish_wrong(const struct serve_conf *conf)
+{
+	if (strcmp(conf->synchronous, "full") != 0 &&
+	    strcmp(conf->synchronous, "normal") != 0)
+		return "--synchronous: neither full nor normal";
+	if (conf->publish && conf->key_file.n == 0 && conf->jwks_file.n == 0)
+		return "--publish: takes a token: give a --key-file";
+	return NULL;
+}
+
+int
+publish_check(const struct serve_conf *conf)
+{
+	struct store_batch nothing = {.n = 0};
+	struct store *log;
+	char why[512];
+
+	log = store_open(conf->db, STORE_WRITE, why, sizeof(why));
+	if (log == NULL) {
+		log_error("--publish", "%s", why);
+		return -1;
+	}
+	store_append_all(log, &nothing, 1);
+	store_close(log);
+	if (nothing.result == STORE_OK || nothing.result == STORE_BUSY)
+		return 0;
+	log_error("--publish", "%s", nothing.why);
+	return -1;
+}

@@ -1,0 +1,126 @@
+/*
+ * metrics.c - /metrics: Prometheus's text format 0.0.4.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/reply/status.h"
+
+static void
+family(FILE *f, const char *name, const char *type, const char *help)
+{
+	fprintf(f, "# HELP largesse_%s %s\n# TYPE largesse_%s %s\n", name, help,
+	    name, type);
+}
+
+static void
+gauge(FILE *f, const char *name, const char *help, uint64_t value)
+{
+	family(f, name, "gauge", help);
+	fprintf(f, "largesse_%s %" PRIu64 "\n", name, value);
+}
+
+/* A label's value: what would end it is escaped. */
+static void
+put_label(FILE *f, const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s == '\n')
+			fputs("\\n", f);
+		else {
+			if (*s == '"' || *s == '\\')
+				putc('\\', f);
+			putc(*s, f);
+		}
+}
+
+static void
+put_line(FILE *f, const struct tally *t, const struct status_line *line)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", line->name,
+	    line->total ? "_total" : "");
+	family(f, name, line->total ? "counter" : "gauge", line->help);
+	fprintf(f, "largesse_%s %" PRIu64 "\n", name, status_number(t, line));
+}
+
+static void
+put_ended(FILE *f, const struct counters *count)
+{
+	int i;
+
+	family(f, "ended_total", "counter", "Streams that ended, and why.");
+	for (i = 0; i < END_REASONS; i++)
+		fprintf(f, "largesse_ended_total{reason=\"%s\"} %" PRIu64 "\n",
+		    reason_word((enum end_reason)i), count->ended[i]);
+}
+
+static void
+put_limits(FILE *f, const struct status *st)
+{
+	char name[64];
+	uint64_t value;
+	size_t i;
+
+	family(f, "limit", "gauge", "An option in force; 0 may be no limit.");
+	for (i = 0; status_limit(st, i, name, &value); i++)
+		if (*name != '\0')
+			fprintf(f, "largesse_limit{name=\"%s\"} %" PRIu64 "\n",
+			    name, value);
+}
+
+/* An id that is no number, as of another engine, is no metric. */
+static void
+put_store(FILE *f, const struct status *st)
+{
+	gauge(f, "store_healthy", "1: the log can be read.", st->why == NULL);
+	if (st->why != NULL) {
+		family(f, "store_trouble", "gauge", "Why it cannot be.");
+		fputs("largesse_store_trouble{why=\"", f);
+		put_label(f, st->why);
+		fputs("\"} 1\n", f);
+	}
+	if (st->head[strspn(st->head, "0123456789")] != '\0')
+		return;
+	family(f, "head_id", "gauge", "The id of the newest event.");
+	fprintf(f, "largesse_head_id %s\n", st->head);
+}
+
+static void
+put_all(FILE *f, const struct status *st)
+{
+	size_t i;
+
+	family(f, "build_info", "gauge", "The version that runs.");
+	fprintf(f, "largesse_build_info{version=\"%s\"} 1\n", VERSION);
+	family(f, "start_time_seconds", "gauge", "Since 1970.");
+	fprintf(f, "largesse_start_time_seconds %.3f\n",
+	    (double)st->started_ms / 1000);
+	gauge(f, "uptime_seconds", "Since the start.",
+	    (st->now_ms - st->started_ms) / 1000);
+	gauge(f, "workers", "Processes whose numbers these are.", st->workers);
+	put_store(f, st);
+	for (i = 0; i < status_nlines; i++)
+		put_line(f, &st->sum, &status_lines[i]);
+	put_ended(f, &st->sum.count);
+	put_limits(f, st);
+}
+
+char *
+status_metrics(const struct status *st, size_t *len)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, len);
+
+	if (f == NULL)
+		return NULL;
+	put_all(f, st);
+	if (ferror(f) | fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,78 @@
+/*
+ * status_json.c - /status: JSON for people, and for a page that draws it.
+ */
+#include <string.h>
+
+#include "fcgi/base/json.h"
+#include "fcgi/reply/status.h"
+
+static json_t *
+number(uint64_t n)
+{
+	return json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX);
+}
+
+static json_t *
+store(const struct status *st)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "healthy", json_boolean(st->why == NULL));
+	json_object_set_new(j, "why", json_words(st->why));
+	json_object_set_new(j, "log", json_words(st->log_id));
+	json_object_set_new(j, "head", json_words(st->head));
+	return j;
+}
+
+static json_t *
+ended(const struct counters *count)
+{
+	json_t *j = json_object();
+	int i;
+
+	for (i = 0; i < END_REASONS; i++)
+		json_object_set_new(j, reason_word((enum end_reason)i),
+		    number(count->ended[i]));
+	return j;
+}
+
+static json_t *
+limits(const struct status *st)
+{
+	json_t *j = json_object();
+	char name[64];
+	uint64_t value;
+	size_t i;
+
+	for (i = 0; status_limit(st, i, name, &value); i++)
+		if (*name != '\0')
+			json_object_set_new(j, name, number(value));
+	return j;
+}
+
+/* Without memory some of it is missing, and jansson says so at the end. */
+char *
+status_json(const struct status *st, size_t *len)
+{
+	json_t *j = json_object();
+	char *text;
+	size_t i;
+
+	json_object_set_new(j, "version", json_string(VERSION));
+	json_object_set_new(j, "started_ms", number(st->started_ms));
+	json_object_set_new(
+	    j, "uptime_seconds", number((st->now_ms - st->started_ms) / 1000));
+	json_object_set_new(j, "workers", number(st->workers));
+	json_object_set_new(j, "store", store(st));
+	for (i = 0; i < status_nlines; i++)
+		json_object_set_new(j, status_lines[i].name,
+		    number(status_number(&st->sum, &status_lines[i])));
+	json_object_set_new(j, "ended", ended(&st->sum.count));
+	json_object_set_new(j, "limits", limits(st));
+	text = json_dumps(j, JSON_INDENT(2));
+	json_decref(j);
+	*len = text != NULL ? strlen(text) : 0;
+	if (text != NULL)
+		text[(*len)++] = '\n'; /* in the place of the NUL */
+	return text;
+}

@@ -1,0 +1,245 @@
+/*
+ * gate.c - a connection's bytes, until one whole valid request stands there.
+ *
+ * The scan goes from record to record and looks at each twice: at its header
+ * as soon as that is there, to refuse what is too long before it is waited
+ * for, and at its content when all of it is.  It never goes back, but for
+ * one walk over PARAMS when they are complete: only then is it known where a
+ * name ends, since a pair may lie across records.
+ *
+ * What must stay true: nothing is read behind len, whatever a length claims;
+ * what is GATE_READY needs no further check by anyone.
+ */
+#include <string.h>
+
+#include "fcgi/request/gate.h"
+#include "fcgi/request/gate_run.h"
+
+/* The environment is made of NAME=VALUE strings: can these become some? */
+static const char *
+check_params(const struct gate *g, const uint8_t *buf)
+{
+	struct gate_run r = gate_run_start(g, buf, FCGI_PARAMS);
+	size_t name, value;
+	const char *why = NULL;
+
+	while (why == NULL && gate_run_more(&r)) {
+		if (!gate_run_length(&r, &name) || !gate_run_length(&r, &value))
+			return "PARAMS end within a length";
+		why = gate_run_text(&r, name, true);
+		if (why == NULL)
+			why = gate_run_text(&r, value, false);
+	}
+	return why;
+}
+
+/* --- what we say ourselves ------------------------------------------------ */
+
+static void
+reply(struct gate *g, unsigned type, uint16_t id, const uint8_t *content,
+    size_t len)
+{
+	size_t padding = -len & 7;
+	uint8_t *p = g->reply;
+
+	memset(p, 0, FCGI_HEADER_LEN + len + padding);
+	p[0] = FCGI_VERSION_1;
+	p[1] = (uint8_t)type;
+	p[2] = (uint8_t)(id >> 8);
+	p[3] = (uint8_t)id;
+	p[4] = (uint8_t)(len >> 8);
+	p[5] = (uint8_t)len;
+	p[6] = (uint8_t)padding;
+	memcpy(p + FCGI_HEADER_LEN, content, len);
+	g->reply_len = FCGI_HEADER_LEN + len + padding;
+}
+
+static enum gate_result
+broken(struct gate *g, const char *why)
+{
+	g->why = why;
+	return GATE_BROKEN;
+}
+
+static enum gate_result
+refuse(struct gate *g, uint16_t id, uint8_t status, const char *why)
+{
+	const uint8_t body[8] = {0, 0, 0, 0, status}; /* of END_REQUEST */
+
+	reply(g, FCGI_END_REQUEST, id, body, sizeof(body));
+	g->why = why;
+	return GATE_REFUSE;
+}
+
+/*
+ * FCGI_GET_VALUES: each name we know is answered once, however often it is
+ * asked for; libfcgi writes past its buffer there.  The first two are only
+ * ceilings: how many streams there may be is said to each request.
+ */
+static enum gate_result
+answer_values(struct gate *g, const struct record *rec)
+{
+	static const struct {
+		const char *name, *value;
+	} ours[] = {
+	    {FCGI_MAX_CONNS, "65535"},
+	    {FCGI_MAX_REQS, "65535"},
+	    {FCGI_MPXS_CONNS, "0"},
+	};
+	struct gate_run r = {
+	    .at = rec->content, .end = rec->content + rec->len};
+	size_t i, n = 0, name, value;
+	bool asked[3] = {false};
+	uint8_t body[GATE_REPLY_SIZE];
+
+	while (gate_run_more(&r)) {
+		if (!gate_run_length(&r, &name) ||
+		    !gate_run_length(&r, &value) ||
+		    name > (size_t)(r.end - r.at) ||
+		    value > (size_t)(r.end - r.at) - name)
+			return broken(g, "GET_VALUES with a false length");
+		for (i = 0; i < 3; i++)
+			if (strlen(ours[i].name) == name &&
+			    memcmp(ours[i].name, r.at, name) == 0)
+				asked[i] = true;
+		r.at += name + value;
+	}
+	for (i = 0; i < 3; i++) {
+		if (!asked[i])
+			continue;
+		name = strlen(ours[i].name);
+		value = strlen(ours[i].value);
+		body[n++] = (uint8_t)name;
+		body[n++] = (uint8_t)value;
+		memcpy(body + n, ours[i].name, name);
+		memcpy(body + n + name, ours[i].value, value);
+		n += name + value;
+	}
+	reply(g, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, body, n);
+	return GATE_ANSWER;
+}
+
+/* --- record by record ----------------------------------------------------- */
+
+static enum gate_result
+management(struct gate *g, const struct record *rec)
+{
+	const uint8_t body[8] = {(uint8_t)rec->type}; /* of UNKNOWN_TYPE */
+
+	if (rec->type < FCGI_GET_VALUES)
+		return broken(g, "a request's record without a request id");
+	if (rec->type == FCGI_GET_VALUES)
+		return answer_values(g, rec);
+	reply(g, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, body, sizeof(body));
+	return GATE_ANSWER;
+}
+
+static enum gate_result
+begin(struct gate *g, const struct record *rec)
+{
+	if (g->begun && rec->id != g->id)
+		return refuse(g, rec->id, FCGI_CANT_MPX_CONN,
+		    "a second request on a busy connection");
+	if (g->begun)
+		return broken(g, "BEGIN_REQUEST twice");
+	if (rec->len != 8)
+		return broken(g, "BEGIN_REQUEST of a wrong length");
+	g->begun = true;
+	g->id = rec->id;
+	g->keep_conn = rec->content[2] & FCGI_KEEP_CONN;
+	if (rec->content[0] != 0 || rec->content[1] != FCGI_RESPONDER)
+		return refuse(g, rec->id, FCGI_UNKNOWN_ROLE,
+		    "asked for a role other than Responder");
+	return GATE_MORE;
+}
+
+/* A record of the request that is being read. */
+static enum gate_result
+request_record(struct gate *g, const uint8_t *buf, const struct record *rec)
+{
+	const char *why;
+
+	switch (rec->type) {
+	case FCGI_ABORT_REQUEST:
+		return refuse(g, rec->id, FCGI_REQUEST_COMPLETE,
+		    "the web server took the request back");
+	case FCGI_PARAMS:
+		if (g->params_done)
+			return broken(g, "PARAMS after the end of PARAMS");
+		g->params_len += rec->len;
+		if (rec->len > 0)
+			return GATE_MORE;
+		g->params_done = true;
+		why = check_params(g, buf);
+		return why != NULL ? broken(g, why) : GATE_MORE;
+	case FCGI_STDIN:
+		if (!g->params_done)
+			return broken(g, "STDIN before the end of PARAMS");
+		g->body_len += rec->len;
+		return rec->len > 0 ? GATE_MORE : GATE_READY;
+	default:
+		return broken(g, "a record that no Responder is sent");
+	}
+}
+
+/* All of a record is there, and counted in g->scanned. */
+static enum gate_result
+take(struct gate *g, const uint8_t *buf, const struct record *rec)
+{
+	if (rec->id == FCGI_NULL_REQUEST_ID)
+		return management(g, rec);
+	if (rec->type == FCGI_BEGIN_REQUEST)
+		return begin(g, rec);
+	/* Section 3.3: what belongs to no active request is ignored. */
+	if (!g->begun || rec->id != g->id)
+		return GATE_MORE;
+	return request_record(g, buf, rec);
+}
+
+/* What a header alone tells: is the record worth waiting for? */
+static enum gate_result
+weigh(
+    struct gate *g, const uint8_t *p, const struct record *rec, size_t max_body)
+{
+	bool ours = g->begun && rec->id == g->id;
+	size_t content = g->params_len + g->body_len, framing;
+
+	if (p[0] != FCGI_VERSION_1)
+		return broken(g, "not FastCGI version 1");
+	if (ours && rec->type == FCGI_PARAMS &&
+	    g->params_len + rec->len > GATE_PARAMS_MAX)
+		return broken(g, "more than 64 KB of parameters");
+	if (ours && g->params_done && rec->type == FCGI_STDIN &&
+	    g->body_len + rec->len > max_body) {
+		g->body_len += rec->len;
+		return GATE_READY;
+	}
+	if (ours && (rec->type == FCGI_PARAMS || rec->type == FCGI_STDIN))
+		content += rec->len;
+	framing = g->scanned + rec->size - content;
+	if (framing > GATE_FRAMING_MAX + content)
+		return broken(g, "too many records for what is in them");
+	return GATE_MORE;
+}
+
+enum gate_result
+gate_scan(struct gate *g, const uint8_t *buf, size_t len, size_t max_body)
+{
+	enum gate_result result;
+	struct record rec;
+
+	g->reply_len = 0;
+	while (len - g->scanned >= FCGI_HEADER_LEN) {
+		rec = record_read(buf + g->scanned);
+		result = weigh(g, buf + g->scanned, &rec, max_body);
+		if (result != GATE_MORE)
+			return result;
+		if (len - g->scanned < rec.size)
+			return GATE_MORE;
+		g->scanned += rec.size;
+		result = take(g, buf, &rec);
+		if (result != GATE_MORE)
+			return result;
+	}
+	return GATE_MORE;
+}

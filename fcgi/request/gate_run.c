@@ -1,0 +1,122 @@
+/*
+ * gate_run.c - what the records of one stream hold, as if it lay in one piece.
+ *
+ * A name may begin in one PARAMS record and end in the third after it, with a
+ * management record in between.  All who read content go through gate_run_more,
+ * and nobody else knows.
+ */
+#include <string.h>
+
+#include "fcgi/request/gate.h"
+#include "fcgi/request/gate_run.h"
+
+struct record
+record_read(const uint8_t *p)
+{
+	struct record rec;
+
+	rec.type = p[1];
+	rec.id = (uint16_t)(p[2] << 8 | p[3]);
+	rec.content = p + FCGI_HEADER_LEN;
+	rec.len = (size_t)p[4] << 8 | p[5];
+	rec.size = FCGI_HEADER_LEN + rec.len + p[6];
+	return rec;
+}
+
+struct gate_run
+gate_run_start(const struct gate *g, const uint8_t *buf, unsigned type)
+{
+	return (struct gate_run){
+	    .next = buf, .stop = buf + g->scanned, .type = type, .id = g->id};
+}
+
+bool
+gate_run_more(struct gate_run *r)
+{
+	struct record rec;
+
+	while (r->at == r->end && r->next < r->stop) {
+		rec = record_read(r->next);
+		r->next += rec.size;
+		if (rec.id != r->id)
+			continue;
+		if (rec.type == FCGI_BEGIN_REQUEST)
+			r->begun = true;
+		if (!r->begun || rec.type != r->type)
+			continue;
+		r->at = rec.content;
+		r->end = rec.content + rec.len;
+		if (rec.len == 0)
+			r->next = r->stop;
+	}
+	return r->at < r->end;
+}
+
+bool
+gate_run_length(struct gate_run *r, size_t *n)
+{
+	int left = 0;
+
+	if (!gate_run_more(r))
+		return false;
+	*n = *r->at++;
+	if (*n & 0x80) {
+		*n &= 0x7f;
+		left = 3;
+	}
+	for (; left > 0; left--) {
+		if (!gate_run_more(r))
+			return false;
+		*n = *n << 8 | *r->at++;
+	}
+	return true;
+}
+
+const char *
+gate_run_text(struct gate_run *r, size_t n, bool name)
+{
+	size_t part;
+
+	for (; n > 0; n -= part, r->at += part) {
+		if (!gate_run_more(r))
+			return "a name or value runs past the end of PARAMS";
+		part = (size_t)(r->end - r->at);
+		if (part > n)
+			part = n;
+		if (memchr(r->at, '\0', part) != NULL)
+			return "NUL in a parameter";
+		if (name && memchr(r->at, '=', part) != NULL)
+			return "`=` in the name of a parameter";
+	}
+	return NULL;
+}
+
+size_t
+gate_params(const struct gate *g, const uint8_t *buf, uint8_t *to)
+{
+	struct gate_run r = gate_run_start(g, buf, FCGI_PARAMS);
+	uint8_t *p = to;
+
+	for (; gate_run_more(&r); r.at = r.end) {
+		memcpy(p, r.at, (size_t)(r.end - r.at));
+		p += r.end - r.at;
+	}
+	return (size_t)(p - to);
+}
+
+uint8_t *
+gate_body(const struct gate *g, uint8_t *buf)
+{
+	struct gate_run r = gate_run_start(g, buf, FCGI_STDIN);
+	uint8_t *start, *p;
+
+	if (!gate_run_more(&r))
+		return buf + g->scanned;
+	/* Content only moves towards the front: no header is hit unread. */
+	start = p = buf + (r.at - buf);
+	for (; gate_run_more(&r); r.at = r.end) {
+		memmove(p, r.at, (size_t)(r.end - r.at));
+		p += r.end - r.at;
+	}
+	return start;
+}

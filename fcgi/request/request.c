@@ -1,0 +1,295 @@
+/*
+ * request.c - what a request asks for, read from its parameters.
+ *
+ * Two kinds of mistakes are told apart.  What a person or a program wrote
+ * into a URL is refused with a reason.  A Last-Event-ID is repeated by the
+ * browser on its own, and a refusal ends its EventSource for good: whatever
+ * comes there is taken, at worst as an id that no log has.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/base/env.h"
+#include "fcgi/request/query.h"
+#include "fcgi/request/request.h"
+
+enum {
+	COUNT_MAX = 1000000000
+};
+
+/* What the query says about the start.  The last of several counts. */
+struct asked {
+	const char *id;
+	size_t id_len;
+	uint64_t last;
+	int64_t since_ms;
+	bool has_last, has_since, since_age;
+};
+
+static enum request_method
+read_method(const char *s)
+{
+	if (s == NULL)
+		return METHOD_OTHER;
+	if (strcmp(s, "GET") == 0)
+		return METHOD_GET;
+	if (strcmp(s, "HEAD") == 0)
+		return METHOD_HEAD;
+	if (strcmp(s, "POST") == 0)
+		return METHOD_POST;
+	if (strcmp(s, "OPTIONS") == 0)
+		return METHOD_OPTIONS;
+	return METHOD_OTHER;
+}
+
+static enum request_path
+path_named(const char *s, size_t len)
+{
+	static const struct {
+		const char *name;
+		enum request_path path;
+	} paths[] = {
+	    {"health", PATH_HEALTH},
+	    {"metrics", PATH_METRICS},
+	    {"status", PATH_STATUS},
+	    {"probe", PATH_PROBE},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (strlen(paths[i].name) == len &&
+		    memcmp(paths[i].name, s, len) == 0)
+			return paths[i].path;
+	return PATH_UNKNOWN;
+}
+
+/*
+ * PATH_INFO is what follows our mount.  Without it nobody knows where the
+ * mount ends, and the last segment has to do.
+ */
+static enum request_path
+read_path(const char *info, const char *uri)
+{
+	enum request_path path;
+	const char *start;
+	size_t len;
+
+	if (info != NULL && info[0] == '/' && info[1] != '\0')
+		return path_named(info + 1, strlen(info + 1));
+	if (info != NULL)
+		return strcmp(info, "/") == 0 ? PATH_STREAM : PATH_UNKNOWN;
+	if (uri == NULL)
+		return PATH_STREAM;
+	len = strcspn(uri, "?");
+	start = memrchr(uri, '/', len);
+	start = start != NULL ? start + 1 : uri;
+	path = path_named(start, uri + len - start);
+	return path == PATH_UNKNOWN ? PATH_STREAM : path;
+}
+
+static int
+read_length(const char *s, int64_t *length, const char **why)
+{
+	*length = -1;
+	if (s == NULL)
+		return 0;
+	if (s[strspn(s, "0123456789")] != '\0') {
+		*why = "Content-Length: not a number";
+		return 400;
+	}
+	for (*length = 0; *s != '\0'; s++)
+		if (__builtin_mul_overflow(*length, 10, length) ||
+		    __builtin_add_overflow(*length, *s - '0', length)) {
+			*why = "Content-Length: too large";
+			return 413;
+		}
+	return 0;
+}
+
+/* Puts a topic in its place, once.  Returns NULL, or what is wrong. */
+static const char *
+add_topic(struct request *r, const char *s, size_t len, size_t max)
+{
+	struct request_topic topic;
+	const char *wrong = request_topic(&topic, s, len);
+	size_t i = r->ntopics;
+
+	if (wrong != NULL)
+		return wrong;
+	while (i > 0 && request_topic_cmp(&r->topics[i - 1], &topic) > 0)
+		i--;
+	if (i > 0 && request_topic_cmp(&r->topics[i - 1], &topic) == 0)
+		return NULL;
+	if (r->ntopics >= max || r->ntopics >= REQUEST_TOPICS_MAX)
+		return "topic: too many of them";
+	memmove(&r->topics[i + 1], &r->topics[i],
+	    (r->ntopics - i) * sizeof(r->topics[0]));
+	r->topics[i] = topic;
+	r->ntopics++;
+	return NULL;
+}
+
+/* Digits and nothing else; a number beyond all reason is a large number. */
+static bool
+read_count(const char *s, size_t len, uint64_t *count)
+{
+	uint64_t n = 0;
+
+	if (len == 0 || strspn(s, "0123456789") != len)
+		return false;
+	for (; *s != '\0' && n < COUNT_MAX; s++)
+		n = n * 10 + (uint64_t)(*s - '0');
+	*count = n < COUNT_MAX ? n : COUNT_MAX;
+	return true;
+}
+
+/* Takes one pair of the query.  Returns NULL, or what is wrong with it. */
+static const char *
+read_pair(struct request *r, struct asked *asked, const struct query_pair *pair,
+    size_t max_topics)
+{
+	const char *s = pair->value;
+	size_t len = pair->value_len;
+
+	if (query_is(pair, "topic"))
+		return add_topic(r, s, len, max_topics);
+	if (query_is(pair, "lastEventId") || query_is(pair, "last_event_id") ||
+	    query_is(pair, "lastEventID")) {
+		if (len > 0) {
+			asked->id = s;
+			asked->id_len = len;
+		}
+	} else if (query_is(pair, "last")) {
+		if (!read_count(s, len, &asked->last))
+			return "last: not a number of events";
+		asked->has_last = true;
+	} else if (query_is(pair, "since")) {
+		if (strlen(s) != len ||
+		    !request_since(s, &asked->since_ms, &asked->since_age))
+			return "since: neither an age like 10m nor a time "
+			       "like 2026-11-22T08:00:00Z";
+		asked->has_since = true;
+	} else if (query_is(pair, "access_token")) {
+		if (strlen(s) != len)
+			return "access_token: not a token";
+		if (len > 0 && r->access_token == NULL)
+			r->access_token = s;
+	}
+	return NULL;
+}
+
+/* An id that cannot be one of ours is kept as one that no log has. */
+static void
+read_id(struct request *r, const char *s, size_t len)
+{
+	size_t i;
+
+	if (len == 8 && memcmp(s, "earliest", 8) == 0) {
+		r->start = START_EARLIEST;
+		return;
+	}
+	r->start = START_ID;
+	for (i = 0; i < len && s[i] >= 0x20 && s[i] <= 0x7e; i++)
+		;
+	if (i < len || len > REQUEST_ID_BYTES) {
+		strcpy(r->last_id, REQUEST_ID_UNKNOWN);
+		return;
+	}
+	memcpy(r->last_id, s, len);
+	r->last_id[len] = '\0';
+}
+
+/* The header wins: a browser that reconnects repeats its first URL. */
+static void
+decide_start(struct request *r, const struct asked *asked, const char *header)
+{
+	if (header != NULL)
+		read_id(r, header, strlen(header));
+	else if (asked->id != NULL)
+		read_id(r, asked->id, asked->id_len);
+	else if (asked->has_last) {
+		/* The newest none, then live: that is from now. */
+		r->start = asked->last > 0 ? START_LAST : START_NOW;
+		r->count = asked->last;
+	} else if (asked->has_since) {
+		r->start = START_SINCE;
+		r->since_ms = asked->since_ms;
+		r->since_age = asked->since_age;
+	}
+}
+
+static int
+read_query(struct request *r, const char *last_event_id, size_t max_topics,
+    const char **why)
+{
+	struct asked asked = {0};
+	struct query_pair pair;
+	struct query query;
+	const char *wrong;
+
+	r->scratch = strdup(r->query);
+	if (r->scratch == NULL) {
+		*why = "out of memory";
+		return 500;
+	}
+	query.at = r->scratch;
+	query.end = r->scratch + strlen(r->scratch);
+	while (query_next(&query, &pair)) {
+		wrong = read_pair(r, &asked, &pair, max_topics);
+		if (wrong != NULL) {
+			*why = wrong;
+			return 400;
+		}
+	}
+	decide_start(r, &asked, last_event_id);
+	return 0;
+}
+
+int
+request_read(
+    struct request *r, char *const *env, size_t max_topics, const char **why)
+{
+	int status;
+
+	memset(r, 0, sizeof(*r));
+	r->method = read_method(env_value(env, "REQUEST_METHOD"));
+	r->path = read_path(
+	    env_value(env, "PATH_INFO"), env_value(env, "REQUEST_URI"));
+	r->address = env_value(env, "REMOTE_ADDR");
+	r->user = env_value(env, "REMOTE_USER");
+	r->authorization = env_value(env, "HTTP_AUTHORIZATION");
+	r->cookie = env_value(env, "HTTP_COOKIE");
+	r->origin = env_value(env, "HTTP_ORIGIN");
+	r->host = env_value(env, "HTTP_HOST");
+	r->fetch_site = env_value(env, "HTTP_SEC_FETCH_SITE");
+	/* A web server that is not told to send it has it as a header. */
+	r->content_type = env_value(env, "CONTENT_TYPE");
+	if (r->content_type == NULL)
+		r->content_type = env_value(env, "HTTP_CONTENT_TYPE");
+	r->protocol = env_value(env, "SERVER_PROTOCOL");
+	r->forwarded_for = env_value(env, "HTTP_X_FORWARDED_FOR");
+	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
+	r->query = env_value(env, "QUERY_STRING");
+	if (r->address == NULL)
+		r->address = "";
+	if (r->query == NULL)
+		r->query = "";
+	status = read_length(
+	    env_value(env, "CONTENT_LENGTH"), &r->content_length, why);
+	if (status == 0)
+		status = read_query(
+		    r, env_value(env, "HTTP_LAST_EVENT_ID"), max_topics, why);
+	if (r->ntopics == 0) {
+		r->topics[0] = (struct request_topic){"main", 4, false};
+		r->ntopics = 1;
+	}
+	return status;
+}
+
+void
+request_free(struct request *r)
+{
+	free(r->scratch);
+	free(r->user_topics);
+	r->scratch = r->user_topics = NULL;
+}

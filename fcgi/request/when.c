@@ -1,0 +1,130 @@
+/*
+ * when.c - ages and times as people and programs write them.
+ *
+ * Read strictly, the whole text and nothing else: a typing error must be
+ * refused, not be taken for another time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fcgi/request/request.h"
+
+enum {
+	SECOND_MS = 1000
+};
+
+/* Digits at *s, taken off it.  False for none, or more than an int64_t has. */
+static bool
+take_number(const char **s, int64_t *n)
+{
+	char *end;
+	long long value;
+
+	if (**s < '0' || **s > '9')
+		return false;
+	errno = 0;
+	value = strtoll(*s, &end, 10);
+	if (errno != 0)
+		return false;
+	*n = value;
+	*s = end;
+	return true;
+}
+
+bool
+request_age(const char *s, int64_t *ms)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {
+	    {"", SECOND_MS},
+	    {"ms", 1},
+	    {"s", SECOND_MS},
+	    {"m", 60 * SECOND_MS},
+	    {"h", 3600 * SECOND_MS},
+	    {"d", 24 * 3600 * SECOND_MS},
+	    {"w", 7 * 24 * 3600 * (int64_t)SECOND_MS},
+	};
+	int64_t n;
+	size_t i;
+
+	if (!take_number(&s, &n))
+		return false;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(s, units[i].name) == 0 &&
+		    !__builtin_mul_overflow(n, units[i].ms, &n)) {
+			*ms = n;
+			return true;
+		}
+	return false;
+}
+
+static int
+digits(const char *s, int n)
+{
+	int value = 0;
+
+	while (n-- > 0)
+		value = value * 10 + (*s++ - '0');
+	return value;
+}
+
+/* 2026-11-22T08:00:00Z, and .123 after the seconds as JavaScript has it. */
+static bool
+read_time(const char *s, int64_t *ms)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+	struct tm tm = {0}, real;
+	int64_t fraction = 0, scale = 100;
+	size_t i;
+
+	for (i = 0; shape[i] != '\0'; i++)
+		if (shape[i] == 'd' ? s[i] < '0' || s[i] > '9'
+				    : s[i] != shape[i])
+			return false;
+	tm.tm_year = digits(s, 4) - 1900;
+	tm.tm_mon = digits(s + 5, 2) - 1;
+	tm.tm_mday = digits(s + 8, 2);
+	tm.tm_hour = digits(s + 11, 2);
+	tm.tm_min = digits(s + 14, 2);
+	tm.tm_sec = digits(s + 17, 2);
+	s += i;
+	if (s[0] == '.' && s[1] >= '0' && s[1] <= '9')
+		for (s++; *s >= '0' && *s <= '9'; s++, scale /= 10)
+			fraction += (*s - '0') * scale;
+	if (strcmp(s, "Z") != 0)
+		return false;
+
+	/* timegm makes 1 March of 29 February; such a date is none. */
+	real = tm;
+	*ms = (int64_t)timegm(&real) * SECOND_MS + fraction;
+	return real.tm_mon == tm.tm_mon && real.tm_mday == tm.tm_mday &&
+	       real.tm_hour == tm.tm_hour && real.tm_min == tm.tm_min &&
+	       real.tm_sec == tm.tm_sec;
+}
+
+bool
+request_since(const char *s, int64_t *ms, bool *age)
+{
+	const int64_t time_s = 1000000000, time_ms = 1000000000000;
+	const char *end = s;
+	int64_t n;
+
+	/* No age is 31 years long, and no log had a time before 2001. */
+	if (take_number(&end, &n) && *end == '\0' && n >= time_s) {
+		*ms = n >= time_ms ? n : n * SECOND_MS;
+		*age = false;
+		return true;
+	}
+	if (request_age(s, &n))
+		*age = true;
+	else if (read_time(s, &n))
+		*age = false;
+	else
+		return false;
+	*ms = n;
+	return true;
+}

@@ -1,0 +1,228 @@
+/*
+ * serve.c - `largesse serve`: the command and its roles, on a socket or for
+ * one CGI request.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi/auth/allow.h"
+#include "fcgi/serve/answer.h"
+#include "fcgi/base/command.h"
+#include "fcgi/stream/hub.h"
+#include "fcgi/serve/listen.h"
+#include "fcgi/base/log.h"
+#include "fcgi/publish/publish.h"
+#include "fcgi/stream/stream.h"
+#include "fcgi/serve/workers.h"
+
+/* What a web server passes on when a CGI program cannot even start. */
+static const char broken[] = "Status: 500 Internal Server Error\r\n"
+			     "Content-Type: text/plain\r\n\r\n"
+			     "largesse: cannot start, see the error log\n";
+
+enum {
+	LOG_MS = 5000 /* for the log to answer a CGI program */
+};
+
+/* --- on a socket -------------------------------------------------------- */
+
+/* Serves on the listening socket until a signal. */
+static int
+run_loop(struct server *srv)
+{
+	if (listen_start(srv) != 0) {
+		log_error("listening", "%s", strerror(errno));
+		listen_remove(srv);
+		return STATUS_FAILED;
+	}
+	uv_run(&srv->loop, UV_RUN_DEFAULT);
+	return STATUS_DONE;
+}
+
+static int
+serve_fastcgi(struct server *srv)
+{
+	int status = STATUS_FAILED;
+
+	if (server_open(srv) == -1)
+		return STATUS_FAILED;
+	if (listen_open(srv) == 0)
+		status = run_loop(srv);
+	server_close(srv);
+	return status;
+}
+
+/* One of several: the socket is there, and its file is the parent's. */
+static int
+serve_worker(void *arg, uint64_t i)
+{
+	struct server *srv = arg;
+	int status = STATUS_FAILED;
+
+	free(srv->socket_path);
+	srv->socket_path = NULL;
+	srv->worker = i;
+	srv->count = srv->workers->tally[i].count;
+	if (server_open(srv) == -1)
+		return STATUS_FAILED;
+	status = run_loop(srv);
+	server_close(srv);
+	return status;
+}
+
+/* The parent of several. */
+static int
+serve_workers(struct server *srv)
+{
+	int status = STATUS_FAILED;
+	bool child = false;
+
+	if (server_check(srv) == -1 || listen_open(srv) == -1)
+		return STATUS_FAILED;
+	if ((srv->workers = workers_make(srv->conf.workers)) == NULL)
+		log_error("--workers", "%s", strerror(errno));
+	else
+		status = workers_run(
+		    srv->workers, srv->conf.quiet, serve_worker, srv, &child);
+	if (!child)
+		listen_remove(srv);
+	workers_free(srv->workers);
+	return status;
+}
+
+/* --- one CGI request ---------------------------------------------------- */
+
+/*
+ * The body of a CGI program's request.  It was announced, so there is no end
+ * to wait for; too_long: more than may be.  NULL without memory.
+ */
+static char *
+read_body(const struct serve_conf *conf, size_t *len, bool *too_long)
+{
+	const char *s = getenv("CONTENT_LENGTH");
+	size_t want = s == NULL ? 0 : strtoul(s, NULL, 10);
+	char *body;
+	ssize_t n;
+
+	*len = 0;
+	*too_long = want > conf->max_request_bytes;
+	if (*too_long || !conf->publish)
+		want = 0;
+	if ((body = malloc(want + 1)) == NULL)
+		return NULL;
+	while (*len < want) {
+		n = read(STDIN_FILENO, body + *len, want - *len);
+		if (n == 0 || (n == -1 && errno != EINTR))
+			break;
+		*len += n > 0 ? (size_t)n : 0;
+	}
+	return body;
+}
+
+/* Answers, and waits for the log if it is not at hand. */
+static enum answered
+answer_plain(struct server *srv, struct peer *peer, bool too_long)
+{
+	uint64_t until = uv_hrtime() + LOG_MS * 1000000ULL;
+	enum answered done;
+
+	peer->may_wait = true;
+	store_hold(srv->store);
+	while ((done = answer(srv, peer, environ, too_long)) == ANSWERED_WAIT) {
+		srv->count.requests--;
+		peer->may_wait = hub_await(srv, LOG_MS) && uv_hrtime() < until;
+	}
+	store_release(srv->store);
+	return done;
+}
+
+/* One request, on standard output, without records: the same stream. */
+static int
+serve_plain(struct server *srv)
+{
+	struct peer peer = {.fd = STDOUT_FILENO};
+	bool too_long;
+
+	srv->plain = true;
+	if (server_open(srv) == -1) {
+		stream_say(peer.fd, broken, sizeof(broken) - 1);
+		return STATUS_FAILED;
+	}
+	peer.body = read_body(&srv->conf, &peer.body_len, &too_long);
+	fcntl(peer.fd, F_SETFL, fcntl(peer.fd, F_GETFL) | O_NONBLOCK);
+	if (peer.body != NULL &&
+	    answer_plain(srv, &peer, too_long) == ANSWERED_STREAM)
+		uv_run(&srv->loop, UV_RUN_DEFAULT);
+	free(peer.body);
+	server_close(srv);
+	return STATUS_DONE;
+}
+
+/* --- the command -------------------------------------------------------- */
+
+static bool
+is_listening(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+/* Wrong usage is told before anything is opened. */
+static int
+check_conf(const struct serve_conf *conf)
+{
+	const char *wrong =
+	    conf->listen == NULL ? NULL : listen_check(conf->listen);
+	char why[512];
+
+	if (wrong != NULL)
+		log_error("--listen", "%s: %s", conf->listen, wrong);
+	else if (!allow_check(conf, why, sizeof(why)))
+		log_plain(why);
+	else if ((wrong = publish_wrong(conf)) != NULL)
+		log_plain(wrong);
+	else
+		return 0;
+	return -1;
+}
+
+int
+cmd_serve(int argc, char **argv)
+{
+	struct server *srv = calloc(1, sizeof(*srv));
+	int status =
+	    srv == NULL ? STATUS_FAILED
+			: options_take(&serve_options, &argc, argv, &srv->conf);
+	bool plain;
+
+	if (status != -1) {
+		free(srv);
+		return status;
+	}
+	srv->listen_fd = -1;
+	plain = srv->conf.listen == NULL && !is_listening(0) &&
+		getenv("GATEWAY_INTERFACE") != NULL;
+	if (check_conf(&srv->conf) == -1) {
+		status = STATUS_USAGE;
+		if (plain)
+			stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);
+	} else if (srv->conf.publish && !plain &&
+		   publish_check(&srv->conf) == -1)
+		status = STATUS_FAILED;
+	else if (plain)
+		status = serve_plain(srv);
+	else if (srv->conf.workers > 1)
+		status = serve_workers(srv);
+	else
+		status = serve_fastcgi(srv);
+	options_free(&serve_options, &srv->conf);
+	free(srv);
+	return status;
+}

@@ -1,0 +1,210 @@
+/*
+ * workers.c - several processes on one listening socket.
+ *
+ * The parent does nothing but wait for a signal: a child's end or one that is
+ * to be passed on.  A worker that dies at once is started again only after a
+ * pause, or a log that cannot be opened would keep the machine busy.
+ */
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/store.h"
+#include "fcgi/base/command.h"
+#include "fcgi/base/log.h"
+#include "fcgi/serve/workers.h"
+
+enum {
+	PAUSE_S = 1
+}; /* between two lives that were shorter than this */
+
+/* What the parent knows of a worker. */
+struct life {
+	pid_t pid; /* 0: none */
+	time_t born;
+};
+
+struct parent {
+	struct workers *workers;
+	struct life lives[WORKERS_MAX];
+	sigset_t waited, before; /* what we wait for; the mask of a worker */
+	bool closing;
+};
+
+static size_t
+size_of(uint64_t n)
+{
+	return sizeof(struct workers) + n * sizeof(struct tally);
+}
+
+struct workers *
+workers_make(uint64_t n)
+{
+	struct workers *ws = mmap(NULL, size_of(n), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (ws == MAP_FAILED)
+		return NULL;
+	ws->n = n;
+	return ws;
+}
+
+void
+workers_free(struct workers *ws)
+{
+	if (ws != NULL)
+		munmap(ws, size_of(ws->n));
+}
+
+/* A tally is numbers and nothing else, so it is added up as such. */
+void
+workers_sum(const struct workers *ws, struct tally *sum)
+{
+	uint64_t *to = (uint64_t *)sum, i, j;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < ws->n; i++) {
+		const uint64_t *from = (const uint64_t *)&ws->tally[i];
+
+		for (j = 0; j < sizeof(*sum) / sizeof(*to); j++)
+			to[j] += from[j];
+	}
+}
+
+static time_t
+now_s(void)
+{
+	return clock_steady_ms() / 1000;
+}
+
+/* Starts worker i.  True in the new process. */
+static bool
+start(struct parent *pt, uint64_t i)
+{
+	pid_t self = getpid(), pid = fork();
+
+	if (pid == -1) {
+		log_error("worker", "cannot start: %s", strerror(errno));
+		return false;
+	}
+	if (pid > 0) {
+		pt->lives[i] = (struct life){pid, now_s()};
+		return false;
+	}
+	sigprocmask(SIG_SETMASK, &pt->before, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody outlives the parent */
+	if (getppid() != self)
+		raise(SIGTERM);
+	return true;
+}
+
+/* What it counted stays counted; what it held is gone. */
+static void
+bury(struct parent *pt, pid_t pid, int status, bool quiet)
+{
+	struct tally left;
+	uint64_t i;
+
+	for (i = 0; i < pt->workers->n && pt->lives[i].pid != pid; i++)
+		;
+	if (i == pt->workers->n)
+		return;
+	pt->lives[i].pid = 0;
+	memset(&left, 0, sizeof(left));
+	left.count = pt->workers->tally[i].count;
+	pt->workers->tally[i] = left;
+	if (!pt->closing)
+		log_info(quiet, "worker", "%d ended by %s %d, starting another",
+		    (int)pid, WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status));
+}
+
+/* Starts those that are missing.  *wait: one has to wait a little first. */
+static bool
+start_missing(struct parent *pt, uint64_t *started, bool *wait)
+{
+	uint64_t i;
+
+	*wait = false;
+	for (i = 0; i < pt->workers->n && !pt->closing; i++) {
+		if (pt->lives[i].pid != 0)
+			continue;
+		if (pt->lives[i].born != 0 &&
+		    now_s() - pt->lives[i].born < PAUSE_S) {
+			*wait = true;
+			continue;
+		}
+		if (start(pt, i)) {
+			*started = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+any_left(const struct parent *pt)
+{
+	uint64_t i;
+
+	for (i = 0; i < pt->workers->n; i++)
+		if (pt->lives[i].pid != 0)
+			return true;
+	return false;
+}
+
+static void
+take_signal(struct parent *pt, int signum, bool quiet)
+{
+	uint64_t i;
+	int status;
+	pid_t pid;
+
+	if (signum == SIGCHLD) {
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			bury(pt, pid, status, quiet);
+		return;
+	}
+	if (signum == SIGTERM || signum == SIGINT)
+		pt->closing = true;
+	for (i = 0; i < pt->workers->n; i++)
+		if (pt->lives[i].pid != 0)
+			kill(pt->lives[i].pid, signum);
+}
+
+int
+workers_run(struct workers *ws, bool quiet, int (*work)(void *arg, uint64_t i),
+    void *arg, bool *child)
+{
+	static const struct timespec pause = {PAUSE_S, 0};
+	struct parent pt = {.workers = ws};
+	bool wait;
+	uint64_t i;
+	int signum;
+
+	*child = false;
+	sigemptyset(&pt.waited);
+	sigaddset(&pt.waited, SIGCHLD);
+	sigaddset(&pt.waited, SIGTERM);
+	sigaddset(&pt.waited, SIGINT);
+	sigaddset(&pt.waited, SIGHUP);
+	sigprocmask(SIG_BLOCK, &pt.waited, &pt.before);
+	do {
+		if (start_missing(&pt, &i, &wait)) {
+			*child = true;
+			return work(arg, i);
+		}
+		signum = sigtimedwait(&pt.waited, NULL, wait ? &pause : NULL);
+		if (signum > 0)
+			take_signal(&pt, signum, quiet);
+	} while (!pt.closing || any_left(&pt));
+	sigprocmask(SIG_SETMASK, &pt.before, NULL);
+	return STATUS_DONE;
+}

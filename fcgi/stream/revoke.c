@@ -1,0 +1,199 @@
+/*
+ * revoke.c - ending streams whose topic or subject was taken away.
+ *
+ * Rows are taken many at a time and then all streams looked at once, so that
+ * logging a thousand people out is no more work than logging out one.  Those
+ * who are told to come back may do so if they are still allowed to: that is
+ * for allow_who.c to say.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/request/pattern.h"
+#include "fcgi/stream/revoke.h"
+#include "fcgi/stream/stream.h"
+
+enum {
+	ROWS = 1000 /* of one turn */
+};
+
+/* One row; both texts in one piece of memory. */
+struct revoked {
+	struct store_text subject; /* NULL: whoever reads the topic */
+	bool whole;		   /* all topics */
+	struct request_topic topic;
+	char *text;
+};
+
+struct taking {
+	struct revoked row[ROWS];
+	size_t n;
+	bool failed;
+};
+
+/* What is no topic of a reader's can be one of a row's: an exact name. */
+static void
+read_topic(struct revoked *r, const char *s, size_t len)
+{
+	if (request_topic(&r->topic, s, len) != NULL)
+		r->topic = (struct request_topic){.name = s, .len = len};
+}
+
+static void
+take(void *arg, const struct store_revocation *rv)
+{
+	struct taking *t = arg;
+	struct revoked *r = &t->row[t->n];
+	size_t topic_len = rv->topic.len;
+
+	r->text = malloc(topic_len + rv->subject.len + 1);
+	if (r->text == NULL) {
+		t->failed = true;
+		return;
+	}
+	t->n++;
+	r->whole = rv->topic.s == NULL;
+	if (!r->whole)
+		memcpy(r->text, rv->topic.s, topic_len);
+	read_topic(r, r->text, topic_len);
+	r->subject = (struct store_text){NULL, rv->subject.len};
+	if (rv->subject.s != NULL)
+		r->subject.s =
+		    memcpy(r->text + topic_len, rv->subject.s, rv->subject.len);
+}
+
+/* By subject; those without one first. */
+static int
+compare(const void *a, const void *b)
+{
+	const struct store_text *x = &((const struct revoked *)a)->subject;
+	const struct store_text *y = &((const struct revoked *)b)->subject;
+	int cmp;
+
+	if (x->s == NULL || y->s == NULL)
+		return (x->s != NULL) - (y->s != NULL);
+	cmp = memcmp(x->s, y->s, x->len < y->len ? x->len : y->len);
+	return cmp != 0 ? cmp : (x->len > y->len) - (x->len < y->len);
+}
+
+static bool
+about(const struct revoked *r, const struct sub *sub)
+{
+	size_t i;
+
+	for (i = 0; i < sub->ntopics; i++) {
+		struct request_topic topic = {.name = sub->topics[i]->name,
+		    .len = sub->topics[i]->len,
+		    .prefix = sub->topics[i]->prefix};
+
+		if (r->whole || pattern_meets(&r->topic, &topic))
+			return true;
+	}
+	return false;
+}
+
+/* Any of the rows without a subject? */
+static bool
+topic_revoked(const struct taking *t, const struct sub *sub)
+{
+	size_t i;
+
+	for (i = 0; i < t->n && t->row[i].subject.s == NULL; i++)
+		if (about(&t->row[i], sub))
+			return true;
+	return false;
+}
+
+static bool
+subject_revoked(const struct taking *t, const struct stream *s)
+{
+	struct revoked key = {.subject = {NULL, 0}};
+	size_t low = 0, high = t->n, mid;
+
+	if (s->caller == NULL || s->caller->len == 0)
+		return false;
+	key.subject = (struct store_text){s->caller->subject, s->caller->len};
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (compare(&t->row[mid], &key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < t->n && compare(&t->row[low], &key) == 0; low++)
+		if (about(&t->row[low], s->sub))
+			return true;
+	return false;
+}
+
+/*
+ * The streams that rows of *t are about, to be freed; NULL without memory.
+ */
+static struct stream **
+find_streams(const struct server *srv, const struct taking *t, size_t *n)
+{
+	struct stream **list = malloc((srv->nstreams + 1) * sizeof(*list));
+	struct sub *sub;
+	uint32_t i, j;
+	bool all;
+
+	*n = 0;
+	for (i = 0; list != NULL && i <= srv->topics.sub_mask; i++)
+		for (sub = srv->topics.sub_table[i]; sub; sub = sub->next) {
+			all = topic_revoked(t, sub);
+			for (j = 0; j < sub->nstreams; j++)
+				if (sub->streams[j]->conn.fd != -1 &&
+				    (all ||
+					subject_revoked(t, sub->streams[j])))
+					list[(*n)++] = sub->streams[j];
+		}
+	return list;
+}
+
+/* They are found first: ending one may let another in. */
+static bool
+end_streams(struct server *srv, const struct taking *t)
+{
+	size_t n, i;
+	struct stream **list = find_streams(srv, t, &n);
+
+	for (i = 0; list != NULL && i < n; i++)
+		stream_end(srv, list[i], END_REVOKED);
+	free(list);
+	return list != NULL;
+}
+
+void
+revoke_start(struct server *srv, bool all)
+{
+	srv->revoked = (struct store_id){0, 0};
+	if (!all)
+		store_revocations(srv->store, &srv->revoked, 0, NULL, NULL);
+}
+
+enum revoking
+revoke_turn(struct server *srv)
+{
+	enum revoking state = REVOKING_LATER;
+	struct store_id upto = srv->revoked;
+	struct taking *t;
+	size_t i;
+
+	if (!store_revocations_after(srv->store, srv->revoked))
+		return REVOKING_DONE;
+	t = calloc(1, sizeof(*t));
+	if (t != NULL &&
+	    store_revocations(srv->store, &upto, ROWS, take, t) == STORE_OK &&
+	    !t->failed) {
+		qsort(t->row, t->n, sizeof(t->row[0]), compare);
+		if (end_streams(srv, t))
+			srv->revoked = upto;
+		state = store_revocations_after(srv->store, srv->revoked)
+			    ? REVOKING_MORE
+			    : REVOKING_DONE;
+	}
+	for (i = 0; t != NULL && i < t->n; i++)
+		free(t->row[i].text);
+	free(t);
+	return state;
+}

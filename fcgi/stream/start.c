@@ -1,0 +1,71 @@
+/*
+ * start.c - where a request wants its stream to start, as a place in the log.
+ */
+#include <string.h>
+
+#include "store/store.h"
+#include "fcgi/stream/hub.h"
+#include "fcgi/stream/start.h"
+
+/* An id is a number or a uid; it came from outside, so it may be neither. */
+static void
+seek_id(const struct server *srv, const char *text, struct store_seek *seek)
+{
+	size_t len = strlen(text);
+
+	if (strcmp(text, REQUEST_ID_UNKNOWN) == 0)
+		return; /* nobody's id: goes on from the head */
+	seek->from = STORE_FROM_ID;
+	if (store_id_parse(srv->store, text, len, &seek->id))
+		return;
+	seek->from = STORE_FROM_UID;
+	seek->uid = (struct store_text){text, len};
+}
+
+static int64_t
+since(const struct request *rq)
+{
+	return rq->since_age ? clock_wall_ms() - rq->since_ms : rq->since_ms;
+}
+
+enum store_result
+start_find(
+    struct server *srv, const struct request *rq, struct stream_start *start)
+{
+	struct store_topic topics[REQUEST_TOPICS_MAX];
+	struct store_seek seek = {
+	    .from = STORE_FROM_HEAD, .topics = topics, .n = rq->ntopics};
+	enum store_result r;
+	size_t i;
+
+	for (i = 0; i < rq->ntopics; i++)
+		topics[i] = (struct store_topic){rq->topics[i].name,
+		    rq->topics[i].len, rq->topics[i].prefix};
+	start->gap = GAP_NONE;
+	start->asked = rq->last_id;
+	switch (rq->start) {
+	case START_NOW:
+		return hub_now(srv, &start->id);
+	case START_EARLIEST:
+		seek.from = STORE_FROM_FIRST;
+		break;
+	case START_ID:
+		seek_id(srv, rq->last_id, &seek);
+		break;
+	case START_LAST:
+		seek.from = STORE_FROM_LAST;
+		seek.count = rq->count;
+		break;
+	case START_SINCE:
+		seek.from = STORE_FROM_TIME;
+		seek.time_ms = since(rq);
+		break;
+	}
+	r = store_seek(srv->store, &seek, &start->id);
+	if (r == STORE_OK && strcmp(rq->last_id, REQUEST_ID_UNKNOWN) == 0)
+		r = STORE_UNKNOWN;
+	if (r != STORE_GONE && r != STORE_UNKNOWN)
+		return r;
+	start->gap = r == STORE_GONE ? GAP_PRUNED : GAP_UNKNOWN;
+	return STORE_OK;
+}

@@ -1,0 +1,122 @@
+/*
+ * write.c - the one place that writes to a client's descriptor.
+ *
+ * A write never waits.  What the socket did not take is not kept: the record
+ * it belongs to is remembered by its length, and its bytes are found again.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "fcgi/stream/write.h"
+
+bool
+stream_say(int fd, const void *bytes, size_t len)
+{
+	ssize_t n = send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n == -1 && errno == ENOTSOCK)
+		n = write(fd, bytes, len);
+	return n == (ssize_t)len;
+}
+
+static void
+set_blocked(struct server *srv, struct stream *s)
+{
+	uint32_t stall = wheel_ticks(srv->conf.stall_ms);
+	uint32_t now = wheel_now(&srv->wheel);
+
+	s->blocked = true;
+	srv->count.blocked++;
+	if (stall > 0 && s->conn.due > now + stall)
+		wheel_set(&srv->wheel, &s->conn, now + stall);
+	if (s->wants_out)
+		return;
+	s->wants_out = true;
+	if (poller_out(&srv->poller, &s->conn, s->conn.fd, true) == -1)
+		stream_end(srv, s, END_WRITE);
+}
+
+void
+stream_want_no_room(struct server *srv, struct stream *s)
+{
+	s->wants_out = false;
+	poller_out(&srv->poller, &s->conn, s->conn.fd, false);
+}
+
+static ssize_t
+write_pieces(struct stream *s, struct iovec *iov, int n)
+{
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+
+	return s->framed
+		   ? sendmsg(s->conn.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL)
+		   : writev(s->conn.fd, iov, n);
+}
+
+size_t
+stream_wrote(struct server *srv, struct stream *s, ssize_t wrote,
+    size_t head_len, size_t len)
+{
+	size_t sent;
+
+	if (wrote == -1) {
+		if (errno == EAGAIN || errno == EINTR)
+			set_blocked(srv, s);
+		else
+			stream_end(srv, s,
+			    errno == EPIPE || errno == ECONNRESET ? END_LEFT
+								  : END_WRITE);
+		return 0;
+	}
+	sent = s->framed ? record_sent(&s->record, head_len, len, (size_t)wrote)
+			 : (size_t)wrote;
+	s->written = wheel_now(&srv->wheel);
+	srv->count.bytes += sent;
+	if (sent < len)
+		set_blocked(srv, s);
+	return sent;
+}
+
+size_t
+stream_put(
+    struct server *srv, struct stream *s, struct iovec *iov, int n, size_t len)
+{
+	uint8_t head[RECORD_HEADER];
+	size_t head_len = 0;
+	ssize_t wrote;
+
+	if (s->framed)
+		head_len = record_frame(&s->record, s->request_id, len, head);
+	iov[0] = (struct iovec){head, head_len};
+	wrote = head_len > 0 ? write_pieces(s, iov, n + 1)
+			     : write_pieces(s, iov + 1, n);
+	iov[0] = (struct iovec){NULL, 0};
+	srv->count.writes++;
+	return stream_wrote(srv, s, wrote, head_len, len);
+}
+
+bool
+stream_put_control(
+    struct server *srv, struct stream *s, const char *text, size_t len)
+{
+	struct iovec iov[2];
+	size_t part, sent, done = 0;
+
+	while (done < len) {
+		part = len - done;
+		if (s->framed && part > record_room(&s->record))
+			part = record_room(&s->record);
+		iov[1].iov_base = (void *)(uintptr_t)(text + done);
+		iov[1].iov_len = part;
+		sent = stream_put(srv, s, iov, 1, part);
+		done += sent;
+		if (sent < part) {
+			if (done > 0 || s->record.header_left > 0)
+				stream_end(srv, s, END_WRITE);
+			return false;
+		}
+	}
+	return true;
+}

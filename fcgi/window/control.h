@@ -1,0 +1,55 @@
+/*
+ * control.h - what the responder itself says on a stream.
+ *
+ * Pure.  Event types that begin with `stream-` are ours; sse.c sees to it
+ * that no row forges one.
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include "fcgi/request/request.h"
+#include "store/store.h"
+
+enum gap_reason {
+	GAP_NONE,
+	GAP_PRUNED,   /* events after the place were pruned */
+	GAP_UNKNOWN,  /* this log never had that place */
+	GAP_REPLACED, /* another log is there now, or an older copy */
+	GAP_TOO_LARGE /* one event is over the limit; it stands in its place */
+};
+
+enum {
+	CONTROL_GAP_SIZE = 1024,
+	/* an opening block: each topic may take six bytes for one */
+	CONTROL_OPEN_SIZE =
+	    4096 + REQUEST_TOPICS_MAX * (REQUEST_TOPIC_BYTES * 6 + 4),
+	CONTROL_BYE_SIZE = 64
+};
+
+/* The word for a reason, as it stands in JSON, metrics and the manual. */
+const char *gap_word(enum gap_reason);
+
+/*
+ * `event: stream-gap`: what was asked for, and the id after which the stream
+ * goes on, which is its `id:` as well.  Returns its length.
+ */
+size_t control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason,
+    const char *asked, const char *id);
+
+/*
+ * The first bytes of a stream: `retry:` and the event `stream-start`, whose
+ * `id:` is the place where the stream starts.  Returns its length.
+ */
+size_t control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
+    const struct request *, const char *log_id);
+
+/* The last bytes: come back in so many ms. */
+size_t control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms);
+
+/* A comment line that breaks the silence. */
+#define CONTROL_HEARTBEAT ":\n"
+
+/* Writes s as a JSON string with its quotes; 6 * len + 2 bytes suffice. */
+size_t control_json(char *buf, const char *s, size_t len);
+
+#endif

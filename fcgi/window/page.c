@@ -1,0 +1,147 @@
+/*
+ * page.c - pages of the log, for streams that are behind the window.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/window/page.h"
+#include "fcgi/window/window.h"
+
+void
+pages_open(struct pages *ps, size_t rows, uint64_t max_event_bytes)
+{
+	memset(ps, 0, sizeof(*ps));
+	ps->rows = rows;
+	ps->max_event_bytes = max_event_bytes;
+}
+
+void
+pages_close(struct pages *ps)
+{
+	size_t i;
+
+	for (i = 0; i < PAGES; i++)
+		run_free(&ps->page[i].run);
+	memset(ps, 0, sizeof(*ps));
+}
+
+void
+pages_forget(struct pages *ps, const struct sub *sub)
+{
+	size_t i;
+
+	for (i = 0; i < PAGES; i++)
+		if (sub == NULL || ps->page[i].sub == sub)
+			ps->page[i].sub = NULL;
+}
+
+static struct page *
+find(struct pages *ps, const struct sub *sub, struct store_id id)
+{
+	size_t i;
+
+	for (i = 0; i < PAGES; i++) {
+		struct page *p = &ps->page[i];
+
+		if (p->sub == sub && store_id_cmp(p->run.floor, id) <= 0 &&
+		    store_id_cmp(id, p->upto) < 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* A free page, or the one that was used longest ago. */
+static struct page *
+take(struct pages *ps)
+{
+	struct page *best = &ps->page[0];
+	size_t i;
+
+	for (i = 0; i < PAGES; i++) {
+		struct page *p = &ps->page[i];
+
+		if (p->sub == NULL)
+			return p;
+		if (p->used < best->used)
+			best = p;
+	}
+	return best;
+}
+
+struct filling {
+	struct pages *pages;
+	struct page *page;
+	const struct store *store;
+	bool failed;
+};
+
+static bool
+add_event(void *arg, const struct store_event *ev)
+{
+	struct filling *f = arg;
+	struct run *r = &f->page->run;
+	char *room;
+	size_t len;
+
+	room = run_room(r, window_encode_size(ev, f->pages->max_event_bytes));
+	len = room == NULL ? 0
+			   : window_encode(
+				 room, f->store, ev, f->pages->max_event_bytes);
+	if (room == NULL || run_add(r, ev->id, len) == -1) {
+		f->failed = true;
+		return false;
+	}
+	return r->end - r->start < PAGE_BYTES;
+}
+
+/*
+ * Reads a page.  Whether the place is still there is asked after the reading:
+ * what was pruned in between is missed by both or told.
+ */
+static enum store_result
+fill(struct pages *ps, struct store *st, const struct sub *sub,
+    struct store_id *id, struct store_id head, struct page *p)
+{
+	struct filling f = {ps, p, st, false};
+	struct store_topic topics[REQUEST_TOPICS_MAX];
+	struct store_seek seek = {.from = STORE_FROM_ID, .id = *id};
+	struct store_span span;
+	enum store_result r;
+	size_t i;
+
+	for (i = 0; i < sub->ntopics; i++)
+		topics[i] = (struct store_topic){sub->topics[i]->name,
+		    sub->topics[i]->len, sub->topics[i]->prefix};
+	run_reset(&p->run, *id);
+	r = store_read(
+	    st, *id, topics, sub->ntopics, ps->rows, add_event, &f, &span);
+	if (r == STORE_OK && f.failed)
+		return STORE_BUSY;
+	if (r != STORE_OK)
+		return r;
+	ps->reads++;
+	r = store_seek(st, &seek, id);
+	p->upto = span.upto;
+	if (r == STORE_OK && span.at_end && store_id_cmp(p->upto, head) < 0)
+		p->upto = head;
+	return r;
+}
+
+enum store_result
+pages_get(struct pages *ps, struct store *st, const struct sub *sub,
+    struct store_id *id, struct store_id head, struct page **page)
+{
+	struct page *p = find(ps, sub, *id);
+	enum store_result r;
+
+	if (p == NULL) {
+		p = take(ps);
+		p->sub = NULL;
+		if ((r = fill(ps, st, sub, id, head, p)) != STORE_OK)
+			return r;
+		p->sub = sub;
+	}
+	p->used = ++ps->lookups;
+	*page = p;
+	return STORE_OK;
+}

@@ -1,0 +1,207 @@
+/*
+ * window.c - the newest events in memory, encoded once for all streams.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/window/control.h"
+#include "fcgi/window/sse.h"
+#include "fcgi/window/window.h"
+
+enum {
+	FIRST_QUEUE = 256
+};
+
+int
+window_open(struct window *w, uint64_t max_bytes, uint64_t max_event_bytes)
+{
+	memset(w, 0, sizeof(*w));
+	w->max_bytes = max_bytes;
+	w->max_event_bytes = max_event_bytes;
+	w->cap = FIRST_QUEUE;
+	w->queue = calloc(w->cap, sizeof(*w->queue));
+	return w->queue == NULL ? -1 : 0;
+}
+
+void
+window_close(struct window *w)
+{
+	free(w->queue);
+	memset(w, 0, sizeof(*w));
+}
+
+/* The oldest event goes.  Its topic may have been left by all since. */
+static void
+drop_oldest(struct window *w, struct topics *ts)
+{
+	struct topic *t = w->queue[w->first];
+
+	w->first = (w->first + 1) & (w->cap - 1);
+	w->count--;
+	t->queued--;
+	if (t->run.count > t->queued)
+		ts->kept_bytes -= run_drop(&t->run) + KEEP_BYTES;
+	topics_drop(ts, t);
+}
+
+/* Its events up to this one have to be read from the log. */
+static void
+leave_to_log(struct topics *ts, struct topic *t, struct store_id id)
+{
+	ts->kept_bytes -= topic_kept(t);
+	run_drop_to(&t->run, id);
+	ts->kept_bytes += topic_kept(t);
+}
+
+/* A ring twice as large; failing, the oldest event makes room. */
+static void
+queue_room(struct window *w, struct topics *ts)
+{
+	struct topic **queue;
+	uint32_t i;
+
+	if (w->count < w->cap)
+		return;
+	queue = calloc((size_t)w->cap * 2, sizeof(*queue));
+	if (queue == NULL) {
+		drop_oldest(w, ts);
+		return;
+	}
+	for (i = 0; i < w->count; i++)
+		queue[i] = w->queue[(w->first + i) & (w->cap - 1)];
+	free(w->queue);
+	w->queue = queue;
+	w->first = 0;
+	w->cap *= 2;
+}
+
+static bool
+fits(const struct store_event *ev, uint64_t max)
+{
+	return ev->data.len <= max && ev->event.len <= max;
+}
+
+size_t
+window_encode_size(const struct store_event *ev, uint64_t max)
+{
+	return fits(ev, max) ? sse_event_size(ev) : CONTROL_GAP_SIZE;
+}
+
+size_t
+window_encode(char *buf, const struct store *st, const struct store_event *ev,
+    uint64_t max)
+{
+	char id[STORE_ID_SIZE];
+
+	store_id_print(st, ev->id, id);
+	return fits(ev, max) ? sse_event(buf, ev, id)
+			     : control_gap(buf, GAP_TOO_LARGE, id, id);
+}
+
+/* The event at hand, once it is encoded in the run of its first topic. */
+struct encoded {
+	const struct store *store;
+	const struct store_event *ev;
+	const struct topic *first; /* NULL: not yet */
+	size_t len;
+};
+
+static const char *
+first_bytes(const struct encoded *en)
+{
+	const struct run *r = &en->first->run;
+
+	return run_bytes(r, r->end - en->len);
+}
+
+/* False without memory: then the log has to do, and nothing is lost. */
+static bool
+add_to(struct window *w, struct topic *t, struct encoded *en)
+{
+	size_t size = en->first != NULL
+			  ? en->len
+			  : window_encode_size(en->ev, w->max_event_bytes);
+	char *room = run_room(&t->run, size);
+
+	if (room == NULL)
+		return false;
+	if (en->first != NULL)
+		memcpy(room, first_bytes(en), en->len);
+	else
+		en->len =
+		    window_encode(room, en->store, en->ev, w->max_event_bytes);
+	if (run_add(&t->run, en->ev->id, en->len) == -1)
+		return false;
+	if (en->first == NULL)
+		en->first = t;
+	return true;
+}
+
+/* Calls for each topic that the event belongs to. */
+static bool
+next_topic(const struct topics *ts, const struct store_event *ev,
+    size_t *prefix_len, struct topic **t)
+{
+	size_t len = ev->topic.len;
+
+	if (*prefix_len == SIZE_MAX) {
+		*prefix_len = 0;
+		*t = len > REQUEST_TOPIC_BYTES
+			 ? NULL
+			 : topics_find(ts, ev->topic.s, len, false);
+		if (*t != NULL)
+			return true;
+	}
+	for (; *prefix_len <= len && *prefix_len <= REQUEST_TOPIC_BYTES;
+	     (*prefix_len)++) {
+		if (ts->prefixes[*prefix_len] == 0)
+			continue;
+		*t = topics_find(ts, ev->topic.s, *prefix_len, true);
+		if (*t != NULL) {
+			(*prefix_len)++;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+window_add(struct window *w, struct topics *ts, const struct store *st,
+    const struct store_event *ev)
+{
+	struct encoded en = {.store = st, .ev = ev};
+	size_t prefix_len = SIZE_MAX;
+	struct topic *t;
+
+	if (ev->topic.s == NULL)
+		return;
+	while (next_topic(ts, ev, &prefix_len, &t)) {
+		if (t->nsubs == 0)
+			continue;
+		topics_due(ts, t);
+		if (!add_to(w, t, &en)) {
+			leave_to_log(ts, t, ev->id);
+			continue;
+		}
+		queue_room(w, ts);
+		w->queue[(w->first + w->count++) & (w->cap - 1)] = t;
+		t->queued++;
+		ts->kept_bytes += en.len + KEEP_BYTES;
+	}
+	while (ts->kept_bytes > w->max_bytes && w->count > 0)
+		drop_oldest(w, ts);
+}
+
+void
+window_forget(struct window *w, struct topics *ts, struct store_id place)
+{
+	struct topic *t;
+	uint32_t i;
+
+	while (w->count > 0)
+		drop_oldest(w, ts);
+	for (i = 0; i <= ts->topic_mask; i++)
+		for (t = ts->topic_table[i]; t != NULL; t = t->next)
+			run_reset(&t->run, place);
+	ts->kept_bytes = 0;
+}

@@ -1,0 +1,229 @@
+/*
+ * init.c - making a log on Redis, and removing its old entries.
+ *
+ * A log is a hash beside the stream, with a random id and what to keep.  The
+ * stream itself comes with the first entry.
+ */
+#include <sys/random.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/clock.h"
+#include "store/redis/redis.h"
+
+/* --- a link for one thing ------------------------------------------------ */
+
+bool
+redis_once_open(struct redis_once *o, const char *path, char *why, size_t size)
+{
+	memset(o, 0, sizeof(*o));
+	o->link.fd = -1;
+	if ((o->url = redis_url_read(path, why, size)) == NULL)
+		return false;
+	redis_link_init(&o->link, o->url, NULL, -1);
+	if (redis_link_wait_up(&o->link, clock_steady_ms() + REDIS_WAIT_MS))
+		return true;
+	snprintf(why, size, "%s: %s", o->url->shown,
+	    o->link.why[0] != '\0' ? o->link.why : "no answer");
+	redis_once_close(o);
+	return false;
+}
+
+void
+redis_once_close(struct redis_once *o)
+{
+	redis_link_close(&o->link);
+	redis_url_free(o->url);
+	o->url = NULL;
+}
+
+struct ask {
+	struct redis_link *link;
+	int argc;
+	const char **argv;
+};
+
+static bool
+put_ask(void *arg)
+{
+	const struct ask *a = arg;
+
+	return redis_link_put(a->link, a->argc, a->argv, NULL);
+}
+
+redisReply *
+redis_once_ask(
+    struct redis_once *o, int argc, const char **argv, char *why, size_t size)
+{
+	struct ask a = {&o->link, argc, argv};
+	char words[160];
+	redisReply *r = redis_link_call(
+	    &o->link, put_ask, &a, clock_steady_ms() + REDIS_WAIT_MS);
+
+	if (r != NULL && r->type != REDIS_REPLY_ERROR)
+		return r;
+	if (r != NULL)
+		redis_trouble(r, words, sizeof(words));
+	snprintf(why, size, "%s: %s", o->url->shown,
+	    r != NULL		     ? words
+	    : o->link.why[0] != '\0' ? o->link.why
+				     : "no answer");
+	if (r != NULL)
+		freeReplyObject(r);
+	return NULL;
+}
+
+redisReply *
+redis_once_script(struct redis_once *o, const char *script, int argc,
+    const char **argv, char *why, size_t size)
+{
+	const char *all[16] = {"EVAL", script, "5"};
+	int i, n = 3;
+
+	for (i = 0; i < REDIS_KEYS; i++)
+		all[n++] = o->url->key[i];
+	for (i = 0; i < argc && n < 16; i++)
+		all[n++] = argv[i];
+	return redis_once_ask(o, n, all, why, size);
+}
+
+/* --- making -------------------------------------------------------------- */
+
+/* A number for a script; empty: as it was set before. */
+static void
+print_keep(char buf[24], uint64_t n)
+{
+	if (n == STORE_KEEP_SAME)
+		buf[0] = '\0';
+	else
+		snprintf(buf, 24, "%llu",
+		    (unsigned long long)(n > INT64_MAX ? INT64_MAX : n));
+}
+
+static int
+random_id(char id[33])
+{
+	unsigned char bytes[16];
+	size_t i;
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -1;
+	for (i = 0; i < sizeof(bytes); i++)
+		sprintf(id + 2 * i, "%02x", bytes[i]);
+	return 0;
+}
+
+static bool
+describes(const redisReply *r)
+{
+	size_t i;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements != 5)
+		return false;
+	for (i = 0; i < 4; i++)
+		if (r->element[i]->type != REDIS_REPLY_STRING)
+			return false;
+	return true;
+}
+
+static void
+describe(
+    const struct redis_once *o, const redisReply *r, char *why, size_t size)
+{
+	unsigned long long rows = strtoull(r->element[1]->str, NULL, 10);
+	unsigned long long age_ms = strtoull(r->element[2]->str, NULL, 10);
+	char keep[80] = " all";
+	int n = 0;
+
+	if (rows != 0)
+		n = snprintf(keep, sizeof(keep), " %llu rows", rows);
+	if (age_ms != 0)
+		snprintf(keep + n, sizeof(keep) - (size_t)n, "%s %llu s",
+		    n > 0 ? " and" : "", age_ms / 1000);
+	snprintf(why, size, "%s: stream %s, schema %s, log %s, keeps%s",
+	    o->url->shown, o->url->stream, r->element[3]->str,
+	    r->element[0]->str, keep);
+}
+
+int
+redis_init(
+    const char *path, const struct store_keep *keep, char *why, size_t size)
+{
+	char id[33], rows[24] = "", age[24] = "";
+	const char *argv[] = {id, rows, age};
+	struct redis_once o;
+	redisReply *r;
+	int done = -1;
+
+	if (random_id(id) == -1) {
+		snprintf(why, size, "no random numbers");
+		return -1;
+	}
+	if (keep != NULL) {
+		print_keep(rows, keep->rows);
+		print_keep(age, keep->age_ms);
+	}
+	if (!redis_once_open(&o, path, why, size))
+		return -1;
+	r = redis_once_script(&o, redis_script_init, 3, argv, why, size);
+	if (r != NULL && describes(r)) {
+		describe(&o, r, why, size);
+		done = 0;
+	} else if (r != NULL)
+		snprintf(why, size, "%s: its answer is not one", o.url->shown);
+	if (r != NULL)
+		freeReplyObject(r);
+	redis_once_close(&o);
+	return done;
+}
+
+/* --- pruning ------------------------------------------------------------- */
+
+/* A few at a time, so that nobody waits for it at Redis. */
+static int64_t
+prune(
+    struct redis_once *o, const struct store_keep *keep, char *why, size_t size)
+{
+	char now[24], rows[24], age[24];
+	const char *argv[] = {now, rows, age};
+	int64_t removed = 0, n;
+	redisReply *r;
+
+	print_keep(rows, keep->rows);
+	print_keep(age, keep->age_ms);
+	do {
+		snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
+		r = redis_once_script(
+		    o, redis_script_prune, 3, argv, why, size);
+		if (r == NULL)
+			return -1;
+		n = r->type == REDIS_REPLY_INTEGER ? r->integer : 0;
+		freeReplyObject(r);
+		removed += n;
+	} while (n > 0);
+	return removed;
+}
+
+int64_t
+redis_prune(
+    const char *path, const struct store_keep *keep, char *why, size_t size)
+{
+	struct store_keep what = {STORE_KEEP_SAME, STORE_KEEP_SAME};
+	struct redis_once o;
+	int64_t removed;
+
+	if (keep != NULL)
+		what = *keep;
+	if (!redis_once_open(&o, path, why, size))
+		return -1;
+	removed = prune(&o, &what, why, size);
+	if (removed == -1 && strstr(why, "NOKEEP") != NULL)
+		snprintf(why, size,
+		    "%s: keeps all: say how much with --keep-rows or "
+		    "--keep-age",
+		    o.url->shown);
+	redis_once_close(&o);
+	return removed;
+}

@@ -1,0 +1,79 @@
+/*
+ * call.c - what is refused, and whether to say it again elsewhere.
+ *
+ * A node of a cluster that does not have the log names the one that has, and
+ * the link goes there.  What was refused was not run, so nothing is written
+ * twice by saying it again.
+ */
+#include "store/clock.h"
+#include "store/redis/link/dial.h"
+#include "store/redis/link/trouble.h"
+
+enum {
+	HOPS = 8,	/* from node to node without a pause... */
+	HOPS_MS = 60000 /* ...in so long */
+};
+
+/*
+ * Nodes that are not of one mind send us to and fro: after a few times that
+ * takes longer and longer.
+ */
+static bool
+follow(struct redis_link *l, const redisReply *r)
+{
+	int64_t now = clock_steady_ms();
+
+	if (now - l->hops_ms > HOPS_MS) {
+		l->hops = 0;
+		l->hops_ms = now;
+	}
+	if (l->hops >= HOPS && l->fails < l->hops - HOPS)
+		l->fails = l->hops - HOPS;
+	if (!redis_dial_follow(l, r))
+		return false;
+	if (l->hops++ < HOPS)
+		l->retry_ms = 1;
+	return true;
+}
+
+void
+redis_link_refused(struct redis_link *l, const redisReply *r)
+{
+	char why[160];
+
+	redis_trouble(r, why, sizeof(why));
+	if (!redis_trouble_is(r, "MOVED") || !follow(l, r))
+		redis_link_fail(l, "%s", why);
+}
+
+bool
+redis_link_refusal(const redisReply *r)
+{
+	static const char *const words[] = {
+	    "MOVED", "NOSCRIPT", "ASK", "TRYAGAIN", "CLUSTERDOWN"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (redis_trouble_is(r, words[i]))
+			return true;
+	return false;
+}
+
+redisReply *
+redis_link_call(
+    struct redis_link *l, bool (*put)(void *arg), void *arg, int64_t until_ms)
+{
+	redisReply *r;
+
+	while (redis_link_wait_up(l, until_ms) && put(arg)) {
+		r = redis_link_wait(l, until_ms);
+		if (r == NULL && l->phase == LINK_UP)
+			redis_link_fail(l, "no answer");
+		l->unsure = l->unsure || r == NULL;
+		if (r == NULL || !redis_link_refusal(r))
+			return r;
+		redis_link_refused(l, r);
+		freeReplyObject(r);
+	}
+	return NULL;
+}

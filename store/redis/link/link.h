@@ -1,0 +1,130 @@
+/*
+ * link.h - one connection to Redis that comes back by itself.
+ *
+ * Private to store/.  It looks up the host's name, connects, shakes hands
+ * (TLS), finds the master (Sentinel), logs in and loads its script; then whole
+ * replies come out in the order of the commands that went in.  Nothing of it
+ * blocks but redis_link_wait, which is for writers.
+ */
+#ifndef REDIS_LINK_H
+#define REDIS_LINK_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <hiredis/hiredis.h>
+
+#include "store/redis/link/name.h"
+#include "store/redis/link/url.h"
+
+enum redis_phase {
+	LINK_DOWN,	 /* until retry_ms */
+	LINK_NAMING,	 /* looking up the host */
+	LINK_CONNECTING, /* the socket */
+	LINK_TLS,	 /* shaking hands */
+	LINK_ASKING,	 /* a Sentinel for its master */
+	LINK_GREETING,	 /* logging in */
+	LINK_UP
+};
+
+struct redis_link {
+	const struct redis_url *url;
+	const char *script; /* loaded on connecting; sha calls it */
+	char sha[48];
+	enum redis_phase phase;
+	int fd, epoll_fd; /* epoll_fd -1: the caller polls */
+	int watched;	  /* the descriptor that epoll was told of, or -1... */
+	uint32_t wants;	  /* ...and what for */
+	struct redis_tls *tls;
+	redisReader *reader;
+	struct { /* what goes out */
+		char *s;
+		size_t at, len, size;
+	} out;
+	struct redis_name *name;       /* while it is looked up */
+	struct redis_addresses found;  /* the host's */
+	size_t host;		       /* which of url's is tried */
+	char master[256], port[8];     /* as a Sentinel or a node named it */
+	bool at_master;		       /* this connection goes there */
+	unsigned greeting;	       /* replies of it that have come */
+	unsigned fails;		       /* since something was answered */
+	unsigned hops;		       /* from node to node since... */
+	int64_t hops_ms;	       /* ...then */
+	uint64_t session;	       /* counts how often it was up */
+	int64_t retry_ms, deadline_ms; /* monotonic; 0: none */
+	bool ended;    /* the other side closed; what it said may be unread */
+	bool hopeless; /* it is down for what will not pass by itself */
+	bool unsure;   /* what was called may have been run unanswered */
+	char why[200];
+};
+
+void redis_link_init(struct redis_link *, const struct redis_url *,
+    const char *script, int epoll_fd);
+/* All is given back; it is as after redis_link_init. */
+void redis_link_close(struct redis_link *);
+
+/* Does what can be done now: begin to connect, send, receive. */
+void redis_link_turn(struct redis_link *);
+
+/* Sends what can be sent now; what came is left to the next turn. */
+void redis_link_send(struct redis_link *);
+
+/* When it wants a turn though nothing came; 0: never. */
+int64_t redis_link_due(const struct redis_link *);
+
+/* Queues commands.  False without memory: the link is down then. */
+bool redis_link_put(
+    struct redis_link *, int argc, const char **argv, const size_t *len);
+bool redis_link_put_bytes(struct redis_link *, const char *, size_t len);
+
+/* The next whole reply, to be freed; NULL: none yet, or it went down. */
+redisReply *redis_link_get(struct redis_link *);
+
+/* Lets go of the connection, for this reason, and tries another later. */
+void redis_link_fail(struct redis_link *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Waits until it is up.  False: it is not, by then or for good. */
+bool redis_link_wait_up(struct redis_link *, int64_t until_ms);
+/* Sends all and waits for the next reply; NULL: down, or none by then. */
+redisReply *redis_link_wait(struct redis_link *, int64_t until_ms);
+
+/* --- redis_call.c --- */
+
+/*
+ * Lets go of the connection because of this error, and goes to another node
+ * of the cluster if it names one.
+ */
+void redis_link_refused(struct redis_link *, const redisReply *error);
+
+/* Was it refused unrun for what another connection may not meet? */
+bool redis_link_refusal(const redisReply *);
+
+/*
+ * Says what put queues, again where that helps, and waits for the one reply.
+ * NULL: none by then; it may have been run.
+ */
+redisReply *redis_link_call(
+    struct redis_link *, bool (*put)(void *arg), void *arg, int64_t until_ms);
+
+/* --- redis_tls.c --- */
+
+enum redis_io {
+	IO_DONE,
+	IO_READ,  /* again when it is readable */
+	IO_WRITE, /* again when it is writable */
+	IO_END,	  /* the other side closed */
+	IO_FAILED
+};
+
+/* NULL and why.  host is whom the certificate has to name. */
+struct redis_tls *redis_tls_open(
+    int fd, const char *ca, const char *host, char *why, size_t size);
+void redis_tls_close(struct redis_tls *);
+enum redis_io redis_tls_shake(struct redis_tls *, char *why, size_t size);
+enum redis_io redis_tls_read(
+    struct redis_tls *, char *buf, size_t size, size_t *n);
+enum redis_io redis_tls_write(
+    struct redis_tls *, const char *buf, size_t len, size_t *n);
+
+#endif

@@ -1,0 +1,364 @@
+/*
+ * news.c - hearing of new entries and revocations.
+ *
+ * One command waits at Redis for either, and with it comes the state of the
+ * log, by which it is known that this is our log and that nothing between the
+ * last news and this was lost.  Nothing wakes the command when the stream is
+ * deleted or flushed, so it waits for a bounded time.
+ */
+#include <sys/timerfd.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/clock.h"
+#include "store/redis/redis.h"
+
+enum {
+	BLOCK_MS = 1000, /* when there is no sweep */
+	BLOCK_MIN_MS = 50,
+	BLOCK_MAX_MS = 5000,
+	SILENT_MS = 5000 /* beyond that: Redis does not answer */
+};
+
+static void
+forget_heard(struct redis *rs)
+{
+	if (rs->heard != NULL)
+		freeReplyObject(rs->heard);
+	rs->heard = NULL;
+}
+
+void
+redis_news_close(struct redis *rs)
+{
+	redis_page_free(&rs->tail);
+	forget_heard(rs);
+}
+
+void
+redis_bad(struct redis *rs, const char *why)
+{
+	if (rs->bad_since == 0)
+		rs->bad_since = clock_steady_ms();
+	store_set_why(
+	    &rs->base, "%s: %.150s; trying again", rs->url->shown, why);
+}
+
+/* --- the timer ---------------------------------------------------------- */
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+void
+redis_arm(struct redis *rs)
+{
+	int64_t at = sooner(redis_link_due(&rs->news), redis_ask_due(rs));
+	struct itimerspec when = {.it_value.tv_nsec = 0};
+
+	if (rs->timer_fd == -1)
+		return;
+	when.it_value.tv_sec = at / 1000;
+	when.it_value.tv_nsec = at % 1000 * 1000000;
+	timerfd_settime(rs->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* --- asking for news ---------------------------------------------------- */
+
+bool
+redis_put_state(struct redis *rs, struct redis_link *l, struct store_id mark)
+{
+	char id[STORE_ID_SIZE];
+	char *const *key = rs->url->key;
+	const char *argv[] = {"EVALSHA", l->sha, "5", key[KEY_EVENTS],
+	    key[KEY_LOG], key[KEY_UID], key[KEY_UIDS], key[KEY_REVOKED], id};
+
+	redis_id_print(mark, id);
+	return redis_link_put(l, 9, argv, NULL);
+}
+
+/* Those of many processes do not come at the same moments. */
+static unsigned
+block_ms(const struct redis *rs)
+{
+	unsigned ms = rs->poll_ms == 0 ? BLOCK_MS : rs->poll_ms;
+
+	if (ms < BLOCK_MIN_MS)
+		ms = BLOCK_MIN_MS;
+	if (ms > BLOCK_MAX_MS)
+		ms = BLOCK_MAX_MS;
+	return ms - (unsigned)random() % (ms / 4);
+}
+
+static bool
+put_wait(struct redis *rs)
+{
+	char known[STORE_ID_SIZE], revoked[STORE_ID_SIZE], rows[24], ms[24];
+	char *const *key = rs->url->key;
+	const char *argv[] = {"XREAD", "COUNT", rows, "BLOCK", ms, "STREAMS",
+	    key[KEY_EVENTS], key[KEY_REVOKED], known, revoked};
+
+	redis_id_print(rs->known, known);
+	redis_id_print(rs->revoked_known, revoked);
+	snprintf(rows, sizeof(rows), "%zu", rs->rows);
+	snprintf(ms, sizeof(ms), "%u", block_ms(rs));
+	return redis_link_put(&rs->news, 10, argv, NULL);
+}
+
+/* The newest entry from before we last saw our own log. */
+static bool
+put_place(struct redis *rs)
+{
+	char *const *key = rs->url->key;
+	char ms[24];
+	const char *argv[] = {"EVAL", redis_script_time, "5", key[KEY_EVENTS],
+	    key[KEY_LOG], key[KEY_UID], key[KEY_UIDS], key[KEY_REVOKED], ms};
+
+	snprintf(ms, sizeof(ms), "%lld", (long long)rs->ok_ms);
+	return redis_link_put(&rs->news, 9, argv, NULL);
+}
+
+/*
+ * On a new connection only the state is asked for: what is waited for
+ * depends on whether this is still our log.
+ */
+void
+redis_news_ask(struct redis *rs)
+{
+	struct redis_link *l = &rs->news;
+
+	if (l->phase != LINK_UP || rs->waiting)
+		return;
+	rs->looking = !rs->replaced &&
+		      (rs->session != l->session || rs->log_id[0] == '\0');
+	rs->session = l->session;
+	rs->floor = rs->newest;
+	rs->asked_mark = rs->mark;
+	if ((!rs->looking && !(rs->replaced ? put_place(rs) : put_wait(rs))) ||
+	    !redis_put_state(rs, l, rs->mark))
+		return;
+	l->deadline_ms = clock_steady_ms() + BLOCK_MAX_MS + SILENT_MS;
+	rs->waiting = true;
+	redis_link_send(l); /* an answer that comes at once is to wake us */
+}
+
+/* --- what came ---------------------------------------------------------- */
+
+/* The entries of one stream in the reply to XREAD, or NULL. */
+static redisReply *
+of_stream(const redisReply *r, const char *key)
+{
+	const redisReply *s;
+	size_t i;
+
+	for (i = 0; r->type == REDIS_REPLY_ARRAY && i < r->elements; i++) {
+		s = r->element[i];
+		if (s->type == REDIS_REPLY_ARRAY && s->elements == 2 &&
+		    strcmp(s->element[0]->str, key) == 0 &&
+		    s->element[1]->type == REDIS_REPLY_ARRAY &&
+		    s->element[1]->elements > 0)
+			return s->element[1];
+	}
+	return NULL;
+}
+
+static bool
+last_id(const redisReply *entries, struct store_id *id)
+{
+	const redisReply *e = entries->element[entries->elements - 1];
+
+	return e->type == REDIS_REPLY_ARRAY && e->elements == 2 &&
+	       redis_id(e->element[0], id);
+}
+
+/*
+ * Do n entries join on to what was known?  They do while something older is
+ * still there, and else if as many were added as came.
+ */
+static bool
+joins(const struct redis *rs, const struct redis_state *st, size_t n,
+    struct store_id upto)
+{
+	if (redis_state_whole(st, rs->known))
+		return true;
+	return rs->counted && st->added >= 0 &&
+	       store_id_cmp(st->last, upto) == 0 &&
+	       st->added - rs->added == (int64_t)n;
+}
+
+/* True: there are new entries, or some that came are gone already. */
+static bool
+take_entries(struct redis *rs, const struct redis_state *st)
+{
+	redisReply *entries = of_stream(rs->heard, rs->url->key[KEY_EVENTS]);
+	struct redis_page tail = {.after = rs->known, .state = *st};
+	bool joined;
+
+	if (entries == NULL || !last_id(entries, &tail.upto))
+		return false;
+	joined = joins(rs, st, entries->elements, tail.upto);
+	redis_pace(rs, entries, rs->rows);
+	redis_page_free(&rs->tail);
+	if (joined) {
+		tail.owner = rs->heard;
+		tail.entries = entries;
+		rs->tail = tail;
+	}
+	rs->counted = store_id_cmp(st->last, tail.upto) == 0 && st->added >= 0;
+	rs->added = st->added;
+	rs->known = rs->mark = tail.upto;
+	if (store_id_cmp(rs->newest, rs->known) < 0)
+		rs->newest = rs->known;
+	return true;
+}
+
+/* True: there are new revocations. */
+static bool
+take_revocations(struct redis *rs)
+{
+	redisReply *r = of_stream(rs->heard, rs->url->key[KEY_REVOKED]);
+
+	if (r == NULL || !last_id(r, &rs->revoked_known))
+		return false;
+	if (store_id_cmp(rs->revoked, rs->revoked_known) < 0)
+		rs->revoked = rs->revoked_known;
+	return true;
+}
+
+/*
+ * Another log, or ours gone back: all that we have of it is void.  Its events
+ * are new from the place that was asked for; a log never seen before has none
+ * that are.
+ */
+static enum store_news
+take_over(struct redis *rs, const struct redis_state *st, struct store_id *id)
+{
+	*id = st->last;
+	if (rs->log_id[0] != '\0' && !redis_id(rs->heard, id))
+		*id = redis_state_floor(st);
+	redis_ask_forget(rs);
+	redis_page_free(&rs->tail);
+	redis_state_adopt(rs, st);
+	rs->replaced = false;
+	rs->answered = true;
+	rs->bad_since = 0;
+	return STORE_REPLACED;
+}
+
+/* It is our log: is there anything in it that we did not know? */
+static enum store_news
+take_same(struct redis *rs, const struct redis_state *st)
+{
+	bool look = false;
+
+	rs->bad_since = 0;
+	redis_state_note(rs, st);
+	if (rs->heard == NULL)
+		return STORE_QUIET;
+	look = take_entries(rs, st);
+	look |= take_revocations(rs);
+	if (rs->heard == rs->tail.owner)
+		rs->heard = NULL;
+	return look ? STORE_LOOK : STORE_QUIET;
+}
+
+/* The state of the log came, and what was waited for before it, if it did. */
+static enum store_news
+take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
+{
+	enum redis_verdict v =
+	    redis_state_judge(rs, st, rs->floor, rs->asked_mark);
+
+	if (v == LOG_NONE) {
+		/* Where there is none Redis answers at once: do not ask on. */
+		redis_link_fail(&rs->news, "%s", redis_no_log);
+		return STORE_QUIET;
+	}
+	if (rs->replaced || (v == LOG_OTHER && rs->log_id[0] == '\0'))
+		return take_over(rs, st, id);
+	if (v == LOG_SAME)
+		return take_same(rs, st);
+	rs->replaced = true; /* and from where on is it new? */
+	return STORE_QUIET;
+}
+
+static void
+not_understood(struct redis *rs, redisReply *r)
+{
+	if (r->type == REDIS_REPLY_ERROR)
+		redis_link_refused(&rs->news, r);
+	else
+		redis_link_fail(&rs->news, "not an answer of Redis");
+	freeReplyObject(r);
+}
+
+static enum store_news
+take_news(struct redis *rs, struct store_id *id)
+{
+	enum store_news news = STORE_QUIET;
+	struct redis_state st;
+	redisReply *r;
+
+	while (news == STORE_QUIET && rs->waiting &&
+	       (r = redis_link_get(&rs->news)) != NULL) {
+		if (!rs->looking && rs->heard == NULL &&
+		    r->type != REDIS_REPLY_ERROR) {
+			rs->heard = r;
+			continue;
+		}
+		if (!redis_state_read(r, &st)) {
+			not_understood(rs, r);
+			break;
+		}
+		freeReplyObject(r);
+		rs->waiting = false;
+		news = take_state(rs, &st, id);
+		forget_heard(rs);
+		redis_news_ask(rs);
+	}
+	return news;
+}
+
+/* A link that went down while it waited. */
+static void
+note_link(struct redis *rs)
+{
+	if (rs->news.phase == LINK_UP && rs->session == rs->news.session)
+		return;
+	rs->waiting = false;
+	forget_heard(rs);
+	if (rs->news.phase == LINK_DOWN)
+		redis_bad(rs, rs->news.why);
+}
+
+enum store_news
+redis_news(struct store *store, struct store_id *id)
+{
+	struct redis *rs = redis_of(store);
+	enum store_news news;
+	uint64_t ticks;
+
+	if (rs->mode != STORE_READ)
+		return STORE_QUIET;
+	while (read(rs->timer_fd, &ticks, sizeof(ticks)) > 0)
+		continue;
+	rs->served.is = rs->answered = false;
+	redis_link_turn(&rs->news);
+	note_link(rs);
+	redis_news_ask(rs);
+	news = take_news(rs, id);
+	note_link(rs);
+	if (redis_ask_turn(rs) == LOG_OTHER && news != STORE_REPLACED &&
+	    !rs->replaced) {
+		/* What the other link waits for will not come. */
+		rs->replaced = true;
+		redis_link_close(&rs->news);
+		note_link(rs);
+	}
+	redis_arm(rs);
+	return news;
+}

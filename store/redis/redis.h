@@ -1,0 +1,258 @@
+/*
+ * redis.h - the Redis engine's insides, shared by its rooms.
+ *
+ * Private to store/: redis.c opens and closes, redis_news.c hears of new
+ * entries, redis_ask.c asks for everything else and keeps the answers for a
+ * moment, redis_state.c knows the log again, redis_read.c and redis_seek.c
+ * answer readers from what has come, redis_append.c writes.
+ *
+ * A reader has a link on which it waits for news, and while streams catch up
+ * one on which it asks.  All I/O is done in store_news.
+ */
+#ifndef STORE_REDIS_H
+#define STORE_REDIS_H
+
+#include "store/engine.h"
+#include "store/redis/link/link.h"
+#include "store/redis/script.h"
+#include "store/redis/link/trouble.h"
+
+enum {
+	REDIS_ASKS = 64,
+	REDIS_ROWS_MAX = 512,
+	REDIS_OPEN_MS = 2000, /* what opening waits for Redis */
+	REDIS_WAIT_MS = 5000, /* what a writer does */
+	REDIS_BAD_MS = 2000   /* trouble shorter is nobody's business */
+};
+
+/* What the log says of itself, all at one moment. */
+struct redis_state {
+	char log_id[40];	 /* "": this is no log */
+	struct store_id last;	 /* the newest id ever given */
+	struct store_id first;	 /* the oldest entry, if length > 0 */
+	struct store_id entry;	 /* the newest entry, likewise */
+	struct store_id deleted; /* the newest that XDEL took */
+	struct store_id revoked; /* the newest revocation, or 0 */
+	struct store_id pruned;	 /* the newest that we pruned... */
+	int64_t pruned_gone;	 /* ...and how many were gone by then */
+	int64_t added, length;	 /* entries: ever (-1: not told), and now */
+	bool marked;		 /* the entry asked about is there */
+	int64_t time_ms;	 /* the server's */
+};
+
+/* Entries of the stream, as they came: all there were in (after, upto]. */
+struct redis_page {
+	redisReply *owner;	   /* NULL: there is no page */
+	const redisReply *entries; /* in owner; NULL: none */
+	struct store_id after, upto;
+	struct redis_state state; /* as it was when they were read */
+};
+
+enum ask_kind {
+	ASK_STATE,
+	ASK_PAGE,
+	ASK_OTHER /* a place, or revocations: by its command */
+};
+
+/* A question.  Who asks the same again finds the answer. */
+struct redis_ask {
+	enum {
+		ASK_FREE,
+		ASK_QUEUED,
+		ASK_SENT,
+		ASK_DONE
+	} stage;
+	enum ask_kind kind;
+	bool stale;    /* nobody is to have this answer */
+	bool used;     /* somebody has */
+	bool place;    /* the answer is one: good until somebody takes it */
+	uint64_t turn; /* in which the answer came */
+	char *cmd;     /* as it is sent; NULL: of ASK_STATE */
+	size_t cmd_len;
+	size_t rows;	       /* of ASK_PAGE */
+	unsigned skip;	       /* replies that come before the one */
+	struct store_id floor; /* newest and mark when it was sent */
+	struct store_id mark;
+	struct redis_page page;	  /* the answer */
+	const redisReply *answer; /* in page.owner */
+	size_t bytes;
+	int64_t asked_ms; /* when it was wanted last */
+};
+
+struct redis {
+	struct store base;
+	struct redis_url *url;
+	enum store_mode mode;
+	int epoll_fd, timer_fd;
+	unsigned poll_ms;
+	struct redis_link news, link; /* the second asks, or writes */
+	int64_t bad_since;	      /* ms, monotonic; 0 while all is well */
+	bool astray;		      /* who writes was sent to a replica */
+
+	/* by what the log is known again (redis_state.c) */
+	char log_id[40];	/* "": never seen so far */
+	struct store_id newest; /* the newest id heard of */
+	struct store_id mark;	/* the newest entry seen, or 0 */
+	int64_t ok_ms;		/* the server's time then */
+
+	/* news (redis_news.c) */
+	struct store_id known;	/* all up to here was news */
+	int64_t added;		/* entries ever added up to known... */
+	bool counted;		/* ...if that is so */
+	struct redis_page tail; /* the last news */
+	struct store_id revoked_known, revoked; /* newest: heard, and of all */
+	uint64_t session;  /* of the link when news was asked for */
+	bool waiting;	   /* for the answer */
+	bool looking;	   /* it is of the state alone */
+	bool replaced;	   /* another log: news will find where it is new */
+	redisReply *heard; /* its first part */
+	struct store_id floor, asked_mark; /* newest, mark when asking */
+	size_t rows;			   /* of a page, or of news */
+
+	/* questions (redis_ask.c) */
+	struct redis_ask ask[REDIS_ASKS];
+	size_t sent[REDIS_ASKS], nsent; /* in order */
+	size_t ask_bytes;
+	uint64_t ask_session;
+	bool full; /* Redis's memory was: see redis_full.c */
+	int64_t ask_used_ms;
+	uint64_t turn;
+	bool answered; /* in this turn, or it is a log at last */
+	bool held;     /* answers of the moment are good until release */
+
+	/* the verdict that goes with the last read (redis_read.c) */
+	struct {
+		bool is;
+		struct store_id after;
+		struct redis_state state;
+		bool whole; /* nothing after it was missing */
+	} served;
+};
+
+static inline struct redis *
+redis_of(const struct store *st)
+{
+	return (struct redis *)st;
+}
+
+/* --- redis.c --- */
+
+/*
+ * Opens a link that waits, and has its one reply to a command; for what is
+ * done once.  NULL and why.
+ */
+struct redis_once {
+	struct redis_url *url;
+	struct redis_link link;
+};
+bool redis_once_open(
+    struct redis_once *, const char *path, char *why, size_t size);
+redisReply *redis_once_script(struct redis_once *, const char *script, int argc,
+    const char **argv, char *why, size_t size);
+redisReply *redis_once_ask(
+    struct redis_once *, int argc, const char **argv, char *why, size_t size);
+void redis_once_close(struct redis_once *);
+
+/* --- redis_state.c --- */
+
+/* Reads an id that Redis wrote.  False: it is none. */
+bool redis_id(const redisReply *, struct store_id *);
+size_t redis_id_print(struct store_id, char buf[STORE_ID_SIZE]);
+
+/* Reads what the state script said; false when that was an error. */
+bool redis_state_read(const redisReply *, struct redis_state *);
+
+enum redis_verdict {
+	LOG_SAME,
+	LOG_OTHER, /* another, or gone back in time */
+	LOG_NONE   /* there is no log, or not yet */
+};
+/* floor and mark are what was known when it was asked for. */
+enum redis_verdict redis_state_judge(const struct redis *,
+    const struct redis_state *, struct store_id floor, struct store_id mark);
+/* It is our log: remembers how far it is. */
+void redis_state_note(struct redis *, const struct redis_state *);
+/* It is our log from now on. */
+void redis_state_adopt(struct redis *, const struct redis_state *);
+/* Are all events after id still there? */
+bool redis_state_whole(const struct redis_state *, struct store_id);
+/* The place before the oldest entry. */
+struct store_id redis_state_floor(const struct redis_state *);
+
+/* --- redis_news.c --- */
+enum store_news redis_news(struct store *, struct store_id *);
+/* Begins to wait for news, if it can. */
+void redis_news_ask(struct redis *);
+void redis_news_close(struct redis *);
+/* A timer of the engine has to be set anew. */
+void redis_arm(struct redis *);
+/* Asks for the state on a link, as `EVALSHA'. */
+bool redis_put_state(struct redis *, struct redis_link *, struct store_id mark);
+/* Trouble with the log, in these words. */
+void redis_bad(struct redis *, const char *why);
+
+/* --- redis_ask.c --- */
+
+/*
+ * The answer to a question, or NULL: it was asked, and will come.  A place
+ * or revocations are asked for by a command.
+ */
+const struct redis_ask *redis_ask_state(struct redis *);
+const struct redis_ask *redis_ask_page(struct redis *, struct store_id after);
+const struct redis_ask *redis_ask_command(struct redis *, int argc,
+    const char **argv, const size_t *lens, bool place);
+/* What a question that has no answer yet results in. */
+enum store_result redis_later(struct redis *);
+
+void redis_ask_answered(struct redis *, const struct redis_state *);
+
+/* I/O.  LOG_OTHER: an answer was not our log's. */
+enum redis_verdict redis_ask_turn(struct redis *);
+/* Answers of the moment are no longer good. */
+void redis_ask_expire(struct redis *);
+void redis_ask_forget(struct redis *); /* all of them */
+int64_t redis_ask_due(const struct redis *);
+
+/* --- redis_full.c --- */
+/* Queues a command (NULL: none) and the state of the log as one script. */
+bool redis_full_put(
+    struct redis *, const char *cmd, size_t len, struct store_id mark);
+
+/* --- redis_read.c --- */
+void redis_page_free(struct redis_page *);
+bool redis_event(const redisReply *entry, struct store_event *);
+enum store_result redis_read(struct store *, struct store_id,
+    const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
+    struct store_span *);
+/* How much of a page is to be asked for, after one of so many bytes came. */
+void redis_pace(struct redis *, const redisReply *entries, size_t rows);
+
+/* --- redis_seek.c --- */
+enum store_result redis_seek(
+    struct store *, const struct store_seek *, struct store_id *);
+
+/* --- redis_revoke.c --- */
+enum store_result redis_revocations(struct store *, struct store_id *,
+    size_t limit, store_each_revoked *, void *arg);
+bool redis_revocations_after(const struct store *, struct store_id);
+enum store_result redis_revoked(struct store *, struct store_text subject,
+    int64_t issued_ms, store_each_revoked *, void *arg);
+
+/* --- redis_append.c --- */
+enum store_result redis_append(struct store *, struct store_event *, size_t n);
+void redis_append_all(struct store *, struct store_batch *, size_t n);
+int redis_set_synchronous(struct store *, bool on);
+/* What an error of Redis means to who writes. */
+enum store_result redis_append_trouble(struct redis *, const redisReply *);
+/* That it cannot be reached, and why. */
+enum store_result redis_out_of_reach(struct redis *);
+/* Is there a log to be written?  What is only out of reach is STORE_BUSY. */
+enum store_result redis_writer_look(struct redis *);
+
+/* --- redis_copy.c --- */
+enum store_result redis_copy_begin(struct store *, const struct store_origin *,
+    struct store_copied *, store_each *newest, void *arg);
+enum store_result redis_copy_in(struct store *, const struct store_copy *);
+enum store_result redis_numbers(struct store *, uint64_t *n);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * revoke.c - what was taken away from readers, in a stream of its own.
+ *
+ * Its entries have the fields topic and subject; an entry's time is that of
+ * its id, unless a field time gives an earlier one.  That there are new ones
+ * comes with the news.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/redis/redis.h"
+
+static struct store_text
+field(const redisReply *entry, const char *name)
+{
+	const redisReply *f = entry->element[1];
+	size_t i;
+
+	for (i = 0; f->type == REDIS_REPLY_ARRAY && i + 1 < f->elements; i += 2)
+		if (strcmp(f->element[i]->str, name) == 0)
+			return (struct store_text){
+			    f->element[i + 1]->str, f->element[i + 1]->len};
+	return (struct store_text){NULL, 0};
+}
+
+/* When it was revoked: as the field time says, or else the id. */
+static int64_t
+time_of(const redisReply *entry, struct store_id id)
+{
+	struct store_text t = field(entry, "time");
+
+	return t.len > 0 ? strtoll(t.s, NULL, 10) : (int64_t)id.hi;
+}
+
+/*
+ * Hands out entries that are not from before since_ms; *last becomes the id
+ * of the last of them all.  Their number.
+ */
+static size_t
+each_entry(const redisReply *r, int64_t since_ms, store_each_revoked *each,
+    void *arg, struct store_id *last)
+{
+	size_t i, n = r->type == REDIS_REPLY_ARRAY ? r->elements : 0;
+
+	for (i = 0; i < n; i++) {
+		const redisReply *e = r->element[i];
+		struct store_revocation rv;
+
+		if (e->type != REDIS_REPLY_ARRAY || e->elements != 2 ||
+		    !redis_id(e->element[0], last))
+			continue;
+		rv = (struct store_revocation){.topic = field(e, "topic"),
+		    .subject = field(e, "subject"),
+		    .time_ms = time_of(e, *last)};
+		if ((rv.topic.s != NULL || rv.subject.s != NULL) &&
+		    rv.time_ms >= since_ms)
+			each(arg, &rv);
+	}
+	return n;
+}
+
+enum store_result
+redis_revocations(struct store *store, struct store_id *after, size_t limit,
+    store_each_revoked *each, void *arg)
+{
+	struct redis *rs = redis_of(store);
+	char from[STORE_ID_SIZE + 1] = "(", count[24];
+	const char *argv[] = {
+	    "XRANGE", rs->url->key[KEY_REVOKED], from, "+", "COUNT", count};
+	const struct redis_ask *a;
+	struct store_id last = *after;
+	size_t n;
+
+	if (rs->log_id[0] == '\0')
+		return redis_later(rs);
+	if (limit == 0 || store_id_cmp(rs->revoked, *after) <= 0) {
+		if (limit == 0)
+			*after = rs->revoked;
+		return STORE_OK;
+	}
+	redis_id_print(*after, from + 1);
+	snprintf(count, sizeof(count), "%zu", limit);
+	if ((a = redis_ask_command(rs, 6, argv, NULL, false)) == NULL)
+		return redis_later(rs);
+	n = each_entry(a->answer, INT64_MIN, each, arg, &last);
+	if (n < limit) /* what was deleted again is done, too */
+		last = a->page.state.revoked;
+	*after = last;
+	return STORE_OK;
+}
+
+bool
+redis_revocations_after(const struct store *store, struct store_id after)
+{
+	return store_id_cmp(((const struct redis *)store)->revoked, after) > 0;
+}
+
+enum store_result
+redis_revoked(struct store *store, struct store_text subject, int64_t issued_ms,
+    store_each_revoked *each, void *arg)
+{
+	struct redis *rs = redis_of(store);
+	char *const *key = rs->url->key;
+	char ms[24];
+	const char *argv[] = {"EVAL", redis_script_revoked, "5",
+	    key[KEY_EVENTS], key[KEY_LOG], key[KEY_UID], key[KEY_UIDS],
+	    key[KEY_REVOKED], subject.s, ms};
+	size_t lens[10], i;
+	const struct redis_ask *a;
+	struct store_id last;
+
+	if (rs->log_id[0] == '\0')
+		return redis_later(rs);
+	snprintf(
+	    ms, sizeof(ms), "%lld", (long long)(issued_ms < 0 ? 0 : issued_ms));
+	for (i = 0; i < 10; i++)
+		lens[i] = i == 8 ? subject.len : strlen(argv[i]);
+	if ((a = redis_ask_command(rs, 10, argv, lens, false)) == NULL)
+		return redis_later(rs);
+	each_entry(a->answer, issued_ms, each, arg, &last);
+	return STORE_OK;
+}

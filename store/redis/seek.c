@@ -1,0 +1,196 @@
+/*
+ * seek.c - finding the place where a reader is to start.
+ *
+ * Where the log begins and ends comes with every answer; a uid, a time or
+ * the newest few of some topics are looked for in Redis itself, so that the
+ * entries passed over need not come here.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/redis/redis.h"
+
+#define PASS_MAX "20000" /* entries that are gone through at most */
+
+enum {
+	TOPICS_MAX = 512
+};
+
+/* Asks what a script of ours finds. */
+static const struct redis_ask *
+ask_script(struct redis *rs, const char *script, const char **argv,
+    const size_t *lens, int n)
+{
+	const char *all[8 + TOPICS_MAX + 4] = {"EVAL", script, "5"};
+	size_t all_lens[8 + TOPICS_MAX + 4];
+	int i;
+
+	for (i = 0; i < REDIS_KEYS; i++)
+		all[3 + i] = rs->url->key[i];
+	for (i = 0; i < 3 + REDIS_KEYS; i++)
+		all_lens[i] = strlen(all[i]);
+	for (i = 0; i < n; i++) {
+		all[3 + REDIS_KEYS + i] = argv[i];
+		all_lens[3 + REDIS_KEYS + i] = lens[i];
+	}
+	return redis_ask_command(rs, 3 + REDIS_KEYS + n, all, all_lens, true);
+}
+
+/* The newest count; a topic goes as `=topic', a prefix as `^prefix'. */
+static const struct redis_ask *
+ask_last(struct redis *rs, const struct store_seek *seek)
+{
+	uint64_t most = seek->count < 1000000 ? seek->count : 1000000;
+	size_t n = seek->n < TOPICS_MAX ? seek->n : TOPICS_MAX;
+	const char *argv[2 + TOPICS_MAX];
+	size_t lens[2 + TOPICS_MAX], size = 1, i;
+	const struct redis_ask *a;
+	char count[24], *text, *p;
+
+	for (i = 0; i < n; i++)
+		size += seek->topics[i].len + 1;
+	if ((text = p = malloc(size)) == NULL)
+		return NULL;
+	lens[0] = (size_t)snprintf(
+	    count, sizeof(count), "%llu", (unsigned long long)most);
+	argv[0] = count;
+	argv[1] = PASS_MAX;
+	lens[1] = strlen(PASS_MAX);
+	for (i = 0; i < n; i++) {
+		argv[2 + i] = p;
+		lens[2 + i] = seek->topics[i].len + 1;
+		*p++ = seek->topics[i].prefix ? '^' : '=';
+		memcpy(p, seek->topics[i].name, seek->topics[i].len);
+		p += seek->topics[i].len;
+	}
+	a = ask_script(rs, redis_script_last, argv, lens, (int)(2 + n));
+	free(text);
+	return a;
+}
+
+static const struct redis_ask *
+ask_time(struct redis *rs, int64_t time_ms)
+{
+	char ms[24];
+	const char *argv[] = {ms};
+	size_t lens[] = {
+	    (size_t)snprintf(ms, sizeof(ms), "%lld", (long long)time_ms)};
+
+	return ask_script(rs, redis_script_time, argv, lens, 1);
+}
+
+static const struct redis_ask *
+ask_uid(struct redis *rs, struct store_text uid)
+{
+	const char *argv[] = {uid.s, PASS_MAX};
+	size_t lens[] = {uid.len, strlen(PASS_MAX)};
+
+	return ask_script(rs, redis_script_uid, argv, lens, 2);
+}
+
+/* The place of an id in a log of this state. */
+static enum store_result
+judge_id(const struct redis_state *st, struct store_id want, bool whole,
+    struct store_id *id)
+{
+	if (store_id_cmp(want, st->last) > 0) {
+		*id = st->last;
+		return STORE_UNKNOWN;
+	}
+	if (!whole && !redis_state_whole(st, want)) {
+		*id = redis_state_floor(st);
+		return STORE_GONE;
+	}
+	*id = want;
+	return STORE_OK;
+}
+
+/* What the answer means; reply is that of the question, beside the state. */
+static enum store_result
+judge(const struct store_seek *seek, const struct redis_state *st,
+    const redisReply *reply, struct store_id *id)
+{
+	struct store_id found;
+	bool is = reply != NULL && redis_id(reply, &found);
+
+	switch (seek->from) {
+	case STORE_FROM_HEAD:
+		*id = st->last;
+		return STORE_OK;
+	case STORE_FROM_FIRST:
+		*id = redis_state_floor(st);
+		return STORE_OK;
+	case STORE_FROM_ID:
+		return judge_id(st, seek->id, false, id);
+	case STORE_FROM_UID:
+		*id = is ? found : st->last;
+		return is ? STORE_OK : STORE_UNKNOWN;
+	case STORE_FROM_LAST:
+		*id = is ? store_id_before(found) : st->last;
+		return STORE_OK;
+	case STORE_FROM_TIME:
+		*id = is ? found : redis_state_floor(st);
+		return STORE_OK;
+	}
+	return STORE_ERROR;
+}
+
+/*
+ * The place of an id.  An answer may be from before this id was given, asked
+ * for by someone else: who heard of it by another responder is not to be told
+ * that there is no such place.  An answer to a question about this very id is
+ * not, for whoever asked knew of it.
+ */
+static enum store_result
+seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
+{
+	char name[STORE_ID_SIZE];
+	const char *argv[] = {"XRANGE", rs->url->key[KEY_EVENTS], name, name};
+	const struct redis_ask *a = redis_ask_state(rs);
+	enum store_result r;
+
+	if (a == NULL)
+		return redis_later(rs);
+	r = judge(seek, &a->page.state, NULL, id);
+	if (r != STORE_UNKNOWN)
+		return r;
+	redis_id_print(seek->id, name);
+	a = redis_ask_command(rs, 4, argv, NULL, true);
+	return a == NULL ? redis_later(rs)
+			 : judge(seek, &a->page.state, NULL, id);
+}
+
+enum store_result
+redis_seek(
+    struct store *store, const struct store_seek *seek, struct store_id *id)
+{
+	struct redis *rs = redis_of(store);
+	const struct redis_ask *a;
+
+	if (rs->log_id[0] == '\0')
+		return redis_later(rs);
+	if (seek->from == STORE_FROM_ID && rs->served.is &&
+	    store_id_cmp(seek->id, rs->served.after) == 0) {
+		rs->served.is = false;
+		return judge_id(
+		    &rs->served.state, seek->id, rs->served.whole, id);
+	}
+	switch (seek->from) {
+	case STORE_FROM_UID:
+		a = ask_uid(rs, seek->uid);
+		break;
+	case STORE_FROM_LAST:
+		a = ask_last(rs, seek);
+		break;
+	case STORE_FROM_TIME:
+		a = ask_time(rs, seek->time_ms);
+		break;
+	case STORE_FROM_ID:
+		return seek_known(rs, seek, id);
+	default:
+		a = redis_ask_state(rs);
+	}
+	return a == NULL ? redis_later(rs)
+			 : judge(seek, &a->page.state, a->answer, id);
+}

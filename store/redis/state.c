@@ -1,0 +1,173 @@
+/*
+ * state.c - is it still the same log, and is all of it still there?
+ *
+ * A stream can be deleted, flushed, restored from an older copy, or lose its
+ * newest entries with a master that fails; its ids then mean something else.
+ * Three things tell: another log id, a last id that went back, and for an
+ * older copy that has grown past us the absence of an entry that we saw.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/redis/redis.h"
+
+static bool
+number(const char **s, const char *end, uint64_t *n)
+{
+	const char *p = *s;
+
+	for (*n = 0; p < end && *p >= '0' && *p <= '9'; p++) {
+		if (*n > (UINT64_MAX - (uint64_t)(*p - '0')) / 10)
+			return false;
+		*n = *n * 10 + (uint64_t)(*p - '0');
+	}
+	if (p == *s)
+		return false;
+	*s = p;
+	return true;
+}
+
+bool
+redis_id(const redisReply *r, struct store_id *id)
+{
+	const char *s, *end;
+	struct store_id got;
+
+	if (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS)
+		return false;
+	s = r->str;
+	end = s + r->len;
+	if (!number(&s, end, &got.hi) || s == end || *s++ != '-' ||
+	    !number(&s, end, &got.lo) || s != end)
+		return false;
+	*id = got;
+	return true;
+}
+
+size_t
+redis_id_print(struct store_id id, char buf[STORE_ID_SIZE])
+{
+	return (size_t)snprintf(buf, STORE_ID_SIZE, "%llu-%llu",
+	    (unsigned long long)id.hi, (unsigned long long)id.lo);
+}
+
+enum { /* of the reply, as redis_script_state makes it */
+	AT_LOG,
+	AT_LAST,
+	AT_FIRST,
+	AT_ENTRY,
+	AT_DELETED,
+	AT_REVOKED,
+	AT_PRUNED,
+	AT_GONE,
+	AT_ADDED,
+	AT_LENGTH,
+	AT_MARKED,
+	AT_TIME,
+	AT_ALL
+};
+
+static bool
+well_formed(const redisReply *r)
+{
+	int i;
+
+	if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != AT_ALL)
+		return false;
+	for (i = 0; i < AT_ALL; i++)
+		if (r->element[i]->type !=
+		    (i < AT_GONE ? REDIS_REPLY_STRING : REDIS_REPLY_INTEGER))
+			return false;
+	return true;
+}
+
+bool
+redis_state_read(const redisReply *r, struct redis_state *st)
+{
+	if (!well_formed(r))
+		return false;
+	memset(st, 0, sizeof(*st));
+	snprintf(st->log_id, sizeof(st->log_id), "%s", r->element[AT_LOG]->str);
+	st->pruned_gone = r->element[AT_GONE]->integer;
+	st->added = r->element[AT_ADDED]->integer;
+	st->length = r->element[AT_LENGTH]->integer;
+	st->marked = r->element[AT_MARKED]->integer > 0;
+	st->time_ms = r->element[AT_TIME]->integer;
+	return redis_id(r->element[AT_LAST], &st->last) &&
+	       redis_id(r->element[AT_FIRST], &st->first) &&
+	       redis_id(r->element[AT_ENTRY], &st->entry) &&
+	       redis_id(r->element[AT_DELETED], &st->deleted) &&
+	       redis_id(r->element[AT_REVOKED], &st->revoked) &&
+	       redis_id(r->element[AT_PRUNED], &st->pruned);
+}
+
+/* An entry that we saw is not there, and was neither trimmed nor deleted. */
+static bool
+mark_lost(const struct redis_state *st, struct store_id mark)
+{
+	if (st->marked || (mark.hi == 0 && mark.lo == 0) || st->length == 0)
+		return false;
+	return store_id_cmp(st->first, mark) < 0 &&
+	       store_id_cmp(st->deleted, mark) < 0;
+}
+
+enum redis_verdict
+redis_state_judge(const struct redis *rs, const struct redis_state *st,
+    struct store_id floor, struct store_id mark)
+{
+	if (st->log_id[0] == '\0')
+		return LOG_NONE;
+	if (strcmp(st->log_id, rs->log_id) != 0 ||
+	    store_id_cmp(st->last, floor) < 0 || mark_lost(st, mark))
+		return LOG_OTHER;
+	return LOG_SAME;
+}
+
+void
+redis_state_note(struct redis *rs, const struct redis_state *st)
+{
+	if (store_id_cmp(rs->newest, st->last) < 0)
+		rs->newest = st->last;
+	if (store_id_cmp(rs->revoked, st->revoked) < 0)
+		rs->revoked = st->revoked;
+	if (rs->ok_ms < st->time_ms)
+		rs->ok_ms = st->time_ms;
+}
+
+void
+redis_state_adopt(struct redis *rs, const struct redis_state *st)
+{
+	memcpy(rs->log_id, st->log_id, sizeof(rs->log_id));
+	rs->newest = rs->known = st->last;
+	rs->mark = st->entry;
+	rs->revoked = rs->revoked_known = st->revoked;
+	rs->added = st->added;
+	rs->counted = st->added >= 0;
+	rs->ok_ms = st->time_ms;
+	rs->served.is = false;
+}
+
+struct store_id
+redis_state_floor(const struct redis_state *st)
+{
+	return st->length > 0 ? store_id_before(st->first) : st->last;
+}
+
+/*
+ * Ids skip, so a place before the oldest entry is no loss by itself.  If what
+ * is gone was all removed by us, we know how far that went; else anything
+ * before the oldest entry may have been lost.
+ */
+bool
+redis_state_whole(const struct redis_state *st, struct store_id id)
+{
+	int64_t gone = st->added - st->length;
+
+	if (store_id_cmp(redis_state_floor(st), id) <= 0)
+		return true;
+	if (st->added < 0) /* before Redis 7 nobody counts */
+		return false;
+	if (gone == 0)
+		return true;
+	return st->pruned_gone == gone && store_id_cmp(st->pruned, id) <= 0;
+}

@@ -1,0 +1,100 @@
+/*
+ * words.c - a script's call, as its words are put together.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/redis/words.h"
+
+enum {
+	HEAD = 3 + REDIS_KEYS,
+	TEXT_MAX = 500 * 1000000 /* Redis takes no longer one */
+};
+
+bool
+redis_words_fit(const struct store_event *ev)
+{
+	return ev->topic.len <= TEXT_MAX && ev->event.len <= TEXT_MAX &&
+	       ev->data.len <= TEXT_MAX && ev->uid.len <= TEXT_MAX;
+}
+
+bool
+redis_words_begin(struct redis_words *w, const struct redis *rs,
+    const char *how, const char *script, size_t n, size_t bytes)
+{
+	size_t i;
+
+	memset(w, 0, sizeof(*w));
+	w->argv = malloc((HEAD + n) * sizeof(*w->argv));
+	w->lens = malloc((HEAD + n) * sizeof(*w->lens));
+	w->text = w->p = malloc(bytes);
+	if (w->argv == NULL || w->lens == NULL || w->text == NULL)
+		return false;
+	redis_words_add(w, how, strlen(how));
+	redis_words_add(w, script, strlen(script));
+	redis_words_add(w, "5", 1);
+	for (i = 0; i < REDIS_KEYS; i++)
+		redis_words_add(w, rs->url->key[i], strlen(rs->url->key[i]));
+	return true;
+}
+
+void
+redis_words_free(struct redis_words *w)
+{
+	free(w->argv);
+	free(w->lens);
+	free(w->text);
+}
+
+void
+redis_words_add(struct redis_words *w, const char *s, size_t len)
+{
+	w->argv[w->argc] = s;
+	w->lens[w->argc++] = len;
+}
+
+/* What was just written at p, len bytes of it. */
+static void
+add_own(struct redis_words *w, size_t len)
+{
+	redis_words_add(w, w->p, len);
+	w->p += len;
+}
+
+void
+redis_words_text(struct redis_words *w, struct store_text t)
+{
+	if (t.s == NULL) {
+		redis_words_add(w, "", 0);
+		return;
+	}
+	*w->p = '=';
+	if (t.len > 0)
+		memcpy(w->p + 1, t.s, t.len);
+	add_own(w, t.len + 1);
+}
+
+void
+redis_words_event(struct redis_words *w, const struct store_event *ev)
+{
+	static const struct store_text main_topic = {"main", 4},
+				       no_data = {"", 0};
+
+	redis_words_text(w, ev->topic.s == NULL ? main_topic : ev->topic);
+	redis_words_text(w, ev->event);
+	redis_words_text(w, ev->data.s == NULL ? no_data : ev->data);
+	redis_words_text(w, ev->uid);
+}
+
+void
+redis_words_number(struct redis_words *w, const char *fmt, long long n)
+{
+	add_own(w, (size_t)snprintf(w->p, REDIS_NUMBER_SIZE, fmt, n));
+}
+
+void
+redis_words_id(struct redis_words *w, struct store_id id)
+{
+	add_own(w, redis_id_print(id, w->p));
+}

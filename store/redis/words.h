@@ -1,0 +1,45 @@
+/*
+ * words.h - a script's call, as its words are put together.
+ *
+ * Private to store/.  A text that may be none has a `=' before it, or is
+ * empty where there is none; the scripts take it apart.
+ */
+#ifndef REDIS_WORDS_H
+#define REDIS_WORDS_H
+
+#include "store/redis/redis.h"
+
+enum {
+	REDIS_NUMBER_SIZE = 48 /* of an id or a number, at the most */
+};
+
+struct redis_words {
+	const char **argv;
+	size_t *lens;
+	char *text, *p; /* what does not lie elsewhere */
+	int argc;
+};
+
+/* Is no text of this event too long for Redis? */
+bool redis_words_fit(const struct store_event *);
+
+/*
+ * Begins with how (EVAL, EVALSHA), script and keys.  There is room for n words
+ * more, and for so many bytes of text, numbers and ids.  False without memory;
+ * to be freed in any case.
+ */
+bool redis_words_begin(struct redis_words *, const struct redis *,
+    const char *how, const char *script, size_t n, size_t bytes);
+void redis_words_free(struct redis_words *);
+
+/* A word that lies elsewhere until all is said. */
+void redis_words_add(struct redis_words *, const char *, size_t len);
+
+/* These are copied.  The text may be none, and takes a byte more. */
+void redis_words_text(struct redis_words *, struct store_text);
+/* Topic, type, data and uid, with what a publisher need not say. */
+void redis_words_event(struct redis_words *, const struct store_event *);
+void redis_words_number(struct redis_words *, const char *fmt, long long);
+void redis_words_id(struct redis_words *, struct store_id);
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * tables.c - the tables of a log: all there, kept small, told the time?
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/clock.h"
+#include "store/sqlite/check/check.h"
+#include "store/sqlite/schema.h"
+
+enum {
+	LARGE_BYTES = 1 << 30
+};
+
+static const int64_t seconds_max = 100000000000; /* ms: the year 1973 */
+static const int64_t future_ms = 60 * 1000;
+static const int64_t id_max = INT64_MAX / 2;
+
+struct tables {
+	const struct check *ck;
+	sqlite3 *db;
+	int64_t rows, first, last, seq;
+	struct store_keep keep;
+};
+
+static const struct check_kind too_new = {
+    "schema", STORE_SICK, true, "This largesse does not understand it."};
+static const struct check_kind too_old = {
+    "schema", STORE_AILING, true, "What is new in this largesse is not there."};
+static const struct check_kind no_topic = {"topic-index", STORE_AILING, true,
+    "A stream that is behind goes through all the log for one topic."};
+static const struct check_kind no_uid = {"uid-index", STORE_SICK, true,
+    "Publishing with a uid fails, and resuming from one takes longer with "
+    "every event."};
+static const struct check_kind no_trigger = {"pruned-trigger", STORE_SICK, true,
+    "Nobody notes what is pruned: streams that come back are not told what "
+    "they missed."};
+static const struct check_kind no_keeper = {"retention-trigger", STORE_AILING,
+    true, "The log was to be kept small, and grows for ever."};
+static const struct check_kind behind = {"retention", STORE_AILING, true,
+    "More is kept than was set: the disk is full some day."};
+static const struct check_kind all_kept = {"retention", STORE_AILING, true,
+    "Everything is kept, and the disk is full some day."};
+static const struct check_kind all_kept_yet = {"retention", STORE_NOTE, true,
+    "Everything is kept; set it before that is too much."};
+static const struct check_kind in_seconds = {"time", STORE_AILING, true,
+    "`since=` and --keep-age take every event for older than 1973."};
+static const struct check_kind in_future = {
+    "time", STORE_AILING, true, "`since=` and --keep-age go wrong until then."};
+static const struct check_kind ids_end = {"ids", STORE_AILING, true,
+    "When they end every insert fails with `database or disk is full`."};
+
+static bool
+has(const struct tables *t, const char *type, const char *name)
+{
+	int64_t n;
+
+	return sql_number(t->db, &n,
+		   "SELECT 1 FROM sqlite_schema WHERE type = %Q"
+		   " AND name = %Q",
+		   type, name) == 1;
+}
+
+static void
+check_schema(const struct tables *t, int version)
+{
+	static const struct {
+		const char *type, *name;
+		const struct check_kind *kind;
+	} needed[] = {
+	    {"index", "largesse_topic", &no_topic},
+	    {"index", "largesse_uid", &no_uid},
+	    {"trigger", "largesse_pruned", &no_trigger},
+	};
+	const char *mend[] = {t->ck->init, NULL};
+	size_t i;
+
+	if (version > SCHEMA_VERSION)
+		check_tell(t->ck, &too_new, NULL,
+		    "the log has schema %d, this largesse knows %d", version,
+		    SCHEMA_VERSION);
+	else if (version < SCHEMA_VERSION)
+		check_tell(t->ck, &too_old, mend,
+		    "the log has schema %d, this largesse makes %d", version,
+		    SCHEMA_VERSION);
+	for (i = 0; version <= SCHEMA_VERSION &&
+		    i < sizeof(needed) / sizeof(needed[0]);
+	     i++)
+		if (!has(t, needed[i].type, needed[i].name))
+			check_tell(t->ck, needed[i].kind, mend,
+			    "the %s %s is gone", needed[i].type,
+			    needed[i].name);
+}
+
+static void
+check_times(const struct tables *t)
+{
+	const char *mend[] = {"INSERT milliseconds since 1970, or no time at "
+			      "all: it has a default",
+	    NULL};
+	int64_t ms;
+
+	if (sql_number(t->db, &ms,
+		"SELECT time FROM events ORDER BY id DESC LIMIT 1") != 1)
+		return;
+	if (ms > 0 && ms < seconds_max)
+		check_tell(t->ck, &in_seconds, mend,
+		    "the newest event's time is %" PRId64
+		    ", which is in seconds",
+		    ms);
+	else if (ms > clock_wall_ms() + future_ms)
+		check_tell(t->ck, &in_future, mend,
+		    "the newest event's time is %" PRId64 " s from now",
+		    (ms - clock_wall_ms()) / 1000);
+}
+
+/* Was a limit set whose trigger somebody has dropped? */
+static void
+check_keeper(const struct tables *t, const char *key, const char *trigger)
+{
+	char set[PATH_MAX + 96];
+	const char *mend[] = {set, NULL};
+	int64_t n;
+
+	if (has(t, "trigger", trigger) ||
+	    sql_number(t->db, &n, "SELECT value FROM largesse WHERE key = %Q",
+		key) != 1)
+		return;
+	snprintf(set, sizeof(set), "%s --%s %" PRId64, t->ck->init, key,
+	    strcmp(key, "keep-age") == 0 ? n / 1000 : n);
+	check_tell(t->ck, &no_keeper, mend,
+	    "--%s is set, and its trigger %s is gone", key, trigger);
+}
+
+static void
+tell_behind(const struct tables *t, const char *what)
+{
+	char prune[PATH_MAX + 64];
+	const char *mend[] = {prune, NULL};
+
+	snprintf(
+	    prune, sizeof(prune), "largesse prune %s", t->ck->file[CHECK_DB]);
+	check_tell(t->ck, &behind, mend, "%s", what);
+}
+
+static void
+check_keeping(const struct tables *t)
+{
+	int64_t oldest = 0, bytes = t->ck->st[CHECK_DB].st_size;
+	const struct store_keep *keep = &t->keep;
+	char set[PATH_MAX + 96];
+	const char *mend[] = {set, NULL};
+
+	if (keep->rows > 0 &&
+	    t->last - t->first > (int64_t)(keep->rows * 2 + 1000))
+		tell_behind(t, "twice as many events are there as are to be "
+			       "kept, and more");
+	if (keep->age_ms > 0 &&
+	    sql_number(t->db, &oldest,
+		"SELECT time FROM events ORDER BY id LIMIT 1") == 1 &&
+	    t->rows > 1000 &&
+	    oldest < clock_wall_ms() - (int64_t)(keep->age_ms * 2))
+		tell_behind(t, "events are there of twice the age that is to "
+			       "be kept, and more");
+	if (keep->rows > 0 || keep->age_ms > 0)
+		return;
+	snprintf(set, sizeof(set), "%s --keep-age 7d", t->ck->init);
+	check_tell(t->ck, bytes > LARGE_BYTES ? &all_kept : &all_kept_yet, mend,
+	    "no limit is set, and the log has %" PRId64 " MB", bytes >> 20);
+}
+
+static void
+check_events(struct tables *t)
+{
+	sql_number(t->db, &t->first, "SELECT min(id) FROM events");
+	sql_number(t->db, &t->last, "SELECT max(id) FROM events");
+	sql_number(t->db, &t->seq,
+	    "SELECT seq FROM sqlite_sequence WHERE name = 'events'");
+	t->rows = t->last == 0 ? 0 : t->last - t->first + 1;
+	if (t->seq > id_max)
+		check_tell(t->ck, &ids_end, NULL,
+		    "the newest id is %" PRId64 ", half way to the end",
+		    t->seq);
+	check_times(t);
+	check_keeper(t, "keep-rows", "largesse_keep_rows");
+	check_keeper(t, "keep-age", "largesse_keep_age");
+	if (retention_get(t->db, &t->keep) == 0)
+		check_keeping(t);
+}
+
+static void
+summarize(const struct tables *t, int version, char *summary, size_t size)
+{
+	char *log_id = NULL;
+
+	sql_text(
+	    t->db, &log_id, "SELECT value FROM largesse WHERE key = 'log'");
+	sqlite3_snprintf((int)size, summary,
+	    "schema %d, log %s, ids %lld to %lld, %lld KB and a WAL of %lld KB",
+	    version, log_id != NULL ? log_id : "?", t->first, t->last,
+	    (sqlite3_int64)t->ck->st[CHECK_DB].st_size >> 10,
+	    t->ck->there[CHECK_WAL]
+		? (sqlite3_int64)t->ck->st[CHECK_WAL].st_size >> 10
+		: 0);
+	sqlite3_free(log_id);
+}
+
+bool
+check_tables(const struct check *ck, sqlite3 *db, char *summary, size_t size)
+{
+	struct tables t = {.ck = ck, .db = db};
+	const char *mend[] = {ck->init, NULL};
+	int version = schema_version(db);
+
+	if (version == -1) {
+		check_tell(ck, &check_unreadable, NULL, "%s: %s",
+		    ck->file[CHECK_DB], sqlite3_errmsg(db));
+		return false;
+	}
+	if (version == 0 || !has(&t, "table", "events")) {
+		check_tell(ck, &check_no_log, mend,
+		    "%s has no table for events", ck->file[CHECK_DB]);
+		return false;
+	}
+	check_schema(&t, version);
+	check_events(&t);
+	summarize(&t, version, summary, size);
+	return true;
+}

@@ -1,0 +1,157 @@
+/*
+ * identity.c - is it still the same log?
+ *
+ * A log can be moved away, restored from an older copy, or rebuilt, all under
+ * our feet, and its ids then mean something else.  Four things tell: another
+ * file under the path, another log id, a sequence that went back, and, for an
+ * older copy that has since grown past us, another row under the newest id
+ * that we read.  A log that merely lost old rows is still the same.
+ */
+#include <sys/stat.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/clock.h"
+#include "store/sqlite/sqlite.h"
+
+/* The inode of the file beside the log through which commits are told. */
+static ino_t
+shm_ino(const struct sqlite *sq)
+{
+	char path[PATH_MAX];
+	struct stat sb;
+
+	snprintf(path, sizeof(path), "%s/%s-shm", sq->news.dir, sq->news.name);
+	return sq->news.dir != NULL && stat(path, &sb) == 0 ? sb.st_ino : 0;
+}
+
+void
+identity_take_files(struct sqlite *sq, const struct stat *sb)
+{
+	sq->self.dev = sb->st_dev;
+	sq->self.ino = sb->st_ino;
+	sq->self.shm_ino = shm_ino(sq);
+}
+
+bool
+identity_same_file(struct sqlite *sq)
+{
+	struct stat sb;
+
+	if (sq->self.shm_ino == 0)
+		sq->self.shm_ino = shm_ino(sq);
+	else if (sq->self.shm_ino != shm_ino(sq))
+		return false;
+	return stat(sq->path, &sb) == 0 && sb.st_dev == sq->self.dev &&
+	       sb.st_ino == sq->self.ino;
+}
+
+static void
+make_mark(struct row_mark *m, const struct store_event *ev)
+{
+	size_t n =
+	    ev->data.len < sizeof(m->head) ? ev->data.len : sizeof(m->head);
+
+	memset(m, 0, sizeof(*m));
+	m->id = ev->id.lo;
+	m->time_ms = ev->time_ms;
+	m->data_len = ev->data.len;
+	m->topic_len = ev->topic.len;
+	if (n > 0)
+		memcpy(m->head, ev->data.s, n);
+}
+
+/* The row of this id as it is now.  False: there is none. */
+static bool
+read_mark(struct sqlite *sq, int64_t id, struct row_mark *m)
+{
+	sqlite3_stmt *st = sq->st[ST_ROW];
+	struct store_event ev = {.id = {0, (uint64_t)id}};
+	bool found;
+
+	sqlite3_bind_int64(st, 1, id);
+	found = sqlite3_step(st) == SQLITE_ROW;
+	if (found) {
+		ev.topic = sqlite_text(st, COL_TOPIC);
+		ev.data = sqlite_text(st, COL_DATA);
+		ev.time_ms = sqlite3_column_int64(st, COL_TIME);
+		make_mark(m, &ev);
+	}
+	sqlite3_reset(st);
+	return found;
+}
+
+void
+identity_mark(struct sqlite *sq, struct store_id id)
+{
+	if ((int64_t)id.lo > sq->self.last.id)
+		read_mark(sq, (int64_t)id.lo, &sq->self.last);
+}
+
+/*
+ * Reads log id, sequence and what was pruned.  STORE_UNKNOWN when this is no
+ * log; STORE_BUSY when it could not be read now, which says nothing of it.
+ */
+static enum store_result
+read_self(struct sqlite *sq, char *log_id, size_t size)
+{
+	sqlite3_stmt *st = sq->st[ST_SELF];
+	int rc = sqlite3_step(st);
+	bool found = rc == SQLITE_ROW && sqlite3_column_text(st, 0) != NULL;
+
+	if (found) {
+		sqlite3_snprintf(
+		    (int)size, log_id, "%s", sqlite3_column_text(st, 0));
+		sq->seq = sqlite3_column_int64(st, 1);
+		/* A log that does not say may have lost anything. */
+		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
+				 ? INT64_MAX
+				 : sqlite3_column_int64(st, 2);
+		sq->revoked = sqlite3_column_int64(st, 3);
+	}
+	sqlite3_reset(st);
+	if (found)
+		return STORE_OK;
+	return rc == SQLITE_ROW || (rc & 0xff) == SQLITE_ERROR ? STORE_UNKNOWN
+							       : STORE_BUSY;
+}
+
+void
+identity_take(struct sqlite *sq)
+{
+	struct stat sb;
+
+	memset(&sq->self, 0, sizeof(sq->self));
+	sq->self.ok_ms = clock_wall_ms();
+	if (stat(sq->path, &sb) == 0)
+		identity_take_files(sq, &sb);
+	read_self(sq, sq->self.log_id, sizeof(sq->self.log_id));
+}
+
+/* A pruned row proves nothing; a different one does. */
+static bool
+same_last_row(struct sqlite *sq)
+{
+	struct row_mark m;
+
+	return sq->self.last.id == 0 || !read_mark(sq, sq->self.last.id, &m) ||
+	       memcmp(&m, &sq->self.last, sizeof(m)) == 0;
+}
+
+enum store_result
+identity_verify(struct sqlite *sq)
+{
+	char log_id[sizeof(sq->self.log_id)] = "";
+	int64_t now = clock_wall_ms();
+	enum store_result r = read_self(sq, log_id, sizeof(log_id));
+
+	if (r != STORE_OK)
+		return r;
+	if (strcmp(log_id, sq->self.log_id) != 0 ||
+	    sq->seq < sq->self.last.id || !same_last_row(sq))
+		return STORE_UNKNOWN;
+	sq->self.ok_ms = now;
+	return STORE_OK;
+}

@@ -1,0 +1,206 @@
+/*
+ * news.c - when to look at a SQLite log: hint, ladder, sweep.
+ *
+ * libuv's file watching is not used here: its mask lacks IN_CLOSE_WRITE, by
+ * which a one-shot `sqlite3` tells that its commit is done, and its timers
+ * have whole milliseconds where the first rungs of the ladder need less.
+ */
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/timerfd.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/sqlite/news.h"
+
+/*
+ * Microseconds from one look to the next.  Up to the break they are for the
+ * commit that the hint announced; after it for one that came so close behind
+ * that its hint and the first's were one.
+ */
+static const unsigned ladder_us[] = {30, 40, 60, 100, 270, 500, 1000, 3000,
+    5000, 10000, 30000, 50000, 100000, /**/ 1000, 4000, 15000, 80000};
+enum {
+	RUNGS = sizeof(ladder_us) / sizeof(ladder_us[0]),
+	RUNG_FOUND = RUNGS - 4
+};
+
+#define WATCHED                                                             \
+	(IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_TO | \
+	    IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF)
+
+static int
+watch_fd(struct news *nw, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(nw->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+/* The next look: the ladder's next rung, else the sweep, else none. */
+static void
+arm(struct news *nw)
+{
+	unsigned us =
+	    nw->step < RUNGS ? ladder_us[nw->step] : nw->poll_ms * 1000;
+	struct itimerspec at = {
+	    .it_value.tv_sec = us / 1000000,
+	    .it_value.tv_nsec = us % 1000000 * 1000,
+	};
+
+	timerfd_settime(nw->timer_fd, 0, &at, NULL);
+}
+
+/* SQLite puts its files beside the real file, not beside a link to it. */
+static int
+set_path(struct news *nw, const char *path)
+{
+	char real[PATH_MAX], *slash;
+
+	if (realpath(path, real) == NULL)
+		return -1;
+	slash = strrchr(real, '/');
+	nw->name = strdup(slash + 1);
+	slash[slash == real ? 1 : 0] = '\0';
+	nw->dir = strdup(real);
+	return nw->dir == NULL || nw->name == NULL ? -1 : 0;
+}
+
+int
+news_open(struct news *nw, const char *path)
+{
+	memset(nw, 0, sizeof(*nw));
+	nw->epoll_fd = nw->inotify_fd = nw->timer_fd = nw->watch = -1;
+	nw->poll_ms = 250;
+	nw->step = RUNGS;
+	if (set_path(nw, path) == -1)
+		return -1;
+	nw->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	nw->timer_fd =
+	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (nw->epoll_fd == -1 || nw->timer_fd == -1 ||
+	    watch_fd(nw, nw->timer_fd) == -1)
+		return -1;
+	/* Without inotify (the user's limit is reached) the sweep is left. */
+	nw->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (nw->inotify_fd != -1) {
+		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
+		if (watch_fd(nw, nw->inotify_fd) == -1)
+			return -1;
+	}
+	arm(nw);
+	return 0;
+}
+
+void
+news_close(struct news *nw)
+{
+	if (nw->inotify_fd != -1)
+		close(nw->inotify_fd);
+	if (nw->timer_fd != -1)
+		close(nw->timer_fd);
+	if (nw->epoll_fd != -1)
+		close(nw->epoll_fd);
+	free(nw->dir);
+	free(nw->name);
+	nw->dir = nw->name = NULL;
+	nw->epoll_fd = nw->inotify_fd = nw->timer_fd = -1;
+}
+
+/* Is this one of the log's files?  NAME, NAME-wal, NAME-shm, NAME-journal. */
+static bool
+is_ours(const struct news *nw, const char *name)
+{
+	size_t len = strlen(nw->name);
+
+	if (strncmp(name, nw->name, len) != 0)
+		return false;
+	name += len;
+	return *name == '\0' || strcmp(name, "-wal") == 0 ||
+	       strcmp(name, "-shm") == 0 || strcmp(name, "-journal") == 0;
+}
+
+static void
+take_one(struct news *nw, const struct inotify_event *ev, struct news_seen *sn)
+{
+	if (ev->mask & IN_IGNORED) /* the directory went; the sweep mends it */
+		nw->watch = -1;
+	if (ev->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_MOVE_SELF)) {
+		sn->look = sn->moved = true;
+		return;
+	}
+	if (ev->len == 0 || !is_ours(nw, ev->name))
+		return;
+	sn->look = true;
+	if (ev->mask & (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM))
+		sn->moved = true;
+}
+
+static void
+take_inotify(struct news *nw, struct news_seen *sn)
+{
+	char buf[8192] __attribute__((aligned(8)));
+	ssize_t n;
+	char *p;
+
+	if (nw->inotify_fd == -1)
+		return;
+	do { /* what is left has room for one more event: there is none */
+		n = read(nw->inotify_fd, buf, sizeof(buf));
+		for (p = buf; p < buf + n;) {
+			struct inotify_event *ev = (struct inotify_event *)p;
+
+			take_one(nw, ev, sn);
+			p += sizeof(*ev) + ev->len;
+		}
+	} while (n > (ssize_t)(sizeof(buf) - sizeof(struct inotify_event) -
+			       NAME_MAX - 1));
+}
+
+struct news_seen
+news_take(struct news *nw)
+{
+	struct news_seen sn = {false, false, false};
+	uint64_t ticks;
+
+	take_inotify(nw, &sn);
+	if (sn.look) {
+		sn.hint = true;
+		return sn;
+	}
+	if (read(nw->timer_fd, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return sn;
+	sn.look = true;
+	if (nw->step >= RUNGS)
+		sn.moved = true; /* the sweep looks at everything */
+	else if (++nw->step == RUNG_FOUND)
+		nw->step = RUNGS;
+	if (nw->watch == -1 && nw->inotify_fd != -1 && sn.moved)
+		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
+	arm(nw);
+	return sn;
+}
+
+void
+news_next(struct news *nw, bool hint, bool found)
+{
+	if (found && (hint || nw->step < RUNG_FOUND))
+		nw->step = RUNG_FOUND;
+	else if (hint)
+		nw->step = 0;
+	else
+		return;
+	arm(nw);
+}
+
+void
+news_again(struct news *nw)
+{
+	struct itimerspec at = {.it_value.tv_nsec = 1};
+
+	timerfd_settime(nw->timer_fd, 0, &at, NULL);
+}

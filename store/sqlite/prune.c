@@ -1,0 +1,188 @@
+/*
+ * prune.c - removing old rows at once and to the row.
+ *
+ * Publishers go on meanwhile: a transaction removes a page of rows, small
+ * enough to be over in a moment, and the lock is left alone for longer than
+ * it was held, for the sqlite3 program gives up at the first try.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/clock.h"
+#include "store/sqlite/schema.h"
+
+enum {
+	PAGE_MIN = 10, /* rows a transaction */
+	PAGE_MAX = 1000,
+	PAGE_MS = 10, /* how long one may take before pages get smaller */
+	REST = 2      /* rests so many times as long as it worked */
+};
+
+struct pruning {
+	sqlite3 *db;
+	int page; /* rows */
+	int64_t removed;
+};
+
+static void
+rest(int64_t ns)
+{
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
+
+	nanosleep(&ts, NULL);
+}
+
+/*
+ * Runs one DELETE as a transaction, then rests and sees how much the next one
+ * may do: rows can be a few bytes or a megabyte.  Returns rows, or -1.
+ */
+static int
+remove_page(struct pruning *pr, const char *sql)
+{
+	int64_t start = clock_steady_ns(), took;
+
+	if (sql_run(pr->db, "%s", sql) == -1)
+		return -1;
+	took = clock_steady_ns() - start;
+	pr->removed += sqlite3_changes(pr->db);
+	if (took > PAGE_MS * 1000000LL && pr->page / 2 >= PAGE_MIN)
+		pr->page /= 2;
+	else if (took < PAGE_MS * 1000000LL / 4 && pr->page * 2 <= PAGE_MAX)
+		pr->page *= 2;
+	rest(took * REST);
+	return sqlite3_changes(pr->db);
+}
+
+/* Removes all but the newest rows. */
+static int
+prune_rows(struct pruning *pr, uint64_t rows)
+{
+	int64_t last;
+	char sql[128];
+	int r = rows > INT64_MAX ? 0
+				 : sql_number(pr->db, &last,
+				       "SELECT id FROM events ORDER BY id DESC"
+				       " LIMIT 1 OFFSET %lld",
+				       (int64_t)rows);
+
+	while (r > 0) {
+		sqlite3_snprintf(sizeof(sql), sql,
+		    "DELETE FROM events WHERE id IN (SELECT id FROM events"
+		    " WHERE id <= %lld ORDER BY id LIMIT %d)",
+		    last, pr->page);
+		r = remove_page(pr, sql);
+	}
+	return r;
+}
+
+/*
+ * Removes what is older than time_ms, wherever it stands: a publisher may set
+ * the times.  A page without such rows is read and no lock is taken.
+ */
+static int
+prune_age(struct pruning *pr, int64_t time_ms)
+{
+	int64_t at = 0, end, n;
+	char sql[128];
+	int r;
+
+	while ((r = sql_number(pr->db, &end,
+		    "SELECT max(id) FROM (SELECT id FROM events"
+		    " WHERE id > %lld ORDER BY id LIMIT %d)",
+		    at, pr->page)) == 1) {
+		r = sql_number(pr->db, &n,
+		    "SELECT 1 FROM events WHERE id > %lld AND id <= %lld"
+		    " AND time < %lld LIMIT 1",
+		    at, end, time_ms);
+		if (r == 1) {
+			sqlite3_snprintf(sizeof(sql), sql,
+			    "DELETE FROM events WHERE id > %lld AND"
+			    " id <= %lld AND time < %lld",
+			    at, end, time_ms);
+			r = remove_page(pr, sql);
+		}
+		if (r == -1)
+			return -1;
+		at = end;
+	}
+	return r;
+}
+
+static int
+prune(struct pruning *pr, const struct store_keep *keep)
+{
+	int64_t now;
+
+	/* Whoever loses power here has a few old rows back, no more. */
+	if (sql_run(pr->db, "PRAGMA synchronous = NORMAL") == -1)
+		return -1;
+	if (keep->rows != 0 && prune_rows(pr, keep->rows) == -1)
+		return -1;
+	if (keep->age_ms == 0)
+		return 0;
+	if (sql_number(pr->db, &now, "SELECT " SCHEMA_NOW_MS) != 1)
+		return -1;
+	if (keep->age_ms >= (uint64_t)now)
+		return 0;
+	return prune_age(pr, now - (int64_t)keep->age_ms);
+}
+
+/* What to keep, with what store_init has set filled in.  0 or -1, why. */
+static int
+resolve(sqlite3 *db, const char *path, struct store_keep *keep, char *why,
+    size_t size)
+{
+	struct store_keep set = {0, 0};
+	int version = schema_version(db);
+
+	if (version == -1 || (version > 0 && retention_get(db, &set) == -1))
+		sqlite3_snprintf(
+		    (int)size, why, "%s: %s", path, sqlite3_errmsg(db));
+	else if (version == 0)
+		sqlite3_snprintf((int)size, why,
+		    "%s: not an event log: make it one with: largesse init %s",
+		    path, path);
+	else if (version > SCHEMA_VERSION)
+		sqlite3_snprintf((int)size, why,
+		    "%s: made by a newer largesse, with schema %d", path,
+		    version);
+	else {
+		if (keep->rows == STORE_KEEP_SAME)
+			keep->rows = set.rows;
+		if (keep->age_ms == STORE_KEEP_SAME)
+			keep->age_ms = set.age_ms;
+		if (keep->rows != 0 || keep->age_ms != 0)
+			return 0;
+		sqlite3_snprintf((int)size, why,
+		    "%s: keeps all: say how much with --keep-rows or "
+		    "--keep-age",
+		    path);
+	}
+	return -1;
+}
+
+int64_t
+sqlite_prune(
+    const char *path, const struct store_keep *keep, char *why, size_t size)
+{
+	struct store_keep what = {STORE_KEEP_SAME, STORE_KEEP_SAME};
+	struct pruning pr = {.page = PAGE_MAX / 4};
+	int64_t removed = -1;
+
+	if (keep != NULL)
+		what = *keep;
+	if ((pr.db = sql_open(path, why, size)) == NULL)
+		return -1;
+	if (resolve(pr.db, path, &what, why, size) == 0) {
+		if (prune(&pr, &what) == 0)
+			removed = pr.removed;
+		else
+			sqlite3_snprintf((int)size, why,
+			    "%s: %s, after %lld rows were removed", path,
+			    sqlite3_errmsg(pr.db), pr.removed);
+	}
+	sqlite3_close(pr.db);
+	return removed;
+}

@@ -1,0 +1,329 @@
+/*
+ * schema.c - the tables of a log: made, adopted, upgraded.
+ *
+ * The tables may lie in an application's own database, so all of it happens
+ * in one transaction, and what is not ours is refused before anything is
+ * changed.  Run twice it writes nothing.  Names of ours begin with largesse,
+ * but for the one table that users write to.
+ *
+ * An older log is taken up one schema at a time.  What a step makes may be
+ * there already, for someone may have made the table by hand.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/sqlite/schema.h"
+
+/* steps[n] takes the tables of schema n to n + 1. */
+static const char *const steps[SCHEMA_VERSION] = {
+    "CREATE TABLE IF NOT EXISTS largesse (\n"
+    "  key   TEXT PRIMARY KEY,\n"
+    "  value\n"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS events (\n"
+    "  id    INTEGER PRIMARY KEY AUTOINCREMENT\n"
+    "    CONSTRAINT id_is_positive CHECK (id > 0),\n"
+    "  topic TEXT NOT NULL DEFAULT 'main',\n"
+    "  event TEXT,\n"
+    "  data  TEXT NOT NULL DEFAULT '',\n"
+    "  uid   TEXT CONSTRAINT uid_is_not_all_digits\n"
+    "    CHECK (uid GLOB '*[^0-9]*'),\n"
+    "  time  INTEGER NOT NULL DEFAULT\n"
+    "    (" SCHEMA_NOW_MS ")\n"
+    ");",
+};
+
+/*
+ * What a log needs besides, made again if it was dropped.  Rows of
+ * largesse_revoke end streams; an older largesse takes no notice of it.  An
+ * index ends with the id of its rows, so that of topic serves (topic, id).
+ * The trigger keeps the newest id that was ever removed, by which a reader
+ * tells events that were pruned from ids that were never given.
+ */
+static const char besides[] =
+    "CREATE INDEX IF NOT EXISTS largesse_topic ON events(topic);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS largesse_uid ON events(uid)"
+    " WHERE uid IS NOT NULL;"
+    "INSERT OR IGNORE INTO largesse(key, value)"
+    " VALUES('log', lower(hex(randomblob(16)))), ('pruned', 0);"
+    "CREATE TABLE IF NOT EXISTS largesse_revoke (\n"
+    "  id      INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "  topic   TEXT,\n"
+    "  subject TEXT,\n"
+    "  time    INTEGER NOT NULL DEFAULT\n"
+    "    (" SCHEMA_NOW_MS "),\n"
+    "  CONSTRAINT topic_or_subject\n"
+    "    CHECK (topic IS NOT NULL OR subject IS NOT NULL)\n"
+    ");"
+    "CREATE INDEX IF NOT EXISTS largesse_revoke_subject"
+    " ON largesse_revoke(subject) WHERE subject IS NOT NULL;"
+    "CREATE TRIGGER IF NOT EXISTS largesse_pruned AFTER DELETE ON events"
+    " BEGIN UPDATE largesse SET value = OLD.id"
+    "  WHERE key = 'pruned' AND value < OLD.id; END;";
+
+/* Each gives a row that says what is wrong, if something is. */
+static const char *const misfits[] = {
+    "SELECT 'events is a view' FROM sqlite_schema"
+    " WHERE type = 'view' AND lower(name) = 'events'",
+
+    "SELECT 'events is written ' || name FROM sqlite_schema"
+    " WHERE type = 'table' AND lower(name) = 'events' AND name <> 'events'",
+
+    "SELECT 'events has no column ' || column1 FROM"
+    " (VALUES('id'), ('topic'), ('event'), ('data'), ('uid'), ('time'))"
+    " WHERE EXISTS (SELECT 1 FROM pragma_table_info('events'))"
+    " AND column1 NOT IN"
+    "  (SELECT lower(name) FROM pragma_table_info('events'))",
+
+    "SELECT 'the id of events is no INTEGER PRIMARY KEY AUTOINCREMENT'"
+    " FROM sqlite_schema WHERE type = 'table' AND lower(name) = 'events'"
+    " AND (sql NOT LIKE '%%AUTOINCREMENT%%' OR NOT EXISTS"
+    "  (SELECT 1 FROM pragma_table_info('events')"
+    "   WHERE lower(name) = 'id' AND pk = 1))",
+
+    "SELECT 'the topic of events may be NULL'"
+    " FROM pragma_table_info('events')"
+    " WHERE lower(name) = 'topic' AND NOT \"notnull\"",
+
+    "SELECT 'events has a column that wants a value, ' || name"
+    " FROM pragma_table_info('events')"
+    " WHERE \"notnull\" AND dflt_value IS NULL"
+    " AND lower(name) NOT IN ('id', 'topic', 'data', 'time')",
+
+    "SELECT 'largesse_revoke has no column ' || column1"
+    " FROM (VALUES('id'), ('topic'), ('subject'), ('time'))"
+    " WHERE EXISTS (SELECT 1 FROM pragma_table_info('largesse_revoke'))"
+    " AND column1 NOT IN"
+    "  (SELECT name FROM pragma_table_info('largesse_revoke'))",
+
+    "SELECT 'largesse has no column ' || column1"
+    " FROM (VALUES('key'), ('value'))"
+    " WHERE EXISTS (SELECT 1 FROM pragma_table_info('largesse'))"
+    " AND column1 NOT IN (SELECT name FROM pragma_table_info('largesse'))",
+};
+
+/* The same for the rows of a table that we did not make. */
+static const char *const bad_rows[] = {
+    "SELECT 'events has the id ' || id || ', which is not positive'"
+    " FROM events WHERE id < 1 LIMIT 1",
+
+    "SELECT 'events has the uid ' || substr(quote(uid), 1, 40)"
+    " || ', which could be an id'"
+    " FROM events WHERE uid NOT GLOB '*[^0-9]*' LIMIT 1",
+
+    "SELECT 'events has a uid twice, ' || substr(quote(uid), 1, 40)"
+    " FROM events WHERE uid IS NOT NULL"
+    " GROUP BY uid HAVING count(*) > 1 LIMIT 1",
+};
+
+enum {
+	MISFITS = sizeof(misfits) / sizeof(misfits[0]),
+	BAD_ROWS = sizeof(bad_rows) / sizeof(bad_rows[0])
+};
+
+/* A log in the making. */
+struct making {
+	sqlite3 *db;
+	const char *path;
+	char *why;
+	size_t size;
+};
+
+static int
+db_trouble(const struct making *mk)
+{
+	sqlite3_snprintf(
+	    (int)mk->size, mk->why, "%s: %s", mk->path, sqlite3_errmsg(mk->db));
+	return -1;
+}
+
+int
+schema_version(sqlite3 *db)
+{
+	int64_t n = 0;
+	int r;
+
+	r = sql_number(db, &n,
+	    "SELECT 1 FROM sqlite_schema WHERE type = 'table'"
+	    " AND name = 'largesse'");
+	if (r == 1)
+		r = sql_number(db, &n,
+		    "SELECT CAST(value AS INTEGER) FROM largesse"
+		    " WHERE key = 'schema'");
+	if (r == 1)
+		return n < 0 || n > INT32_MAX ? INT32_MAX : (int)n;
+	return r;
+}
+
+/* Does any of n checks find something?  0 if not. */
+static int
+check(const struct making *mk, const char *const *checks, int n)
+{
+	char *found = NULL;
+	int i, r = 0;
+
+	for (i = 0; i < n && r == 0; i++)
+		r = sql_text(mk->db, &found, checks[i]);
+	if (r == -1)
+		return db_trouble(mk);
+	if (r == 0)
+		return 0;
+	sqlite3_snprintf((int)mk->size, mk->why,
+	    "%s: not made an event log, nothing was changed: %s: "
+	    "use a file of its own",
+	    mk->path, found);
+	sqlite3_free(found);
+	return -1;
+}
+
+/* The version to start from, or -1 if this database is not to be touched. */
+static int
+start_version(const struct making *mk)
+{
+	int version, r;
+	int64_t n;
+
+	if (check(mk, misfits, MISFITS) == -1)
+		return -1;
+	version = schema_version(mk->db);
+	r = sql_number(mk->db, &n,
+	    "SELECT 1 FROM sqlite_schema WHERE type = 'table'"
+	    " AND lower(name) = 'events'");
+	if (version == -1 || r == -1)
+		return db_trouble(mk);
+	if (version > SCHEMA_VERSION) {
+		sqlite3_snprintf((int)mk->size, mk->why,
+		    "%s: made by a newer largesse, with schema %d; "
+		    "this one knows %d",
+		    mk->path, version, SCHEMA_VERSION);
+		return -1;
+	}
+	if (version == 0 && r == 1 && check(mk, bad_rows, BAD_ROWS) == -1)
+		return -1;
+	/* Ids begin anew with a new table: it is another log. */
+	if (version > 0 && r == 0) {
+		if (sql_run(mk->db, "DELETE FROM largesse") == -1)
+			return db_trouble(mk);
+		version = 0;
+	}
+	return version;
+}
+
+/* Takes the log to the newest schema. */
+static int
+upgrade(const struct making *mk)
+{
+	int version = start_version(mk);
+
+	if (version == -1)
+		return -1;
+	for (; version < SCHEMA_VERSION; version++)
+		if (sql_run(mk->db, steps[version]) == -1 ||
+		    sql_run(mk->db,
+			"INSERT OR REPLACE INTO largesse VALUES('schema', %d)",
+			version + 1) == -1)
+			return db_trouble(mk);
+	return sql_run(mk->db, besides) == 0 ? 0 : db_trouble(mk);
+}
+
+/* All in one transaction, which is over when this returns. */
+static int
+make(const struct making *mk, const struct store_keep *keep)
+{
+	int r;
+
+	if (sql_run(mk->db, "BEGIN IMMEDIATE") == -1)
+		return db_trouble(mk);
+	r = upgrade(mk);
+	if (r == 0 && (retention_set(mk->db, keep) == -1 ||
+			  sql_run(mk->db, "COMMIT") == -1))
+		r = db_trouble(mk);
+	if (!sqlite3_get_autocommit(mk->db))
+		sql_run(mk->db, "ROLLBACK");
+	return r;
+}
+
+/*
+ * WAL cannot be set in a transaction, so it is last: a refused database keeps
+ * its mode.  Readers of the old mode are not waited for by SQLite here.
+ */
+static int
+set_wal(const struct making *mk)
+{
+	static const struct timespec pause = {0, 20 * 1000000};
+	char *mode = NULL;
+	int tries = SQL_WAIT_MS / 20, r;
+	bool is_wal;
+
+	while (
+	    (r = sql_text(mk->db, &mode, "PRAGMA journal_mode = WAL")) == -1 &&
+	    (sqlite3_errcode(mk->db) & 0xff) == SQLITE_BUSY && --tries > 0)
+		nanosleep(&pause, NULL);
+	if (r != 1)
+		return db_trouble(mk);
+	is_wal = strcmp(mode, "wal") == 0;
+	sqlite3_free(mode);
+	if (is_wal)
+		return 0;
+	sqlite3_snprintf((int)mk->size, mk->why,
+	    "%s: its file system cannot hold a log in WAL mode", mk->path);
+	return -1;
+}
+
+static int
+describe(const struct making *mk)
+{
+	struct store_keep keep;
+	char rows[32] = "", age[32] = "", *log_id = NULL;
+
+	if (retention_get(mk->db, &keep) == -1 ||
+	    sql_text(mk->db, &log_id,
+		"SELECT value FROM largesse WHERE key = 'log'") != 1)
+		return db_trouble(mk);
+	if (keep.rows != 0)
+		sqlite3_snprintf(sizeof(rows), rows, " %llu rows", keep.rows);
+	if (keep.age_ms != 0)
+		sqlite3_snprintf(
+		    sizeof(age), age, " %llu s", keep.age_ms / 1000);
+	sqlite3_snprintf((int)mk->size, mk->why,
+	    "%s: schema %d, log %s, keeps%s%s%s%s", mk->path, SCHEMA_VERSION,
+	    log_id, rows, *rows != '\0' && *age != '\0' ? " and" : "", age,
+	    *rows == '\0' && *age == '\0' ? " all" : "");
+	sqlite3_free(log_id);
+	return 0;
+}
+
+static int
+make_and_share(const struct making *mk, const struct store_keep *keep,
+    const char *real_path)
+{
+	if (make(mk, keep) == -1 || set_wal(mk) == -1)
+		return -1;
+	if (modes_share(real_path) == -1) {
+		sqlite3_snprintf((int)mk->size, mk->why,
+		    "%s: cannot let its group write: %s", mk->path,
+		    strerror(errno));
+		return -1;
+	}
+	return describe(mk);
+}
+
+int
+sqlite_init(
+    const char *path, const struct store_keep *keep, char *why, size_t size)
+{
+	struct making mk = {.path = path, .why = why, .size = size};
+	char *real_path = modes_create(path);
+	int r = -1;
+
+	if (real_path == NULL)
+		sqlite3_snprintf(
+		    (int)size, why, "%s: %s", path, strerror(errno));
+	else if ((mk.db = sql_open(real_path, why, size)) != NULL)
+		r = make_and_share(&mk, keep, real_path);
+	sqlite3_close(mk.db);
+	free(real_path);
+	return r;
+}

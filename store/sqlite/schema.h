@@ -1,0 +1,53 @@
+/*
+ * schema.h - a log in the making, between those that make it.
+ *
+ * Private to store/: schema.c has the tables, retention.c and prune.c what
+ * is kept, modes.c who may open the files.
+ */
+#ifndef STORE_SCHEMA_H
+#define STORE_SCHEMA_H
+
+#include "store/sqlite/sql.h"
+#include "store/engine.h"
+
+/* What this program makes and knows; a log of a newer one is refused. */
+enum {
+	SCHEMA_VERSION = 1
+};
+
+/* Now, in ms since 1970: julianday is exact to 0.04 ms, so rounding is. */
+#define SCHEMA_NOW_MS \
+	"CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
+
+/* --- schema.c --- */
+
+/* The version of the log in db; 0 is none yet, -1 an error. */
+int schema_version(sqlite3 *db);
+
+/* --- retention.c --- */
+
+/*
+ * Installs the triggers that keep what keep says and remembers it.  Within a
+ * transaction; what is so already is not written again.  0 or -1.
+ */
+int retention_set(sqlite3 *db, const struct store_keep *keep);
+
+/* What is set.  0 or -1. */
+int retention_get(sqlite3 *db, struct store_keep *keep);
+
+/* --- modes.c --- */
+
+/*
+ * Makes an empty file at path if there is none, with the mode that its
+ * directory asks for.  Returns the real path of the file, to be freed, or
+ * NULL: errno says why.
+ */
+char *modes_create(const char *path);
+
+/*
+ * Lets the group of a group-writable directory read and write the log and
+ * what lies beside it.  0, or -1: errno says why.
+ */
+int modes_share(const char *real_path);
+
+#endif

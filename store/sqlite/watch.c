@@ -1,0 +1,420 @@
+/*
+ * watch.c - triggers that turn the changes of a table into events.
+ *
+ * The table and the log are in one database, so an event is committed with
+ * the change that it tells of, or not at all.  A trigger must never make an
+ * application's own statement fail: whatever a row holds, there is a topic and
+ * there is JSON for it.
+ *
+ * A trigger is called largesse_watch_EVENT_TABLE.  What it does in words stands
+ * in the table largesse under watch:TABLE; both keep the name that the table
+ * had when they were made.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite/schema.h"
+
+#define PREFIX	   "largesse_watch_"
+#define PREFIX_LEN "22" /* with the event, which has six letters, and _ */
+#define OURS	   "type = 'trigger' AND name GLOB '" PREFIX "??????_*'"
+
+enum {
+	COLUMNS_MAX = 60 /* json_object takes 127 arguments */
+};
+
+struct watching {
+	sqlite3 *db;
+	const struct store_watch *watch;
+	char *table; /* as the schema spells it */
+	char *topic_column;
+	char *columns[COLUMNS_MAX]; /* n of them */
+	size_t n;
+	const char *path;
+	char *why;
+	size_t size;
+};
+
+static int
+trouble(const struct watching *w)
+{
+	sqlite3_snprintf(
+	    (int)w->size, w->why, "%s: %s", w->path, sqlite3_errmsg(w->db));
+	return -1;
+}
+
+static int __attribute__((format(printf, 2, 3)))
+refuse(const struct watching *w, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = sqlite3_vmprintf(fmt, ap);
+	va_end(ap);
+	sqlite3_snprintf((int)w->size, w->why, "%s: %s", w->path,
+	    s == NULL ? "no memory" : s);
+	sqlite3_free(s);
+	return -1;
+}
+
+/* --- the table and its columns ------------------------------------------ */
+
+static int
+find_table(struct watching *w)
+{
+	const char *name = w->watch->table;
+	int r;
+
+	if (schema_version(w->db) < 1)
+		return refuse(w,
+		    "not an event log: make it one with: "
+		    "largesse init %s",
+		    w->path);
+	r = sql_text(w->db, &w->table,
+	    "SELECT name FROM sqlite_schema WHERE type = 'table'"
+	    " AND lower(name) = lower(%Q)",
+	    name);
+	if (r == -1)
+		return trouble(w);
+	if (r == 0)
+		return refuse(w, "no table %s in it", name);
+	if (sqlite3_stricmp(name, "events") == 0 ||
+	    sqlite3_stricmp(name, "largesse") == 0 ||
+	    sqlite3_strnicmp(name, "sqlite_", 7) == 0)
+		return refuse(w, "%s cannot be watched", name);
+	return 0;
+}
+
+/* Its name as the schema spells it, which may have been found by another. */
+static int
+find_column(const struct watching *w, const char *name, char **found)
+{
+	int r = sql_text(w->db, found,
+	    "SELECT name FROM pragma_table_xinfo(%Q)"
+	    " WHERE hidden <> 1 AND lower(name) = lower(%Q)",
+	    w->table, name);
+
+	if (r == -1)
+		return trouble(w);
+	return r == 1 ? 0
+		      : refuse(w, "table %s has no column %s", w->table, name);
+}
+
+static int
+add_column(struct watching *w, const char *name)
+{
+	if (w->n == COLUMNS_MAX)
+		return refuse(w,
+		    "table %s: more than %d columns: choose some with "
+		    "--columns",
+		    w->table, COLUMNS_MAX);
+	if (find_column(w, name, &w->columns[w->n]) == -1)
+		return -1;
+	w->n++;
+	return 0;
+}
+
+static int
+all_columns(struct watching *w)
+{
+	sqlite3_stmt *st = NULL;
+	char *sql = sqlite3_mprintf("SELECT name FROM pragma_table_xinfo(%Q)"
+				    " WHERE hidden <> 1 ORDER BY cid",
+	    w->table);
+	int rc = SQLITE_NOMEM, r = 0;
+
+	if (sql != NULL)
+		rc = sqlite3_prepare_v2(w->db, sql, -1, &st, NULL);
+	sqlite3_free(sql);
+	while (rc == SQLITE_OK && r == 0 && sqlite3_step(st) == SQLITE_ROW)
+		r = add_column(w, (const char *)sqlite3_column_text(st, 0));
+	if (sqlite3_finalize(st) != SQLITE_OK || rc != SQLITE_OK)
+		return trouble(w);
+	return r;
+}
+
+static int
+chosen_columns(struct watching *w)
+{
+	char *list = strdup(w->watch->columns), *rest = list, *name;
+	int r = list == NULL ? refuse(w, "no memory") : 0;
+
+	while (r == 0 && (name = strsep(&rest, ",")) != NULL)
+		r = add_column(w, name);
+	free(list);
+	return r;
+}
+
+static int
+find_all(struct watching *w)
+{
+	if (find_table(w) == -1)
+		return -1;
+	if (w->watch->topic_column != NULL &&
+	    find_column(w, w->watch->topic_column, &w->topic_column) == -1)
+		return -1;
+	return w->watch->columns == NULL ? all_columns(w) : chosen_columns(w);
+}
+
+/* --- a trigger ---------------------------------------------------------- */
+
+/*
+ * INSERT INTO events of one row, which is NEW or OLD.  A BLOB is told in hex,
+ * for JSON has none and json_object would fail.  Nor has it infinity.
+ */
+static void
+put_event(sqlite3_str *s, const struct watching *w, const char *event,
+    const char *row)
+{
+	const char *topic =
+	    w->watch->topic == NULL ? w->table : w->watch->topic;
+	size_t i;
+
+	sqlite3_str_appendf(
+	    s, " INSERT INTO events(topic, event, data) SELECT ");
+	if (w->topic_column != NULL)
+		sqlite3_str_appendf(s,
+		    "coalesce(nullif(CAST(%s.\"%w\" AS TEXT), ''), %Q)", row,
+		    w->topic_column, topic);
+	else
+		sqlite3_str_appendf(s, "%Q", topic);
+	sqlite3_str_appendf(s, ", %Q, json_object(", event);
+	for (i = 0; i < w->n; i++)
+		sqlite3_str_appendf(s,
+		    "%s%Q, CASE WHEN typeof(%s.\"%w\") = 'blob'"
+		    " THEN hex(%s.\"%w\")"
+		    " WHEN typeof(%s.\"%w\") = 'real'"
+		    " AND abs(%s.\"%w\") > 1.7976931348623157e308 THEN NULL"
+		    " ELSE %s.\"%w\" END",
+		    i > 0 ? ", " : "", w->columns[i], row, w->columns[i], row,
+		    w->columns[i], row, w->columns[i], row, w->columns[i], row,
+		    w->columns[i]);
+	sqlite3_str_appendf(s, ")");
+}
+
+static void
+put_differs(sqlite3_str *s, const char *column, const char *before)
+{
+	sqlite3_str_appendf(
+	    s, "%sOLD.\"%w\" IS NOT NEW.\"%w\"", before, column, column);
+}
+
+/*
+ * An update that changes nothing of what is told is none.  A row that leaves
+ * its topic is deleted to those who listen there.
+ */
+static void
+put_update(sqlite3_str *s, const struct watching *w)
+{
+	size_t i;
+
+	sqlite3_str_appendf(s, " WHEN ");
+	for (i = 0; i < w->n; i++)
+		put_differs(s, w->columns[i], i > 0 ? " OR " : "");
+	if (w->topic_column != NULL)
+		put_differs(s, w->topic_column, " OR ");
+	sqlite3_str_appendf(s, " BEGIN");
+	if (w->topic_column != NULL) {
+		put_event(s, w, "delete", "OLD");
+		put_differs(s, w->topic_column, " WHERE ");
+		sqlite3_str_appendf(s, ";");
+	}
+	put_event(s, w, "update", "NEW");
+}
+
+static int
+make_trigger(const struct watching *w, const char *event)
+{
+	sqlite3_str *s = sqlite3_str_new(w->db);
+	char *sql;
+	int r;
+
+	sqlite3_str_appendf(s,
+	    "CREATE TRIGGER \"" PREFIX "%w_%w\" AFTER %s ON \"%w\"", event,
+	    w->table, event, w->table);
+	if (strcmp(event, "update") == 0)
+		put_update(s, w);
+	else {
+		sqlite3_str_appendf(s, " BEGIN");
+		put_event(
+		    s, w, event, strcmp(event, "delete") == 0 ? "OLD" : "NEW");
+	}
+	sqlite3_str_appendf(s, "; END");
+	if ((sql = sqlite3_str_finish(s)) == NULL)
+		return refuse(w, "no memory");
+	r = sql_run(w->db, "%s", sql) == 0 ? 0 : trouble(w);
+	sqlite3_free(sql);
+	return r;
+}
+
+/* --- all of a table's --------------------------------------------------- */
+
+/* How many triggers there are no more, or -1. */
+static int
+drop_triggers(const struct watching *w)
+{
+	char *name = NULL;
+	int n = 0, r;
+
+	while ((r = sql_text(w->db, &name,
+		    "SELECT name FROM sqlite_schema WHERE " OURS
+		    " AND lower(tbl_name) = lower(%Q) LIMIT 1",
+		    w->watch->table)) == 1) {
+		if (sql_run(w->db, "DROP TRIGGER \"%w\"", name) == 0 &&
+		    sql_run(w->db,
+			"DELETE FROM largesse WHERE key ="
+			" 'watch:' || substr(%Q, " PREFIX_LEN " + 1)",
+			name) == 0)
+			n++;
+		else
+			r = -1;
+		sqlite3_free(name);
+		if (r == -1)
+			break;
+	}
+	return r == -1 ? trouble(w) : n;
+}
+
+/* In words: where the events go, and what is in them. */
+static int
+describe(const struct watching *w)
+{
+	sqlite3_str *s = sqlite3_str_new(w->db);
+	const char *topic =
+	    w->watch->topic == NULL ? w->table : w->watch->topic;
+	char *words;
+	size_t i;
+	int r;
+
+	if (w->topic_column != NULL)
+		sqlite3_str_appendf(
+		    s, "topic by column %s, else %s", w->topic_column, topic);
+	else
+		sqlite3_str_appendf(s, "topic %s", topic);
+	for (i = 0; i < w->n; i++)
+		sqlite3_str_appendf(
+		    s, "%s%s", i > 0 ? ", " : ": ", w->columns[i]);
+	if ((words = sqlite3_str_finish(s)) == NULL)
+		return refuse(w, "no memory");
+	r = sql_run(w->db,
+	    "INSERT OR REPLACE INTO largesse VALUES('watch:' || %Q, %Q)",
+	    w->table, words);
+	sqlite3_free(words);
+	return r == 0 ? 0 : trouble(w);
+}
+
+static int
+make_triggers(struct watching *w)
+{
+	if (find_all(w) == -1 || drop_triggers(w) == -1)
+		return -1;
+	if ((w->watch->on_insert && make_trigger(w, "insert") == -1) ||
+	    (w->watch->on_update && make_trigger(w, "update") == -1) ||
+	    (w->watch->on_delete && make_trigger(w, "delete") == -1))
+		return -1;
+	return describe(w);
+}
+
+/* Work that is done whole or not at all. */
+static int
+in_transaction(struct watching *w, int (*work)(struct watching *))
+{
+	int r;
+
+	if (sql_run(w->db, "BEGIN IMMEDIATE") == -1)
+		return trouble(w);
+	r = work(w);
+	if (r >= 0 && sql_run(w->db, "COMMIT") == -1)
+		r = trouble(w);
+	if (!sqlite3_get_autocommit(w->db))
+		sql_run(w->db, "ROLLBACK");
+	return r;
+}
+
+static void
+forget(struct watching *w)
+{
+	sqlite3_free(w->table);
+	sqlite3_free(w->topic_column);
+	while (w->n > 0)
+		sqlite3_free(w->columns[--w->n]);
+	sqlite3_close(w->db);
+}
+
+/* --- the door ----------------------------------------------------------- */
+
+static int
+list(struct watching *w, void (*each)(void *arg, const char *line), void *arg)
+{
+	static const char sql[] =
+	    "SELECT tbl_name || ': ' || group_concat(substr(name, 16, 6))"
+	    " || ' to ' || coalesce((SELECT value FROM largesse WHERE key ="
+	    "  'watch:' || substr(name, " PREFIX_LEN " + 1)), '?')"
+	    " FROM (SELECT * FROM sqlite_schema WHERE " OURS
+	    "  ORDER BY tbl_name, substr(name, 16, 6) = 'delete', name)"
+	    " GROUP BY tbl_name";
+	sqlite3_stmt *st;
+
+	if (schema_version(w->db) < 1)
+		return refuse(w, "not an event log");
+	if (sqlite3_prepare_v2(w->db, sql, -1, &st, NULL) != SQLITE_OK)
+		return trouble(w);
+	while (sqlite3_step(st) == SQLITE_ROW)
+		each(arg, (const char *)sqlite3_column_text(st, 0));
+	return sqlite3_finalize(st) == SQLITE_OK ? 0 : trouble(w);
+}
+
+int
+sqlite_watched(const char *path, void (*each)(void *arg, const char *line),
+    void *arg, char *why, size_t size)
+{
+	struct watching w = {.path = path, .why = why, .size = size};
+	int r;
+
+	if ((w.db = sql_open(path, why, size)) == NULL)
+		return -1;
+	r = list(&w, each, arg);
+	forget(&w);
+	return r;
+}
+
+static int
+unwatch(struct watching *w)
+{
+	return schema_version(w->db) < 1 ? refuse(w, "not an event log")
+					 : drop_triggers(w);
+}
+
+int
+sqlite_unwatch(const char *path, const char *table, char *why, size_t size)
+{
+	struct store_watch watch = {.table = table};
+	struct watching w = {
+	    .path = path, .watch = &watch, .why = why, .size = size};
+	int r;
+
+	if ((w.db = sql_open(path, why, size)) == NULL)
+		return -1;
+	r = in_transaction(&w, unwatch);
+	forget(&w);
+	return r;
+}
+
+int
+sqlite_watch(
+    const char *path, const struct store_watch *watch, char *why, size_t size)
+{
+	struct watching w = {
+	    .path = path, .watch = watch, .why = why, .size = size};
+	int r;
+
+	if ((w.db = sql_open(path, why, size)) == NULL)
+		return -1;
+	r = in_transaction(&w, make_triggers);
+	if (r == 0)
+		sqlite3_snprintf((int)size, why, "%s: watched", w.table);
+	forget(&w);
+	return r;
+}

@@ -1,0 +1,367 @@
+/*
+ * test_doctor_sqlite.c - what the doctor finds wrong with a log that is a file
+ * of SQLite's: the file, its tables, its WAL and the rights of users.
+ */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/talk/peer/exam.h"
+
+/* --- nothing ------------------------------------------------------------ */
+
+static int
+count_files(const struct server *sv)
+{
+	DIR *dir = opendir(sv->dir);
+	int n = 0;
+
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void
+test_healthy_and_left_as_it_was(void)
+{
+	struct server *sv = log_of(10);
+	int files = count_files(sv);
+
+	want_healthy(examine(sv));
+	check(count_files(sv) == files);
+}
+
+static void
+test_healthy_while_in_use(void)
+{
+	struct server *sv = log_of(10);
+	struct client *c;
+	sqlite3 *db;
+
+	start(sv, NULL);
+	c = get(sv, "/events", NULL);
+	want_start(c);
+	db = log_open(sv->db);
+	log_run(db, "INSERT INTO events(data) VALUES('x')");
+	want_event(c, NULL, NULL, "x");
+	want_healthy(examine(sv));
+	log_run(db, "INSERT INTO events(data) VALUES('y')");
+	want_event(c, NULL, NULL, "y");
+}
+
+static void
+test_summary_says_what_there_is(void)
+{
+	const char *s = examine(log_of(7));
+
+	check(strstr(json(s, "$.summary"), "ids 1 to 7") != NULL);
+}
+
+/* --- the file ----------------------------------------------------------- */
+
+static void
+test_missing(void)
+{
+	want_only(examine(prepare_nothing()), "missing");
+}
+
+static void
+write_file(const char *path, const char *s)
+{
+	FILE *f = fopen(path, "w");
+
+	check(f != NULL && fputs(s, f) >= 0 && fclose(f) == 0);
+}
+
+static void
+test_no_database(void)
+{
+	struct server *sv = prepare_nothing();
+
+	write_file(sv->db, "SQLite format 3 is what this is not, being long");
+	want_only(examine(sv), "not-a-log");
+	write_file(sv->db, "");
+	want_only(examine(sv), "not-a-log");
+}
+
+static void
+test_directory_is_no_log(void)
+{
+	struct server *sv = prepare_nothing();
+
+	check(mkdir(sv->db, 0755) == 0);
+	want_only(examine(sv), "not-a-log");
+	check(rmdir(sv->db) == 0);
+}
+
+static void
+test_database_without_events(void)
+{
+	struct server *sv = prepare_nothing();
+
+	write_file(sv->db, "");
+	sql(sv, "CREATE TABLE other(x)");
+	want_only(examine(sv), "not-a-log");
+}
+
+/* Names that mean something to a shell, or in a URI. */
+static void
+test_path_of_any_characters(void)
+{
+	struct server *sv = log_of(3);
+	char *path = text("%s/a b?c#d%%e.db", sv->dir);
+
+	check(rename(sv->db, path) == 0);
+	sv->db = path;
+	want_healthy(examine(sv));
+	check(unlink(path) == 0);
+}
+
+static void
+test_not_wal(void)
+{
+	struct server *sv = log_of(3);
+
+	sql(sv, "PRAGMA journal_mode = DELETE");
+	want_only(examine(sv), "journal");
+}
+
+/* --- its tables --------------------------------------------------------- */
+
+static void
+test_parts_that_were_dropped(void)
+{
+	struct server *sv = log_of(3);
+
+	sql(sv, "DROP INDEX largesse_topic");
+	want_only(examine(sv), "topic-index");
+	check(run_with(sv, NULL, "init", "--quiet", sv->db, NULL).status == 0);
+	sql(sv, "DROP INDEX largesse_uid");
+	want_only(examine(sv), "uid-index");
+	check(run_with(sv, NULL, "init", "--quiet", sv->db, NULL).status == 0);
+	sql(sv, "DROP TRIGGER largesse_pruned");
+	want_only(examine(sv), "pruned-trigger");
+	check(run_with(sv, NULL, "init", "--quiet", sv->db, NULL).status == 0);
+	want_healthy(examine(sv));
+}
+
+static void
+test_schema_of_a_newer_one(void)
+{
+	struct server *sv = log_of(3);
+
+	sql(sv, "UPDATE largesse SET value = 99 WHERE key = 'schema'");
+	want_only(examine(sv), "schema");
+}
+
+static void
+test_keeper_that_was_dropped(void)
+{
+	struct server *sv = log_of(3);
+
+	sql(sv, "DROP TRIGGER largesse_keep_rows");
+	want_only(examine(sv), "retention-trigger");
+}
+
+static void
+test_more_than_is_to_be_kept(void)
+{
+	struct server *sv = log_of(5000);
+
+	/* As a trigger that came long after the rows would leave it. */
+	sql(sv, "UPDATE largesse SET value = 100 WHERE key = 'keep-rows'");
+	want_only(examine(sv), "retention");
+}
+
+static void
+test_older_than_is_to_be_kept(void)
+{
+	struct server *sv = log_of(2000);
+	struct ran r = run_with(
+	    sv, NULL, "init", "--quiet", sv->db, "--keep-age", "1h", NULL);
+
+	check(r.status == 0);
+	want_healthy(examine(sv));
+	sql(sv, "UPDATE events SET time = time - 3 * 3600000");
+	want_only(examine(sv), "retention");
+}
+
+static void
+test_time_in_seconds_and_in_the_future(void)
+{
+	struct server *sv = log_of(3);
+
+	sql(sv, "INSERT INTO events(data, time) VALUES('x', "
+		"strftime('%%s', 'now'))");
+	want_only(examine(sv), "time");
+	sql(sv, "INSERT INTO events(data, time) VALUES('x', "
+		"(strftime('%%s', 'now') + 3600) * 1000)");
+	want_only(examine(sv), "time");
+	append(sv, "main", "x");
+	want_healthy(examine(sv));
+}
+
+static void
+test_ids_that_come_to_an_end(void)
+{
+	struct server *sv = prepare();
+
+	sql(sv, "INSERT INTO events(id) VALUES(9000000000000000000)");
+	want_only(examine(sv), "ids");
+}
+
+/* --- the WAL ------------------------------------------------------------ */
+
+/* Rows enough for a WAL of more than 4,000 pages, in several commits. */
+static void
+fill_wal(struct server *sv, sqlite3 *db)
+{
+	int i;
+
+	(void)sv;
+	for (i = 0; i < 60; i++)
+		log_run(db, "INSERT INTO events(data) SELECT "
+			    "hex(randomblob(1600)) FROM (WITH n(i) AS "
+			    "(SELECT 1 UNION ALL SELECT i + 1 FROM n "
+			    "LIMIT 100) SELECT i FROM n)");
+}
+
+static void
+test_reader_that_holds_up_the_checkpoint(void)
+{
+	struct server *sv = log_of(10);
+	sqlite3 *reader = log_open(sv->db), *writer = log_open(sv->db);
+	const char *seen;
+
+	log_run(reader, "BEGIN");
+	log_run(reader, "SELECT max(id) FROM events");
+	fill_wal(sv, writer);
+	seen = want_only(examine(sv), "checkpoint");
+	if (strstr(seen, text("process %d (", (int)getpid())) == NULL)
+		talk_fail("wanted process %d, got %s", (int)getpid(), seen);
+	log_run(reader, "COMMIT");
+	log_run(writer, "PRAGMA wal_checkpoint(PASSIVE)");
+	want_healthy(examine(sv));
+}
+
+static void
+test_nobody_who_checkpoints(void)
+{
+	struct server *sv = log_of(10);
+	sqlite3 *writer = log_open(sv->db);
+	const char *seen;
+
+	log_run(writer, "PRAGMA wal_autocheckpoint = 0");
+	fill_wal(sv, writer);
+	seen = want_only(examine(sv), "checkpoint");
+	check(strstr(seen, "no reader") != NULL);
+}
+
+static void
+test_publisher_that_does_not_commit(void)
+{
+	struct server *sv = log_of(10);
+	sqlite3 *writer = log_open(sv->db);
+	const char *seen;
+
+	log_run(writer, "BEGIN IMMEDIATE");
+	log_run(writer, "INSERT INTO events(data) VALUES('x')");
+	seen = want_only(examine(sv), "writer");
+	check(strstr(seen, text("process %d (", (int)getpid())) != NULL);
+	log_run(writer, "COMMIT");
+	want_healthy(examine(sv));
+}
+
+/* --- rights ------------------------------------------------------------- */
+
+/* Opened and closed by nobody else, so that -wal and -shm are there. */
+static void
+modes(struct server *sv, mode_t dir, mode_t db, mode_t beside)
+{
+	check(chmod(sv->dir, dir) == 0);
+	check(chmod(sv->db, db) == 0);
+	check(chmod(text("%s-wal", sv->db), beside) == 0);
+	check(chmod(text("%s-shm", sv->db), beside) == 0);
+}
+
+static void
+test_rights_of_another_user(void)
+{
+	struct server *sv = log_of(3);
+	sqlite3 *db = log_open(sv->db); /* keeps -wal and -shm there */
+	const char *user = "nobody";
+
+	log_run(db, "INSERT INTO events(data) VALUES('x')");
+	modes(sv, 0700, 0666, 0666);
+	check(strstr(want_only(examine_with(sv, "--user", user), "rights"),
+		  "cannot enter") != NULL);
+	modes(sv, 0755, 0600, 0666);
+	want_only(examine_with(sv, "--user", user), "rights");
+	modes(sv, 0755, 0666, 0600);
+	want_only(examine_with(sv, "--user", user), "rights");
+	modes(sv, 0711, 0666, 0666);
+	want_only(examine_with(sv, "--user", user), "rights");
+	modes(sv, 0755, 0644, 0644);
+	want_only(examine_with(sv, "--user", user), "directory");
+	modes(sv, 0777, 0644, 0644);
+	want_only(examine_with(sv, "--user", user), "reader-first");
+	modes(sv, 0777, 0666, 0644);
+	want_only(examine_with(sv, "--user", user), "beside");
+	modes(sv, 0777, 0666, 0666);
+	want_healthy(examine_with(sv, "--user", user));
+}
+
+/* --- how it is told ----------------------------------------------------- */
+
+static void
+test_told_on_a_terminal(void)
+{
+	struct server *sv = log_of(3);
+	struct ran r;
+
+	r = run_with(sv, NULL, "doctor", sv->db, NULL);
+	check(r.status == 0);
+	check(strstr(r.out, "\nhealthy\n") != NULL);
+	sql(sv, "DROP INDEX largesse_topic");
+	r = run_with(sv, NULL, "doctor", sv->db, NULL);
+	check(r.status == 1);
+	check(strstr(r.out, "warning: topic-index (certain)\n") != NULL);
+	check(strstr(r.out, text("largesse init %s\n", sv->db)) != NULL);
+	check(strstr(r.out, "\n1 finding\n") != NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    TALK(test_healthy_and_left_as_it_was),
+	    TALK(test_healthy_while_in_use),
+	    TALK(test_summary_says_what_there_is),
+	    TALK(test_missing),
+	    TALK(test_no_database),
+	    TALK(test_directory_is_no_log),
+	    TALK(test_database_without_events),
+	    TALK(test_path_of_any_characters),
+	    TALK(test_not_wal),
+	    TALK(test_parts_that_were_dropped),
+	    TALK(test_schema_of_a_newer_one),
+	    TALK(test_keeper_that_was_dropped),
+	    TALK(test_more_than_is_to_be_kept),
+	    TALK(test_older_than_is_to_be_kept),
+	    TALK(test_time_in_seconds_and_in_the_future),
+	    TALK(test_ids_that_come_to_an_end),
+	    TALK(test_reader_that_holds_up_the_checkpoint),
+	    TALK(test_nobody_who_checkpoints),
+	    TALK(test_publisher_that_does_not_commit),
+	    TALK(test_rights_of_another_user),
+	    TALK(test_told_on_a_terminal),
+	};
+
+	return talk_main_sqlite(
+	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}

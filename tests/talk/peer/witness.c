@@ -1,0 +1,87 @@
+/*
+ * witness.c - streams that others speak of: one that must survive what is
+ * done to its responder, and those of a log whose rows can be told apart.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/talk/peer/witness.h"
+
+struct witness
+serve_witness(void)
+{
+	struct witness w = {.sv = serve()};
+
+	w.c = get(w.sv, "/events?topic=witness", NULL);
+	want_start(w.c);
+	return w;
+}
+
+void
+want_alive(struct witness *w)
+{
+	struct client *c;
+
+	want_nothing_more(w->c, w->sv, "witness");
+	c = get(w->sv, "/events?topic=witness", "HTTP_LAST_EVENT_ID",
+	    w->c->last_id.s, NULL);
+	want_start(c);
+	want_nothing_more(c, w->sv, "witness");
+	want_event(w->c, NULL, "message", "the marker");
+	leave(c);
+}
+
+struct server *
+serve_numbered(int n)
+{
+	struct server *sv = serve();
+
+	for (int i = 1; i <= n; i++)
+		append(sv, "main", text("%d", i));
+	return sv;
+}
+
+struct client *
+resume(struct server *sv, const char *id)
+{
+	struct client *c = get(sv, "/events", "HTTP_LAST_EVENT_ID", id, NULL);
+
+	want_start(c);
+	return c;
+}
+
+void
+want_all_after(struct client *c, struct server *sv, int64_t id)
+{
+	while ((id = log_next(sv, id)) != 0)
+		want_event(c, text("%lld", (long long)id), "message",
+		    text("%lld", (long long)id));
+	want_nothing_more(c, sv, "main");
+}
+
+void
+want_gap_and_the_rest(struct client *c, struct server *sv, const char *asked)
+{
+	const char *gap = want_gap(c);
+	const char *said = json(gap, "$.asked");
+
+	if (strcmp(said, asked) != 0)
+		talk_fail("wanted asked %s; came %s", asked, gap);
+	want_all_after(c, sv, atoll(json(gap, "$.id")));
+}
+
+struct bytes
+request(int id, int flags, const char *method, const char *uri)
+{
+	struct bytes b = {0};
+
+	put_request(&b, id, flags, method, uri, NULL, NULL);
+	return b;
+}
+
+void
+say_and_free(struct client *c, struct bytes b)
+{
+	say(c, &b);
+	bytes_free(&b);
+}

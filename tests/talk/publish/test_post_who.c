@@ -1,0 +1,134 @@
+/*
+ * test_post_who.c - who may POST, and where: by token or cookie, where it is
+ * switched on, and where the log may be written at all.
+ */
+#include <string.h>
+
+#include "tests/talk/peer/posts.h"
+
+/* A browser sends a cookie along with a form from anywhere. */
+static void
+test_a_cookie_counts_from_our_own_pages(void)
+{
+	static const char *const origin[] = {"http://localhost:80",
+	    "https://friend.example", "https://evil.example", "null",
+	    "http://localhost.evil.example", "http://localhost:81"};
+	struct server *sv =
+	    serve_ready("--allow-origin", "https://friend.example");
+	const char *cookie = text("a=b; largesse=%s", sv->token + 7);
+
+	for (int i = 0; i < 6; i++)
+		check(want_headers(ask(sv, "POST", "/events", "data=1",
+			  "CONTENT_TYPE", FORM, "HTTP_ORIGIN", origin[i],
+			  "HTTP_HOST", "localhost:80", "HTTP_COOKIE", cookie,
+			  NULL)) == (i < 2 ? 201 : 403));
+	check(log_count(sv) == 2);
+}
+
+/* Nobody, someone with a token for less, and one batch that goes too far. */
+static void
+test_who_may(void)
+{
+	struct server *sv = serve_ready();
+	const char *all = sv->token;
+
+	sv->token = "";
+	want_refusal(post(sv, FORM, "data=1"), 401);
+	want_refusal(post(sv, JSON, "nonsense"), 401);
+	sv->token = text("%sx", all);
+	want_refusal(post(sv, FORM, "data=1"), 401);
+	take_token(sv, "--publish", "a*");
+	want_refusal(post(sv, FORM, "data=1"), 403);
+	want_refusal(post(sv, FORM, "topic=b&data=1"), 403);
+	want_refusal(post(sv, JSON, "[{\"topic\":\"ab\"},{}]"), 403);
+	check(log_count(sv) == 0);
+	want_logged(sv,
+	    want_ids(post(sv, JSON, "[{\"topic\":\"ab\"},{\"topic\":\"a\"}]"),
+		201, 2),
+	    2);
+	take_token(sv, NULL, NULL);
+	want_refusal(post(sv, FORM, "topic=a&data=1"), 403);
+	check(log_count(sv) == 2);
+}
+
+static void
+test_publishing_takes_a_key(void)
+{
+	struct server *sv = prepare();
+	struct ran r =
+	    run_with(sv, NULL, "serve", "--db", sv->db, "--publish", NULL);
+
+	check(r.status == 2);
+	check(strstr(r.err, "--key-file") != NULL);
+}
+
+static void
+test_not_switched_on(void)
+{
+	struct server *sv = ready();
+	struct client *c;
+
+	sv->env[2] = NULL;
+	start(sv, NULL);
+	c = post(sv, FORM, "data=1");
+
+	check(want_headers(c) == 405);
+	check(strstr(header(c, "Allow"), "POST") == NULL);
+	want_refusal(ask(sv, "POST", "/events/status", "data=1", "CONTENT_TYPE",
+			 FORM, "PATH_INFO", "/status", NULL),
+	    405);
+	check(log_count(sv) == 0);
+}
+
+/* What is allowed is a page's own affair, and so says OPTIONS. */
+static void
+test_post_is_allowed_where_it_is_understood(void)
+{
+	static const char *const others[] = {"/status", "/metrics", "/probe"};
+	struct server *sv = serve_ready();
+	struct client *c = ask(sv, "DELETE", "/events", NULL, NULL);
+
+	check(want_headers(c) == 405);
+	check(strstr(header(c, "Allow"), "POST") != NULL);
+	c = ask(sv, "OPTIONS", "/events", NULL, NULL);
+	check(want_headers(c) == 204);
+	check(strstr(header(c, "Allow"), "POST") != NULL);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		c = ask(sv, "POST", "/events", "data=1", "CONTENT_TYPE", FORM,
+		    "PATH_INFO", others[i], NULL);
+		check(want_headers(c) == 405);
+		check(strcmp(header(c, "Allow"), "GET, HEAD, OPTIONS") == 0);
+	}
+}
+
+/* A reader's rights will not do, and that is told when it starts. */
+static void
+test_a_log_that_may_only_be_read(void)
+{
+	struct server *sv = ready();
+	struct ran r;
+
+	log_only_read(sv);
+	r = serve_ends(sv);
+	want_one_line(&r, 1);
+	check(strncmp(r.err, "largesse: --publish: ", 21) == 0);
+	check(strstr(r.err, log_shown(sv)) != NULL);
+	sv->env[2] = NULL;
+	start(sv, NULL);
+	stream(sv, "/events");
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    TALK(test_a_cookie_counts_from_our_own_pages),
+	    TALK(test_who_may),
+	    TALK(test_publishing_takes_a_key),
+	    TALK(test_not_switched_on),
+	    TALK(test_post_is_allowed_where_it_is_understood),
+	    TALK(test_a_log_that_may_only_be_read),
+	};
+
+	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}

@@ -1,0 +1,213 @@
+/*
+ * test_status.c - /status and /metrics tell what is going on.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/talk/peer/peer.h"
+
+/* A whole answer that is no stream. */
+static const char *
+answer_of(struct client *c, int status, const char *type)
+{
+	check(want_headers(c) == status);
+	if (strcmp(header(c, "Content-Type"), type) != 0)
+		talk_fail("wanted %s, got %s", type, header(c, "Content-Type"));
+	return body_of(c);
+}
+
+static const char *
+status_of(struct server *sv)
+{
+	return answer_of(
+	    get(sv, "/events/status", NULL), 200, "application/json");
+}
+
+/* A number of /status, now. */
+static int64_t
+now(struct server *sv, const char *path)
+{
+	return json_number(status_of(sv), path);
+}
+
+/* The value of the sample that stands under this name, -1: there is none. */
+static int64_t
+metric(struct server *sv, const char *name)
+{
+	const char *body = answer_of(get(sv, "/events/metrics", NULL), 200,
+	    "text/plain; version=0.0.4; charset=utf-8");
+	const char *p = strstr(body, text("\n%s ", name));
+
+	return p == NULL ? -1 : strtoll(p + strlen(name) + 2, NULL, 10);
+}
+
+static void
+test_status_counts_streams(void)
+{
+	struct server *sv = serve();
+	struct client *a, *b;
+
+	check(now(sv, "$.streams") == 0);
+	a = get(sv, "/events?topic=a", NULL);
+	b = get(sv, "/events?topic=b&topic=c*", NULL);
+	want_start(a);
+	want_start(b);
+	check(now(sv, "$.streams") == 2);
+	check(now(sv, "$.opened") == 2);
+	check(now(sv, "$.topics") == 3);
+	check(now(sv, "$.subscriptions") == 2);
+	leave(a);
+	until(now(sv, "$.streams") == 1);
+	check(now(sv, "$.ended.left") == 1);
+	check(now(sv, "$.opened") == 2);
+	check(now(sv, "$.topics") == 2);
+}
+
+static void
+test_status_counts_deliveries_and_bytes(void)
+{
+	struct server *sv = serve();
+	struct client *a = get(sv, "/events", NULL);
+	struct client *b = get(sv, "/events", NULL);
+
+	want_start(a);
+	want_start(b);
+	append(sv, "main", "hello");
+	want_event(a, "1", NULL, "hello");
+	want_event(b, "1", NULL, "hello");
+	check(now(sv, "$.events") == 1);
+	check(now(sv, "$.deliveries") == 2);
+	check(now(sv, "$.writes") == 4);
+	check(now(sv, "$.sent_bytes") == (int64_t)(a->out.len + b->out.len));
+	check(now(sv, "$.window_events") == 1);
+	check(now(sv, "$.window_bytes") > 0);
+	check(now(sv, "$.heartbeats") == 0);
+	check(now(sv, "$.blocked") == 0);
+	check(strcmp(json(status_of(sv), "$.store.head"), "1") == 0);
+}
+
+static void
+test_status_counts_pages_and_gaps(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+
+	append_many(sv, "main", 1, 20, 0);
+	log_remove_before(sv, 11);
+	start(sv, NULL);
+	c = get(sv, "/events", "HTTP_LAST_EVENT_ID", "5", NULL);
+	want_start(c);
+	want_gap(c);
+	want_event(c, "11", NULL, "11 ");
+	check(now(sv, "$.gaps") == 1);
+	check(now(sv, "$.pages") == 1);
+}
+
+static void
+test_status_knows_the_log_and_the_limits(void)
+{
+	struct server *sv = serve_with(
+	    "--max-streams", "7", "--stall", "90", "--window", "2M", NULL);
+	struct client *c = get(sv, "/events", NULL);
+	const char *s;
+
+	want_start(c);
+	s = status_of(sv);
+	check(strcmp(json(s, "$.store.log"), json(c->start, "$.log")) == 0);
+	check(strcmp(json(s, "$.store.healthy"), "1") == 0);
+	check(json_number(s, "$.limits.max_streams") == 7);
+	check(json_number(s, "$.limits.stall_ms") == 90000);
+	check(json_number(s, "$.limits.window_bytes") == 2 << 20);
+	check(json_number(s, "$.resident_bytes") > 1 << 20);
+	check(json_number(s, "$.uptime_seconds") >= 0);
+	check(json_number(s, "$.workers") == 1);
+	check(strlen(json(s, "$.version")) > 0);
+}
+
+static void
+test_refused_streams_are_counted(void)
+{
+	struct server *sv = serve_with("--max-streams", "1", NULL);
+	struct client *c;
+
+	want_start(get(sv, "/events", NULL));
+	c = get(sv, "/events", NULL);
+	check(want_headers(c) == 200);
+	want_farewell(c);
+	check(now(sv, "$.refused") == 1);
+	check(now(sv, "$.streams") == 1);
+}
+
+static void
+test_status_says_that_the_log_is_away(void)
+{
+	struct server *sv = serve();
+
+	log_lose(sv);
+	until(strcmp(json(status_of(sv), "$.store.healthy"), "0") == 0);
+	check(
+	    strstr(json(status_of(sv), "$.store.why"), log_shown(sv)) != NULL);
+	check(metric(sv, "largesse_store_healthy") == 0);
+	log_find(sv);
+	until(metric(sv, "largesse_store_healthy") == 1);
+}
+
+/* One gathering, two prints: what one says the other says. */
+static void
+test_metrics_say_the_same(void)
+{
+	struct server *sv = serve();
+	struct client *c = get(sv, "/events", NULL);
+
+	want_start(c);
+	append(sv, "main", "hello");
+	want_event(c, "1", NULL, "hello");
+	check(metric(sv, "largesse_streams") == 1);
+	check(metric(sv, "largesse_opened_total") == 1);
+	check(metric(sv, "largesse_events_total") == 1);
+	check(metric(sv, "largesse_deliveries_total") == 1);
+	check(metric(sv, "largesse_head_id") == 1);
+	check(metric(sv, "largesse_limit{name=\"max_topics\"}") == 16);
+	check(metric(sv, "largesse_ended_total{reason=\"left\"}") == 0);
+	leave(c);
+	until(metric(sv, "largesse_ended_total{reason=\"left\"}") == 1);
+}
+
+static void
+test_head_has_no_body(void)
+{
+	struct server *sv = serve();
+
+	check(*answer_of(ask(sv, "HEAD", "/events/status", NULL, NULL), 200,
+		  "application/json") == '\0');
+	check(*answer_of(ask(sv, "HEAD", "/events/metrics", NULL, NULL), 200,
+		  "text/plain; version=0.0.4; charset=utf-8") == '\0');
+}
+
+static void
+test_other_methods_are_refused(void)
+{
+	struct server *sv = serve();
+
+	want_refusal(ask(sv, "POST", "/events/status", "", NULL), 405);
+	want_refusal(ask(sv, "DELETE", "/events/metrics", NULL, NULL), 405);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    TALK(test_status_counts_streams),
+	    TALK(test_status_counts_deliveries_and_bytes),
+	    TALK(test_status_counts_pages_and_gaps),
+	    TALK(test_status_knows_the_log_and_the_limits),
+	    TALK(test_refused_streams_are_counted),
+	    TALK(test_status_says_that_the_log_is_away),
+	    TALK(test_metrics_say_the_same),
+	    TALK(test_head_has_no_body),
+	    TALK(test_other_methods_are_refused),
+	};
+
+	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}

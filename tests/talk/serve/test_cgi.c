@@ -1,0 +1,248 @@
+/*
+ * test_cgi.c - the program started as plain CGI: the same stream on standard
+ * output, headers and all, with no records around it, for one client.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/talk/peer/peer.h"
+
+/*
+ * A web server that starts us for this request, with a pipe or a socket for
+ * the output (lighttpd and Apache have the one, thttpd the other), and reads.
+ */
+static struct client *
+cgi_on(struct server *sv, const int end[2], const char *method,
+    const char *query, const char *more)
+{
+	struct client *c;
+
+	sv->env = (const char *[]){"GATEWAY_INTERFACE=CGI/1.1",
+	    "SERVER_PROTOCOL=HTTP/1.1", "SCRIPT_NAME=/cgi-bin/largesse",
+	    "REMOTE_ADDR=127.0.0.1", text("REQUEST_METHOD=%s", method),
+	    text("QUERY_STRING=%s", query),
+	    text("REQUEST_URI=/cgi-bin/largesse?%s", query),
+	    text("LARGESSE_DB=%s", sv->db), more, NULL};
+	sv->plain = true;
+	start_bare(sv, -1, end[1], NULL);
+	close(end[1]);
+	c = client_of(end[0]);
+	c->plain = true;
+	return c;
+}
+
+static struct client *
+cgi(struct server *sv, const char *method, const char *query, const char *more)
+{
+	int end[2];
+
+	check(pipe2(end, O_CLOEXEC) == 0);
+	return cgi_on(sv, end, method, query, more);
+}
+
+static void
+test_a_stream_without_records(void)
+{
+	struct server *sv = prepare();
+	struct client *c = cgi(sv, "GET", "topic=a", NULL);
+
+	want_start(c);
+	check(strcmp(header(c, "Content-Type"), "text/event-stream") == 0);
+	check(
+	    strcmp(header(c, "Cache-Control"), "no-store, no-transform") == 0);
+	check(strcmp(header(c, "X-Accel-Buffering"), "no") == 0);
+	append(sv, "b", "no");
+	append(sv, "a", "yes");
+	want(c, "id: 2\ndata: yes\n\n");
+	append(sv, "a", "again");
+	want(c, "id: 3\ndata: again\n\n");
+}
+
+/* CGI's own headers (RFC 3875, 6.3), not HTTP's status line. */
+static void
+test_the_answer_begins_with_a_header(void)
+{
+	struct server *sv = prepare();
+	struct client *c = cgi(sv, "GET", "topic=a", NULL);
+
+	want_headers(c);
+	check(strncmp(c->head.s, "HTTP/", 5) != 0);
+	check(strcspn(c->head.s, ":") < strcspn(c->head.s, " \r\n"));
+}
+
+static void
+test_resume(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+
+	append_many(sv, "main", 1, 2000, 1000);
+	c = cgi(sv, "GET", "", "HTTP_LAST_EVENT_ID=3");
+	want_start(c);
+	for (int i = 4; i <= 2000; i++)
+		check(atoi(want_next(c)->data) == i);
+	want_nothing_more(c, sv, "main");
+}
+
+static void
+test_heartbeat(void)
+{
+	struct server *sv = prepare();
+	struct client *c = cgi(sv, "GET", "", "LARGESSE_HEARTBEAT=1");
+
+	want_start(c);
+	while (c->out.len == c->at)
+		check(hear(c, now_ms() + PATIENCE_MS));
+	check(c->out.s[c->at] == ':');
+}
+
+static void
+test_a_refusal(void)
+{
+	struct server *sv = prepare();
+
+	want_refusal(cgi(sv, "GET", "last=x", NULL), 400);
+	want_exit_0(sv);
+}
+
+static void
+test_post_publishes_nothing(void)
+{
+	struct server *sv = prepare();
+
+	want_refusal(cgi(sv, "POST", "", "CONTENT_LENGTH=0"), 405);
+	want_exit_0(sv);
+	check(log_count(sv) == 0);
+}
+
+static void
+test_ends_when_the_reader_goes_away(void)
+{
+	struct server *sv = prepare();
+	struct client *c = cgi(sv, "GET", "", NULL);
+
+	want_start(c);
+	leave(c);
+	append(sv, "main", "who reads this?");
+	want_exit_0(sv);
+}
+
+/* An idle one too, and without waiting for its heartbeat to fail. */
+static void
+test_ends_when_the_reader_of_an_idle_stream_goes_away(void)
+{
+	struct server *sv = prepare();
+	struct client *c = cgi(sv, "GET", "", "LARGESSE_HEARTBEAT=3600");
+
+	want_start(c);
+	leave(c);
+	want_exit_0(sv);
+}
+
+static void
+test_on_a_socket_too(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+	int end[2];
+
+	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) == 0);
+	c = cgi_on(sv, end, "GET", "topic=a", "LARGESSE_HEARTBEAT=3600");
+	want_start(c);
+	want_nothing_more(c, sv, "a");
+	leave(c);
+	want_exit_0(sv);
+}
+
+static void
+test_a_slow_reader(void)
+{
+	struct server *sv = prepare();
+	struct client *c = cgi(sv, "GET", "", NULL);
+
+	want_start(c);
+	for (int i = 0; i < 10; i++)
+		append_many(sv, "main", 1 + 100 * i, 100, 5000);
+	for (int i = 1; i <= 1000; i++)
+		check(atoi(want_next(c)->data) == i);
+	want_nothing_more(c, sv, "main");
+}
+
+static void
+test_sigterm_tells_it_to_come_back(void)
+{
+	struct server *sv = prepare();
+	struct client *c = cgi(sv, "GET", "", NULL);
+
+	want_start(c);
+	kill(sv->pid, SIGTERM);
+	check(want_farewell(c) > 0);
+	want_exit_0(sv);
+}
+
+static void
+test_no_log(void)
+{
+	struct server *sv = prepare_nothing();
+	struct client *c = cgi(sv, "GET", "", NULL);
+	int status;
+
+	/* The web server makes a 500 of it, or there is an answer. */
+	want_closed(c);
+	status = await_exit(sv);
+	check(WIFEXITED(status));
+	check(WEXITSTATUS(status) == 1 || strstr(c->out.s, "Status: 5"));
+	check(strncmp(errors(sv), "largesse: ", 10) == 0);
+}
+
+/*
+ * A query without `=` comes as words of the command line (RFC 3875, 4.4), and
+ * whoever writes a URL must not give commands.
+ */
+static void
+test_words_of_the_query_are_no_command(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+	int end[2];
+
+	append_many(sv, "main", 1, 10, 0);
+	check(pipe2(end, O_CLOEXEC) == 0);
+	sv->env = (const char *[]){"GATEWAY_INTERFACE=CGI/1.1",
+	    "REQUEST_METHOD=GET", "QUERY_STRING=prune+FILE+--keep-rows+1",
+	    text("LARGESSE_DB=%s", sv->db), NULL};
+	sv->plain = true;
+	start_bare(sv, -1, end[1], "prune", sv->db, "--keep-rows", "1", NULL);
+	close(end[1]);
+	c = client_of(end[0]);
+	c->plain = true;
+	want_start(c);
+	check(log_count(sv) == 10);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    TALK(test_a_stream_without_records),
+	    TALK(test_the_answer_begins_with_a_header),
+	    TALK(test_resume),
+	    TALK(test_heartbeat),
+	    TALK(test_a_refusal),
+	    TALK(test_post_publishes_nothing),
+	    TALK(test_ends_when_the_reader_goes_away),
+	    TALK(test_ends_when_the_reader_of_an_idle_stream_goes_away),
+	    TALK(test_on_a_socket_too),
+	    TALK(test_a_slow_reader),
+	    TALK(test_sigterm_tells_it_to_come_back),
+	    TALK(test_no_log),
+	    TALK(test_words_of_the_query_are_no_command),
+	};
+
+	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}

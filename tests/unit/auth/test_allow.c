@@ -1,0 +1,924 @@
+/*
+ * test_allow.c - who is let in, and above all who is not.
+ */
+#include <time.h>
+
+#include <jansson.h>
+
+#include "fcgi/auth/token_memory.h"
+#include "tests/unit/stage.h"
+
+#define GRANTING(patterns)                                                   \
+	"{\"sub\":\"al\"," FOREVER ",\"largesse\":{\"subscribe\":[" patterns \
+	"]}}"
+#define SECRET "topic=secret"
+
+/* --- good tokens -------------------------------------------------------- */
+
+static void
+open_with_keys(struct stage *s)
+{
+	stage_open(s, "--key-file", s->secret, "--key-file", s->pem,
+	    "--jwks-file", s->jwks, NULL);
+}
+
+static void
+want_signed(struct stage *s, int want, EVP_PKEY *key, const char *header)
+{
+	char *token =
+	    key != NULL ? forge_by(key, header, GOOD) : forge(header, GOOD);
+
+	assert_int_equal(stage_bearer(s, SECRET, token), want);
+	if (want != 0)
+		stage_want_line(s, token);
+	free(token);
+}
+
+static void
+test_good_tokens_of_each_kind(void **state)
+{
+	struct stage *s = *state;
+
+	open_with_keys(s);
+	want_signed(s, 0, NULL, FORGE_HS256);
+	assert_int_equal(s->who.by, ALLOW_BY_HEADER);
+	assert_string_equal(s->who.subject, "eve");
+	assert_true(s->who.ends_ms == 4102444800000 + 2000);
+	want_signed(s, 0, s->keys->rsa, FORGE_RS256);
+	want_signed(s, 0, s->keys->ec, FORGE_ES256);
+	want_signed(s, 0, NULL, "{\"alg\":\"HS256\"}");
+	want_signed(s, 0, NULL, "{\"alg\":\"HS256\",\"typ\":\"jwt\"}");
+	want_signed(s, 0, s->keys->ec, "{\"alg\":\"ES256\",\"kid\":\"ec\"}");
+	/* A key without an id is for tokens by any. */
+	want_signed(s, 0, NULL, "{\"alg\":\"HS256\",\"kid\":\"2026\"}");
+}
+
+static void
+test_no_key_no_question(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, NULL);
+	assert_int_equal(stage_ask(s, NULL), 0);
+	assert_int_equal(stage_bearer(s, "topic=*", "rubbish"), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_NOTHING);
+}
+
+/* --- bad ones ----------------------------------------------------------- */
+
+static void
+test_hostile_tokens(void **state)
+{
+	struct stage *s = *state;
+	struct hostile_list list;
+	size_t i, wrong = 0;
+	int status;
+
+	open_with_keys(s);
+	hostile_make(&list, s->keys);
+	print_message("# %zu of them\n", list.n);
+	assert_true(list.n >= 60);
+	for (i = 0; i < list.n; i++) {
+		status = stage_bearer(s, SECRET, list.v[i].token);
+		if (status != list.v[i].status) {
+			print_error(
+			    "%s: %d %s\n", list.v[i].what, status, s->no.line);
+			wrong++;
+		} else
+			stage_want_line(s, list.v[i].token);
+	}
+	hostile_free(&list);
+	assert_int_equal(wrong, 0);
+}
+
+/* Each byte of a good token changed, in turn, in two ways. */
+static void
+test_tampered_tokens(void **state)
+{
+	struct stage *s = *state;
+	EVP_PKEY *keys[] = {NULL, s->keys->rsa, s->keys->ec};
+	static const char *const headers[] = {
+	    FORGE_HS256, FORGE_RS256, FORGE_ES256};
+	size_t i, k, step;
+	char *token, was;
+
+	open_with_keys(s);
+	for (k = 0; k < 3; k++) {
+		token = keys[k] != NULL ? forge_by(keys[k], headers[k], GOOD)
+					: forge(headers[k], GOOD);
+		step = k == 0 ? 1 : 7; /* public keys take their time */
+		for (i = 0; i < strlen(token); i += step) {
+			was = token[i];
+			token[i] = was == 'A' ? 'B' : 'A';
+			assert_int_equal(stage_bearer(s, SECRET, token), 401);
+			token[i] = was == '.' ? 'x' : '.';
+			assert_int_equal(stage_bearer(s, SECRET, token), 401);
+			token[i] = was;
+		}
+		assert_int_equal(stage_bearer(s, SECRET, token), 0);
+		free(token);
+	}
+}
+
+/* Tokens of random bytes in the right shape, from a seed that is printed. */
+static void
+test_random_tokens(void **state)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl"
+				      "mnopqrstuvwxyz0123456789-_.=%\"' ";
+	struct stage *s = *state;
+	unsigned seed = (unsigned)time(NULL);
+	char token[400], *head;
+	size_t i, len;
+	int turn;
+
+	open_with_keys(s);
+	print_message("# seed %u\n", seed);
+	for (turn = 0; turn < 2000; turn++) {
+		head = forge_part(FORGE_HS256, strlen(FORGE_HS256));
+		len = (size_t)rand_r(&seed) % 300;
+		i = turn % 2 ? (size_t)sprintf(token, "%s.", head) : 0;
+		free(head);
+		for (; i < len; i++)
+			token[i] =
+			    letters[rand_r(&seed) % (sizeof(letters) - 1)];
+		token[i] = '\0';
+		assert_int_equal(stage_bearer(s, SECRET, token), 401);
+		stage_want_line(s, NULL);
+	}
+}
+
+static void
+test_no_token_is_asked_for(void **state)
+{
+	struct stage *s = *state;
+
+	open_with_keys(s);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=" SECRET, NULL), 401);
+	stage_want_line(s, NULL);
+	assert_null(strstr(s->no.headers, "error="));
+	assert_int_equal(stage_ask(s, NULL), 401);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=*", NULL), 401);
+	/* Others' credentials are none of ours. */
+	assert_int_equal(stage_ask(s, "QUERY_STRING=" SECRET,
+			     "HTTP_AUTHORIZATION=Basic ZXZlOmV2ZQ==", NULL),
+	    401);
+	assert_int_equal(stage_ask(s, "REMOTE_USER=al", NULL), 401);
+}
+
+/* --- times, issuer, audience -------------------------------------------- */
+
+static int
+ask_at(struct stage *s, const char *name, int from_now)
+{
+	char claims[256];
+
+	snprintf(claims, sizeof(claims), "{\"%s\":%lld," GRANT "}", name,
+	    (long long)time(NULL) + from_now);
+	return stage_claims(s, SECRET, claims);
+}
+
+static void
+test_leeway(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--key-file", s->secret, "--leeway", "60", NULL);
+	assert_int_equal(ask_at(s, "exp", -30), 0);
+	assert_int_equal(ask_at(s, "exp", -61), 401);
+	assert_string_equal(s->no.line, "token: expired");
+	assert_int_equal(ask_at(s, "nbf", 30), 0);
+	assert_int_equal(ask_at(s, "nbf", 90), 401);
+	assert_string_equal(s->no.line, "token: not valid yet");
+	stage_open(s, "--key-file", s->secret, "--leeway", "0", NULL);
+	assert_int_equal(ask_at(s, "exp", 0), 401);
+	assert_int_equal(ask_at(s, "exp", 5), 0);
+	assert_int_equal(ask_at(s, "nbf", 5), 401);
+	assert_int_equal(ask_at(s, "nbf", -1), 0);
+}
+
+static void
+test_times_may_have_fractions(void **state)
+{
+	struct stage *s = *state;
+	char claims[256];
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	snprintf(claims, sizeof(claims), "{\"exp\":%lld.75," GRANT "}",
+	    (long long)time(NULL) + 100);
+	assert_int_equal(stage_claims(s, SECRET, claims), 0);
+	assert_int_equal(s->who.ends_ms % 1000, 750);
+	assert_int_equal(
+	    stage_claims(s, SECRET, "{\"exp\":1e300," GRANT "}"), 0);
+	assert_int_equal(stage_claims(s, SECRET, "{" GRANT "}"), 0);
+	assert_int_equal(s->who.ends_ms, 0);
+}
+
+static void
+test_issuer_and_audience(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--key-file", s->secret, "--issuer", "shop", "--audience",
+	    "events", NULL);
+#define ISS(iss, aud) "{\"iss\":" iss ",\"aud\":" aud "," GRANT "}"
+	assert_int_equal(
+	    stage_claims(s, SECRET, ISS("\"shop\"", "\"events\"")), 0);
+	assert_int_equal(
+	    stage_claims(s, SECRET, ISS("\"shop\"", "[\"x\",\"events\"]")), 0);
+	assert_int_equal(
+	    stage_claims(s, SECRET, ISS("\"Shop\"", "\"events\"")), 401);
+	assert_string_equal(s->no.line, "token: of another issuer");
+	assert_int_equal(
+	    stage_claims(s, SECRET, ISS("[\"shop\"]", "\"events\"")), 401);
+	assert_int_equal(
+	    stage_claims(s, SECRET, ISS("\"shop\"", "\"event\"")), 401);
+	assert_string_equal(s->no.line, "token: for another audience");
+	assert_int_equal(stage_claims(s, SECRET, ISS("\"shop\"", "[]")), 401);
+	assert_int_equal(
+	    stage_claims(s, SECRET, ISS("\"shop\"", "{\"events\":1}")), 401);
+	assert_int_equal(stage_claims(s, SECRET, GOOD), 401);
+}
+
+/* --- where it may stand ------------------------------------------------- */
+
+static void
+test_first_place_that_is_there_counts(void **state)
+{
+	struct stage *s = *state;
+	char *good = forge(FORGE_HS256, GOOD);
+	char *header = hostile_text("HTTP_AUTHORIZATION=Bearer ", good, "");
+	char *cookie = hostile_text("HTTP_COOKIE=a=b; largesse=", good, "; c");
+	char *query =
+	    hostile_text("QUERY_STRING=topic=secret&access_token=", good, "");
+	static const char no_query[] = "QUERY_STRING=" SECRET;
+
+	open_with_keys(s);
+	assert_int_equal(stage_ask(s, header, no_query, NULL), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_HEADER);
+	assert_int_equal(stage_ask(s, cookie, no_query, NULL), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_COOKIE);
+	assert_int_equal(stage_ask(s, query, NULL), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_QUERY);
+	assert_int_equal(stage_ask(s, header, cookie, query, NULL), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_HEADER);
+	/* One that is no good is not made good by another. */
+	assert_int_equal(
+	    stage_ask(s, "HTTP_AUTHORIZATION=Bearer no", cookie, query, NULL),
+	    401);
+	assert_int_equal(
+	    stage_ask(s, "HTTP_AUTHORIZATION=Bearer", cookie, query, NULL),
+	    401);
+	assert_int_equal(
+	    stage_ask(s, "HTTP_COOKIE=largesse=no", query, NULL), 401);
+	/* Of another kind, or empty: that is none. */
+	assert_int_equal(stage_ask(s, "HTTP_AUTHORIZATION=Basic YTpi", cookie,
+			     no_query, NULL),
+	    0);
+	assert_int_equal(
+	    stage_ask(s, "HTTP_COOKIE=largesse=; x=1", query, NULL), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_QUERY);
+	free(good);
+	free(header);
+	free(cookie);
+	free(query);
+}
+
+static void
+test_cookies(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		int status;
+	} cookies[] = {
+	    {"HTTP_COOKIE=largesse=", "", 0},
+	    {"HTTP_COOKIE= a=1;largesse=", "", 0},
+	    {"HTTP_COOKIE=a=1; b=2;\tlargesse=", " ; c=3", 0},
+	    {"HTTP_COOKIE=largesse=\"", "\"", 0},
+	    {"HTTP_COOKIE=a; ;; =;largesse=", ";", 0},
+	    {"HTTP_COOKIE=largesse=; largesse=", "", 0},
+	    {"HTTP_COOKIE=largess=", "", 401},
+	    {"HTTP_COOKIE=xlargesse=", "", 401},
+	    {"HTTP_COOKIE=Largesse=", "", 401},
+	    {"HTTP_COOKIE=largesse2=", "", 401},
+	    {"HTTP_COOKIE=largesse =", "", 401},
+	    {"HTTP_COOKIE=a=largesse=", "", 401},
+	    {"HTTP_COOKIE=largesse=x; largesse=", "", 401},
+	    {"HTTP_COOKIE=largesse=\"", "", 401},
+	    {"HTTP_COOKIE=largesse==", "", 401},
+	    {"HTTP_COOKIE=largesse=%65", "", 401},
+	    {"HTTP_COOKIE=largesse=", ",a=b", 401},
+	};
+	struct stage *s = *state;
+	char *good = forge(FORGE_HS256, GOOD), *cookie;
+	size_t i;
+
+	open_with_keys(s);
+	for (i = 0; i < sizeof(cookies) / sizeof(cookies[0]); i++) {
+		cookie =
+		    hostile_text(cookies[i].before, good, cookies[i].behind);
+		if (stage_ask(s, cookie, "QUERY_STRING=" SECRET, NULL) !=
+		    cookies[i].status)
+			fail_msg(
+			    "%s...%s", cookies[i].before, cookies[i].behind);
+		free(cookie);
+	}
+	stage_open(s, "--key-file", s->secret, "--cookie-name", "t", NULL);
+	cookie = hostile_text("HTTP_COOKIE=largesse=x; t=", good, "");
+	assert_int_equal(stage_ask(s, cookie, "QUERY_STRING=" SECRET, NULL), 0);
+	free(cookie);
+	free(good);
+}
+
+static void
+test_headers(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		int status;
+	} headers[] = {
+	    {"HTTP_AUTHORIZATION=Bearer ", "", 0},
+	    {"HTTP_AUTHORIZATION=bearer ", "", 0},
+	    {"HTTP_AUTHORIZATION=BEARER  \t", "  ", 0},
+	    {"HTTP_AUTHORIZATION= Bearer ", "", 0},
+	    {"HTTP_AUTHORIZATION=Bearer", "", 401},
+	    {"HTTP_AUTHORIZATION=Bearer: ", "", 401},
+	    {"HTTP_AUTHORIZATION=Token ", "", 401},
+	    {"HTTP_AUTHORIZATION=", "", 401},
+	    {"HTTP_AUTHORIZATION=Bearer \"", "\"", 401},
+	    {"HTTP_AUTHORIZATION=Bearer ", ", Bearer x", 401},
+	    {"HTTP_AUTHORIZATION=Bearer x ", "", 401},
+	    {"HTTP_AUTHORIZATION=Bearer token=", "", 401},
+	    {"HTTP_AUTHORIZATION=Bearer\xc2\xa0", "", 401},
+	    {"HTTP_AUTHORIZATION=Bearer ", "\xff", 401},
+	};
+	struct stage *s = *state;
+	char *good = forge(FORGE_HS256, GOOD), *header;
+	size_t i;
+
+	open_with_keys(s);
+	for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		header =
+		    hostile_text(headers[i].before, good, headers[i].behind);
+		if (stage_ask(s, header, "QUERY_STRING=" SECRET, NULL) !=
+		    headers[i].status)
+			fail_msg(
+			    "%s...%s", headers[i].before, headers[i].behind);
+		free(header);
+	}
+	free(good);
+}
+
+/* A page of another site has the cookie sent, and may not gain by it. */
+static void
+test_cookies_of_foreign_pages_are_refused(void **state)
+{
+	struct stage *s = *state;
+	char *good = forge(FORGE_HS256, GOOD);
+	char *cookie = hostile_text("HTTP_COOKIE=largesse=", good, "");
+	char *query =
+	    hostile_text("QUERY_STRING=topic=secret&access_token=", good, "");
+	static const char secret[] = "QUERY_STRING=" SECRET,
+			  host[] = "HTTP_HOST=a.example:8443";
+
+	stage_open(s, "--key-file", s->secret, "--allow-origin",
+	    "https://b.example", "--allow-origin", "*", NULL);
+	assert_int_equal(stage_ask(s, cookie, secret, host, NULL), 0);
+	assert_int_equal(stage_ask(s, cookie, secret, host,
+			     "HTTP_ORIGIN=https://a.example:8443", NULL),
+	    0);
+	assert_int_equal(
+	    stage_ask(s, cookie, secret, host, "HTTP_ORIGIN=https://b.example",
+		"HTTP_SEC_FETCH_SITE=cross-site", NULL),
+	    0);
+	assert_int_equal(stage_ask(s, cookie, secret, host,
+			     "HTTP_ORIGIN=https://c.example", NULL),
+	    403);
+	stage_want_line(s, good);
+	assert_int_equal(stage_ask(s, cookie, secret, host,
+			     "HTTP_ORIGIN=https://a.example:8444", NULL),
+	    403);
+	assert_int_equal(
+	    stage_ask(s, cookie, secret, host, "HTTP_ORIGIN=null", NULL), 403);
+	assert_int_equal(stage_ask(s, cookie, secret, host,
+			     "HTTP_SEC_FETCH_SITE=cross-site", NULL),
+	    403);
+	assert_int_equal(stage_ask(s, cookie, query, host,
+			     "HTTP_ORIGIN=https://c.example", NULL),
+	    403);
+	/* What a page has to know itself, it may use from anywhere. */
+	assert_int_equal(
+	    stage_ask(s, query, host, "HTTP_ORIGIN=https://c.example", NULL),
+	    0);
+	free(good);
+	free(cookie);
+	free(query);
+}
+
+/* --- what it may -------------------------------------------------------- */
+
+static void
+test_claims_cover_topics(void **state)
+{
+	static const struct {
+		const char *patterns, *query;
+		int status;
+	} cases[] = {
+	    {"\"news\"", "topic=news", 0},
+	    {"\"news\"", "topic=news*", 403},
+	    {"\"news\"", "topic=news/a", 403},
+	    {"\"news*\"", "topic=news", 0},
+	    {"\"news*\"", "topic=news/a", 0},
+	    {"\"news*\"", "topic=news*", 0},
+	    {"\"news*\"", "topic=news/*", 0},
+	    {"\"news*\"", "topic=new*", 403},
+	    {"\"news*\"", "topic=*", 403},
+	    {"\"news/*\"", "topic=news", 403},
+	    {"\"*\"", "topic=*", 0},
+	    {"\"*\"", "topic=any%2Fthing&topic=x*", 0},
+	    {"\"a\",\"b\"", "topic=a&topic=b", 0},
+	    {"\"a\",\"b\"", "topic=a&topic=c", 403},
+	    {"\"main\"", "", 0},
+	    {"\"a\"", "", 403},
+	    {"\"inbox/{sub}\"", "topic=inbox/al", 0},
+	    {"\"inbox/{sub}\"", "topic=inbox/alice", 403},
+	    {"\"inbox/{sub}\"", "topic=inbox/{user}", 0},
+	    {"\"inbox/{sub}\"", "topic=inbox/{sub}", 403},
+	    {"\"inbox/{sub}/*\"", "topic=inbox/al/x", 0},
+	    {"\"inbox/{sub}/*\"", "topic=inbox/al/*", 0},
+	    {"\"inbox/{sub}/*\"", "topic=inbox/alice/x", 403},
+	    {"\"{sub}-{sub}\"", "topic=al-al", 0},
+	    {"\"inbox/*\"", "topic=inbox/{user}", 0},
+	    {"\"x\"", "topic=inbox/{user}", 403},
+	    {"7,null,\"x\"", "topic=x", 0},
+	    {"\"\xc3\xa9\"", "topic=%C3%A9", 0},
+	};
+	struct stage *s = *state;
+	char claims[512];
+	size_t i;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(
+		    claims, sizeof(claims), GRANTING("%s"), cases[i].patterns);
+		if (stage_claims(s, cases[i].query, claims) != cases[i].status)
+			fail_msg("%s: %s: %s", cases[i].patterns,
+			    cases[i].query, s->no.line);
+		if (cases[i].status != 0)
+			stage_want_line(s, NULL);
+	}
+}
+
+static void
+test_a_subject_is_no_pattern(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+#define SUB(sub) \
+	"{\"sub\":\"" sub "\",\"largesse\":{\"subscribe\":[\"in/{sub}\"]}}"
+	assert_int_equal(stage_claims(s, "topic=in/bo", SUB("*")), 403);
+	assert_int_equal(stage_claims(s, "topic=in/*", SUB("*")), 403);
+	assert_int_equal(stage_claims(s, "topic=in/bo", SUB("b*")), 403);
+	assert_int_equal(stage_claims(s, "topic=in/{user}", SUB("b*")), 0);
+	assert_false(s->rq.topics[0].prefix);
+	assert_int_equal(s->rq.topics[0].len, 5);
+	assert_int_equal(stage_claims(s, "topic=in/{user}", SUB("{sub}")), 0);
+	assert_int_equal(stage_claims(s, "topic=in/bo", SUB("{user}")), 403);
+	assert_int_equal(
+	    stage_claims(s, "topic=in/{user}", SUB("../admin")), 0);
+	assert_int_equal(stage_claims(s, "topic=admin", SUB("../admin")), 403);
+}
+
+static void
+test_public_topics_need_no_token(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--key-file", s->secret, "--public", "news", "--public",
+	    "weather/*", NULL);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=news", NULL), 0);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=weather/uk&topic=news", NULL), 0);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=weather/*", NULL), 0);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=news*", NULL), 401);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=weather*", NULL), 401);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=news&topic=secret", NULL), 401);
+	assert_int_equal(
+	    stage_claims(s, "topic=news&topic=secret", GRANTING("\"secret\"")),
+	    0);
+	/* What is left of a login that is over does no harm here. */
+	assert_int_equal(stage_bearer(s, "topic=news", "expired.long.ago"), 0);
+}
+
+static void
+test_publishing_takes_a_claim(void **state)
+{
+	struct stage *s = *state;
+	struct request_topic topic = {"chat", 4, false};
+	char *good = forge(FORGE_HS256,
+	    "{\"largesse\":{\"publish\":[\"chat\"],\"subscribe\":[\"*\"]}}");
+	char *header = hostile_text("HTTP_AUTHORIZATION=Bearer ", good, "");
+
+	stage_open(s, "--key-file", s->secret, "--public", "*", NULL);
+	stage_ask(s, header, "QUERY_STRING=topic=chat", NULL);
+	who_free(&s->who);
+	assert_int_equal(
+	    allow_who(s->allow, s->store, &s->rq, &s->who, &s->no), 0);
+	assert_int_equal(
+	    allow_topic(s->allow, &s->who, ALLOW_PUBLISH, &topic, &s->no), 0);
+	topic = (struct request_topic){"news", 4, false};
+	assert_int_equal(
+	    allow_topic(s->allow, &s->who, ALLOW_PUBLISH, &topic, &s->no), 403);
+	stage_want_line(s, good);
+	who_free(&s->who);
+	assert_int_equal(
+	    allow_topic(s->allow, &s->who, ALLOW_PUBLISH, &topic, &s->no), 401);
+	stage_open(s, NULL);
+	assert_int_equal(
+	    allow_topic(s->allow, &s->who, ALLOW_PUBLISH, &topic, &s->no), 403);
+	free(good);
+	free(header);
+}
+
+/* --- users of the web server -------------------------------------------- */
+
+static int
+ask_user(struct stage *s, const char *user, const char *query)
+{
+	char *name = hostile_text("REMOTE_USER=", user, "");
+	char *q = hostile_text("QUERY_STRING=", query, "");
+	int status = stage_ask(s, name, q, NULL);
+
+	free(name);
+	free(q);
+	return status;
+}
+
+static void
+test_users_read_their_own(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--trust-user", "--public", "news", NULL);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}"), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_SERVER);
+	assert_int_equal(s->rq.topics[0].len, strlen("inbox/al"));
+	assert_memory_equal(s->rq.topics[0].name, "inbox/al", 8);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}&topic=news"), 0);
+	assert_int_equal(s->rq.ntopics, 2);
+	assert_int_equal(ask_user(s, "al", "topic={user}/*"), 0);
+	assert_true(s->rq.topics[0].prefix);
+	assert_int_equal(ask_user(s, "", "topic=inbox/{user}"), 401);
+	stage_want_line(s, NULL);
+	assert_int_equal(ask_user(s, "", "topic=news"), 0);
+	assert_int_equal(ask_user(s, "", "topic=inbox/al"), 401);
+	stage_want_line(s, NULL);
+	/* Nobody else's. */
+	assert_int_equal(ask_user(s, "al", "topic=inbox/bo"), 403);
+	stage_want_line(s, NULL);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/*"), 403);
+	assert_int_equal(ask_user(s, "al", "topic=*"), 403);
+	assert_int_equal(
+	    ask_user(s, "al", "topic=inbox/{user}&topic=inbox/bo"), 403);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}*"), 403);
+	assert_int_equal(ask_user(s, "al/x", "topic=inbox/{user}"), 403);
+	assert_int_equal(ask_user(s, "*", "topic=inbox/{user}"), 0);
+	assert_false(s->rq.topics[0].prefix);
+	assert_int_equal(ask_user(s, "a\x01", "topic=inbox/{user}"), 403);
+	stage_want_line(s, NULL);
+	assert_int_equal(ask_user(s, "a\xff", "topic=inbox/{user}"), 403);
+}
+
+/* Asked for in both ways it is asked for by name. */
+static void
+test_own_topic_by_its_name_is_a_name(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--trust-user", NULL);
+	assert_int_equal(
+	    ask_user(s, "al", "topic=inbox/al&topic=inbox/{user}"), 403);
+	assert_int_equal(
+	    ask_user(s, "al", "topic=inbox/{user}&topic=inbox/al"), 403);
+}
+
+static void
+test_users_read_what_options_say(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--trust-user", "--user-topic", "inbox/{user}",
+	    "--user-topic", "team/*", NULL);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}"), 0);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/al"), 0);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/bo"), 403);
+	assert_int_equal(ask_user(s, "al", "topic=team/x&topic=team/*"), 0);
+	assert_int_equal(ask_user(s, "al", "topic=other/{user}"), 403);
+	assert_int_equal(ask_user(s, "", "topic=team/x"), 401);
+	assert_int_equal(ask_user(s, "bo/x", "topic=inbox/bo/x"), 403);
+	assert_int_equal(ask_user(s, "bo/x", "topic=team/x"), 0);
+}
+
+static void
+test_user_without_anyone_is_refused(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, NULL);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}"), 401);
+	stage_want_line(s, NULL);
+	stage_open(s, "--key-file", s->secret, NULL);
+	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}"), 401);
+	assert_int_equal(stage_claims(s, "topic=x/{user}",
+			     "{\"largesse\":{\"subscribe\":[\"*\"]}}"),
+	    401);
+}
+
+/* With keys and users, a token counts before a name. */
+static void
+test_a_token_counts_before_a_name(void **state)
+{
+	struct stage *s = *state;
+	char *good = forge(FORGE_HS256, GRANTING("\"secret\""));
+	char *header = hostile_text("HTTP_AUTHORIZATION=Bearer ", good, "");
+
+	stage_open(s, "--key-file", s->secret, "--trust-user", NULL);
+	assert_int_equal(ask_user(s, "bo", "topic=inbox/{user}"), 0);
+	assert_int_equal(stage_ask(s, "REMOTE_USER=bo", header,
+			     "QUERY_STRING=" SECRET, NULL),
+	    0);
+	assert_string_equal(s->who.subject, "al");
+	assert_int_equal(stage_ask(s, "REMOTE_USER=bo", header,
+			     "QUERY_STRING=topic=inbox/{user}", NULL),
+	    403);
+	assert_int_equal(
+	    stage_ask(s, "REMOTE_USER=bo", "HTTP_AUTHORIZATION=Bearer x",
+		"QUERY_STRING=topic=inbox/{user}", NULL),
+	    401);
+	free(good);
+	free(header);
+}
+
+/* --- revoking ----------------------------------------------------------- */
+
+static int
+ask_issued(struct stage *s, const char *sub, const char *topic, int64_t iat)
+{
+	char claims[256];
+
+	snprintf(claims, sizeof(claims),
+	    "{\"sub\":\"%s\",\"iat\":%lld,\"largesse\":{\"subscribe\":[\"*\"]}"
+	    "}",
+	    sub, (long long)iat);
+	return stage_claims(s, topic, claims);
+}
+
+static void
+test_revoked_subjects_need_a_newer_token(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	assert_int_equal(ask_issued(s, "al", SECRET, 1000), 0);
+	stage_sql(s, "INSERT INTO largesse_revoke(subject, time)"
+		     " VALUES('al', 2000500)");
+	assert_int_equal(ask_issued(s, "al", SECRET, 1000), 401);
+	stage_want_line(s, NULL);
+	assert_string_equal(s->no.line, "token: revoked");
+	assert_int_equal(ask_issued(s, "al", SECRET, 2000), 401);
+	assert_int_equal(ask_issued(s, "al", SECRET, 2001), 0);
+	assert_int_equal(ask_issued(s, "bo", SECRET, 1000), 0);
+	/* Without iat it may be of any age. */
+	assert_int_equal(stage_claims(s, SECRET, GRANTING("\"*\"")), 401);
+	assert_int_equal(stage_claims(s, SECRET, "{" GRANT "}"), 0);
+}
+
+static void
+test_revoked_for_a_topic(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	stage_sql(s, "INSERT INTO largesse_revoke(topic, subject)"
+		     " VALUES('chat/*', 'al'), ('room', 'al'), ('x', NULL)");
+	assert_int_equal(ask_issued(s, "al", "topic=chat/7", 1000), 401);
+	stage_want_line(s, NULL);
+	assert_int_equal(ask_issued(s, "al", "topic=*", 1000), 401);
+	assert_int_equal(ask_issued(s, "al", "topic=room", 1000), 401);
+	assert_int_equal(ask_issued(s, "al", "topic=rooms", 1000), 0);
+	assert_int_equal(ask_issued(s, "al", "topic=x", 1000), 0);
+	assert_int_equal(ask_issued(s, "bo", "topic=chat/7", 1000), 0);
+	assert_int_equal(
+	    ask_issued(s, "al", "topic=chat/7", time(NULL) + 5), 0);
+}
+
+/* --- options ------------------------------------------------------------ */
+
+static void
+test_options_that_make_no_sense(void **state)
+{
+	struct stage *s = *state;
+
+	stage_senseless(s, "--public: '': topic: empty", "--key-file", "x",
+	    "--public", "", NULL);
+	stage_senseless(
+	    s, "--public: 'a*b'", "--key-file", "x", "--public", "a*b", NULL);
+	stage_senseless(s, "--public: all topics are", "--public", "a", NULL);
+	stage_senseless(s, "--issuer: there is no", "--issuer", "a", NULL);
+	stage_senseless(s, "--audience: there is", "--audience", "a", NULL);
+	stage_senseless(s, "--user-topic: there", "--user-topic", "a", NULL);
+	stage_senseless(s, "--cookie-name: not", "--cookie-name", "a b", NULL);
+	stage_senseless(s, "--cookie-name: not", "--cookie-name", "a=", NULL);
+	stage_senseless(
+	    s, "--allow-origin: 'null'", "--allow-origin", "null", NULL);
+	stage_senseless(
+	    s, "--trusted-proxy: 'x'", "--trusted-proxy", "x", NULL);
+}
+
+/* --- keys that change --------------------------------------------------- */
+
+static void
+test_keys_are_read_again(void **state)
+{
+	struct stage *s = *state;
+	char *old = forge(FORGE_HS256, GOOD);
+	char *new = forge_hmac(EVP_sha256(), FORGE_HS256, GOOD, FORGE_OTHER,
+	    sizeof(FORGE_OTHER) - 1);
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	forge_write(s->secret, "short", 5);
+	assert_int_equal(allow_reload(s->allow, s->why, sizeof(s->why)), -1);
+	assert_non_null(strstr(s->why, "32 bytes"));
+	assert_int_equal(stage_bearer(s, SECRET, old), 0);
+	forge_write(s->secret, FORGE_OTHER, sizeof(FORGE_OTHER) - 1);
+	assert_int_equal(allow_reload(s->allow, s->why, sizeof(s->why)), 0);
+	assert_int_equal(stage_bearer(s, SECRET, old), 401);
+	assert_int_equal(stage_bearer(s, SECRET, new), 0);
+	free(old);
+	free(new);
+}
+
+/* Nobody has to tell: a look a second is enough. */
+static void
+test_keys_that_changed_are_noticed(void **state)
+{
+	struct stage *s = *state;
+	char *new = forge_hmac(EVP_sha256(), FORGE_HS256, GOOD, FORGE_OTHER,
+	    sizeof(FORGE_OTHER) - 1);
+	time_t limit = time(NULL) + 30;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	assert_int_equal(stage_bearer(s, SECRET, new), 401);
+	forge_write(s->secret, FORGE_OTHER, sizeof(FORGE_OTHER) - 1);
+	while (stage_bearer(s, SECRET, new) != 0) {
+		assert_true(time(NULL) < limit);
+		usleep(20000);
+	}
+	free(new);
+}
+
+/* --- tokens that were seen before --------------------------------------- */
+
+static void
+test_a_known_token_expires(void **state)
+{
+	struct stage *s = *state;
+	time_t limit = time(NULL) + 30;
+	char claims[256], *token;
+
+	stage_open(s, "--key-file", s->secret, "--leeway", "0", NULL);
+	snprintf(claims, sizeof(claims), "{\"exp\":%lld," GRANT "}",
+	    (long long)time(NULL) + 2);
+	token = forge(FORGE_HS256, claims);
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	while (stage_bearer(s, SECRET, token) == 0) {
+		assert_true(time(NULL) < limit);
+		usleep(20000);
+	}
+	assert_string_equal(s->no.line, "token: expired");
+	free(token);
+}
+
+/* One byte of it is another, or it is shorter or longer: not the same. */
+static void
+test_what_is_like_a_known_token_is_not(void **state)
+{
+	struct stage *s = *state;
+	char *token = forge(FORGE_HS256, GOOD), *longer;
+	size_t i, len = strlen(token);
+	char c;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	for (i = 0; i + 1 < len; i++) {
+		c = token[i];
+		token[i] = c == 'A' ? 'B' : 'A';
+		assert_int_equal(stage_bearer(s, SECRET, token), 401);
+		token[i] = c;
+		assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	}
+	longer = hostile_text(token, "A", "");
+	assert_int_equal(stage_bearer(s, SECRET, longer), 401);
+	assert_int_equal(stage_bearer(s, SECRET, token + 1), 401);
+	c = token[len - 1];
+	token[len - 1] = '\0';
+	assert_int_equal(stage_bearer(s, SECRET, token), 401);
+	token[len - 1] = c;
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	free(longer);
+	free(token);
+}
+
+/* More than are remembered, each with a topic of its own, in turn. */
+static void
+test_each_token_has_its_own_claims(void **state)
+{
+	struct stage *s = *state;
+	char *tokens[200], claims[256], topic[32];
+	int i, turn;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	for (i = 0; i < 200; i++) {
+		snprintf(claims, sizeof(claims),
+		    "{" FOREVER ",\"largesse\":{\"subscribe\":[\"t%d\"]}}", i);
+		tokens[i] = forge(FORGE_HS256, claims);
+	}
+	for (turn = 0; turn < 2; turn++)
+		for (i = 0; i < 200; i++) {
+			snprintf(topic, sizeof(topic), "topic=t%d", i);
+			assert_int_equal(stage_bearer(s, topic, tokens[i]), 0);
+			assert_int_equal(stage_bearer(s, topic, tokens[i]), 0);
+			assert_int_equal(
+			    stage_bearer(s, topic, tokens[(i + 1) % 200]), 403);
+		}
+	for (i = 0; i < 200; i++)
+		free(tokens[i]);
+}
+
+static void
+test_what_is_remembered(void **state)
+{
+	struct token_memory tm = {0};
+	json_t *claims = json_object(), *got;
+	char s[TOKEN_MEMORY_MAX + 1];
+
+	(void)state;
+	memset(s, 'a', sizeof(s));
+	assert_null(token_recall(&tm, s, 20));
+	token_remember(&tm, s, 20, claims);
+	got = token_recall(&tm, s, 20);
+	assert_ptr_equal(got, claims);
+	json_decref(got);
+	assert_null(token_recall(&tm, s, 19));
+	assert_null(token_recall(&tm, s, 21));
+	token_remember(&tm, s, sizeof(s), claims);
+	assert_null(token_recall(&tm, s, sizeof(s)));
+	token_forget_all(&tm);
+	assert_null(token_recall(&tm, s, 20));
+	json_decref(claims);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, stage_setup, stage_teardown)
+	const struct CMUnitTest tests[] = {
+	    T(test_good_tokens_of_each_kind),
+	    T(test_no_key_no_question),
+	    T(test_hostile_tokens),
+	    T(test_tampered_tokens),
+	    T(test_random_tokens),
+	    T(test_no_token_is_asked_for),
+	    T(test_leeway),
+	    T(test_times_may_have_fractions),
+	    T(test_issuer_and_audience),
+	    T(test_first_place_that_is_there_counts),
+	    T(test_cookies),
+	    T(test_headers),
+	    T(test_cookies_of_foreign_pages_are_refused),
+	    T(test_claims_cover_topics),
+	    T(test_a_subject_is_no_pattern),
+	    T(test_public_topics_need_no_token),
+	    T(test_a_known_token_expires),
+	    T(test_what_is_like_a_known_token_is_not),
+	    T(test_each_token_has_its_own_claims),
+	    T(test_what_is_remembered),
+	    T(test_publishing_takes_a_claim),
+	    T(test_users_read_their_own),
+	    T(test_own_topic_by_its_name_is_a_name),
+	    T(test_users_read_what_options_say),
+	    T(test_user_without_anyone_is_refused),
+	    T(test_a_token_counts_before_a_name),
+	    T(test_revoked_subjects_need_a_newer_token),
+	    T(test_revoked_for_a_topic),
+	    T(test_options_that_make_no_sense),
+	    T(test_keys_are_read_again),
+	    T(test_keys_that_changed_are_noticed),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("allow", tests, NULL, NULL);
+}

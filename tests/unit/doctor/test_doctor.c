@@ -1,0 +1,741 @@
+/*
+ * test_doctor.c - from what was seen to what is wrong, with visits made by
+ * hand: what came, when, and in which order it was sent.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/doctor/judge.h"
+#include "tests/unit/cm.h"
+
+/* --- visits ------------------------------------------------------------- */
+
+static void
+headers(struct visit *v, const char *const *lines)
+{
+	for (; *lines != NULL; lines++)
+		visit_header(v, *lines, strlen(*lines));
+}
+
+#define HEADERS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* A stream that began as it should. */
+static struct visit
+good_stream(void)
+{
+	struct visit v = {.done = true, .stream = true, .head_ms = 2};
+
+	headers(&v, HEADERS("HTTP/2 200\r\n", "server: nginx/1.22.1\r\n",
+			"content-type: text/event-stream\r\n",
+			"cache-control: no-store, no-transform\r\n"));
+	visit_block(&v, "retry: 2000\n\n", 2);
+	visit_block(&v, "event: stream-start\nid: 7\ndata: {}\n\n", 2);
+	v.end_ms = 3;
+	return v;
+}
+
+#define ECHO                                                             \
+	"{\"gateway\":\"fastcgi\",\"heartbeat_ms\":15000,"               \
+	"\"protocol\":\"HTTP/2.0\",\"software\":\"nginx\",\"via\":null," \
+	"\"forwarded_proto\":null,\"forwarded_for\":0,\"query\":23,"     \
+	"\"path\":6,\"address\":9,\"last_event_id\":15,"                 \
+	"\"authorization\":22,\"cookie\":17,\"accept\":17,"              \
+	"\"accept_encoding\":17,\"origin\":0}"
+
+static void
+tick(struct visit *v, unsigned n, unsigned of, double sent, double came,
+    const char *echo)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text),
+	    "event: stream-probe\n"
+	    "data: {\"n\":%u,\"of\":%u,\"sent\":%.0f%s%s}\n\n",
+	    n, of, 1.7e12 + sent, echo != NULL ? ",\"echo\":" : "",
+	    echo != NULL ? echo : "");
+	visit_block(v, text, came);
+	v->end_ms = came + 1;
+}
+
+/* Twenty ticks, 100 ms apart, each a little after it was sent. */
+static struct visit
+good_probe(void)
+{
+	struct visit v = good_stream();
+	unsigned n;
+
+	v.started = false;
+	for (n = 1; n <= 20; n++)
+		tick(&v, n, 20, n * 100, n * 100 + 3 + n % 3,
+		    n == 1 ? ECHO : NULL);
+	return v;
+}
+
+/* The same, and each comes when `heap` of them are together. */
+static struct visit
+heaped_probe(unsigned heap, unsigned gap_ms)
+{
+	struct visit v = good_stream();
+	unsigned n, last;
+
+	v.started = false;
+	for (n = 1; n <= 20; n++) {
+		last = (n + heap - 1) / heap * heap;
+		if (last > 20)
+			last = 20;
+		tick(&v, n, 20, n * gap_ms, last * gap_ms + 3,
+		    n == 1 ? ECHO : NULL);
+	}
+	return v;
+}
+
+/* --- verdicts ----------------------------------------------------------- */
+
+struct scene {
+	struct visit stream, probe;
+	struct evidence e;
+	struct report r;
+};
+
+static struct scene *
+scene(void)
+{
+	struct scene *sc = calloc(1, sizeof(*sc));
+
+	assert_non_null(sc);
+	sc->stream = good_stream();
+	sc->probe = good_probe();
+	sc->e.url = "https://example.org/events";
+	sc->e.stream = &sc->stream;
+	sc->e.probe = &sc->probe;
+	sc->r.subject = sc->e.url;
+	return sc;
+}
+
+/* The codes of what is wrong, in their order, and the end of the scene. */
+static void
+want(struct scene *sc, const char *codes)
+{
+	char got[256] = "";
+	size_t i, len = 0;
+
+	judge(&sc->e, &sc->r);
+	for (i = 0; i < sc->r.n; i++)
+		if (sc->r.findings[i].level != LEVEL_NOTE)
+			len += (size_t)snprintf(got + len, sizeof(got) - len,
+			    "%s%s", len > 0 ? " " : "", sc->r.findings[i].code);
+	assert_string_equal(got, codes);
+	assert_int_equal(report_sick(&sc->r), *codes != '\0');
+	report_free(&sc->r);
+	free(sc);
+}
+
+static void
+want_line(struct scene *sc, const char *code, const char *line)
+{
+	bool found = false;
+	size_t i, j;
+
+	judge(&sc->e, &sc->r);
+	assert_true(report_has(&sc->r, code));
+	for (i = 0; i < sc->r.n; i++)
+		for (j = 0; j < sc->r.findings[i].nmends; j++)
+			found |=
+			    strcmp(sc->r.findings[i].mends[j].line, line) == 0;
+	assert_true(found);
+	report_free(&sc->r);
+	free(sc);
+}
+
+static void
+test_nothing_is_wrong(void **state)
+{
+	(void)state;
+	want(scene(), "");
+}
+
+/* A busy machine: one heap, and a tick that is late by itself. */
+static void
+test_a_hiccup_is_nothing(void **state)
+{
+	struct scene *sc = scene();
+	unsigned i;
+
+	(void)state;
+	for (i = 5; i < 9; i++)
+		sc->probe.ticks[i].came_ms = sc->probe.ticks[9].came_ms;
+	sc->probe.ticks[15].came_ms += 90;
+	want(sc, "");
+}
+
+static void
+test_all_at_the_end_is_buffered(void **state)
+{
+	struct scene *sc = scene();
+	struct visit plain = heaped_probe(20, 100);
+	struct visit small = heaped_probe(20, 60);
+	struct visit large = heaped_probe(4, 100);
+
+	(void)state;
+	sc->probe = heaped_probe(20, 100);
+	plain.ticks[0].sent_ms++; /* not the same ticks again */
+	sc->e.plain = &plain;
+	sc->e.small = &small;
+	sc->e.large = &large;
+	sc->e.small_bytes = 2048;
+	sc->e.large_bytes = 16384;
+	judge(&sc->e, &sc->r);
+	assert_non_null(strstr(sc->r.findings[0].seen, "about 65536 bytes"));
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
+	want(sc, "buffered");
+}
+
+static void
+test_buffer_is_measured_by_what_was_sent_meanwhile(void **state)
+{
+	struct visit v = heaped_probe(4, 60);
+
+	(void)state;
+	assert_int_equal(judge_buffer(&v, 2048), 4 * 2048);
+	v = heaped_probe(1, 60);
+	assert_int_equal(judge_buffer(&v, 2048), 2048);
+	v = heaped_probe(20, 60);
+	assert_int_equal(judge_buffer(&v, 2048), 0);
+}
+
+static void
+test_two_and_three_together_are_gathered(void **state)
+{
+	struct scene *sc = scene();
+	struct visit plain = heaped_probe(3, 100);
+
+	(void)state;
+	sc->probe = heaped_probe(3, 100);
+	sc->e.plain = &plain;
+	plain.ticks[0].sent_ms++;
+	want_line(sc, "gathered", "option http-no-delay");
+}
+
+static void
+test_gathered_once_is_nothing(void **state)
+{
+	struct scene *sc = scene();
+	struct visit plain = good_probe();
+
+	(void)state;
+	sc->probe = heaped_probe(3, 100);
+	sc->e.plain = &plain;
+	plain.ticks[0].sent_ms++;
+	want(sc, "");
+}
+
+static void
+test_compressed_and_held_by_it(void **state)
+{
+	struct scene *sc = scene();
+	struct visit plain = good_probe();
+
+	(void)state;
+	strcpy(sc->probe.encoding, "gzip");
+	plain.ticks[0].sent_ms++;
+	sc->e.plain = &plain;
+	want(sc, "compressed");
+	sc = scene();
+	sc->probe = heaped_probe(20, 100);
+	strcpy(sc->probe.encoding, "gzip");
+	sc->e.plain = &plain;
+	judge(&sc->e, &sc->r);
+	assert_int_equal(sc->r.findings[0].level, LEVEL_ERROR);
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
+	want(sc, "compressed");
+}
+
+static void
+test_the_same_ticks_twice_are_cached(void **state)
+{
+	struct scene *sc = scene();
+	struct visit plain = heaped_probe(20, 100);
+
+	(void)state;
+	sc->probe = heaped_probe(20, 100);
+	sc->e.plain = &plain;
+	want(sc, "cached");
+	sc = scene();
+	headers(&sc->probe, HEADERS("Age: 17\r\n"));
+	want(sc, "cached");
+	sc = scene();
+	headers(&sc->probe, HEADERS("X-Cache: HIT from here\r\n"));
+	want(sc, "cached");
+	sc = scene();
+	headers(&sc->probe, HEADERS("Age: 0\r\n", "X-Cache: MISS\r\n"));
+	want(sc, "");
+}
+
+static void
+test_late_start_needs_to_be_seen_twice(void **state)
+{
+	struct scene *sc = scene();
+	struct visit again = {.head_ms = 1600, .nticks = 1};
+
+	(void)state;
+	sc->probe.head_ms = 2000;
+	sc->e.again = &again;
+	want(sc, "late-start");
+	sc = scene();
+	sc->probe.head_ms = 2000;
+	again.head_ms = 50;
+	sc->e.again = &again;
+	want(sc, "");
+}
+
+static void
+test_cut_in_the_middle(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->probe.nticks = 12;
+	sc->probe.trouble = TROUBLE_CUT;
+	want(sc, "cut");
+}
+
+/* A silence that is cut matters only where the heartbeat comes later. */
+static void
+test_silence(void **state)
+{
+	struct scene *sc = scene();
+	struct visit silence = good_stream();
+
+	(void)state;
+	silence.started = false;
+	tick(&silence, 1, 2, 0, 3, NULL);
+	silence.end_ms = 10003;
+	silence.trouble = TROUBLE_CUT;
+	sc->e.silence = &silence;
+	want_line(sc, "idle", "fastcgi_read_timeout 60s;");
+	sc = scene();
+	sc->e.silence = &silence;
+	want_line(sc, "idle", "largesse serve --heartbeat 5");
+	silence.end_ms = 60003;
+	sc = scene();
+	sc->e.silence = &silence;
+	judge(&sc->e, &sc->r);
+	assert_true(report_has(&sc->r, "idle-limit"));
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
+	want(sc, "");
+	tick(&silence, 2, 2, 18000, 18003, NULL);
+	sc = scene();
+	sc->e.silence = &silence;
+	want(sc, "");
+}
+
+static void
+test_what_did_not_arrive(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->probe.echo.authorization = 0;
+	strcpy(sc->probe.echo.software, "Apache");
+	strcpy(sc->probe.server, "Apache/2.4");
+	want_line(sc, "authorization", "CGIPassAuth On");
+	sc = scene();
+	sc->probe.echo.last_event_id = 0;
+	want(sc, "last-event-id");
+	sc = scene();
+	sc->probe.echo.query = sc->probe.echo.cookie = 0;
+	want(sc, "query cookie");
+	sc = scene();
+	sc->probe.echo.address = 0;
+	want(sc, "address");
+}
+
+static void
+test_http10_behind_another(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	strcpy(sc->probe.echo.protocol, "HTTP/1.0");
+	strcpy(sc->probe.echo.software, "lighttpd");
+	want_line(sc, "http10", "proxy_http_version 1.1;");
+	sc = scene();
+	strcpy(sc->probe.echo.protocol, "HTTP/1.0");
+	want(sc, "http10");
+}
+
+static void
+test_http1_is_a_note(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->probe.http = 11;
+	judge(&sc->e, &sc->r);
+	assert_true(report_has(&sc->r, "http1"));
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
+	want(sc, "");
+}
+
+static void
+test_cors(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->e.origin = "https://a.example";
+	want_line(sc, "cors",
+	    "add_header Access-Control-Allow-Origin https://a.example;");
+	sc = scene();
+	sc->e.origin = "https://a.example";
+	strcpy(sc->probe.allow_origin, "https://b.example");
+	want(sc, "cors");
+	sc = scene();
+	sc->e.origin = "https://a.example";
+	strcpy(sc->probe.allow_origin, "https://a.example");
+	want(sc, "");
+	sc = scene();
+	sc->e.origin = "https://a.example";
+	strcpy(sc->probe.allow_origin, "*");
+	want(sc, "");
+}
+
+static void
+test_cache_control_of_another(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	headers(&sc->probe, HEADERS("Cache-Control: max-age=3600\r\n"));
+	want(sc, "cache-control");
+	sc = scene();
+	sc->probe.cache_control[0] = '\0';
+	want(sc, "cache-control");
+}
+
+static void
+test_no_stream_at_all(void **state)
+{
+	const unsigned fatal[] = {400, 404, 429, 500, 502, 503, 504};
+	struct scene *sc;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
+		sc = scene();
+		sc->stream = (struct visit){
+		    .done = true, .status = fatal[i], .http = 11};
+		sc->e.probe = NULL;
+		assert_false(judge_usable(&sc->stream));
+		want(sc, "status");
+	}
+	sc = scene();
+	sc->stream = (struct visit){
+	    .done = true, .status = 200, .http = 11, .type = "text/html"};
+	sc->e.probe = NULL;
+	want(sc, "content-type");
+	sc = scene();
+	sc->stream = (struct visit){.done = true, .trouble = TROUBLE_TLS};
+	sc->e.probe = NULL;
+	want(sc, "tls");
+	sc = scene();
+	sc->stream = (struct visit){.done = true, .trouble = TROUBLE_NAME};
+	sc->e.probe = NULL;
+	want(sc, "unreachable");
+}
+
+/* Closed to a stranger, and the probe that is open shows what else is. */
+static void
+test_refused_and_more(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->stream = (struct visit){.done = true, .status = 401, .http = 20};
+	assert_true(judge_usable(&sc->stream));
+	sc->probe.echo.cookie = 0;
+	want(sc, "status cookie");
+}
+
+static void
+test_told_to_come_back(void **state)
+{
+	struct visit health = {.status = 200, .text = "ok\n"};
+	struct scene *sc;
+
+	(void)state;
+	sc = scene();
+	sc->stream.started = false;
+	sc->e.health = &health;
+	want(sc, "busy");
+	health = (struct visit){.status = 503, .text = "/x: locked\n"};
+	sc = scene();
+	sc->stream.started = false;
+	sc->e.health = &health;
+	want(sc, "unhealthy");
+	health = (struct visit){.status = 502, .text = "<html>"};
+	sc = scene();
+	sc->stream.started = false;
+	sc->e.health = &health;
+	want(sc, "down");
+	health = (struct visit){.status = 200, .stream = true};
+	sc = scene();
+	sc->stream.started = false;
+	sc->e.health = &health;
+	want(sc, "down");
+}
+
+static void
+test_redirects(void **state)
+{
+	struct visit asked = {.status = 301, .location = "https://x/events"};
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->e.redirects = 1;
+	sc->e.asked = &asked;
+	want_line(
+	    sc, "redirect", "new EventSource(\"https://example.org/events\")");
+	sc = scene();
+	sc->e.redirects = 1;
+	sc->e.asked = &asked;
+	sc->stream = (struct visit){
+	    .done = true, .status = 200, .http = 11, .type = "text/html"};
+	sc->e.probe = NULL;
+	want(sc, "redirect");
+}
+
+static void
+test_a_probe_that_is_none(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->probe = good_stream();
+	want(sc, "path");
+	sc = scene();
+	sc->probe = (struct visit){
+	    .done = true, .status = 404, .http = 11, .type = "text/html"};
+	want(sc, "probe");
+	sc = scene();
+	sc->probe = (struct visit){.done = true, .trouble = TROUBLE_TIMEOUT};
+	want(sc, "buffered");
+	sc = scene();
+	sc->probe.started = false;
+	sc->probe.nticks = 0;
+	want(sc, "probes");
+}
+
+/* --- who is in the way -------------------------------------------------- */
+
+static void
+want_way(const char *server, const char *software, const char *via,
+    enum server_kind inner, enum server_kind outer, bool proxied)
+{
+	struct scene *sc = scene();
+	struct way w;
+
+	strcpy(sc->probe.server, server);
+	strcpy(sc->probe.echo.software, software);
+	strcpy(sc->probe.echo.via, via);
+	w = way_of(&sc->e);
+	assert_int_equal(w.inner, inner);
+	assert_int_equal(w.outer, outer);
+	assert_int_equal(w.proxied, proxied);
+	free(sc);
+}
+
+static void
+test_way(void **state)
+{
+	(void)state;
+	want_way(
+	    "nginx/1.22.1", "nginx", "", SERVER_NGINX, SERVER_UNKNOWN, false);
+	want_way("nginx", "", "", SERVER_NGINX, SERVER_UNKNOWN, false);
+	want_way("openresty/1.21", "lighttpd", "", SERVER_LIGHTTPD,
+	    SERVER_NGINX, true);
+	want_way("Apache/2.4 (Debian)", "Apache", "1.1 x", SERVER_APACHE,
+	    SERVER_UNKNOWN, true);
+	want_way("cloudflare", "nginx", "", SERVER_NGINX, SERVER_UNKNOWN, true);
+	want_way("", "lighttpd", "", SERVER_LIGHTTPD, SERVER_UNKNOWN, true);
+}
+
+/* --- reading what came -------------------------------------------------- */
+
+static void
+test_headers_are_read(void **state)
+{
+	struct visit v = {0};
+
+	(void)state;
+	headers(&v, HEADERS("HTTP/1.1 200 OK\r\n", "SERVER:nginx\r\n",
+			"Servers: no\r\n", "Content-Type:  text/x \r\n",
+			"Cache-Control: no-store\r\n",
+			"cache-control: private\r\n", "\r\n"));
+	assert_int_equal(v.status, 200);
+	assert_int_equal(v.http, 11);
+	assert_string_equal(v.server, "nginx");
+	assert_string_equal(v.type, "text/x");
+	assert_string_equal(v.cache_control, "no-store, private");
+	headers(&v, HEADERS("HTTP/2 404 \r\n"));
+	assert_int_equal(v.status, 404);
+	assert_int_equal(v.http, 20);
+}
+
+/* Whatever a server says, and however much of it. */
+static void
+test_long_headers_are_cut(void **state)
+{
+	struct visit v = {0};
+	char line[8192];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		memset(line, 'x', sizeof(line));
+		memcpy(line, "Cache-Control:", 14);
+		visit_header(&v, line, sizeof(line));
+		memcpy(line, "Server:       ", 14);
+		visit_header(&v, line, sizeof(line));
+		memcpy(line, "Location:     ", 14);
+		visit_header(&v, line, sizeof(line));
+		memcpy(line, "Age:          ", 14);
+		visit_header(&v, line, sizeof(line));
+	}
+	assert_int_equal(strlen(v.server), sizeof(v.server) - 1);
+	assert_int_equal(strlen(v.cache_control), sizeof(v.cache_control) - 1);
+	visit_header(&v, "", 0);
+	visit_header(&v, "Server", 6);
+	visit_header(&v, "HTTP/", 5);
+}
+
+static void
+test_blocks_that_are_no_ticks(void **state)
+{
+	struct visit v = {0};
+	int i;
+
+	(void)state;
+	visit_block(&v, "event: stream-probe\ndata: {\n\n", 1);
+	visit_block(&v, "event: stream-probe\n\n", 1);
+	visit_block(&v, "data: {\"n\":1}\n\n", 1);
+	visit_block(&v, ":\n", 1);
+	visit_block(&v, "", 1);
+	assert_int_equal(v.nticks, 0);
+	assert_false(visit_full(&v));
+	for (i = 0; i < 50; i++) /* more than there can be */
+		tick(&v, 1, 9, 0, 0, "[1]");
+	assert_int_equal(v.nticks, VISIT_TICKS);
+	assert_false(v.echo.heard);
+}
+
+/* --- the report --------------------------------------------------------- */
+
+static char *
+printed(const struct report *r, void (*print)(const struct report *, FILE *))
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	print(r, f);
+	fclose(f);
+	return text;
+}
+
+static void
+test_report_as_text(void **state)
+{
+	struct report r = {.subject = "x"};
+	struct finding *f;
+	char *text;
+
+	(void)state;
+	f = report_add(&r, "code", LEVEL_ERROR, SURE_LIKELY, "it is bad",
+	    "a%sb", "\x1b[2J");
+	report_mend(&r, f, "there", "line %d;", 1);
+	report_add(&r, "other", LEVEL_NOTE, SURE_CERTAIN, "no", "nothing");
+	text = printed(&r, report_print);
+	assert_string_equal(text, "x\n"
+				  "\nerror: code (likely)\n"
+				  "  seen  a?[2Jb\n"
+				  "  so    it is bad\n"
+				  "  mend  there\n"
+				  "            line 1;\n"
+				  "\nnote: other (certain)\n"
+				  "  seen  nothing\n"
+				  "  so    no\n"
+				  "\n1 finding\n");
+	free(text);
+	report_free(&r);
+}
+
+static void
+test_report_as_json(void **state)
+{
+	struct report r = {.subject = "x\xff"};
+	json_t *j, *f;
+	char *text;
+
+	(void)state;
+	report_add(
+	    &r, "code", LEVEL_WARNING, SURE_PERHAPS, "so", "\"%s\"", "\n\\");
+	report_summary(&r, "one %s", "line");
+	text = printed(&r, report_print_json);
+	j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(j);
+	assert_true(json_is_false(json_object_get(j, "healthy")));
+	f = json_array_get(json_object_get(j, "findings"), 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(f, "seen")), "\"\n\\\"");
+	assert_string_equal(
+	    json_string_value(json_object_get(f, "level")), "warning");
+	json_decref(j);
+	free(text);
+	report_free(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_nothing_is_wrong),
+	    cmocka_unit_test(test_a_hiccup_is_nothing),
+	    cmocka_unit_test(test_all_at_the_end_is_buffered),
+	    cmocka_unit_test(
+		test_buffer_is_measured_by_what_was_sent_meanwhile),
+	    cmocka_unit_test(test_two_and_three_together_are_gathered),
+	    cmocka_unit_test(test_gathered_once_is_nothing),
+	    cmocka_unit_test(test_compressed_and_held_by_it),
+	    cmocka_unit_test(test_the_same_ticks_twice_are_cached),
+	    cmocka_unit_test(test_late_start_needs_to_be_seen_twice),
+	    cmocka_unit_test(test_cut_in_the_middle),
+	    cmocka_unit_test(test_silence),
+	    cmocka_unit_test(test_what_did_not_arrive),
+	    cmocka_unit_test(test_http10_behind_another),
+	    cmocka_unit_test(test_http1_is_a_note),
+	    cmocka_unit_test(test_cors),
+	    cmocka_unit_test(test_cache_control_of_another),
+	    cmocka_unit_test(test_no_stream_at_all),
+	    cmocka_unit_test(test_refused_and_more),
+	    cmocka_unit_test(test_told_to_come_back),
+	    cmocka_unit_test(test_redirects),
+	    cmocka_unit_test(test_a_probe_that_is_none),
+	    cmocka_unit_test(test_way),
+	    cmocka_unit_test(test_headers_are_read),
+	    cmocka_unit_test(test_long_headers_are_cut),
+	    cmocka_unit_test(test_blocks_that_are_no_ticks),
+	    cmocka_unit_test(test_report_as_text),
+	    cmocka_unit_test(test_report_as_json),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,657 @@
+/*
+ * test_request.c - from parameters to what is asked for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/request/query.h"
+#include "fcgi/request/request.h"
+#include "tests/unit/cm.h"
+
+#define TOPICS_ALLOWED 8
+
+struct asked {
+	struct request r;
+	const char *why;
+	int status;
+};
+
+/* Reads a request with these NAME=VALUE parameters; NULL ends them. */
+static struct asked
+ask(const char *first, ...)
+{
+	struct asked a = {.why = NULL};
+	const char *env[32];
+	size_t n = 0;
+	va_list ap;
+
+	va_start(ap, first);
+	for (; first != NULL; first = va_arg(ap, const char *))
+		env[n++] = first;
+	va_end(ap);
+	env[n] = NULL;
+	a.status =
+	    request_read(&a.r, (char *const *)env, TOPICS_ALLOWED, &a.why);
+	return a;
+}
+
+static struct asked
+ask_query(const char *query)
+{
+	static char param[8192];
+
+	snprintf(param, sizeof(param), "QUERY_STRING=%s", query);
+	return ask(param, NULL);
+}
+
+static void
+want_refused(struct asked a, int status, const char *why)
+{
+	assert_int_equal(a.status, status);
+	assert_string_equal(a.why, why);
+	request_free(&a.r);
+	request_free(&a.r);
+}
+
+static void
+want_refused_query(const char *query, const char *why)
+{
+	want_refused(ask_query(query), 400, why);
+}
+
+/* The topics in their order, as `a b news*`. */
+static void
+want_topics(const char *query, const char *want)
+{
+	struct asked a = ask_query(query);
+	char got[4096];
+	size_t i, len = 0;
+
+	assert_int_equal(a.status, 0);
+	for (i = 0; i < a.r.ntopics; i++)
+		len += snprintf(got + len, sizeof(got) - len, "%s%.*s%s",
+		    i > 0 ? " " : "", (int)a.r.topics[i].len,
+		    a.r.topics[i].name, a.r.topics[i].prefix ? "*" : "");
+	assert_string_equal(got, want);
+	request_free(&a.r);
+}
+
+static void
+want_path(enum request_path path, const char *info, const char *uri)
+{
+	struct asked a = ask(info != NULL ? info : uri, uri, NULL);
+
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.path, path);
+	request_free(&a.r);
+}
+
+static void
+want_id(struct asked a, const char *id)
+{
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.start, START_ID);
+	assert_string_equal(a.r.last_id, id);
+	request_free(&a.r);
+}
+
+static void
+want_start(struct asked a, enum request_start start)
+{
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.start, start);
+	request_free(&a.r);
+}
+
+static void
+want_last(const char *query, uint64_t count)
+{
+	struct asked a = ask_query(query);
+
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.start, START_LAST);
+	assert_int_equal(a.r.count, count);
+	request_free(&a.r);
+}
+
+static void
+want_since(const char *query, int64_t ms, bool age)
+{
+	struct asked a = ask_query(query);
+
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.start, START_SINCE);
+	assert_true(a.r.since_ms == ms);
+	assert_int_equal(a.r.since_age, age);
+	request_free(&a.r);
+}
+
+static void
+test_nothing_is_a_stream_of_main_from_now(void **state)
+{
+	struct asked a = ask(NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.method, METHOD_OTHER);
+	assert_int_equal(a.r.path, PATH_STREAM);
+	assert_int_equal(a.r.start, START_NOW);
+	assert_int_equal(a.r.ntopics, 1);
+	assert_int_equal(a.r.topics[0].len, 4);
+	assert_memory_equal(a.r.topics[0].name, "main", 4);
+	assert_false(a.r.topics[0].prefix);
+	assert_string_equal(a.r.address, "");
+	assert_string_equal(a.r.query, "");
+	assert_null(a.r.user);
+	assert_null(a.r.access_token);
+	assert_int_equal(a.r.content_length, -1);
+	request_free(&a.r);
+}
+
+static void
+test_method_by_exact_name(void **state)
+{
+	static const struct {
+		const char *param;
+		enum request_method method;
+	} cases[] = {
+	    {"REQUEST_METHOD=GET", METHOD_GET},
+	    {"REQUEST_METHOD=HEAD", METHOD_HEAD},
+	    {"REQUEST_METHOD=POST", METHOD_POST},
+	    {"REQUEST_METHOD=OPTIONS", METHOD_OPTIONS},
+	    {"REQUEST_METHOD=DELETE", METHOD_OTHER},
+	    {"REQUEST_METHOD=get", METHOD_OTHER},
+	    {"REQUEST_METHOD=GETS", METHOD_OTHER},
+	    {"REQUEST_METHOD=", METHOD_OTHER},
+	};
+	struct asked a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		a = ask(cases[i].param, NULL);
+		assert_int_equal(a.r.method, cases[i].method);
+		request_free(&a.r);
+	}
+}
+
+static void
+test_path_info_decides(void **state)
+{
+	(void)state;
+	want_path(PATH_STREAM, "PATH_INFO=/", "REQUEST_URI=/events/health");
+	want_path(PATH_HEALTH, "PATH_INFO=/health", NULL);
+	want_path(PATH_METRICS, "PATH_INFO=/metrics", NULL);
+	want_path(PATH_STATUS, "PATH_INFO=/status", NULL);
+	want_path(PATH_PROBE, "PATH_INFO=/probe", NULL);
+	want_path(PATH_UNKNOWN, "PATH_INFO=/healthy", NULL);
+	want_path(PATH_UNKNOWN, "PATH_INFO=/heal", NULL);
+	want_path(PATH_UNKNOWN, "PATH_INFO=/health/", NULL);
+	want_path(PATH_UNKNOWN, "PATH_INFO=health", NULL);
+	want_path(PATH_UNKNOWN, "PATH_INFO=//", NULL);
+	want_path(PATH_UNKNOWN, "PATH_INFO=/x", "REQUEST_URI=/events/health");
+}
+
+static void
+test_path_by_last_segment_without_path_info(void **state)
+{
+	(void)state;
+	want_path(PATH_HEALTH, "PATH_INFO=", "REQUEST_URI=/events/health");
+	want_path(PATH_STATUS, NULL, "REQUEST_URI=/events/status?x=/probe");
+	want_path(PATH_PROBE, NULL, "REQUEST_URI=http://a.example/e/probe");
+	want_path(PATH_STREAM, NULL, "REQUEST_URI=/events?a=/health");
+	want_path(PATH_STREAM, NULL, "REQUEST_URI=/events/");
+	want_path(PATH_STREAM, NULL, "REQUEST_URI=/events/health/");
+	want_path(PATH_STREAM, NULL, "REQUEST_URI=/events/other");
+	want_path(PATH_STREAM, NULL, "REQUEST_URI=");
+}
+
+static void
+test_topics_sorted_without_repeats(void **state)
+{
+	(void)state;
+	want_topics("", "main");
+	want_topics("topic=a", "a");
+	want_topics("topic=b&topic=a&topic=b", "a b");
+	want_topics("topic=ab&topic=a&topic=abc", "a ab abc");
+	want_topics("topic=*&topic=b*&topic=b&topic=a*&topic=ab&topic=*",
+	    "ab b * a* b*");
+	want_topics("topic=a&topics=b&Topic=c&topi", "a");
+}
+
+static void
+test_topics_decoded_as_a_browser_writes_them(void **state)
+{
+	(void)state;
+	want_topics("topic=a+b%20c", "a b c");
+	want_topics("topic=%2b%26%3D=", "+&==");
+	want_topics("t%6Fpic=gr%C3%BC%c3%9f", "gr\xc3\xbc\xc3\x9f");
+	want_topics("topic=100%&topic=%zz&topic=%4", "%4 %zz 100%");
+	want_topics("&&topic=a&", "a");
+	want_topics("topic=news%2A", "news*");
+}
+
+static void
+test_topics_refused(void **state)
+{
+	static const char text[] =
+	    "topic: not UTF-8, or a control character in it";
+
+	(void)state;
+	want_refused_query("topic=", "topic: empty name");
+	want_refused_query("topic=a&topic", "topic: empty name");
+	want_refused_query("topic=a*b", "topic: `*` may only stand at the end");
+	want_refused_query("topic=**", "topic: `*` may only stand at the end");
+	want_refused_query("topic=a%00", text);
+	want_refused_query("topic=a%0Ab", text);
+	want_refused_query("topic=a%7F", text);
+	want_refused_query("topic=%C2%85", text);
+	want_refused_query("topic=%FF", text);
+	want_refused_query("topic=%C3", text);
+	want_refused_query("topic=%ED%A0%80", text);
+}
+
+static void
+test_topics_no_more_and_no_longer_than_allowed(void **state)
+{
+	char query[300] = "topic=";
+	struct asked a;
+
+	(void)state;
+	want_topics("topic=1&topic=2&topic=3&topic=4&topic=5&topic=6&topic=7"
+		    "&topic=8&topic=8&topic=1",
+	    "1 2 3 4 5 6 7 8");
+	want_refused_query("topic=1&topic=2&topic=3&topic=4&topic=5&topic=6"
+			   "&topic=7&topic=8&topic=9",
+	    "topic: too many of them");
+	memset(query + 6, 'x', 255);
+	a = ask_query(query);
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.topics[0].len, 255);
+	request_free(&a.r);
+	query[6 + 255] = '*';
+	a = ask_query(query);
+	assert_int_equal(a.status, 0);
+	request_free(&a.r);
+	query[6 + 255] = 'x';
+	want_refused_query(query, "topic: longer than 255 bytes");
+}
+
+/* However many the option allows, there is room for so many only. */
+static void
+test_topics_never_more_than_there_is_room_for(void **state)
+{
+	char param[2048] = "QUERY_STRING=", *env[] = {param, NULL};
+	size_t len = strlen(param), i;
+	const char *why;
+	struct request r;
+
+	(void)state;
+	for (i = 0; i < REQUEST_TOPICS_MAX; i++)
+		len += sprintf(param + len, "topic=%zu&", 999 - i);
+	assert_int_equal(request_read(&r, env, SIZE_MAX, &why), 0);
+	assert_int_equal(r.ntopics, REQUEST_TOPICS_MAX);
+	request_free(&r);
+	sprintf(param + len, "topic=one");
+	assert_int_equal(request_read(&r, env, SIZE_MAX, &why), 400);
+	request_free(&r);
+}
+
+static void
+test_id_header_wins_over_query(void **state)
+{
+	(void)state;
+	want_id(ask("HTTP_LAST_EVENT_ID=7", "QUERY_STRING=lastEventId=9", NULL),
+	    "7");
+	want_id(ask("HTTP_LAST_EVENT_ID=", "QUERY_STRING=lastEventId=9", NULL),
+	    "9");
+	want_id(ask("HTTP_LAST_EVENT_ID=7", "HTTP_LAST_EVENT_ID=8", NULL), "7");
+}
+
+static void
+test_id_in_query_last_one_wins(void **state)
+{
+	(void)state;
+	want_id(ask_query("lastEventId=1"), "1");
+	want_id(ask_query("last_event_id=2"), "2");
+	want_id(ask_query("lastEventID=3"), "3");
+	want_id(ask_query("lastEventId=1&last_event_id=2&lastEventId=4"), "4");
+	want_id(ask_query("lastEventId=1&lastEventId="), "1");
+	want_start(ask_query("lastEventId="), START_NOW);
+	want_start(ask_query("lasteventid=1"), START_NOW);
+}
+
+static void
+test_id_wins_over_last_and_since(void **state)
+{
+	(void)state;
+	want_id(ask_query("last=5&since=10m&lastEventId=a-uid"), "a-uid");
+	want_start(
+	    ask("HTTP_LAST_EVENT_ID=earliest", "QUERY_STRING=last=5", NULL),
+	    START_EARLIEST);
+	want_start(ask_query("lastEventId=earliest"), START_EARLIEST);
+	want_last("since=10m&last=5", 5);
+}
+
+/* Never a refusal: the browser would repeat it, and then give up. */
+static void
+test_id_that_cannot_be_ours_is_unknown(void **state)
+{
+	char param[200] = "HTTP_LAST_EVENT_ID=", want[129] = "";
+
+	(void)state;
+	want_id(ask("HTTP_LAST_EVENT_ID=gr\xc3\xbc\xc3\x9f", NULL), "?");
+	want_id(ask("HTTP_LAST_EVENT_ID=a\tb", NULL), "?");
+	want_id(ask("HTTP_LAST_EVENT_ID=a\x7f", NULL), "?");
+	want_id(ask_query("lastEventId=1%00"), "?");
+	want_id(ask("HTTP_LAST_EVENT_ID=1, 2", NULL), "1, 2");
+	memset(param + strlen(param), 'x', 128);
+	memset(want, 'x', 128);
+	want_id(ask(param, NULL), want);
+	strcat(param, "x");
+	want_id(ask(param, NULL), "?");
+}
+
+static void
+test_last_is_a_number_with_a_cap(void **state)
+{
+	static const char why[] = "last: not a number of events";
+
+	(void)state;
+	want_last("last=1", 1);
+	want_last("last=007", 7);
+	want_last("last=1000000000", 1000000000);
+	want_last("last=1000000001", 1000000000);
+	want_last("last=99999999999999999999999999", 1000000000);
+	want_last("last=3&last=5", 5);
+	want_start(ask_query("last=0"), START_NOW);
+	want_refused_query("last=", why);
+	want_refused_query("last=-1", why);
+	want_refused_query("last=%2B1", why);
+	want_refused_query("last=1.5", why);
+	want_refused_query("last=1%00", why);
+	want_refused_query("last=ten", why);
+	want_refused_query("last=x&lastEventId=1", why);
+}
+
+static void
+test_since_an_age_or_a_time(void **state)
+{
+	(void)state;
+	want_since("since=10m", 600000, true);
+	want_since("since=999999999", 999999999000, true);
+	want_since("since=1000000000", 1000000000000, false);
+	want_since("since=999999999999", 999999999999000, false);
+	want_since("since=1000000000000", 1000000000000, false);
+	want_since("since=1763798400123", 1763798400123, false);
+	want_since("since=2026-11-22T08:00:00Z", 1795334400000, false);
+	want_since("since=2026-11-22T08%3A00%3A00.5Z", 1795334400500, false);
+	want_since("since=2026-11-22T08:00:00.0429Z", 1795334400042, false);
+	want_since("since=2028-02-29T23:59:59Z", 1835481599000, false);
+	want_since("since=1970-01-01T00:00:00Z", 0, false);
+}
+
+static void
+test_since_refused(void **state)
+{
+	static const char *const bad[] = {
+	    "",
+	    "yesterday",
+	    "-5m",
+	    "10x",
+	    "10m%00",
+	    "10+m",
+	    "99999999999999999999",
+	    "9223372036854775807w",
+	    "2026-11-22",
+	    "2026-11-22T08:00:00",
+	    "2026-11-22T08:00:00+01:00",
+	    "2026-11-22T08:00:00.Z",
+	    "2026-11-22T08:00:00Zulu",
+	    "2026-11-22t08:00:00z",
+	    "2026-02-29T00:00:00Z",
+	    "2026-00-10T00:00:00Z",
+	    "2026-13-10T00:00:00Z",
+	    "2026-11-31T00:00:00Z",
+	    "2026-11-22T24:00:00Z",
+	    "2026-11-22T08:60:00Z",
+	    "2026-11-22T08:00:60Z",
+	};
+	char query[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(query, sizeof(query), "since=%s", bad[i]);
+		want_refused_query(query,
+		    "since: neither an age like 10m nor a time like "
+		    "2026-11-22T08:00:00Z");
+	}
+}
+
+static void
+test_age_units(void **state)
+{
+	static const struct {
+		const char *s;
+		int64_t ms;
+	} good[] = {
+	    {"90", 90000},
+	    {"0", 0},
+	    {"500ms", 500},
+	    {"90s", 90000},
+	    {"10m", 600000},
+	    {"2h", 7200000},
+	    {"7d", 604800000},
+	    {"1w", 604800000},
+	};
+	static const char *const bad[] = {
+	    "",
+	    "m",
+	    "-1",
+	    "+1",
+	    " 1",
+	    "1 ",
+	    "1.5h",
+	    "1y",
+	    "1hh",
+	    "0x10",
+	    "1H",
+	    "99999999999999999999",
+	    "9223372036854775807",
+	    "15250284453w",
+	};
+	int64_t ms;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ms = -1;
+		assert_true(request_age(good[i].s, &ms));
+		assert_true(ms == good[i].ms);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ms = -1;
+		assert_false(request_age(bad[i], &ms));
+		assert_true(ms == -1);
+	}
+	assert_true(request_age("15250284452w", &ms));
+}
+
+static void
+test_length_absent_number_or_refused(void **state)
+{
+	struct asked a = ask("CONTENT_LENGTH=", NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.content_length, -1);
+	request_free(&a.r);
+	a = ask("CONTENT_LENGTH=0", NULL);
+	assert_int_equal(a.r.content_length, 0);
+	request_free(&a.r);
+	a = ask("CONTENT_LENGTH=9223372036854775807", NULL);
+	assert_int_equal(a.status, 0);
+	assert_true(a.r.content_length == INT64_MAX);
+	request_free(&a.r);
+	want_refused(ask("CONTENT_LENGTH=12a", NULL), 400,
+	    "Content-Length: not a number");
+	want_refused(ask("CONTENT_LENGTH=-1", NULL), 400,
+	    "Content-Length: not a number");
+	want_refused(ask("CONTENT_LENGTH=9223372036854775808", NULL), 413,
+	    "Content-Length: too large");
+}
+
+static void
+test_credentials_and_address(void **state)
+{
+	struct asked a = ask("FCGI_ROLE=RESPONDER", "REMOTE_ADDR=::1",
+	    "REMOTE_USER=ann", "HTTP_AUTHORIZATION=Bearer x.y.z",
+	    "HTTP_COOKIE=a=b; c=d", "HTTP_ORIGIN=https://a.example",
+	    "CONTENT_TYPE=application/json", "SERVER_PROTOCOL=HTTP/2.0",
+	    "HTTP_X_FORWARDED_FOR=10.0.0.1",
+	    "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", "REMOTE_USER=eve",
+	    "QUERY_STRING=access_token=x%2Ey&access_token=z&topic=t", NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_string_equal(a.r.address, "::1");
+	assert_string_equal(a.r.user, "ann");
+	assert_string_equal(a.r.authorization, "Bearer x.y.z");
+	assert_string_equal(a.r.cookie, "a=b; c=d");
+	assert_string_equal(a.r.origin, "https://a.example");
+	assert_string_equal(a.r.content_type, "application/json");
+	assert_string_equal(a.r.protocol, "HTTP/2.0");
+	assert_string_equal(a.r.forwarded_for, "10.0.0.1");
+	assert_string_equal(a.r.preflight, "POST");
+	assert_string_equal(a.r.access_token, "x.y");
+	assert_string_equal(
+	    a.r.query, "access_token=x%2Ey&access_token=z&topic=t");
+	request_free(&a.r);
+	want_refused_query("access_token=a%00b", "access_token: not a token");
+}
+
+/* nginx sends each header so, and its snippet says no more. */
+static void
+test_content_type_as_a_header(void **state)
+{
+	struct asked a = ask("HTTP_CONTENT_TYPE=text/plain", NULL);
+
+	(void)state;
+	assert_string_equal(a.r.content_type, "text/plain");
+	request_free(&a.r);
+	a = ask("HTTP_CONTENT_TYPE=text/plain", "CONTENT_TYPE=a/b", NULL);
+	assert_string_equal(a.r.content_type, "a/b");
+	request_free(&a.r);
+}
+
+/* An empty REMOTE_USER must not pass for a user. */
+static void
+test_empty_parameter_is_absent(void **state)
+{
+	struct asked a = ask("REMOTE_USER=", "REMOTE_USER=eve", "REMOTE_USER",
+	    "HTTP_COOKIE=", "QUERY_STRING=access_token=", "=x", "", NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_null(a.r.user);
+	assert_null(a.r.cookie);
+	assert_null(a.r.access_token);
+	request_free(&a.r);
+}
+
+/* A refusal still says who asked and how: CORS needs the origin. */
+static void
+test_refused_request_is_still_known(void **state)
+{
+	struct asked a = ask("REQUEST_METHOD=GET", "HTTP_ORIGIN=https://o",
+	    "QUERY_STRING=topic=", NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 400);
+	assert_int_equal(a.r.method, METHOD_GET);
+	assert_string_equal(a.r.origin, "https://o");
+	assert_int_equal(a.r.ntopics, 1);
+	request_free(&a.r);
+}
+
+static void
+test_query_pairs_as_the_standard_parses_them(void **state)
+{
+	char text[] = "a=1&b&&=c&d=e=f&g%3d=%00&h=%e4%";
+	static const struct {
+		const char *name, *value;
+		size_t name_len, value_len;
+	} want[] = {
+	    {"a", "1", 1, 1},
+	    {"b", "", 1, 0},
+	    {"", "c", 0, 1},
+	    {"d", "e=f", 1, 3},
+	    {"g=", "\0", 2, 1},
+	    {"h", "\xe4%", 1, 2},
+	};
+	struct query q = {text, text + sizeof(text) - 1};
+	struct query_pair pair;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		assert_true(query_next(&q, &pair));
+		assert_int_equal(pair.name_len, want[i].name_len);
+		assert_int_equal(pair.value_len, want[i].value_len);
+		assert_memory_equal(pair.name, want[i].name, pair.name_len + 1);
+		assert_memory_equal(
+		    pair.value, want[i].value, pair.value_len + 1);
+	}
+	assert_false(query_next(&q, &pair));
+	assert_false(query_next(&q, &pair));
+}
+
+/* A body may be followed by anything. */
+static void
+test_query_ends_where_its_end_is(void **state)
+{
+	char text[] = "a=%41";
+	struct query q = {text, text + 4};
+	struct query_pair pair;
+
+	(void)state;
+	assert_true(query_next(&q, &pair));
+	assert_string_equal(pair.value, "%4");
+	assert_false(query_next(&q, &pair));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_nothing_is_a_stream_of_main_from_now),
+	    cmocka_unit_test(test_method_by_exact_name),
+	    cmocka_unit_test(test_path_info_decides),
+	    cmocka_unit_test(test_path_by_last_segment_without_path_info),
+	    cmocka_unit_test(test_topics_sorted_without_repeats),
+	    cmocka_unit_test(test_topics_decoded_as_a_browser_writes_them),
+	    cmocka_unit_test(test_topics_refused),
+	    cmocka_unit_test(test_topics_no_more_and_no_longer_than_allowed),
+	    cmocka_unit_test(test_topics_never_more_than_there_is_room_for),
+	    cmocka_unit_test(test_id_header_wins_over_query),
+	    cmocka_unit_test(test_id_in_query_last_one_wins),
+	    cmocka_unit_test(test_id_wins_over_last_and_since),
+	    cmocka_unit_test(test_id_that_cannot_be_ours_is_unknown),
+	    cmocka_unit_test(test_last_is_a_number_with_a_cap),
+	    cmocka_unit_test(test_since_an_age_or_a_time),
+	    cmocka_unit_test(test_since_refused),
+	    cmocka_unit_test(test_age_units),
+	    cmocka_unit_test(test_length_absent_number_or_refused),
+	    cmocka_unit_test(test_credentials_and_address),
+	    cmocka_unit_test(test_content_type_as_a_header),
+	    cmocka_unit_test(test_empty_parameter_is_absent),
+	    cmocka_unit_test(test_refused_request_is_still_known),
+	    cmocka_unit_test(test_query_pairs_as_the_standard_parses_them),
+	    cmocka_unit_test(test_query_ends_where_its_end_is),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
