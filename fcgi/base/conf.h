@@ -5,13 +5,29 @@
  * and their help.  Strings are those of the command line or the environment
  * and live as long as the process.
  */
-#ifndef SERVE_H
-#define SERVE_H
+#ifndef CONF_H
+#define CONF_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "fcgi/base/options.h"
+
+/*
+ * Descriptors of a serving process that are not streams': the log, the
+ * listening socket, the loop's own.  serve takes them off the limit, and the
+ * doctor adds them to the streams that somebody asks for.
+ */
+enum {
+	SPARE_FDS = 32
+};
+
+/* The most that some options may ask for. */
+enum {
+	CONF_WORKERS_MAX = 64,
+	CONF_TOPICS_MAX = 64, /* topics of one stream */
+	CONF_BATCH_MAX = 2000 /* events of one POST */
+};
 
 struct serve_conf {
 	const char *db;

@@ -10,7 +10,8 @@
 #include <inttypes.h>
 
 #include "fcgi/base/log.h"
-#include "fcgi/serve/server.h"
+#include "fcgi/base/conf.h"
+#include "store/store.h"
 #include "fcgi/doctor/doctor.h"
 
 enum {

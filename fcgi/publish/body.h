@@ -17,8 +17,7 @@
 
 enum {
 	BODY_TYPE_BYTES = 255, /* of an event's type */
-	BODY_UID_BYTES = 128,
-	BODY_EVENTS_MAX = 2000 /* in one body; --max-batch is less */
+	BODY_UID_BYTES = 128
 };
 
 struct body_limits {

@@ -15,11 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/store.h"
-#include "fcgi/stream/hub.h"
 #include "fcgi/base/log.h"
-#include "fcgi/publish/publish.h"
-#include "fcgi/serve/server.h"
+#include "fcgi/publish/link.h"
+#include "fcgi/stream/news.h"
 
 enum {
 	WAITING_MAX = 4096, /* requests */
@@ -33,7 +31,7 @@ enum {
 
 /* A socket to one writer; libuv keeps it until it is closed there too. */
 struct wire {
-	uv_poll_t poll; /* data: the server */
+	uv_poll_t poll; /* data: the link */
 	int fd;
 	bool wants_out;
 };
@@ -50,30 +48,30 @@ on_wire_closed(uv_handle_t *handle)
 }
 
 static void
-drop_wire(struct server *srv)
+drop_wire(struct link *ln)
 {
-	struct wire *wire = srv->link.wire;
+	struct wire *wire = ln->wire;
 
 	if (wire == NULL)
 		return;
-	srv->link.wire = NULL;
+	ln->wire = NULL;
+	ln->hub->now.writers = 0;
 	uv_poll_stop(&wire->poll);
 	uv_close((uv_handle_t *)&wire->poll, on_wire_closed);
 }
 
 static void
-tell_first(struct server *srv, const char *result)
+tell_first(struct link *ln, const char *result)
 {
-	struct writer_link *ln = &srv->link;
 	struct ticket *t = ln->first;
 
 	ln->first = t->next;
 	if (ln->first == NULL)
 		ln->last = &ln->first;
-	ln->waiting--;
+	ln->hub->now.posts_waiting--;
 	ln->bytes -= t->bytes;
-	if (t->pending != NULL)
-		publish_result(srv, t->pending, result);
+	if (t->owner != NULL)
+		ln->result(ln->arg, t->owner, result);
 	free(t);
 }
 
@@ -81,20 +79,18 @@ static void on_again(uv_timer_t *);
 
 /* The next writer starts when this one is buried, and not at once again. */
 static void
-on_dead(struct server *srv)
+on_dead(struct link *ln)
 {
-	struct writer_link *ln = &srv->link;
-
-	srv->count.writer_ends++;
-	drop_wire(srv);
+	ln->hub->count.writer_ends++;
+	drop_wire(ln);
 	parcel_free(&ln->in);
 	parcel_free(&ln->out);
 	if (ln->pid != 0)
 		kill(ln->pid, SIGKILL); /* not yet waited for, so still ours */
 	while (ln->first != NULL)
-		tell_first(srv, NULL);
+		tell_first(ln, NULL);
 	uv_timer_start(&ln->again, on_again,
-	    uv_now(&srv->loop) - ln->born_ms < PAUSE_MS ? PAUSE_MS : SOON_MS,
+	    uv_now(ln->hub->loop) - ln->born_ms < PAUSE_MS ? PAUSE_MS : SOON_MS,
 	    0);
 }
 
@@ -114,7 +110,7 @@ want_out(struct wire *wire, bool out)
 
 /* False: the writer is dead. */
 static bool
-send_out(struct writer_link *ln)
+send_out(struct link *ln)
 {
 	struct parcel *out = &ln->out;
 	ssize_t n;
@@ -138,9 +134,8 @@ send_out(struct writer_link *ln)
 
 /* False: the writer is dead. */
 static bool
-take_results(struct server *srv)
+take_results(struct link *ln)
 {
-	struct writer_link *ln = &srv->link;
 	size_t len;
 	ssize_t n;
 
@@ -152,9 +147,9 @@ take_results(struct server *srv)
 		return n == -1 && (errno == EAGAIN || errno == EINTR);
 	ln->in.len += (size_t)n;
 	while (ln->first != NULL && (len = handoff_whole(&ln->in)) > 0) {
-		tell_first(srv, ln->in.s + ln->in.at);
+		tell_first(ln, ln->in.s + ln->in.at);
 		ln->in.at += len;
-		hub_written(srv);
+		news_written(ln->hub);
 	}
 	parcel_trim(&ln->in);
 	return true;
@@ -163,37 +158,34 @@ take_results(struct server *srv)
 static void
 on_ready(uv_poll_t *handle, int status, int events)
 {
-	struct server *srv = handle->data;
+	struct link *ln = handle->data;
 	bool ok = status == 0;
 
 	if (ok && (events & UV_WRITABLE) != 0)
-		ok = send_out(&srv->link);
+		ok = send_out(ln);
 	if (ok && (events & UV_READABLE) != 0)
-		ok = take_results(srv);
+		ok = take_results(ln);
 	if (!ok)
-		on_dead(srv);
+		on_dead(ln);
 }
 
 void
-link_turn(struct server *srv)
+link_turn(struct link *ln)
 {
-	struct writer_link *ln = &srv->link;
-
 	if (ln->wire != NULL && ln->out.len > 0 && !ln->wire->wants_out &&
 	    !send_out(ln))
-		on_dead(srv);
+		on_dead(ln);
 }
 
 struct ticket *
-link_hand(struct server *srv, const struct body *body)
+link_hand(struct link *ln, const struct body *body)
 {
-	struct writer_link *ln = &srv->link;
 	size_t bytes = handoff_size(body), most = WAITING_BYTES;
 	struct ticket *t;
 
-	if (most < 4 * srv->conf.max_request_bytes)
-		most = 4 * srv->conf.max_request_bytes;
-	if (ln->wire == NULL || ln->waiting >= WAITING_MAX ||
+	if (most < 4 * ln->hub->conf->max_request_bytes)
+		most = 4 * ln->hub->conf->max_request_bytes;
+	if (ln->wire == NULL || ln->hub->now.posts_waiting >= WAITING_MAX ||
 	    ln->bytes + bytes > most || (t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	if (handoff_put(&ln->out, body, clock_steady_ms() + START_MS) == -1) {
@@ -203,7 +195,7 @@ link_hand(struct server *srv, const struct body *body)
 	t->bytes = bytes;
 	*ln->last = t;
 	ln->last = &t->next;
-	ln->waiting++;
+	ln->hub->now.posts_waiting++;
 	ln->bytes += bytes;
 	return t;
 }
@@ -238,16 +230,17 @@ make_environment(const char *db)
 
 /* Started with fd as its descriptor 0.  Returns what errno would be. */
 static int
-spawn(struct server *srv, int fd)
+spawn(struct link *ln, int fd)
 {
 	char name[] = "largesse", word[] = "writer", full[] = "full",
 	     normal[] = "normal";
 	char *argv[] = {name, word,
-	    strcmp(srv->conf.synchronous, "full") == 0 ? full : normal, NULL};
-	char **env = make_environment(srv->conf.db);
+	    strcmp(ln->hub->conf->synchronous, "full") == 0 ? full : normal,
+	    NULL};
+	char **env = make_environment(ln->hub->conf->db);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t blocked; /* from its first moment: see cmd_writer.c */
+	sigset_t blocked; /* from its first moment: see writer.c */
 	int err;
 
 	if (env == NULL)
@@ -261,8 +254,8 @@ spawn(struct server *srv, int fd)
 	posix_spawnattr_setsigmask(&attr, &blocked);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	err = posix_spawn(
-	    &srv->link.pid, "/proc/self/exe", &actions, &attr, argv, env);
+	err =
+	    posix_spawn(&ln->pid, "/proc/self/exe", &actions, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	free(env[0]);
@@ -271,38 +264,39 @@ spawn(struct server *srv, int fd)
 }
 
 static int
-open_wire(struct server *srv, int fd)
+open_wire(struct link *ln, int fd)
 {
 	struct wire *wire = calloc(1, sizeof(*wire));
 
-	if (wire == NULL || uv_poll_init(&srv->loop, &wire->poll, fd) != 0) {
+	if (wire == NULL || uv_poll_init(ln->hub->loop, &wire->poll, fd) != 0) {
 		free(wire);
 		return -1;
 	}
 	wire->fd = fd;
-	wire->poll.data = srv;
-	srv->link.wire = wire;
+	wire->poll.data = ln;
+	ln->wire = wire;
+	ln->hub->now.writers = 1;
 	return uv_poll_start(&wire->poll, UV_READABLE, on_ready) == 0 ? 0 : -1;
 }
 
 static int
-start_writer(struct server *srv)
+start_writer(struct link *ln)
 {
 	int pair[2], err;
 
-	srv->link.born_ms = uv_now(&srv->loop);
+	ln->born_ms = uv_now(ln->hub->loop);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
 		log_error("writer", "%s", strerror(errno));
 		return -1;
 	}
-	err = spawn(srv, pair[1]);
+	err = spawn(ln, pair[1]);
 	close(pair[1]);
-	if (err == 0 && open_wire(srv, pair[0]) == 0)
+	if (err == 0 && open_wire(ln, pair[0]) == 0)
 		return 0;
 	log_error("writer", "%s", strerror(err != 0 ? err : ENOMEM));
 	if (err != 0)
-		srv->link.pid = 0;
-	if (srv->link.wire == NULL)
+		ln->pid = 0;
+	if (ln->wire == NULL)
 		close(pair[0]);
 	return -1;
 }
@@ -310,8 +304,7 @@ start_writer(struct server *srv)
 static void
 on_again(uv_timer_t *timer)
 {
-	struct server *srv = timer->data;
-	struct writer_link *ln = &srv->link;
+	struct link *ln = timer->data;
 	int status;
 	pid_t pid = ln->pid == 0 ? 0 : waitpid(ln->pid, &status, WNOHANG);
 
@@ -320,41 +313,41 @@ on_again(uv_timer_t *timer)
 		return;
 	}
 	if (pid > 0)
-		log_info(srv->conf.quiet, "writer",
+		log_info(ln->hub->conf->quiet, "writer",
 		    "%d ended by %s %d, starting another", (int)pid,
 		    WIFSIGNALED(status) ? "signal" : "status",
 		    WIFSIGNALED(status) ? WTERMSIG(status)
 					: WEXITSTATUS(status));
 	ln->pid = 0;
-	if (srv->closing)
+	if (ln->hub->closing)
 		return;
-	if (start_writer(srv) == -1) {
-		drop_wire(srv);
+	if (start_writer(ln) == -1) {
+		drop_wire(ln);
 		uv_timer_start(timer, on_again, PAUSE_MS, 0);
 	}
 }
 
 int
-link_open(struct server *srv)
+link_open(struct link *ln, struct hub *hub, bool start, link_result *result,
+    void *arg)
 {
-	struct writer_link *ln = &srv->link;
-
+	ln->hub = hub;
+	ln->result = result;
+	ln->arg = arg;
 	ln->last = &ln->first;
-	uv_timer_init(&srv->loop, &ln->again);
-	ln->again.data = srv;
-	return srv->conf.publish && !srv->plain ? start_writer(srv) : 0;
+	uv_timer_init(hub->loop, &ln->again);
+	ln->again.data = ln;
+	return start ? start_writer(ln) : 0;
 }
 
 /* It ends when it has done what it was given; nobody waits for that here. */
 void
-link_close(struct server *srv)
+link_close(struct link *ln)
 {
-	struct writer_link *ln = &srv->link;
-
 	uv_timer_stop(&ln->again);
-	drop_wire(srv);
+	drop_wire(ln);
 	while (ln->first != NULL)
-		tell_first(srv, NULL);
+		tell_first(ln, NULL);
 	parcel_free(&ln->in);
 	parcel_free(&ln->out);
 }

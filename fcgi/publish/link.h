@@ -4,7 +4,7 @@
  *
  * The writer is a process of this same program, started anew and not forked:
  * SQLite must not be carried through a fork.  Requests and results go in one
- * order, so whoever waits stands in a queue and needs no number.
+ * order, so those who wait stand in a queue and need no number.
  */
 #ifndef LINK_H
 #define LINK_H
@@ -14,40 +14,52 @@
 #include <uv.h>
 
 #include "fcgi/publish/handoff.h"
+#include "fcgi/stream/hub.h"
 
-struct server;
-struct pending;
 struct wire;
 
-/* One who waits for a result. */
+/* One request that waits for a result. */
 struct ticket {
 	struct ticket *next;
-	struct pending *pending; /* NULL: has left */
+	void *owner; /* who is told of the result; NULL: has left */
 	size_t bytes;
 };
 
-struct writer_link {
+/*
+ * A result for the owner of a ticket, which is freed after the call: a whole
+ * result as in handoff.h, or NULL when it will never be known.
+ */
+typedef void link_result(void *arg, void *owner, const char *result);
+
+struct link {
+	struct hub *hub;
+	link_result *result;
+	void *arg;	   /* of result */
 	struct wire *wire; /* NULL: no writer that takes anything */
 	pid_t pid;	   /* of the writer; 0: none */
 	uint64_t born_ms;  /* by the loop's clock */
 	struct parcel in, out;
 	struct ticket *first, **last; /* in the order they were handed over */
-	size_t waiting, bytes;	      /* of them all */
+	size_t bytes;		      /* of them all */
 	uv_timer_t again;	      /* to start the next writer */
 };
 
-/* 0 or -1.  The loop is there, and the log can be written. */
-int link_open(struct server *);
-void link_close(struct server *);
+/*
+ * Gets ready and, if start says so, starts a writer; the loop is there, and
+ * the log can be written.  0 or -1, with why told.
+ */
+int link_open(
+    struct link *, struct hub *, bool start, link_result *, void *arg);
+void link_close(struct link *);
 
 /*
- * Hands a request over, to be written after the turn.  NULL when that cannot
- * be now: there is too much waiting already, or no writer.  The ticket is
- * good until its result is told (publish_result in publish.h).
+ * Hands a request over, to be written when the turn comes to link_turn.  NULL
+ * when that cannot be now: there is too much waiting already, or no writer.
+ * The ticket is good until its result is told.
  */
-struct ticket *link_hand(struct server *, const struct body *);
+struct ticket *link_hand(struct link *, const struct body *);
 
-/* Sends what the turn has gathered. */
-void link_turn(struct server *);
+/* Sends what was handed over since the last turn. */
+void link_turn(struct link *);
 
 #endif

@@ -11,36 +11,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/auth/allow.h"
 #include "fcgi/base/log.h"
-#include "fcgi/serve/pending.h"
+#include "fcgi/publish/body.h"
 #include "fcgi/publish/publish.h"
 #include "fcgi/reply/reply.h"
 
 static const char *const later = "Retry-After: 1\r\n";
 
-static enum answered
-said(bool whole)
-{
-	return whole ? ANSWERED_REPLY : ANSWERED_FAILED;
-}
-
 static bool
-say(struct server *srv, const struct peer *peer, int status,
+say(struct publisher *pub, const struct peer *peer, int status,
     const char *headers, const char *line)
 {
 	char body[512];
 	struct reply rp = {.status = status, .headers = headers, .body = body};
 
 	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", line);
-	return reply_send(srv, peer, &rp);
+	return reply_send(pub->hub, peer, &rp);
 }
 
 /* --- may it? ------------------------------------------------------------ */
 
 /* To each event's topic?  0, or the status. */
 static int
-may_all(struct server *srv, const struct who *who,
+may_all(struct publisher *pub, const struct who *who,
     const struct store_event *events, size_t n, struct refusal *no)
 {
 	static const struct store_text main_topic = {"main", 4};
@@ -57,7 +50,7 @@ may_all(struct server *srv, const struct who *who,
 		topic.name = t.s;
 		topic.len = t.len;
 		status =
-		    allow_topic(srv->allow, who, ALLOW_PUBLISH, &topic, no);
+		    allow_topic(pub->allow, who, ALLOW_PUBLISH, &topic, no);
 	}
 	return status;
 }
@@ -67,30 +60,31 @@ may_all(struct server *srv, const struct who *who,
  * stranger is refused before a byte of the body is looked at.
  */
 static int
-may_publish(struct server *srv, const struct request *rq, struct who *who,
+may_publish(struct publisher *pub, const struct request *rq, struct who *who,
     struct refusal *no)
 {
 	static const struct store_event any = {.time_ms = 0};
-	int status = allow_who(srv->allow, srv->store, rq, who, no);
+	int status = allow_who(pub->allow, pub->hub->store, rq, who, no);
 
 	if (status == 0 && who->by == ALLOW_BY_NOTHING)
-		status = may_all(srv, who, &any, 1, no);
+		status = may_all(pub, who, &any, 1, no);
 	return status;
 }
 
 static enum answered
-say_no(struct server *srv, const struct peer *peer, const struct refusal *no)
+say_no(struct publisher *pub, const struct peer *peer, const struct refusal *no)
 {
-	return said(no->status == 503 ? say(srv, peer, 503, later, no->line)
-				      : reply_refusal(srv, peer, no, false));
+	return answered(no->status == 503
+			    ? say(pub, peer, 503, later, no->line)
+			    : reply_refusal(pub->hub, peer, no, false));
 }
 
 /* --- what became of it -------------------------------------------------- */
 
 /* {"ids":["1","2"]}: 201, or 200 when none of them is new. */
 static bool
-say_ids(
-    struct server *srv, const struct peer *peer, const char *result, size_t n)
+say_ids(struct publisher *pub, const struct peer *peer, const char *result,
+    size_t n)
 {
 	char *body = malloc(n * (STORE_ID_SIZE + 3) + 16), *p = body;
 	struct reply rp = {.type = "application/json", .body = body};
@@ -105,7 +99,7 @@ say_ids(
 		id = handoff_result_id(result, i);
 		repeated += id.repeated != 0;
 		*p++ = '"';
-		p += store_id_print(srv->store, id.id, p);
+		p += store_id_print(pub->hub->store, id.id, p);
 		*p++ = '"';
 		*p++ = ',';
 	}
@@ -113,10 +107,18 @@ say_ids(
 	p += sprintf(p, "]}\n");
 	rp.len = (size_t)(p - body);
 	rp.status = repeated == n ? 200 : 201;
-	srv->count.published += n - repeated;
-	ok = reply_send(srv, peer, &rp);
+	pub->hub->count.published += n - repeated;
+	ok = reply_send(pub->hub, peer, &rp);
 	free(body);
 	return ok;
+}
+
+static bool
+say_unknown(struct publisher *pub, const struct peer *peer)
+{
+	return say(pub, peer, 503, later,
+	    "no answer from the writer, it may have written this: "
+	    "try again with the same uid");
 }
 
 /*
@@ -124,13 +126,13 @@ say_ids(
  * other trouble have paths in them, and are for the log of errors.
  */
 static bool
-say_trouble(struct server *srv, const struct peer *peer, const char *result,
+say_trouble(struct publisher *pub, const struct peer *peer, const char *result,
     const struct handoff_result *head)
 {
 	char why[256], line[320], name[256];
 	size_t path;
 
-	store_show(srv->conf.db, name, sizeof(name));
+	store_show(pub->hub->conf->db, name, sizeof(name));
 	path = strlen(name) + 2;
 	snprintf(
 	    why, sizeof(why), "%.*s", (int)head->why_len, handoff_why(result));
@@ -138,97 +140,80 @@ say_trouble(struct server *srv, const struct peer *peer, const char *result,
 	case STORE_REFUSED:
 		snprintf(line, sizeof(line), "the log refused it: %s",
 		    strlen(why) > path ? why + path : why);
-		return say(srv, peer, 400, NULL, line);
+		return say(pub, peer, 400, NULL, line);
 	case STORE_BUSY:
-		return say(srv, peer, 503, later,
+		return say(pub, peer, 503, later,
 		    "the log is busy: nothing was written, try again");
 	case STORE_LATER:
-		return publish_unknown(srv, peer);
+		return say_unknown(pub, peer);
 	case STORE_FULL:
 		log_plain(why);
-		return say(srv, peer, 507, NULL,
+		return say(pub, peer, 507, NULL,
 		    "no room in the log: nothing was written");
 	default:
 		log_plain(why);
-		return say(srv, peer, 500, NULL,
+		return say(pub, peer, 500, NULL,
 		    "the log cannot be written: nothing was");
 	}
 }
 
-static bool
-say_result(struct server *srv, const struct peer *peer, const char *result)
+bool
+publish_answer(
+    struct publisher *pub, const struct peer *peer, const char *result)
 {
 	struct handoff_result head;
 
+	if (result == NULL)
+		return say_unknown(pub, peer);
 	handoff_result_head(result, &head);
 	if (head.result == STORE_OK)
-		return say_ids(srv, peer, result, head.n);
-	return say_trouble(srv, peer, result, &head);
-}
-
-bool
-publish_unknown(struct server *srv, const struct peer *peer)
-{
-	return say(srv, peer, 503, later,
-	    "no answer from the writer, it may have written this: "
-	    "try again with the same uid");
-}
-
-void
-publish_result(struct server *srv, struct pending *p, const char *result)
-{
-	const struct peer *peer = pending_peer(p);
-
-	pending_answered(srv, p,
-	    result == NULL ? publish_unknown(srv, peer)
-			   : say_result(srv, peer, result));
+		return say_ids(pub, peer, result, head.n);
+	return say_trouble(pub, peer, result, &head);
 }
 
 /* --- a request ---------------------------------------------------------- */
 
 /* Plain CGI: written here and now. */
 static enum answered
-write_self(struct server *srv, const struct peer *peer, struct body *body)
+write_self(struct publisher *pub, const struct peer *peer, struct body *body)
 {
 	struct store_batch batch = {.events = body->events, .n = body->n};
 	struct parcel result = {0};
 	struct store *log;
 	bool whole = false;
 
-	log =
-	    store_open(srv->conf.db, STORE_WRITE, batch.why, sizeof(batch.why));
+	log = store_open(
+	    pub->hub->conf->db, STORE_WRITE, batch.why, sizeof(batch.why));
 	batch.result = STORE_ERROR;
 	if (log != NULL)
 		store_append_all(log, &batch, 1);
 	if (handoff_put_result(&result, &batch) == 0)
-		whole = say_result(srv, peer, result.s);
+		whole = publish_answer(pub, peer, result.s);
 	parcel_free(&result);
 	store_close(log);
-	return said(whole);
+	return answered(whole);
 }
 
 /* For one who may publish to all the topics in it. */
 static enum answered
-hand_over(struct server *srv, const struct peer *peer, struct body *body)
+hand_over(struct publisher *pub, const struct peer *peer, struct body *body,
+    struct ticket **ticket)
 {
-	struct ticket *ticket;
-
-	if (peer->pending == NULL)
-		return write_self(srv, peer, body);
-	ticket = srv->closing ? NULL : link_hand(srv, body);
-	if (ticket == NULL)
-		return said(say(srv, peer, 503, later,
+	if (!peer->framed)
+		return write_self(pub, peer, body);
+	*ticket = pub->hub->closing ? NULL : link_hand(&pub->link, body);
+	if (*ticket == NULL)
+		return answered(say(pub, peer, 503, later,
 		    "too busy: nothing was written, try again"));
-	pending_wait(srv, peer, ticket);
 	return ANSWERED_LATER;
 }
 
 static enum answered
-take_body(struct server *srv, const struct peer *peer, const struct request *rq,
-    const struct who *who)
+take_body(struct publisher *pub, const struct peer *peer,
+    const struct request *rq, const struct who *who, struct ticket **ticket)
 {
-	struct body_limits limits = {.max_events = srv->conf.max_batch,
-	    .max_event_bytes = srv->conf.max_event_bytes};
+	struct body_limits limits = {.max_events = pub->hub->conf->max_batch,
+	    .max_event_bytes = pub->hub->conf->max_event_bytes};
 	struct body body = {0};
 	enum answered done;
 	struct refusal no;
@@ -236,34 +221,44 @@ take_body(struct server *srv, const struct peer *peer, const struct request *rq,
 	    &body, rq->content_type, peer->body, peer->body_len, &limits);
 
 	if (status != 0)
-		done = said(reply_line(srv, peer, status, body.why));
-	else if (may_all(srv, who, body.events, body.n, &no) != 0)
-		done = say_no(srv, peer, &no);
+		done = answered(reply_line(pub->hub, peer, status, body.why));
+	else if (may_all(pub, who, body.events, body.n, &no) != 0)
+		done = say_no(pub, peer, &no);
 	else
-		done = hand_over(srv, peer, &body);
+		done = hand_over(pub, peer, &body, ticket);
 	body_free(&body);
 	return done;
 }
 
 enum answered
-publish(struct server *srv, const struct peer *peer, const struct request *rq)
+publish(struct publisher *pub, const struct peer *peer,
+    const struct request *rq, struct ticket **ticket)
 {
 	enum answered done;
 	struct refusal no;
 	struct who who;
 
-	if (!srv->conf.publish)
-		return said(reply_405(srv, peer, rq,
+	if (!pub->hub->conf->publish)
+		return answered(reply_405(pub->hub, peer, rq,
 		    "only GET and HEAD are understood here: publishing is "
 		    "not switched on\n"));
-	if (may_publish(srv, rq, &who, &no) == 0)
-		done = take_body(srv, peer, rq, &who);
+	if (may_publish(pub, rq, &who, &no) == 0)
+		done = take_body(pub, peer, rq, &who, ticket);
 	else if (no.later && peer->may_wait)
 		done = ANSWERED_WAIT;
 	else
-		done = say_no(srv, peer, &no);
+		done = say_no(pub, peer, &no);
 	who_free(&who);
 	return done;
+}
+
+int
+publish_open(struct publisher *pub, struct hub *hub, struct allow *allow,
+    bool start, link_result *result, void *arg)
+{
+	pub->hub = hub;
+	pub->allow = allow;
+	return link_open(&pub->link, hub, start, result, arg);
 }
 
 const char *

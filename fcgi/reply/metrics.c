@@ -37,14 +37,14 @@ put_label(FILE *f, const char *s)
 }
 
 static void
-put_line(FILE *f, const struct tally *t, const struct status_line *line)
+put_line(FILE *f, const struct tally *t, const struct tally_line *line)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s%s", line->name,
 	    line->total ? "_total" : "");
 	family(f, name, line->total ? "counter" : "gauge", line->help);
-	fprintf(f, "largesse_%s %" PRIu64 "\n", name, status_number(t, line));
+	fprintf(f, "largesse_%s %" PRIu64 "\n", name, tally_number(t, line));
 }
 
 static void
@@ -103,8 +103,8 @@ put_all(FILE *f, const struct status *st)
 	    (st->now_ms - st->started_ms) / 1000);
 	gauge(f, "workers", "Processes whose numbers these are.", st->workers);
 	put_store(f, st);
-	for (i = 0; i < status_nlines; i++)
-		put_line(f, &st->sum, &status_lines[i]);
+	for (i = 0; i < tally_nlines; i++)
+		put_line(f, &st->sum, &tally_lines[i]);
 	put_ended(f, &st->sum.count);
 	put_limits(f, st);
 }

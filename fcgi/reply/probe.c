@@ -10,11 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "store/store.h"
-#include "fcgi/stream/hub.h"
 #include "fcgi/reply/probe.h"
 #include "fcgi/reply/reply.h"
-#include "fcgi/stream/stream.h"
+#include "fcgi/stream/todo.h"
+#include "fcgi/stream/write.h"
 
 struct probe {
 	struct conn conn;
@@ -33,20 +32,20 @@ is_silent(const struct probe_ask *ask)
 }
 
 static void
-probe_end(struct server *srv, struct probe *p)
+probe_end(struct probes *ps, struct probe *p)
 {
-	struct probe **at = &srv->probes;
+	struct probe **at = &ps->first;
 
-	if (p->conn.fd == -1)
+	if (p->conn.over)
 		return;
 	while (*at != p)
 		at = &(*at)->next;
 	*at = p->next;
-	srv->nprobes--;
-	srv->nprobes_silent -= is_silent(&p->ask);
+	ps->hub->now.probes--;
+	ps->silent -= is_silent(&p->ask);
 	close(p->conn.fd);
-	p->conn.fd = -1;
-	hub_over(srv, &p->conn);
+	p->conn.over = true;
+	todo_over(ps->hub, &p->conn);
 }
 
 void
@@ -62,61 +61,58 @@ probe_free(struct conn *c)
  * the last one the end.
  */
 static bool
-say_tick(struct server *srv, struct probe *p, size_t len, const char *echo)
+say_tick(struct hub *hub, struct probe *p, size_t len, const char *echo)
 {
-	char *text = srv->scratch + RECORD_HEADER;
+	char *text = hub->scratch + RECORD_HEADER;
 
 	p->sent++;
 	len += probe_tick(text + len, p->sent, &p->ask, clock_wall_ms(), echo);
-	if (!p->framed)
-		return stream_say(p->conn.fd, text, len);
-	record_header((uint8_t *)srv->scratch, p->request_id, (uint16_t)len);
-	len += RECORD_HEADER;
-	if (p->sent == p->ask.ticks) {
-		record_end((uint8_t *)srv->scratch + len, p->request_id);
-		len += RECORD_END_SIZE;
-	}
-	return stream_say(p->conn.fd, srv->scratch, len);
+	if (!p->framed || p->sent == p->ask.ticks)
+		return stream_say_last(
+		    p->conn.fd, p->framed, p->request_id, hub->scratch, len);
+	record_header((uint8_t *)hub->scratch, p->request_id, (uint16_t)len);
+	return stream_say(p->conn.fd, hub->scratch, RECORD_HEADER + len);
 }
 
-static void on_timer(uv_timer_t *);
+static void on_probe_time(uv_timer_t *);
 
+/* The timer is for whichever probe is next. */
 static void
-arm(struct server *srv)
+set_timer(struct probes *ps)
 {
-	uint64_t now = uv_now(&srv->loop), first = UINT64_MAX;
+	uint64_t now = uv_now(ps->hub->loop), first = UINT64_MAX;
 	const struct probe *p;
 
-	for (p = srv->probes; p != NULL; p = p->next)
+	for (p = ps->first; p != NULL; p = p->next)
 		if (p->next_ms < first)
 			first = p->next_ms;
-	if (srv->probes != NULL)
-		uv_timer_start(&srv->probe_timer, on_timer,
+	if (ps->first != NULL)
+		uv_timer_start(&ps->timer, on_probe_time,
 		    first > now ? first - now : 0, 0);
 }
 
 static void
-on_timer(uv_timer_t *timer)
+on_probe_time(uv_timer_t *timer)
 {
-	struct server *srv = timer->data;
+	struct probes *ps = timer->data;
 	struct probe *p, *next;
 
-	for (p = srv->probes; p != NULL; p = next) {
+	for (p = ps->first; p != NULL; p = next) {
 		next = p->next;
-		if (p->next_ms > uv_now(&srv->loop))
+		if (p->next_ms > uv_now(ps->hub->loop))
 			continue;
 		p->next_ms += p->ask.every_ms;
-		if (!say_tick(srv, p, 0, NULL) || p->sent == p->ask.ticks)
-			probe_end(srv, p);
+		if (!say_tick(ps->hub, p, 0, NULL) || p->sent == p->ask.ticks)
+			probe_end(ps, p);
 	}
-	arm(srv);
+	set_timer(ps);
 }
 
 /* --- opening and closing ------------------------------------------------ */
 
 static struct probe *
 make_probe(
-    struct server *srv, const struct peer *peer, const struct probe_ask *ask)
+    struct probes *ps, const struct peer *peer, const struct probe_ask *ask)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 
@@ -127,71 +123,76 @@ make_probe(
 	p->request_id = peer->request_id;
 	p->framed = peer->framed;
 	p->ask = *ask;
-	p->next_ms = uv_now(&srv->loop) + ask->every_ms;
-	p->next = srv->probes;
-	srv->probes = p;
-	srv->nprobes++;
-	srv->nprobes_silent += is_silent(ask);
+	p->next_ms = uv_now(ps->hub->loop) + ask->every_ms;
+	p->next = ps->first;
+	ps->first = p;
+	ps->hub->now.probes++;
+	ps->silent += is_silent(ask);
 	return p;
 }
 
 /* As a stream begins: headers, retry and the first event in one write. */
 static bool
 say_opening(
-    struct server *srv, struct probe *p, const char *headers, char *const *env)
+    struct hub *hub, struct probe *p, const char *headers, char *const *env)
 {
-	char echo[PROBE_TEXT_SIZE / 2], *text = srv->scratch + RECORD_HEADER;
-	size_t len = stream_head(text, headers);
+	char echo[PROBE_TEXT_SIZE / 2], *text = hub->scratch + RECORD_HEADER;
+	size_t len = control_head(text, headers);
 
-	len += control_bye(text + len, server_retry(srv));
-	probe_echo(echo, env, p->framed, srv->conf.heartbeat_ms);
-	return say_tick(srv, p, len, echo);
+	len += control_bye(text + len, hub_retry_ms(hub));
+	probe_echo(echo, env, p->framed, hub->conf->heartbeat_ms);
+	return say_tick(hub, p, len, echo);
+}
+
+static bool
+is_full(const struct probes *ps, const struct probe_ask *ask)
+{
+	return ps->hub->closing || ps->hub->now.probes >= PROBES_MAX ||
+	       (is_silent(ask) && ps->silent >= PROBES_SILENT);
 }
 
 enum answered
-probe_open(struct server *srv, const struct peer *peer,
-    const struct request *rq, char *const *env)
+probe_open(struct probes *ps, const struct peer *peer, const struct request *rq,
+    char *const *env)
 {
+	struct hub *hub = ps->hub;
 	struct probe_ask ask;
 	const char *wrong = probe_ask_read(&ask, rq->query);
 	struct probe *p;
 
 	if (wrong != NULL)
-		return reply_line(srv, peer, 400, wrong) ? ANSWERED_REPLY
-							 : ANSWERED_FAILED;
-	if (srv->closing || srv->nprobes >= PROBES_MAX ||
-	    (is_silent(&ask) && srv->nprobes_silent >= PROBES_SILENT) ||
-	    (p = make_probe(srv, peer, &ask)) == NULL)
-		return reply_retry(srv, peer) ? ANSWERED_REPLY
-					      : ANSWERED_FAILED;
-	if (!say_opening(srv, p, peer->headers, env) || p->sent == ask.ticks ||
-	    (poller_add(&srv->poller, &p->conn, peer->fd) == -1 && p->framed))
-		probe_end(srv, p);
-	arm(srv);
+		return answered(reply_line(hub, peer, 400, wrong));
+	if (is_full(ps, &ask) || (p = make_probe(ps, peer, &ask)) == NULL)
+		return answered(reply_retry(hub, peer));
+	if (!say_opening(hub, p, peer->headers, env) || p->sent == ask.ticks ||
+	    (poller_add(&hub->poller, &p->conn, peer->fd) == -1 && p->framed))
+		probe_end(ps, p);
+	set_timer(ps);
 	return ANSWERED_STREAM;
 }
 
 /* A web server says no more, but that it gives the request up. */
 void
-probe_event(struct server *srv, struct conn *c, uint32_t events)
+probe_event(struct probes *ps, struct conn *c, uint32_t events)
 {
 	struct probe *p = (struct probe *)c;
 
 	if (p->framed || (events & (EPOLLERR | EPOLLHUP)) != 0)
-		probe_end(srv, p);
+		probe_end(ps, p);
 }
 
 void
-probes_open(struct server *srv)
+probes_open(struct probes *ps, struct hub *hub)
 {
-	uv_timer_init(&srv->loop, &srv->probe_timer);
-	srv->probe_timer.data = srv;
+	ps->hub = hub;
+	uv_timer_init(hub->loop, &ps->timer);
+	ps->timer.data = ps;
 }
 
 void
-probes_end(struct server *srv)
+probes_end(struct probes *ps)
 {
-	while (srv->probes != NULL)
-		probe_end(srv, srv->probes);
-	uv_timer_stop(&srv->probe_timer);
+	while (ps->first != NULL)
+		probe_end(ps, ps->first);
+	uv_timer_stop(&ps->timer);
 }

@@ -14,7 +14,9 @@
 #ifndef PROBE_H
 #define PROBE_H
 
-#include "fcgi/serve/answer.h"
+#include "fcgi/request/peer.h"
+#include "fcgi/request/request.h"
+#include "fcgi/stream/hub.h"
 
 enum {
 	PROBES_MAX = 24,    /* at once */
@@ -29,16 +31,23 @@ enum {
 	PROBE_TEXT_SIZE = 8192	       /* a tick's own text */
 };
 
+/* All that are open. */
+struct probes {
+	struct hub *hub;
+	struct probe *first;
+	uv_timer_t timer; /* closed with the loop */
+	unsigned silent;  /* those that last longer than PROBE_MS */
+};
+
+void probes_open(struct probes *, struct hub *);
+void probes_end(struct probes *);
+
 /* Takes over the peer's descriptor, or refuses. */
-enum answered probe_open(struct server *, const struct peer *,
+enum answered probe_open(struct probes *, const struct peer *,
     const struct request *, char *const *env);
 
-void probe_event(struct server *, struct conn *, uint32_t epoll_events);
+void probe_event(struct probes *, struct conn *, uint32_t epoll_events);
 void probe_free(struct conn *);
-
-/* The timer of them all, which is closed with the loop. */
-void probes_open(struct server *);
-void probes_end(struct server *);
 
 /* --- what is asked and said; pure (probe_text.c) ------------------------ */
 

@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi/window/control.h"
-#include "fcgi/window/record.h"
 #include "fcgi/reply/reply.h"
-#include "fcgi/stream/stream.h"
+#include "fcgi/stream/write.h"
 
 static const char *
 status_text(int status)
@@ -56,19 +54,10 @@ length_header(const struct reply *rp, char buf[48])
 	return buf;
 }
 
-/* Cuts what stands from buf + RECORD_HEADER on into records, in place. */
-static size_t
-frame(uint8_t *buf, size_t len, uint16_t id)
-{
-	record_header(buf, id, (uint16_t)len);
-	record_end(buf + RECORD_HEADER + len, id);
-	return RECORD_HEADER + len + RECORD_END_SIZE;
-}
-
 bool
-reply_send(struct server *srv, const struct peer *peer, const struct reply *rp)
+reply_send(struct hub *hub, const struct peer *peer, const struct reply *rp)
 {
-	char *buf = srv->scratch, *text = buf + RECORD_HEADER;
+	char *buf = hub->scratch, *text = buf + RECORD_HEADER;
 	size_t max = RECORD_MAX, body = rp->head ? 0 : rp->len;
 	char length[48];
 	int n;
@@ -84,45 +73,43 @@ reply_send(struct server *srv, const struct peer *peer, const struct reply *rp)
 		return false;
 	memcpy(text + n, rp->body, body);
 	n += (int)body;
-	if (!peer->framed)
-		return stream_say(peer->fd, text, (size_t)n);
-	return stream_say(
-	    peer->fd, buf, frame((uint8_t *)buf, (size_t)n, peer->request_id));
+	return stream_say_last(
+	    peer->fd, peer->framed, peer->request_id, buf, (size_t)n);
 }
 
 bool
 reply_line(
-    struct server *srv, const struct peer *peer, int status, const char *line)
+    struct hub *hub, const struct peer *peer, int status, const char *line)
 {
 	char body[512];
 	struct reply rp = {.status = status, .body = body};
 
 	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", line);
-	return reply_send(srv, peer, &rp);
+	return reply_send(hub, peer, &rp);
 }
 
 const char *
-reply_allow(const struct server *srv, const struct request *rq)
+reply_allow(const struct hub *hub, const struct request *rq)
 {
-	return srv->conf.publish && rq->path == PATH_STREAM
+	return hub->conf->publish && rq->path == PATH_STREAM
 		   ? "Allow: GET, HEAD, OPTIONS, POST\r\n"
 		   : "Allow: GET, HEAD, OPTIONS\r\n";
 }
 
 bool
-reply_405(struct server *srv, const struct peer *peer, const struct request *rq,
+reply_405(struct hub *hub, const struct peer *peer, const struct request *rq,
     const char *line)
 {
 	struct reply rp = {.status = 405,
-	    .headers = reply_allow(srv, rq),
+	    .headers = reply_allow(hub, rq),
 	    .body = line,
 	    .len = strlen(line)};
 
-	return reply_send(srv, peer, &rp);
+	return reply_send(hub, peer, &rp);
 }
 
 bool
-reply_refusal(struct server *srv, const struct peer *peer,
+reply_refusal(struct hub *hub, const struct peer *peer,
     const struct refusal *no, bool head)
 {
 	char body[512];
@@ -131,13 +118,13 @@ reply_refusal(struct server *srv, const struct peer *peer,
 	    .body = body,
 	    .head = head};
 
-	srv->count.denied += no->status == 401 || no->status == 403;
+	hub->count.denied += no->status == 401 || no->status == 403;
 	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", no->line);
-	return reply_send(srv, peer, &rp);
+	return reply_send(hub, peer, &rp);
 }
 
 bool
-reply_retry(struct server *srv, const struct peer *peer)
+reply_retry(struct hub *hub, const struct peer *peer)
 {
 	char body[CONTROL_BYE_SIZE];
 	struct reply rp = {.status = 200,
@@ -145,7 +132,29 @@ reply_retry(struct server *srv, const struct peer *peer)
 	    .headers = "X-Accel-Buffering: no\r\n",
 	    .body = body};
 
-	srv->count.refused++;
-	rp.len = control_bye(body, server_retry(srv));
-	return reply_send(srv, peer, &rp);
+	hub->count.refused++;
+	rp.len = control_bye(body, hub_retry_ms(hub));
+	return reply_send(hub, peer, &rp);
+}
+
+bool
+reply_head(struct hub *hub, const struct peer *peer)
+{
+	struct reply head = {.status = 200,
+	    .type = "text/event-stream",
+	    .headers = "X-Accel-Buffering: no\r\n",
+	    .body = "",
+	    .head = true};
+
+	return reply_send(hub, peer, &head);
+}
+
+bool
+reply_health(struct hub *hub, const struct peer *peer)
+{
+	if (hub->closing)
+		return reply_line(hub, peer, 503, "shutting down");
+	if (!store_healthy(hub->store))
+		return reply_line(hub, peer, 503, store_why(hub->store));
+	return reply_line(hub, peer, 200, "ok");
 }

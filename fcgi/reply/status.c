@@ -6,52 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/store.h"
 #include "fcgi/reply/reply.h"
 #include "fcgi/reply/status.h"
-#include "fcgi/serve/workers.h"
-
-#define NOW(name, member, help)                                   \
-	{                                                         \
-		name, help, offsetof(struct tally, member), false \
-	}
-#define TOTAL(name, member, help)                                      \
-	{                                                              \
-		name, help, offsetof(struct tally, count.member), true \
-	}
-
-/* clang-format off */
-const struct status_line status_lines[] = {
-	NOW("streams", streams, "Streams that are open."),
-	NOW("pending", pending, "Connections whose request is not whole."),
-	NOW("probes", probes, "Probes for the doctor that are open."),
-	NOW("writers", writers, "Writers for POST; fewer than workers: away."),
-	NOW("posts_waiting", posts_waiting, "POSTs that a writer has."),
-	NOW("topics", topics, "Topics and prefixes that are listened to."),
-	NOW("subscriptions", subscriptions, "Different sets of topics."),
-	NOW("window_events", window_events, "Newest events kept in memory."),
-	NOW("window_bytes", window_bytes, "What those take."),
-	NOW("resident_bytes", resident_bytes, "Memory of the process."),
-	TOTAL("requests", requests, "Whole requests that came."),
-	TOTAL("broken", broken, "Connections that did not speak FastCGI."),
-	TOTAL("opened", opened, "Streams that were opened."),
-	TOTAL("refused", refused, "Streams told to come back later."),
-	TOTAL("denied", denied, "Requests refused with 401 or 403."),
-	TOTAL("events", events, "Events read from the log as they came."),
-	TOTAL("published", published, "Events taken by POST."),
-	TOTAL("writer_ends", writer_ends, "Writers that died."),
-	TOTAL("deliveries", deliveries, "Events sent, each time counted."),
-	TOTAL("sent_bytes", bytes, "Bytes sent on streams."),
-	TOTAL("writes", writes, "Writes to streams."),
-	TOTAL("blocked", blocked, "Writes that a stream did not take whole."),
-	TOTAL("heartbeats", heartbeats, "Comments sent to silent streams."),
-	TOTAL("gaps", gaps, "Times a stream was told that its place is gone."),
-	{"pages", "Pages of the log read for streams that were behind.",
-	    offsetof(struct tally, pages), true},
-};
-/* clang-format on */
-
-const size_t status_nlines = sizeof(status_lines) / sizeof(status_lines[0]);
 
 /* --- gathering ---------------------------------------------------------- */
 
@@ -70,64 +26,61 @@ resident_bytes(void)
 }
 
 void
-tally_take(const struct server *srv, struct tally *t)
+status_tally(const struct hub *hub, struct tally *t)
 {
-	t->count = srv->count;
-	t->streams = srv->nstreams;
-	t->pending = srv->npending;
-	t->probes = srv->nprobes;
-	t->writers = srv->link.wire != NULL;
-	t->posts_waiting = srv->link.waiting;
-	t->topics = srv->topics.ntopics;
-	t->subscriptions = srv->topics.nsubs;
-	t->window_events = srv->window.count;
-	t->window_bytes = srv->topics.kept_bytes;
-	t->pages = srv->pages.reads;
+	t->count = hub->count;
+	t->count.pages = hub->pages.reads;
+	t->now = hub->now;
+	t->now.topics = hub->topics.ntopics;
+	t->now.subscriptions = hub->topics.nsubs;
+	t->now.window_events = hub->window.count;
+	t->now.window_bytes = hub->topics.kept_bytes;
 }
 
+/* How much memory this is takes a system call: it is asked once a second. */
 void
-tally_publish(struct server *srv)
+status_share(struct hub *hub)
 {
-	struct tally *t = &srv->workers->tally[srv->worker];
-	uint32_t now = wheel_now(&srv->wheel);
+	uint32_t now = wheel_now(&hub->wheel);
 
-	tally_take(srv, t);
-	if (t->resident_bytes != 0 && now - srv->published < 1000 / TICK_MS)
-		return;
-	srv->published = now;
-	t->resident_bytes = resident_bytes();
+	if (hub->now.resident_bytes == 0 ||
+	    now - hub->measured >= 1000 / TICK_MS) {
+		hub->measured = now;
+		hub->now.resident_bytes = resident_bytes();
+	}
+	status_tally(hub, &hub->tallies->of[hub->worker]);
 }
 
 /* All workers' numbers, or this process's if it is the only one. */
 static void
-gather_tally(struct server *srv, struct status *st)
+gather_tally(struct hub *hub, struct status *st)
 {
-	if (srv->workers != NULL) {
-		tally_publish(srv);
-		workers_sum(srv->workers, &st->sum);
-		st->workers = srv->workers->n;
+	if (hub->tallies != NULL) {
+		status_share(hub);
+		tallies_sum(hub->tallies, &st->sum);
+		st->workers = hub->tallies->n;
 		return;
 	}
-	tally_take(srv, &st->sum);
-	st->sum.resident_bytes = resident_bytes();
+	status_tally(hub, &st->sum);
+	st->sum.now.resident_bytes = resident_bytes();
 	st->workers = 1;
 }
 
 void
-status_gather(struct server *srv, struct status *st)
+status_gather(struct hub *hub, struct status *st)
 {
 	memset(st, 0, sizeof(*st));
-	gather_tally(srv, st);
-	st->started_ms = srv->started_ms;
+	gather_tally(hub, st);
+	st->started_ms = hub->started_ms;
 	st->now_ms = clock_wall_ms();
 	if (st->now_ms < st->started_ms) /* the clock was put back */
 		st->now_ms = st->started_ms;
-	st->max_streams = srv->max_streams * st->workers;
-	st->conf = &srv->conf;
-	st->log_id = store_log_id(srv->store);
-	store_id_print(srv->store, srv->head, st->head);
-	if (!store_healthy(srv->store))
-		st->why = store_why(srv->store);
+	st->max_streams = hub->max_streams * st->workers;
+	st->conf = hub->conf;
+	st->log_id = store_log_id(hub->store);
+	store_id_print(hub->store, hub->head, st->head);
+	if (!store_healthy(hub->store))
+		st->why = store_why(hub->store);
 }
 
 /* --- limits ------------------------------------------------------------- */
@@ -167,8 +120,7 @@ status_limit(const struct status *st, size_t i, char name[64], uint64_t *value)
 /* --- answering ---------------------------------------------------------- */
 
 bool
-status_reply(
-    struct server *srv, const struct peer *peer, const struct request *rq)
+status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
 {
 	bool json = rq->path == PATH_STATUS, sent;
 	struct reply rp = {.status = 200,
@@ -178,12 +130,12 @@ status_reply(
 	struct status st;
 	char *text;
 
-	status_gather(srv, &st);
+	status_gather(hub, &st);
 	text = json ? status_json(&st, &rp.len) : status_metrics(&st, &rp.len);
 	if (text == NULL)
-		return reply_line(srv, peer, 503, "out of memory");
+		return reply_line(hub, peer, 503, "out of memory");
 	rp.body = text;
-	sent = reply_send(srv, peer, &rp);
+	sent = reply_send(hub, peer, &rp);
 	free(text);
 	return sent;
 }

@@ -12,17 +12,7 @@
 
 #include "fcgi/request/peer.h"
 #include "fcgi/request/request.h"
-#include "fcgi/serve/server.h"
-
-/* What adds up, over processes as well. */
-struct tally {
-	struct counters count;
-	uint64_t streams, pending, probes;
-	uint64_t writers, posts_waiting;
-	uint64_t topics, subscriptions;
-	uint64_t window_events, window_bytes;
-	uint64_t pages, resident_bytes;
-};
+#include "fcgi/stream/hub.h"
 
 struct status {
 	struct tally sum;
@@ -35,31 +25,14 @@ struct status {
 	const char *why;	  /* NULL: the log can be read */
 };
 
-/* A number of the tally, its name and what it is. */
-struct status_line {
-	const char *name;
-	const char *help;
-	size_t offset; /* in struct tally, of a uint64_t */
-	bool total;    /* only grows; else it is how things are now */
-};
-
-extern const struct status_line status_lines[];
-extern const size_t status_nlines;
-
-static inline uint64_t
-status_number(const struct tally *t, const struct status_line *line)
-{
-	return *(const uint64_t *)((const char *)t + line->offset);
-}
-
-/* This process's numbers as they are now, but for resident_bytes. */
-void tally_take(const struct server *, struct tally *);
+/* The numbers of this process as they are now, but for resident_bytes. */
+void status_tally(const struct hub *, struct tally *);
 
 /* Writes them where the other workers see them; cheap, once a turn. */
-void tally_publish(struct server *);
+void status_share(struct hub *);
 
-/* Good until the server does something else. */
-void status_gather(struct server *, struct status *);
+/* Good until the hub does something else. */
+void status_gather(struct hub *, struct status *);
 
 /*
  * The i-th option that is a number, by a name that has its unit: `stall_ms`,
@@ -73,6 +46,6 @@ char *status_json(const struct status *, size_t *len);	  /* status_json.c */
 char *status_metrics(const struct status *, size_t *len); /* metrics.c */
 
 /* Answers GET and HEAD; false when it did not go out. */
-bool status_reply(struct server *, const struct peer *, const struct request *);
+bool status_reply(struct hub *, const struct peer *, const struct request *);
 
 #endif

@@ -64,9 +64,9 @@ status_json(const struct status *st, size_t *len)
 	    j, "uptime_seconds", number((st->now_ms - st->started_ms) / 1000));
 	json_object_set_new(j, "workers", number(st->workers));
 	json_object_set_new(j, "store", store(st));
-	for (i = 0; i < status_nlines; i++)
-		json_object_set_new(j, status_lines[i].name,
-		    number(status_number(&st->sum, &status_lines[i])));
+	for (i = 0; i < tally_nlines; i++)
+		json_object_set_new(j, tally_lines[i].name,
+		    number(tally_number(&st->sum, &tally_lines[i])));
 	json_object_set_new(j, "ended", ended(&st->sum.count));
 	json_object_set_new(j, "limits", limits(st));
 	text = json_dumps(j, JSON_INDENT(2));

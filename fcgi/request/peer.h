@@ -1,5 +1,5 @@
 /*
- * peer.h - whom an answer goes to.
+ * peer.h - whom an answer goes to, and what became of the request.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -8,18 +8,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct pending;
-
 struct peer {
 	int fd;
 	uint16_t request_id; /* of FastCGI */
 	bool framed;	     /* FastCGI; plain CGI otherwise */
 	bool keep_conn;	     /* FCGI_KEEP_CONN */
+	bool may_wait;	     /* for the log: ANSWERED_WAIT is allowed */
 	const char *headers; /* lines that every answer to it has, or NULL */
-	struct pending *pending; /* can wait for an answer; NULL: cannot */
-	bool may_wait;		 /* for the log: ANSWERED_WAIT is allowed */
 	char *body; /* body_len bytes, and room for one more; not kept */
 	size_t body_len;
 };
+
+enum answered {
+	ANSWERED_STREAM, /* the descriptor is a stream's or a probe's now */
+	ANSWERED_REPLY,	 /* and the request is over */
+	ANSWERED_LATER,	 /* it will be, when the writer has a result */
+	ANSWERED_WAIT,	 /* to be asked again: the log may answer then */
+	ANSWERED_FAILED	 /* the reply did not go out */
+};
+
+/* After a reply: did it go out whole? */
+static inline enum answered
+answered(bool whole)
+{
+	return whole ? ANSWERED_REPLY : ANSWERED_FAILED;
+}
 
 #endif

@@ -13,10 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fcgi/base/conf.h"
+
 enum {
-	REQUEST_TOPICS_MAX = 64,   /* topics a request; --max-topics is less */
-	REQUEST_TOPIC_BYTES = 255, /* a topic's name, as UTF-8 */
-	REQUEST_ID_BYTES = 128	   /* a Last-Event-ID */
+	REQUEST_TOPICS_MAX = CONF_TOPICS_MAX, /* of one request */
+	REQUEST_TOPIC_BYTES = 255,	      /* a topic's name, as UTF-8 */
+	REQUEST_ID_BYTES = 128		      /* a Last-Event-ID */
 };
 
 /*

@@ -1,35 +1,17 @@
 /*
  * answer.c - a whole request becomes a stream or a reply.
+ *
+ * The walk of a request goes one way: who asks and may he (auth/), then a
+ * stream (stream/), a reply (reply/) or a POST (publish/).
  */
-#include "store/store.h"
 #include "fcgi/auth/allow.h"
-#include "fcgi/serve/answer.h"
-#include "fcgi/auth/origin.h"
-#include "fcgi/reply/probe.h"
-#include "fcgi/publish/publish.h"
 #include "fcgi/reply/reply.h"
-#include "fcgi/stream/start.h"
 #include "fcgi/reply/status.h"
+#include "fcgi/serve/answer.h"
+#include "fcgi/stream/start.h"
 
 /* Ten years: the wheel's ticks go further, but not for ever. */
 static const int64_t life_max_ms = 10LL * 365 * 24 * 3600 * 1000;
-
-static enum answered
-said(bool whole)
-{
-	return whole ? ANSWERED_REPLY : ANSWERED_FAILED;
-}
-
-static enum answered
-answer_health(struct server *srv, const struct peer *peer)
-{
-	bool well = store_healthy(srv->store) && !srv->closing;
-
-	return said(reply_line(srv, peer, well ? 200 : 503,
-	    well	   ? "ok"
-	    : srv->closing ? "shutting down"
-			   : store_why(srv->store)));
-}
 
 /* How long whoever asks may stay: what has ended already, for a moment. */
 static uint64_t
@@ -51,7 +33,7 @@ wait_or_retry(struct server *srv, const struct peer *peer, bool later)
 {
 	if (later && peer->may_wait)
 		return ANSWERED_WAIT;
-	return said(reply_retry(srv, peer));
+	return answered(reply_retry(&srv->hub, peer));
 }
 
 /* For one who may read what is asked for. */
@@ -66,14 +48,14 @@ open_stream(struct server *srv, const struct peer *peer,
 	    .headers = peer->headers,
 	    .lives_ms = life(who),
 	    .request = rq};
-	enum store_result r = start_find(srv, rq, &start);
+	enum store_result r = start_find(&srv->hub, rq, &start);
 
 	if (r == STORE_LATER)
 		return wait_or_retry(srv, peer, true);
-	if (r != STORE_OK || callers_join(&srv->callers, rq, who->subject,
+	if (r != STORE_OK || callers_join(&srv->hub.callers, rq, who->subject,
 				 who->subject_len, &start.caller) == -1)
-		return said(reply_retry(srv, peer));
-	stream_open(srv, &start);
+		return answered(reply_retry(&srv->hub, peer));
+	stream_open(&srv->hub, &start);
 	return ANSWERED_STREAM;
 }
 
@@ -81,21 +63,9 @@ open_stream(struct server *srv, const struct peer *peer,
 static bool
 over_limit(const struct server *srv, const struct request *rq)
 {
-	return srv->closing || srv->nstreams >= srv->max_streams ||
-	       callers_full(&srv->callers, rq);
-}
-
-/* The headers of a stream that would be. */
-static enum answered
-answer_head(struct server *srv, const struct peer *peer)
-{
-	struct reply head = {.status = 200,
-	    .type = "text/event-stream",
-	    .headers = "X-Accel-Buffering: no\r\n",
-	    .body = "",
-	    .head = true};
-
-	return said(reply_send(srv, peer, &head));
+	return srv->hub.closing ||
+	       srv->hub.now.streams >= srv->hub.max_streams ||
+	       callers_full(&srv->hub.callers, rq);
 }
 
 /* GET, and HEAD with the same refusals. */
@@ -109,14 +79,14 @@ answer_stream(struct server *srv, const struct peer *peer, struct request *rq)
 	int status;
 
 	if (!head && over_limit(srv, rq))
-		return said(reply_retry(srv, peer));
-	status = allow_stream(srv->allow, srv->store, rq, &who, &no);
+		return answered(reply_retry(&srv->hub, peer));
+	status = allow_stream(srv->allow, srv->hub.store, rq, &who, &no);
 	if (status == 503)
 		done = wait_or_retry(srv, peer, no.later);
 	else if (status != 0)
-		done = said(reply_refusal(srv, peer, &no, head));
+		done = answered(reply_refusal(&srv->hub, peer, &no, head));
 	else
-		done = head ? answer_head(srv, peer)
+		done = head ? answered(reply_head(&srv->hub, peer))
 			    : open_stream(srv, peer, rq, &who);
 	who_free(&who);
 	return done;
@@ -128,12 +98,12 @@ answer_other(
     struct server *srv, const struct peer *peer, const struct request *rq)
 {
 	struct reply options = {
-	    .status = 204, .headers = reply_allow(srv, rq), .body = ""};
+	    .status = 204, .headers = reply_allow(&srv->hub, rq), .body = ""};
 
 	if (rq->method == METHOD_OPTIONS)
-		return said(reply_send(srv, peer, &options));
-	return said(reply_405(
-	    srv, peer, rq, "only GET and HEAD are understood here\n"));
+		return answered(reply_send(&srv->hub, peer, &options));
+	return answered(reply_405(
+	    &srv->hub, peer, rq, "only GET and HEAD are understood here\n"));
 }
 
 /* Only GET makes one. */
@@ -142,8 +112,8 @@ answer_probe(struct server *srv, const struct peer *peer,
     const struct request *rq, char *const *env)
 {
 	if (rq->method == METHOD_HEAD)
-		return answer_head(srv, peer);
-	return probe_open(srv, peer, rq, env);
+		return answered(reply_head(&srv->hub, peer));
+	return probe_open(&srv->probes, peer, rq, env);
 }
 
 static enum answered
@@ -155,47 +125,49 @@ answer_get(struct server *srv, const struct peer *peer, struct request *rq,
 		return answer_stream(srv, peer, rq);
 	case PATH_STATUS:
 	case PATH_METRICS:
-		return said(status_reply(srv, peer, rq));
+		return answered(status_reply(&srv->hub, peer, rq));
 	default:
 		return answer_probe(srv, peer, rq, env);
 	}
 }
 
 static enum answered
-answer_request(struct server *srv, const struct peer *peer, struct request *rq,
+answer_request(struct server *srv, struct answering *a, struct request *rq,
     char *const *env)
 {
+	const struct peer *peer = &a->peer;
+
 	if (rq->path == PATH_HEALTH)
-		return answer_health(srv, peer);
+		return answered(reply_health(&srv->hub, peer));
 	if (rq->path == PATH_UNKNOWN)
-		return said(reply_line(srv, peer, 404, "no such page here"));
+		return answered(
+		    reply_line(&srv->hub, peer, 404, "no such page here"));
 	if (rq->method == METHOD_POST && rq->path == PATH_STREAM)
-		return publish(srv, peer, rq);
+		return publish(&srv->pub, peer, rq, &a->ticket);
 	if (rq->method != METHOD_GET && rq->method != METHOD_HEAD)
 		return answer_other(srv, peer, rq);
 	return answer_get(srv, peer, rq, env);
 }
 
 enum answered
-answer(struct server *srv, const struct peer *peer, char *const *env,
-    bool too_long)
+answer(struct server *srv, struct answering *a, char *const *env, bool too_long)
 {
-	char headers[ORIGIN_HEADERS_SIZE];
-	struct peer to = *peer;
 	enum answered done;
 	struct request rq;
 	const char *why;
 	int status;
 
-	srv->count.requests++;
+	srv->hub.count.requests++;
 	status = request_read(&rq, env, srv->conf.max_topics, &why);
-	to.headers = origin_headers(&srv->conf.allow_origin, &rq, headers);
+	a->peer.headers =
+	    origin_headers(&srv->conf.allow_origin, &rq, a->headers);
 	if (status == 0 && too_long) {
 		status = 413;
 		why = "the request body is over the limit";
 	}
-	done = status != 0 ? said(reply_line(srv, &to, status, why))
-			   : answer_request(srv, &to, &rq, env);
+	done = status != 0
+		   ? answered(reply_line(&srv->hub, &a->peer, status, why))
+		   : answer_request(srv, a, &rq, env);
 	request_free(&rq);
 	return done;
 }

@@ -4,19 +4,18 @@
 #ifndef ANSWER_H
 #define ANSWER_H
 
-#include "fcgi/request/peer.h"
+#include "fcgi/auth/origin.h"
 #include "fcgi/serve/server.h"
 
-enum answered {
-	ANSWERED_STREAM, /* the descriptor is a stream's now */
-	ANSWERED_REPLY,	 /* and the request is over */
-	ANSWERED_LATER,	 /* it will be, by pending_answered */
-	ANSWERED_WAIT,	 /* to be asked again: the log may answer then */
-	ANSWERED_FAILED	 /* the reply did not go out */
+/* An answer on its way: whom it goes to, and what it waits for. */
+struct answering {
+	struct peer peer;      /* but for headers, set by the caller */
+	struct ticket *ticket; /* set with ANSWERED_LATER */
+	char headers[ORIGIN_HEADERS_SIZE]; /* peer.headers, set by answer */
 };
 
 /* env as from gate_parse or CGI's environment; too_long: so was its body. */
 enum answered answer(
-    struct server *, const struct peer *, char *const *env, bool too_long);
+    struct server *, struct answering *, char *const *env, bool too_long);
 
 #endif

@@ -217,14 +217,14 @@ on_pause_over(uv_timer_t *timer)
 {
 	struct server *srv = timer->data;
 
-	if (!srv->closing)
+	if (!srv->hub.closing)
 		uv_poll_start(&srv->listener, UV_READABLE, on_connection);
 }
 
 void
 listen_accept(struct server *srv)
 {
-	int most = srv->workers == NULL ? ACCEPTS : SHARED_ACCEPTS, i, fd;
+	int most = srv->hub.tallies == NULL ? ACCEPTS : SHARED_ACCEPTS, i, fd;
 
 	for (i = 0; i < most; i++) {
 		fd = accept4(

@@ -1,10 +1,10 @@
 /*
- * pending.c - an accepted connection whose request has not come whole.
+ * pending.c - an accepted connection until its request is whole and answered.
  *
  * A web server sends a request in one go, so it is read into memory that all
- * connections share, and only one that comes in pieces gets memory of its
- * own.  A peer that stops half-way holds that and its descriptor, for a
- * while, and nobody up.
+ * connections share; only a request that comes in pieces, or has to wait, gets
+ * memory of its own.  A peer that stops half way keeps that memory and its
+ * descriptor until its time is up, and delays nobody.
  */
 #include <sys/socket.h>
 
@@ -13,75 +13,64 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/serve/answer.h"
-#include "fcgi/request/gate.h"
-#include "fcgi/stream/hub.h"
 #include "fcgi/base/log.h"
+#include "fcgi/request/gate.h"
+#include "fcgi/serve/answer.h"
+#include "fcgi/serve/parked.h"
 #include "fcgi/serve/pending.h"
-#include "fcgi/publish/publish.h"
-#include "fcgi/stream/stream.h"
+#include "fcgi/serve/posting.h"
+#include "fcgi/stream/todo.h"
+#include "fcgi/stream/write.h"
 
 enum {
 	REQUEST_MS = 30 * 1000, /* from the first byte to a whole request */
 	IDLE_MS = 300 * 1000,	/* between two requests of one connection */
-	DRAIN_MS = 5 * 1000,	/* until a refused peer has stopped sending */
-	LOG_MS = 5 * 1000	/* that a request waits for the log */
+	DRAIN_MS = 5 * 1000	/* until a refused peer has stopped sending */
 };
 
 struct pending {
 	struct conn conn;
 	struct gate gate;
-	uint8_t *buf; /* NULL: its bytes are in the server's scratch */
+	uint8_t *buf; /* NULL: its bytes are in the scratch of the hub */
 	size_t len, cap;
-	bool draining;	       /* answered; what still comes is thrown away */
-	bool more;	       /* something came while it waited */
-	struct ticket *ticket; /* waits for the answer to peer's request */
-	struct peer peer;
-	char *headers;			     /* peer's, which are not kept */
-	struct pending *parked, **in_parked; /* the next; NULL: is not parked */
-	size_t body;	  /* of its request, where it begins */
-	uint32_t log_due; /* tick at which it waits for the log no more */
+	size_t body;	      /* of its request, where it begins */
+	bool draining;	      /* answered; what still comes is thrown away */
+	bool more;	      /* something came while it waited */
+	struct parked parked; /* waits for the log */
+	struct answering *posting; /* waits for the writer; or NULL */
 };
 
 void
 pending_free(struct pending *p)
 {
-	free(p->headers);
 	free(p->buf);
 	free(p);
 }
 
-/* It waits for the log no more. */
-static void
-unpark(struct pending *p)
+/* It has a request that is not answered yet: no more is read meanwhile. */
+static bool
+is_waiting(const struct pending *p)
 {
-	if (p->in_parked == NULL)
-		return;
-	*p->in_parked = p->parked;
-	if (p->parked != NULL)
-		p->parked->in_parked = p->in_parked;
-	p->parked = NULL;
-	p->in_parked = NULL;
+	return p->posting != NULL || parked_is(&p->parked);
 }
 
-/* Leaves the wheel and the list; the descriptor is somebody else's, or shut. */
+/* The descriptor is a stream's from now on, or shut. */
 static void
 let_go(struct server *srv, struct pending *p)
 {
-	if (p->ticket != NULL)
-		p->ticket->pending = NULL;
-	p->ticket = NULL;
-	unpark(p);
-	p->conn.fd = -1;
-	wheel_remove(&srv->wheel, &p->conn);
-	srv->npending--;
-	hub_over(srv, &p->conn);
+	posting_leave(p->posting);
+	p->posting = NULL;
+	parked_remove(&srv->hub, &p->parked);
+	p->conn.over = true;
+	wheel_remove(&srv->hub.wheel, &p->conn);
+	srv->hub.now.pending--;
+	todo_over(&srv->hub, &p->conn);
 }
 
 void
 pending_close(struct server *srv, struct pending *p)
 {
-	if (p->conn.fd == -1)
+	if (p->conn.over)
 		return;
 	close(p->conn.fd);
 	let_go(srv, p);
@@ -90,8 +79,17 @@ pending_close(struct server *srv, struct pending *p)
 static void
 set_time(struct server *srv, struct pending *p, uint64_t ms)
 {
-	wheel_set(
-	    &srv->wheel, &p->conn, wheel_now(&srv->wheel) + wheel_ticks(ms));
+	struct wheel *w = &srv->hub.wheel;
+
+	wheel_set(w, &p->conn, wheel_now(w) + wheel_ticks(ms));
+}
+
+/* --- memory ------------------------------------------------------------- */
+
+static uint8_t *
+bytes_of(const struct server *srv, const struct pending *p)
+{
+	return p->buf != NULL ? p->buf : (uint8_t *)srv->hub.scratch;
 }
 
 /* Room for more bytes, in memory of its own.  -1 without. */
@@ -106,70 +104,106 @@ own_memory(struct server *srv, struct pending *p)
 	if ((buf = realloc(p->buf, cap)) == NULL)
 		return -1;
 	if (p->buf == NULL)
-		memcpy(buf, srv->scratch, p->len);
+		memcpy(buf, srv->hub.scratch, p->len);
 	p->buf = buf;
 	p->cap = cap;
 	return 0;
-}
-
-/* Closing at once with bytes unread would take back the reply as well. */
-static void
-drain(struct server *srv, struct pending *p)
-{
-	p->draining = true;
-	shutdown(p->conn.fd, SHUT_WR);
-	set_time(srv, p, DRAIN_MS);
 }
 
 /* The next request may be here already, behind this one. */
 static void
 next_request(struct server *srv, struct pending *p, size_t used)
 {
-	uint8_t *bytes = p->buf != NULL ? p->buf : (uint8_t *)srv->scratch;
+	uint8_t *bytes = bytes_of(srv, p);
 
 	p->len -= used;
 	memmove(bytes, bytes + used, p->len);
 	memset(&p->gate, 0, sizeof(p->gate));
-	p->log_due = 0;
+	p->parked.until = 0;
 	set_time(srv, p, IDLE_MS);
+}
+
+/* --- a whole request ----------------------------------------------------- */
+
+/* Closing at once with bytes unread would take back the reply as well. */
+static bool
+drain(struct server *srv, struct pending *p)
+{
+	p->draining = true;
+	shutdown(p->conn.fd, SHUT_WR);
+	set_time(srv, p, DRAIN_MS);
+	return true;
 }
 
 /* The log is to answer first: the request stays, and is asked again then. */
 static bool
-park(struct server *srv, struct pending *p)
+wait_for_log(struct server *srv, struct pending *p)
 {
 	if (p->buf == NULL && own_memory(srv, p) == -1)
 		return false;
-	if (p->log_due == 0) {
-		p->log_due = wheel_now(&srv->wheel) + wheel_ticks(LOG_MS);
+	if (p->parked.until == 0)
 		p->more = false;
-	}
-	wheel_set(&srv->wheel, &p->conn, p->log_due);
-	p->parked = srv->parked;
-	if (p->parked != NULL)
-		p->parked->in_parked = &p->parked;
-	p->in_parked = &srv->parked;
-	srv->parked = p;
+	wheel_set(&srv->hub.wheel, &p->conn,
+	    parked_add(&srv->hub, &srv->parked, &p->parked));
 	return true;
 }
 
 static bool
-may_wait(const struct server *srv, const struct pending *p)
+wait_for_writer(struct server *srv, struct pending *p, struct answering *a)
 {
-	return !srv->closing &&
-	       (p->log_due == 0 || wheel_now(&srv->wheel) < p->log_due);
+	if ((p->posting = posting_begin(a, p)) == NULL)
+		return false;
+	p->more = false;
+	next_request(srv, p, p->gate.scanned);
+	set_time(srv, p, PUBLISH_WAIT_MS);
+	hub_wake(&srv->hub); /* the turn sends it */
+	return true;
+}
+
+/*
+ * It was answered so.  True: go on reading; the connection is closed, or has
+ * become a stream's, or waits, where it is not.
+ */
+static bool
+take_answer(struct server *srv, struct pending *p, struct answering *a,
+    enum answered done, bool too_long)
+{
+	bool open = true;
+
+	switch (done) {
+	case ANSWERED_STREAM:
+		let_go(srv, p);
+		return false;
+	case ANSWERED_LATER:
+		open = wait_for_writer(srv, p, a);
+		break;
+	case ANSWERED_WAIT:
+		open = wait_for_log(srv, p);
+		break;
+	case ANSWERED_FAILED:
+		open = false;
+		break;
+	case ANSWERED_REPLY:
+		if (too_long)
+			return drain(srv, p);
+		if ((open = p->gate.keep_conn))
+			next_request(srv, p, p->gate.scanned);
+	}
+	if (!open)
+		pending_close(srv, p);
+	return open && !is_waiting(p);
 }
 
 /* A whole request stands there.  True: go on reading. */
 static bool
 take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 {
-	struct peer peer = {.fd = p->conn.fd,
-	    .request_id = p->gate.id,
-	    .framed = true,
-	    .keep_conn = p->gate.keep_conn,
-	    .may_wait = may_wait(srv, p),
-	    .pending = p};
+	struct answering a = {
+	    .peer = {.fd = p->conn.fd,
+		.request_id = p->gate.id,
+		.framed = true,
+		.keep_conn = p->gate.keep_conn,
+		.may_wait = parked_may(&srv->hub, &p->parked)}};
 	bool too_long = p->gate.body_len > srv->conf.max_request_bytes;
 	size_t rest = p->len - p->gate.scanned;
 	char **env = gate_parse(srv->reader, &p->gate, bytes);
@@ -182,51 +216,25 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		return false;
 	}
 	if (!too_long) {
-		if (p->log_due == 0) /* else it was put in one piece before */
+		if (p->parked.until == 0) /* else it was put in one piece */
 			p->body = (size_t)(gate_body(&p->gate, bytes) - bytes);
-		peer.body = (char *)bytes + p->body;
-		peer.body_len = p->gate.body_len;
+		a.peer.body = (char *)bytes + p->body;
+		a.peer.body_len = p->gate.body_len;
 	}
-	switch (answer(srv, &peer, env, too_long)) {
-	case ANSWERED_STREAM:
-		let_go(srv, p);
-		return false;
-	case ANSWERED_FAILED:
-		pending_close(srv, p);
-		return false;
-	case ANSWERED_LATER:
-		next_request(srv, p, p->gate.scanned);
-		set_time(srv, p, PUBLISH_WAIT_MS);
-		return false;
-	case ANSWERED_WAIT:
-		if (!park(srv, p))
-			pending_close(srv, p);
-		return false;
-	case ANSWERED_REPLY:
-		break;
-	}
-	if (too_long) {
-		drain(srv, p);
-		return true;
-	}
-	if (!p->gate.keep_conn) {
-		pending_close(srv, p);
-		return false;
-	}
-	next_request(srv, p, p->gate.scanned);
-	return true;
+	return take_answer(
+	    srv, p, &a, answer(srv, &a, env, too_long), too_long);
 }
 
+/* --- bytes that come ------------------------------------------------------ */
+
 static bool
-refuse(struct server *srv, struct pending *p, bool answered)
+refuse_bytes(struct server *srv, struct pending *p, bool answered)
 {
-	srv->count.broken++;
+	srv->hub.count.broken++;
 	log_info(srv->conf.quiet, "request refused", "%s", p->gate.why);
 	if (answered &&
-	    stream_say(p->conn.fd, p->gate.reply, p->gate.reply_len)) {
-		drain(srv, p);
-		return true;
-	}
+	    stream_say(p->conn.fd, p->gate.reply, p->gate.reply_len))
+		return drain(srv, p);
 	pending_close(srv, p);
 	return false;
 }
@@ -236,8 +244,7 @@ static bool
 scan(struct server *srv, struct pending *p)
 {
 	for (;;) {
-		uint8_t *bytes =
-		    p->buf != NULL ? p->buf : (uint8_t *)srv->scratch;
+		uint8_t *bytes = bytes_of(srv, p);
 
 		switch (gate_scan(
 		    &p->gate, bytes, p->len, srv->conf.max_request_bytes)) {
@@ -256,9 +263,9 @@ scan(struct server *srv, struct pending *p)
 				return true;
 			continue;
 		case GATE_REFUSE:
-			return refuse(srv, p, true);
+			return refuse_bytes(srv, p, true);
 		case GATE_BROKEN:
-			return refuse(srv, p, false);
+			return refuse_bytes(srv, p, false);
 		}
 	}
 }
@@ -267,7 +274,6 @@ scan(struct server *srv, struct pending *p)
 static void
 read_all(struct server *srv, struct pending *p)
 {
-	uint8_t *to;
 	size_t room;
 	ssize_t n;
 
@@ -277,14 +283,14 @@ read_all(struct server *srv, struct pending *p)
 		if (p->buf != NULL && p->len == p->cap &&
 		    own_memory(srv, p) == -1)
 			break;
-		to = p->buf != NULL ? p->buf : (uint8_t *)srv->scratch;
 		room = (p->buf != NULL ? p->cap : SCRATCH_SIZE) - p->len;
 		if (room == 0) {
 			if (own_memory(srv, p) == -1)
 				break;
 			continue;
 		}
-		n = recv(p->conn.fd, to + p->len, room, MSG_DONTWAIT);
+		n = recv(
+		    p->conn.fd, bytes_of(srv, p) + p->len, room, MSG_DONTWAIT);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
 			if (p->buf == NULL && p->len > 0 &&
 			    own_memory(srv, p) == -1)
@@ -295,20 +301,8 @@ read_all(struct server *srv, struct pending *p)
 			break;
 		p->len += (size_t)n;
 	} while (p->draining || scan(srv, p));
-	if (p->ticket == NULL && p->in_parked == NULL)
+	if (!is_waiting(p))
 		pending_close(srv, p);
-}
-
-/* An answer went out; open: and there may be more to come. */
-static void
-go_on(struct server *srv, struct pending *p, bool open)
-{
-	if (p->ticket != NULL || p->in_parked != NULL || p->conn.fd == -1)
-		return;
-	if (!open)
-		pending_close(srv, p);
-	else if (p->more)
-		read_all(srv, p);
 }
 
 void
@@ -321,92 +315,80 @@ pending_open(struct server *srv, int fd)
 		return;
 	}
 	p->conn.fd = fd;
-	srv->npending++;
+	srv->hub.now.pending++;
 	set_time(srv, p, REQUEST_MS);
 	read_all(srv, p);
-	if (p->conn.fd != -1 && poller_add(&srv->poller, &p->conn, fd) == -1)
+	if (!p->conn.over && poller_add(&srv->hub.poller, &p->conn, fd) == -1)
 		pending_close(srv, p);
 }
 
 void
-pending_event(struct server *srv, struct pending *p, uint32_t events)
+pending_event(struct server *srv, struct pending *p)
 {
-	(void)events;
-	if (p->ticket != NULL || p->in_parked != NULL)
+	if (is_waiting(p))
 		p->more = true;
-	else if (p->conn.fd != -1)
+	else if (!p->conn.over)
 		read_all(srv, p);
 }
 
-/* --- waiting for an answer ---------------------------------------------- */
+/* --- what was waited for -------------------------------------------------- */
 
-void
-pending_wait(struct server *srv, const struct peer *peer, struct ticket *ticket)
+/* An answer went out; open: and there may be more to come. */
+static void
+go_on(struct server *srv, struct pending *p, bool open)
 {
-	struct pending *p = peer->pending;
-
-	p->ticket = ticket;
-	p->peer = *peer;
-	free(p->headers);
-	p->headers = peer->headers == NULL ? NULL : strdup(peer->headers);
-	p->peer.headers = p->headers;
-	p->more = false;
-	ticket->pending = p;
-	server_wake(srv);
-}
-
-const struct peer *
-pending_peer(const struct pending *p)
-{
-	return &p->peer;
-}
-
-void
-pending_answered(struct server *srv, struct pending *p, bool whole)
-{
-	p->ticket = NULL;
-	if (!whole || !p->peer.keep_conn) {
-		pending_close(srv, p);
+	if (p->conn.over || is_waiting(p))
 		return;
-	}
-	set_time(srv, p, IDLE_MS);
-	go_on(srv, p, p->len == 0 || scan(srv, p));
+	if (!open || (p->len > 0 && !p->draining && !scan(srv, p))) {
+		if (!p->conn.over && !is_waiting(p))
+			pending_close(srv, p);
+	} else if (p->more)
+		read_all(srv, p);
 }
 
-/* --- waiting for the log ------------------------------------------------- */
+void
+pending_result(void *arg, void *owner, const char *result)
+{
+	struct server *srv = arg;
+	struct pending *p = owner;
+	struct answering *a = p->posting;
+
+	p->posting = NULL;
+	set_time(srv, p, IDLE_MS);
+	go_on(srv, p, posting_end(a, &srv->pub, result));
+}
 
 static void
 ask_again(struct server *srv, struct pending *p)
 {
-	unpark(p);
-	srv->count.requests--; /* it was counted when it came */
-	if (!take_request(srv, p, p->buf))
-		go_on(srv, p, false);
-	else
-		go_on(srv, p, p->draining || p->len == 0 || scan(srv, p));
+	parked_remove(&srv->hub, &p->parked);
+	srv->hub.count.requests--; /* it was counted when it came */
+	go_on(srv, p, take_request(srv, p, p->buf));
 }
 
 void
 pending_again(struct server *srv)
 {
-	struct pending *list = srv->parked;
+	struct parked *list = srv->parked;
 
-	/* Who has to wait on stands in the server's list anew. */
+	/* A request that has to wait on stands in the server's list anew. */
 	srv->parked = NULL;
 	if (list != NULL)
-		list->in_parked = &list;
+		list->at = &list;
 	while (list != NULL)
-		ask_again(srv, list);
+		ask_again(
+		    srv, (struct pending *)((char *)list -
+					    offsetof(struct pending, parked)));
 }
 
 void
 pending_look(struct server *srv, struct pending *p)
 {
-	if (p->in_parked != NULL) {
+	if (parked_is(&p->parked)) {
 		ask_again(srv, p);
 		return;
 	}
-	if (p->ticket != NULL)
-		publish_unknown(srv, &p->peer);
+	if (p->posting != NULL)
+		publish_answer(&srv->pub, &p->posting->peer, NULL);
 	pending_close(srv, p);
 }

@@ -10,15 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/auth/allow.h"
-#include "fcgi/serve/answer.h"
 #include "fcgi/base/command.h"
-#include "fcgi/stream/hub.h"
-#include "fcgi/serve/listen.h"
 #include "fcgi/base/log.h"
-#include "fcgi/publish/publish.h"
-#include "fcgi/stream/stream.h"
+#include "fcgi/serve/answer.h"
+#include "fcgi/serve/listen.h"
+#include "fcgi/serve/loop.h"
+#include "fcgi/serve/process.h"
+#include "fcgi/serve/serve.h"
 #include "fcgi/serve/workers.h"
+#include "fcgi/stream/news.h"
+#include "fcgi/stream/write.h"
 
 /* What a web server passes on when a CGI program cannot even start. */
 static const char broken[] = "Status: 500 Internal Server Error\r\n"
@@ -40,7 +41,7 @@ run_loop(struct server *srv)
 		listen_remove(srv);
 		return STATUS_FAILED;
 	}
-	uv_run(&srv->loop, UV_RUN_DEFAULT);
+	loop_run(srv);
 	return STATUS_DONE;
 }
 
@@ -49,11 +50,11 @@ serve_fastcgi(struct server *srv)
 {
 	int status = STATUS_FAILED;
 
-	if (server_open(srv) == -1)
+	if (process_open(srv) == -1)
 		return STATUS_FAILED;
 	if (listen_open(srv) == 0)
 		status = run_loop(srv);
-	server_close(srv);
+	process_close(srv);
 	return status;
 }
 
@@ -66,12 +67,12 @@ serve_worker(void *arg, uint64_t i)
 
 	free(srv->socket_path);
 	srv->socket_path = NULL;
-	srv->worker = i;
-	srv->count = srv->workers->tally[i].count;
-	if (server_open(srv) == -1)
+	srv->hub.worker = i;
+	srv->hub.count = srv->hub.tallies->of[i].count;
+	if (process_open(srv) == -1)
 		return STATUS_FAILED;
 	status = run_loop(srv);
-	server_close(srv);
+	process_close(srv);
 	return status;
 }
 
@@ -82,16 +83,17 @@ serve_workers(struct server *srv)
 	int status = STATUS_FAILED;
 	bool child = false;
 
-	if (server_check(srv) == -1 || listen_open(srv) == -1)
+	if (process_check(srv) == -1 || listen_open(srv) == -1)
 		return STATUS_FAILED;
-	if ((srv->workers = workers_make(srv->conf.workers)) == NULL)
+	srv->hub.tallies = tallies_make(srv->conf.workers);
+	if (srv->hub.tallies == NULL)
 		log_error("--workers", "%s", strerror(errno));
 	else
-		status = workers_run(
-		    srv->workers, srv->conf.quiet, serve_worker, srv, &child);
+		status = workers_run(srv->hub.tallies, srv->conf.quiet,
+		    serve_worker, srv, &child);
 	if (!child)
 		listen_remove(srv);
-	workers_free(srv->workers);
+	tallies_free(srv->hub.tallies);
 	return status;
 }
 
@@ -126,18 +128,19 @@ read_body(const struct serve_conf *conf, size_t *len, bool *too_long)
 
 /* Answers, and waits for the log if it is not at hand. */
 static enum answered
-answer_plain(struct server *srv, struct peer *peer, bool too_long)
+answer_plain(struct server *srv, struct answering *a, bool too_long)
 {
 	uint64_t until = uv_hrtime() + LOG_MS * 1000000ULL;
 	enum answered done;
 
-	peer->may_wait = true;
-	store_hold(srv->store);
-	while ((done = answer(srv, peer, environ, too_long)) == ANSWERED_WAIT) {
-		srv->count.requests--;
-		peer->may_wait = hub_await(srv, LOG_MS) && uv_hrtime() < until;
+	a->peer.may_wait = true;
+	store_hold(srv->hub.store);
+	while ((done = answer(srv, a, environ, too_long)) == ANSWERED_WAIT) {
+		srv->hub.count.requests--;
+		a->peer.may_wait =
+		    news_await(&srv->hub, LOG_MS) && uv_hrtime() < until;
 	}
-	store_release(srv->store);
+	store_release(srv->hub.store);
 	return done;
 }
 
@@ -145,21 +148,21 @@ answer_plain(struct server *srv, struct peer *peer, bool too_long)
 static int
 serve_plain(struct server *srv)
 {
-	struct peer peer = {.fd = STDOUT_FILENO};
+	struct answering a = {.peer.fd = STDOUT_FILENO};
 	bool too_long;
 
 	srv->plain = true;
-	if (server_open(srv) == -1) {
-		stream_say(peer.fd, broken, sizeof(broken) - 1);
+	if (process_open(srv) == -1) {
+		stream_say(a.peer.fd, broken, sizeof(broken) - 1);
 		return STATUS_FAILED;
 	}
-	peer.body = read_body(&srv->conf, &peer.body_len, &too_long);
-	fcntl(peer.fd, F_SETFL, fcntl(peer.fd, F_GETFL) | O_NONBLOCK);
-	if (peer.body != NULL &&
-	    answer_plain(srv, &peer, too_long) == ANSWERED_STREAM)
-		uv_run(&srv->loop, UV_RUN_DEFAULT);
-	free(peer.body);
-	server_close(srv);
+	a.peer.body = read_body(&srv->conf, &a.peer.body_len, &too_long);
+	fcntl(a.peer.fd, F_SETFL, fcntl(a.peer.fd, F_GETFL) | O_NONBLOCK);
+	if (a.peer.body != NULL &&
+	    answer_plain(srv, &a, too_long) == ANSWERED_STREAM)
+		loop_run(srv);
+	free(a.peer.body);
+	process_close(srv);
 	return STATUS_DONE;
 }
 

@@ -5,7 +5,6 @@
  * to be passed on.  A worker that dies at once is started again only after a
  * pause, or a log that cannot be opened would keep the machine busy.
  */
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -31,51 +30,11 @@ struct life {
 };
 
 struct parent {
-	struct workers *workers;
-	struct life lives[WORKERS_MAX];
+	struct tallies *tallies;
+	struct life lives[CONF_WORKERS_MAX];
 	sigset_t waited, before; /* what we wait for; the mask of a worker */
 	bool closing;
 };
-
-static size_t
-size_of(uint64_t n)
-{
-	return sizeof(struct workers) + n * sizeof(struct tally);
-}
-
-struct workers *
-workers_make(uint64_t n)
-{
-	struct workers *ws = mmap(NULL, size_of(n), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (ws == MAP_FAILED)
-		return NULL;
-	ws->n = n;
-	return ws;
-}
-
-void
-workers_free(struct workers *ws)
-{
-	if (ws != NULL)
-		munmap(ws, size_of(ws->n));
-}
-
-/* A tally is numbers and nothing else, so it is added up as such. */
-void
-workers_sum(const struct workers *ws, struct tally *sum)
-{
-	uint64_t *to = (uint64_t *)sum, i, j;
-
-	memset(sum, 0, sizeof(*sum));
-	for (i = 0; i < ws->n; i++) {
-		const uint64_t *from = (const uint64_t *)&ws->tally[i];
-
-		for (j = 0; j < sizeof(*sum) / sizeof(*to); j++)
-			to[j] += from[j];
-	}
-}
 
 static time_t
 now_s(void)
@@ -111,14 +70,14 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 	struct tally left;
 	uint64_t i;
 
-	for (i = 0; i < pt->workers->n && pt->lives[i].pid != pid; i++)
+	for (i = 0; i < pt->tallies->n && pt->lives[i].pid != pid; i++)
 		;
-	if (i == pt->workers->n)
+	if (i == pt->tallies->n)
 		return;
 	pt->lives[i].pid = 0;
 	memset(&left, 0, sizeof(left));
-	left.count = pt->workers->tally[i].count;
-	pt->workers->tally[i] = left;
+	left.count = pt->tallies->of[i].count;
+	pt->tallies->of[i] = left;
 	if (!pt->closing)
 		log_info(quiet, "worker", "%d ended by %s %d, starting another",
 		    (int)pid, WIFSIGNALED(status) ? "signal" : "status",
@@ -133,7 +92,7 @@ start_missing(struct parent *pt, uint64_t *started, bool *wait)
 	uint64_t i;
 
 	*wait = false;
-	for (i = 0; i < pt->workers->n && !pt->closing; i++) {
+	for (i = 0; i < pt->tallies->n && !pt->closing; i++) {
 		if (pt->lives[i].pid != 0)
 			continue;
 		if (pt->lives[i].born != 0 &&
@@ -154,7 +113,7 @@ any_left(const struct parent *pt)
 {
 	uint64_t i;
 
-	for (i = 0; i < pt->workers->n; i++)
+	for (i = 0; i < pt->tallies->n; i++)
 		if (pt->lives[i].pid != 0)
 			return true;
 	return false;
@@ -174,17 +133,17 @@ take_signal(struct parent *pt, int signum, bool quiet)
 	}
 	if (signum == SIGTERM || signum == SIGINT)
 		pt->closing = true;
-	for (i = 0; i < pt->workers->n; i++)
+	for (i = 0; i < pt->tallies->n; i++)
 		if (pt->lives[i].pid != 0)
 			kill(pt->lives[i].pid, signum);
 }
 
 int
-workers_run(struct workers *ws, bool quiet, int (*work)(void *arg, uint64_t i),
+workers_run(struct tallies *all, bool quiet, int (*work)(void *arg, uint64_t i),
     void *arg, bool *child)
 {
 	static const struct timespec pause = {PAUSE_S, 0};
-	struct parent pt = {.workers = ws};
+	struct parent pt = {.tallies = all};
 	bool wait;
 	uint64_t i;
 	int signum;

@@ -5,28 +5,29 @@
  * log; either way in runs.  A place that is gone is told before the stream
  * goes on from another.
  */
-#include <sys/socket.h>
-
-#include "fcgi/window/due.h"
+#include "fcgi/stream/advance.h"
+#include "fcgi/stream/stream.h"
 #include "fcgi/stream/write.h"
 
 /* Says that the place it stood at is gone, and goes on from another. */
 static bool
-tell_gap(struct server *srv, struct stream *s, struct store_id place)
+tell_gap(struct hub *hub, struct stream *s, struct store_id place)
 {
 	char text[CONTROL_GAP_SIZE], asked[STORE_ID_SIZE], id[STORE_ID_SIZE];
 	size_t len;
 
 	if (s->offset > 0) {
-		stream_end(srv, s, END_CUT_EVENT);
+		stream_end(hub, s, END_CUT_EVENT);
 		return false;
 	}
-	store_id_print(srv->store, s->id, asked);
-	store_id_print(srv->store, place, id);
+	store_id_print(hub->store, s->id, asked);
+	store_id_print(hub->store, place, id);
 	len = control_gap(text, s->gap, asked, id);
-	if (!stream_put_control(srv, s, text, len))
+	if (!stream_put_control(hub, s, text, len)) {
+		stream_end_failed(hub, s);
 		return false;
-	srv->count.gaps++;
+	}
+	hub->count.gaps++;
 	s->id = place;
 	s->gap = GAP_NONE;
 	return true;
@@ -37,13 +38,12 @@ tell_gap(struct server *srv, struct stream *s, struct store_id place)
  * ahead of it, and an event that was begun from there is finished from there.
  */
 static bool
-in_window(
-    const struct server *srv, const struct sub *sub, struct due_place place)
+in_window(const struct hub *hub, const struct sub *sub, struct due_place place)
 {
 	struct store_id after = due_after(place);
 	size_t i;
 
-	if (place.offset > 0 && store_id_cmp(srv->head, place.id) < 0)
+	if (place.offset > 0 && store_id_cmp(hub->head, place.id) < 0)
 		return false;
 	for (i = 0; i < sub->ntopics; i++)
 		if (store_id_cmp(after, sub->topics[i]->run.floor) < 0)
@@ -60,22 +60,22 @@ enum source {
 
 /* A page of the log for a stream behind the window. */
 static enum source
-from_log(struct server *srv, struct stream *s, struct due *d)
+from_log(struct hub *hub, struct stream *s, struct due *d)
 {
 	struct due_place place = {s->id, s->offset};
 	struct store_id id = due_after(place);
 	struct page *page;
 
 	switch (
-	    pages_get(&srv->pages, srv->store, s->sub, &id, srv->head, &page)) {
+	    pages_get(&hub->pages, hub->store, s->sub, &id, hub->head, &page)) {
 	case STORE_OK:
 		/* Was something taken away before what was read? */
-		if (!store_revocations_after(srv->store, srv->revoked))
+		if (!store_revocations_after(hub->store, hub->revoked))
 			break;
 		return SOURCE_WAIT; /* news comes first */
 	case STORE_GONE:
 		s->gap = GAP_PRUNED;
-		return tell_gap(srv, s, id) ? SOURCE_AGAIN : SOURCE_OVER;
+		return tell_gap(hub, s, id) ? SOURCE_AGAIN : SOURCE_OVER;
 	case STORE_UNKNOWN: /* the log went back: news will tell of it */
 	default:
 		return SOURCE_WAIT;
@@ -83,7 +83,7 @@ from_log(struct server *srv, struct stream *s, struct due *d)
 	d->n = 1;
 	d->run[0] = &page->run;
 	if (!due_find(d, place)) {
-		stream_end(srv, s, END_CUT_EVENT);
+		stream_end(hub, s, END_CUT_EVENT);
 		return SOURCE_OVER;
 	}
 	if (d->at[0] < page->run.count)
@@ -94,39 +94,39 @@ from_log(struct server *srv, struct stream *s, struct due *d)
 
 /* All that is in the window, to one of many: the rest take the same. */
 static void
-make_burst(struct server *srv, const struct stream *s, const struct due *d)
+make_burst(struct hub *hub, const struct stream *s, const struct due *d)
 {
 	if (s->framed && s->sub->nstreams > 1 && stream_is_between(s) &&
-	    srv->burst.sub != s->sub)
-		burst_make(&srv->burst, s->sub, s->id, d);
+	    hub->burst.sub != s->sub)
+		burst_make(&hub->burst, s->sub, s->id, d);
 }
 
 /* Finds what the stream is due, in the window or in the log. */
 static enum source
-find_due(struct server *srv, struct stream *s, struct due *d)
+find_due(struct hub *hub, struct stream *s, struct due *d)
 {
 	struct due_place place;
 	size_t i;
 
-	if (s->gap != GAP_NONE && !tell_gap(srv, s, srv->place))
+	if (s->gap != GAP_NONE && !tell_gap(hub, s, hub->place))
 		return SOURCE_OVER;
 	place = (struct due_place){s->id, s->offset};
-	if (!in_window(srv, s->sub, place))
-		return from_log(srv, s, d);
+	if (!in_window(hub, s->sub, place))
+		return from_log(hub, s, d);
 	d->n = s->sub->ntopics;
 	for (i = 0; i < d->n; i++)
 		d->run[i] = &s->sub->topics[i]->run;
 	if (!due_find(d, place)) {
-		stream_end(srv, s, END_CUT_EVENT);
+		stream_end(hub, s, END_CUT_EVENT);
 		return SOURCE_OVER;
 	}
-	make_burst(srv, s, d);
+	make_burst(hub, s, d);
 	return SOURCE_READY;
 }
 
 /* Sends of what is due as much as one record takes.  Returns its bytes. */
 static size_t
-send_due(struct server *srv, struct stream *s, const struct due *d, size_t max)
+send_due(struct hub *hub, struct stream *s, const struct due *d, size_t max)
 {
 	struct due_place place = {s->id, s->offset};
 	struct iovec iov[1 + DUE_PIECES];
@@ -135,68 +135,64 @@ send_due(struct server *srv, struct stream *s, const struct due *d, size_t max)
 
 	if (s->framed && max > record_room(&s->record))
 		max = record_room(&s->record);
-	if (srv->closing && s->record.left == 0 && max > due_rest(d, place))
+	if (hub->closing && s->record.left == 0 && max > due_rest(d, place))
 		max = due_rest(d, place);
 	n = due_pieces(d, place, iov + 1, max, &len);
 	if (n == 0)
 		return 0;
-	sent = stream_put(srv, s, iov, n, len);
-	place = due_sent(d, place, sent, &srv->count.deliveries);
+	sent = stream_put(hub, s, iov, n, len);
+	place = due_sent(d, place, sent, &hub->count.deliveries);
 	s->id = place.id;
 	s->offset = place.offset;
+	stream_end_failed(hub, s);
 	return len;
 }
 
 /* May it be sent the record that others at its place are sent? */
 static bool
-takes_burst(const struct server *srv, const struct stream *s)
+takes_burst(const struct hub *hub, const struct stream *s)
 {
-	return burst_fits(&srv->burst, s->sub, s->id) && s->framed &&
-	       s->gap == GAP_NONE && stream_is_between(s) && !srv->closing;
+	return burst_fits(&hub->burst, s->sub, s->id) && s->framed &&
+	       s->gap == GAP_NONE && stream_is_between(s) && !hub->closing;
 }
 
 /* Sends that record.  What the socket did not take is due as ever. */
 static enum advance
-send_burst(struct server *srv, struct stream *s)
+send_burst(struct hub *hub, struct stream *s)
 {
-	struct burst *b = &srv->burst;
+	struct burst *b = &hub->burst;
 	struct due_place place = {s->id, 0};
-	size_t len = RECORD_HEADER + b->len;
-	ssize_t wrote = send(s->conn.fd, burst_frame(b, s->request_id), len,
-	    MSG_DONTWAIT | MSG_NOSIGNAL);
+	size_t sent =
+	    stream_put_record(hub, s, burst_frame(b, s->request_id), b->len);
 
-	srv->count.writes++;
-	if (wrote == (ssize_t)len) {
+	if (sent == b->len) {
 		s->id = b->to;
-		s->written = wheel_now(&srv->wheel);
-		srv->count.bytes += b->len;
-		srv->count.deliveries += b->events;
+		hub->count.deliveries += b->events;
 		return ADVANCE_LEVEL;
 	}
-	place = due_sent(&b->due, place,
-	    stream_wrote(srv, s, wrote, RECORD_HEADER, b->len),
-	    &srv->count.deliveries);
+	place = due_sent(&b->due, place, sent, &hub->count.deliveries);
 	s->id = place.id;
 	s->offset = place.offset;
+	stream_end_failed(hub, s);
 	return ADVANCE_STUCK;
 }
 
 enum advance
-stream_advance(struct server *srv, struct stream *s)
+stream_advance(struct hub *hub, struct stream *s)
 {
-	size_t budget = srv->conf.write_budget_bytes, len;
+	size_t budget = hub->conf->write_budget_bytes, len;
 	struct due d;
 
-	if (takes_burst(srv, s))
-		return send_burst(srv, s);
+	if (takes_burst(hub, s))
+		return send_burst(hub, s);
 	while (budget > 0) {
-		if (s->conn.fd == -1 || s->blocked)
+		if (s->conn.over || s->blocked)
 			return ADVANCE_STUCK;
-		if (srv->closing && stream_is_between(s)) {
-			stream_end(srv, s, END_SHUTDOWN);
+		if (hub->closing && stream_is_between(s)) {
+			stream_end(hub, s, END_SHUTDOWN);
 			return ADVANCE_STUCK;
 		}
-		switch (find_due(srv, s, &d)) {
+		switch (find_due(hub, s, &d)) {
 		case SOURCE_READY:
 			break;
 		case SOURCE_AGAIN:
@@ -206,10 +202,10 @@ stream_advance(struct server *srv, struct stream *s)
 		case SOURCE_OVER:
 			return ADVANCE_STUCK;
 		}
-		len = send_due(srv, s, &d, budget);
+		len = send_due(hub, s, &d, budget);
 		if (len == 0) {
 			if (s->wants_out)
-				stream_want_no_room(srv, s);
+				stream_want_no_room(hub, s);
 			return ADVANCE_LEVEL;
 		}
 		budget -= len;

@@ -126,69 +126,50 @@ subject_revoked(const struct taking *t, const struct stream *s)
 	return false;
 }
 
-/*
- * The streams that rows of *t are about, to be freed; NULL without memory.
- */
-static struct stream **
-find_streams(const struct server *srv, const struct taking *t, size_t *n)
+/* A stream that is over stays in its subscription until the turn ends. */
+static void
+end_streams(struct hub *hub, const struct taking *t)
 {
-	struct stream **list = malloc((srv->nstreams + 1) * sizeof(*list));
 	struct sub *sub;
 	uint32_t i, j;
 	bool all;
 
-	*n = 0;
-	for (i = 0; list != NULL && i <= srv->topics.sub_mask; i++)
-		for (sub = srv->topics.sub_table[i]; sub; sub = sub->next) {
+	for (i = 0; i <= hub->topics.sub_mask; i++)
+		for (sub = hub->topics.sub_table[i]; sub; sub = sub->next) {
 			all = topic_revoked(t, sub);
 			for (j = 0; j < sub->nstreams; j++)
-				if (sub->streams[j]->conn.fd != -1 &&
-				    (all ||
-					subject_revoked(t, sub->streams[j])))
-					list[(*n)++] = sub->streams[j];
+				if (all || subject_revoked(t, sub->streams[j]))
+					stream_end(
+					    hub, sub->streams[j], END_REVOKED);
 		}
-	return list;
-}
-
-/* They are found first: ending one may let another in. */
-static bool
-end_streams(struct server *srv, const struct taking *t)
-{
-	size_t n, i;
-	struct stream **list = find_streams(srv, t, &n);
-
-	for (i = 0; list != NULL && i < n; i++)
-		stream_end(srv, list[i], END_REVOKED);
-	free(list);
-	return list != NULL;
 }
 
 void
-revoke_start(struct server *srv, bool all)
+revoke_start(struct hub *hub, bool all)
 {
-	srv->revoked = (struct store_id){0, 0};
+	hub->revoked = (struct store_id){0, 0};
 	if (!all)
-		store_revocations(srv->store, &srv->revoked, 0, NULL, NULL);
+		store_revocations(hub->store, &hub->revoked, 0, NULL, NULL);
 }
 
 enum revoking
-revoke_turn(struct server *srv)
+revoke_turn(struct hub *hub)
 {
 	enum revoking state = REVOKING_LATER;
-	struct store_id upto = srv->revoked;
+	struct store_id upto = hub->revoked;
 	struct taking *t;
 	size_t i;
 
-	if (!store_revocations_after(srv->store, srv->revoked))
+	if (!store_revocations_after(hub->store, hub->revoked))
 		return REVOKING_DONE;
 	t = calloc(1, sizeof(*t));
 	if (t != NULL &&
-	    store_revocations(srv->store, &upto, ROWS, take, t) == STORE_OK &&
+	    store_revocations(hub->store, &upto, ROWS, take, t) == STORE_OK &&
 	    !t->failed) {
 		qsort(t->row, t->n, sizeof(t->row[0]), compare);
-		if (end_streams(srv, t))
-			srv->revoked = upto;
-		state = store_revocations_after(srv->store, srv->revoked)
+		end_streams(hub, t);
+		hub->revoked = upto;
+		state = store_revocations_after(hub->store, hub->revoked)
 			    ? REVOKING_MORE
 			    : REVOKING_DONE;
 	}

@@ -4,7 +4,7 @@
 #ifndef REVOKE_H
 #define REVOKE_H
 
-#include "fcgi/serve/server.h"
+#include "fcgi/stream/hub.h"
 
 enum revoking {
 	REVOKING_DONE, /* all that was read of the log is sure to be right */
@@ -13,9 +13,9 @@ enum revoking {
 };
 
 /* From now on.  Again after the log was replaced: then all that it has. */
-void revoke_start(struct server *, bool all);
+void revoke_start(struct hub *, bool all);
 
 /* Ends the streams that a revocation not yet seen is about. */
-enum revoking revoke_turn(struct server *);
+enum revoking revoke_turn(struct hub *);
 
 #endif

@@ -3,20 +3,18 @@
  */
 #include <string.h>
 
-#include "store/store.h"
-#include "fcgi/stream/hub.h"
 #include "fcgi/stream/start.h"
 
 /* An id is a number or a uid; it came from outside, so it may be neither. */
 static void
-seek_id(const struct server *srv, const char *text, struct store_seek *seek)
+seek_id(const struct hub *hub, const char *text, struct store_seek *seek)
 {
 	size_t len = strlen(text);
 
 	if (strcmp(text, REQUEST_ID_UNKNOWN) == 0)
 		return; /* nobody's id: goes on from the head */
 	seek->from = STORE_FROM_ID;
-	if (store_id_parse(srv->store, text, len, &seek->id))
+	if (store_id_parse(hub->store, text, len, &seek->id))
 		return;
 	seek->from = STORE_FROM_UID;
 	seek->uid = (struct store_text){text, len};
@@ -29,8 +27,23 @@ since(const struct request *rq)
 }
 
 enum store_result
+start_now(struct hub *hub, struct store_id *id)
+{
+	struct store_seek seek = {.from = STORE_FROM_HEAD};
+	enum store_result r = STORE_OK;
+
+	if (!hub->turn_head_known)
+		r = store_seek(hub->store, &seek, &hub->turn_head);
+	if (r != STORE_OK)
+		return r;
+	hub->turn_head_known = true;
+	*id = hub->turn_head;
+	return STORE_OK;
+}
+
+enum store_result
 start_find(
-    struct server *srv, const struct request *rq, struct stream_start *start)
+    struct hub *hub, const struct request *rq, struct stream_start *start)
 {
 	struct store_topic topics[REQUEST_TOPICS_MAX];
 	struct store_seek seek = {
@@ -45,12 +58,12 @@ start_find(
 	start->asked = rq->last_id;
 	switch (rq->start) {
 	case START_NOW:
-		return hub_now(srv, &start->id);
+		return start_now(hub, &start->id);
 	case START_EARLIEST:
 		seek.from = STORE_FROM_FIRST;
 		break;
 	case START_ID:
-		seek_id(srv, rq->last_id, &seek);
+		seek_id(hub, rq->last_id, &seek);
 		break;
 	case START_LAST:
 		seek.from = STORE_FROM_LAST;
@@ -61,7 +74,7 @@ start_find(
 		seek.time_ms = since(rq);
 		break;
 	}
-	r = store_seek(srv->store, &seek, &start->id);
+	r = store_seek(hub->store, &seek, &start->id);
 	if (r == STORE_OK && strcmp(rq->last_id, REQUEST_ID_UNKNOWN) == 0)
 		r = STORE_UNKNOWN;
 	if (r != STORE_GONE && r != STORE_UNKNOWN)

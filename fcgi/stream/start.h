@@ -11,6 +11,12 @@
  * store's trouble, which may pass.
  */
 enum store_result start_find(
-    struct server *, const struct request *, struct stream_start *);
+    struct hub *, const struct request *, struct stream_start *);
+
+/*
+ * The place where a stream starts that wants what comes from now on.  Asked
+ * of the log once a turn, however many streams open in it.
+ */
+enum store_result start_now(struct hub *, struct store_id *);
 
 #endif

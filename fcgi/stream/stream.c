@@ -11,49 +11,28 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/stream/hub.h"
-#include "fcgi/serve/pending.h"
+#include "fcgi/stream/stream.h"
+#include "fcgi/stream/todo.h"
 #include "fcgi/stream/write.h"
 
 enum {
 	LATE_TICKS = 2 /* by which a stream outlives its token at most */
 };
 
-static const char headers[] = "Status: 200 OK\r\n"
-			      "Content-Type: text/event-stream\r\n"
-			      "Cache-Control: no-store, no-transform\r\n"
-			      "X-Accel-Buffering: no\r\n";
-
-size_t
-stream_head(char *buf, const char *more)
-{
-	return (size_t)sprintf(
-	    buf, "%s%s\r\n", headers, more != NULL ? more : "");
-}
-
 /* --- ending ------------------------------------------------------------- */
 
 /* Tells a client that can still be told to come back, and ends the request. */
 static void
-say_bye(struct server *srv, struct stream *s)
+say_bye(struct hub *hub, struct stream *s)
 {
 	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
-	size_t len;
+	size_t len = control_bye(buf + RECORD_HEADER, hub_retry_ms(hub));
 
-	len = control_bye(buf + RECORD_HEADER, server_retry(srv));
-	if (!s->framed) {
-		stream_say(s->conn.fd, buf + RECORD_HEADER, len);
-		return;
-	}
-	record_header((uint8_t *)buf, s->request_id, (uint16_t)len);
-	len += RECORD_HEADER;
-	record_end((uint8_t *)buf + len, s->request_id);
-	stream_say(s->conn.fd, buf, len + RECORD_END_SIZE);
+	stream_say_last(s->conn.fd, s->framed, s->request_id, buf, len);
 }
 
 /* The web server gave the request up: the end, and no text before it. */
@@ -67,57 +46,90 @@ say_end(const struct stream *s)
 }
 
 /*
- * Says what is left to say.  A request that was ended as it should be leaves
- * a connection that can be used for another.
+ * Says what is left to say.  True when the request was ended as it should be:
+ * then the connection can be used for another.
  */
-static void
-part(struct server *srv, struct stream *s, enum end_reason reason)
+static bool
+part(struct hub *hub, struct stream *s, enum end_reason reason)
 {
-	bool ended = false;
-
 	if (stream_is_between(s) && reason >= END_AGE &&
 	    reason <= END_SHUTDOWN) {
-		say_bye(srv, s);
-		ended = s->framed;
-	} else if (reason == END_ABORTED && s->record.left == 0) {
-		say_end(s);
-		ended = true;
+		say_bye(hub, s);
+		return s->framed;
 	}
-	if (ended && s->keep_conn && !srv->closing)
-		pending_open(srv, s->conn.fd);
-	else
-		close(s->conn.fd);
+	if (reason != END_ABORTED || s->record.left > 0)
+		return false;
+	say_end(s);
+	return true;
 }
 
 void
-stream_finish(struct server *srv, struct stream *s)
+stream_finish(struct hub *hub, struct stream *s)
 {
 	if (stream_is_between(s))
-		stream_end(srv, s, END_SHUTDOWN);
+		stream_end(hub, s, END_SHUTDOWN);
 	else
-		hub_todo(srv, s);
+		todo_add(hub, s);
 }
 
 void
-stream_end(struct server *srv, struct stream *s, enum end_reason reason)
+stream_end(struct hub *hub, struct stream *s, enum end_reason reason)
 {
-	if (s->conn.fd == -1)
+	if (s->conn.over)
 		return;
-	part(srv, s, reason);
-	s->conn.fd = -1;
-	wheel_remove(&srv->wheel, &s->conn);
-	callers_leave(&srv->callers, s->caller);
+	s->conn.over = true;
+	s->conn.again = part(hub, s, reason) && s->keep_conn && !hub->closing;
+	if (!s->conn.again)
+		close(s->conn.fd);
+	wheel_remove(&hub->wheel, &s->conn);
+	callers_leave(&hub->callers, s->caller);
 	s->caller = NULL;
-	srv->nstreams--;
-	srv->count.ended[reason]++;
+	hub->now.streams--;
+	hub->count.ended[reason]++;
 	if (!s->queued)
-		hub_over(srv, &s->conn);
+		todo_over(hub, &s->conn);
+}
+
+bool
+stream_end_failed(struct hub *hub, struct stream *s)
+{
+	if (!s->failed)
+		return false;
+	stream_end(hub, s, s->left ? END_LEFT : END_WRITE);
+	return true;
+}
+
+void
+stream_free(struct hub *hub, struct stream *s)
+{
+	struct stream *moved = sub_leave(s->sub, s->index);
+
+	if (moved != NULL)
+		moved->index = s->index;
+	if (s->sub->nstreams == 0) {
+		pages_forget(&hub->pages, s->sub);
+		topics_forget(&hub->topics, s->sub);
+	}
+	free(s);
+}
+
+void
+stream_each(struct hub *hub, void (*fn)(void *arg, struct stream *), void *arg)
+{
+	struct sub *sub;
+	uint32_t i, j;
+
+	for (i = 0; i <= hub->topics.sub_mask; i++)
+		for (sub = hub->topics.sub_table[i]; sub; sub = sub->next)
+			for (j = 0; j < sub->nstreams; j++)
+				if (!sub->streams[j]->conn.over)
+					fn(arg, sub->streams[j]);
 }
 
 /* --- opening ------------------------------------------------------------ */
 
 static struct stream *
-make_stream(struct server *srv, const struct stream_start *start)
+make_stream(struct hub *hub, const struct stream_start *start)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
@@ -129,11 +141,11 @@ make_stream(struct server *srv, const struct stream_start *start)
 	s->framed = start->framed;
 	s->keep_conn = start->keep_conn;
 	s->id = start->id;
-	s->sub = topics_subscribe(&srv->topics, start->request->topics,
-	    start->request->ntopics, srv->head);
+	s->sub = topics_subscribe(&hub->topics, start->request->topics,
+	    start->request->ntopics, hub->head);
 	if (s->sub == NULL || sub_join(s->sub, s, &s->index) == -1) {
 		if (s->sub != NULL)
-			topics_forget(&srv->topics, s->sub);
+			topics_forget(&hub->topics, s->sub);
 		free(s);
 		return NULL;
 	}
@@ -142,26 +154,26 @@ make_stream(struct server *srv, const struct stream_start *start)
 
 /* Headers, retry, where it starts, and what is missing before that. */
 static size_t
-opening(struct server *srv, const struct stream_start *start, char *buf)
+opening(struct hub *hub, const struct stream_start *start, char *buf)
 {
 	char id[STORE_ID_SIZE];
-	size_t len = stream_head(buf, start->headers);
+	size_t len = control_head(buf, start->headers);
 
-	store_id_print(srv->store, start->id, id);
-	len += control_start(buf + len, CONTROL_OPEN_SIZE, server_retry(srv),
-	    id, start->request, store_log_id(srv->store));
+	store_id_print(hub->store, start->id, id);
+	len += control_start(buf + len, CONTROL_OPEN_SIZE, hub_retry_ms(hub),
+	    id, start->request, store_log_id(hub->store));
 	if (start->gap != GAP_NONE) {
 		len += control_gap(buf + len, start->gap, start->asked, id);
-		srv->count.gaps++;
+		hub->count.gaps++;
 	}
 	return len;
 }
 
 /* Heartbeats are spread: streams that got one event at once part again. */
 static uint32_t
-heartbeat_ticks(const struct server *srv, const struct stream *s)
+heartbeat_ticks(const struct hub *hub, const struct stream *s)
 {
-	uint32_t ticks = wheel_ticks(srv->conf.heartbeat_ms);
+	uint32_t ticks = wheel_ticks(hub->conf->heartbeat_ms);
 
 	return ticks - s->index / 16 * 2654435761U % (ticks / 4 + 1);
 }
@@ -171,11 +183,11 @@ heartbeat_ticks(const struct server *srv, const struct stream *s)
  * late, never early: its bearer, told to come back, would be let in again.
  */
 static void
-set_ends(struct server *srv, struct stream *s, uint64_t lives_ms)
+set_ends(struct hub *hub, struct stream *s, uint64_t lives_ms)
 {
-	uint32_t now = wheel_now(&srv->wheel);
+	uint32_t now = wheel_now(&hub->wheel);
 	uint32_t life = lives_ms > 0 ? wheel_ticks(lives_ms) + LATE_TICKS : 0;
-	uint32_t age = wheel_ticks(srv->conf.max_age_ms);
+	uint32_t age = wheel_ticks(hub->conf->max_age_ms);
 
 	if (age > 0)
 		s->ends = now + age - s->index * 2654435761U % (age / 10 + 1);
@@ -185,38 +197,32 @@ set_ends(struct server *srv, struct stream *s, uint64_t lives_ms)
 }
 
 void
-stream_open(struct server *srv, const struct stream_start *start)
+stream_open(struct hub *hub, const struct stream_start *start)
 {
-	struct stream *s = make_stream(srv, start);
+	struct stream *s = make_stream(hub, start);
 
 	if (s == NULL) {
-		srv->count.ended[END_MEMORY]++;
-		callers_leave(&srv->callers, start->caller);
+		hub->count.ended[END_MEMORY]++;
+		callers_leave(&hub->callers, start->caller);
 		close(start->fd);
 		return;
 	}
-	srv->nstreams++;
-	srv->count.opened++;
-	wheel_set(&srv->wheel, &s->conn, wheel_now(&srv->wheel) + 1);
-	s->written = wheel_now(&srv->wheel);
+	hub->now.streams++;
+	hub->count.opened++;
+	wheel_set(&hub->wheel, &s->conn, wheel_now(&hub->wheel) + 1);
+	s->written = wheel_now(&hub->wheel);
 	s->caller = start->caller;
-	set_ends(srv, s, start->lives_ms);
-	if (poller_add(&srv->poller, &s->conn, start->fd) == -1 &&
+	set_ends(hub, s, start->lives_ms);
+	if (poller_add(&hub->poller, &s->conn, start->fd) == -1 &&
 	    errno != EPERM) { /* plain CGI into a file cannot be waited for */
-		stream_end(srv, s, END_WRITE);
+		stream_end(hub, s, END_WRITE);
 		return;
 	}
 	if (stream_put_control(
-		srv, s, srv->scratch, opening(srv, start, srv->scratch)))
-		hub_todo(srv, s);
-	else
-		stream_end(srv, s, END_WRITE);
-}
-
-void
-stream_free(struct stream *s)
-{
-	free(s);
+		hub, s, hub->scratch, opening(hub, start, hub->scratch)))
+		todo_add(hub, s);
+	else if (!stream_end_failed(hub, s))
+		stream_end(hub, s, END_WRITE);
 }
 
 /* --- events of its descriptor and its time ------------------------------ */
@@ -226,64 +232,64 @@ stream_free(struct stream *s)
  * closing, or with FCGI_ABORT_REQUEST.
  */
 static void
-read_more(struct server *srv, struct stream *s)
+read_more(struct hub *hub, struct stream *s)
 {
-	ssize_t n = recv(s->conn.fd, srv->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+	ssize_t n = recv(s->conn.fd, hub->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
 
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
-		stream_end(srv, s, END_LEFT);
-	else if (n >= RECORD_HEADER && record_is_abort(srv->scratch, (size_t)n))
-		stream_end(srv, s, END_ABORTED);
+		stream_end(hub, s, END_LEFT);
+	else if (n >= RECORD_HEADER && record_is_abort(hub->scratch, (size_t)n))
+		stream_end(hub, s, END_ABORTED);
 	else if (n > 0)
-		stream_end(srv, s, END_PROTOCOL);
+		stream_end(hub, s, END_PROTOCOL);
 }
 
 void
-stream_event(struct server *srv, struct stream *s, uint32_t events)
+stream_event(struct hub *hub, struct stream *s, uint32_t events)
 {
-	if (s->conn.fd == -1)
+	if (s->conn.over)
 		return;
 	if (!s->framed) {
 		/* Some servers end a CGI's input early: only errors count. */
 		if (events & (EPOLLERR | EPOLLHUP))
-			stream_end(srv, s, END_LEFT);
+			stream_end(hub, s, END_LEFT);
 	} else if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		read_more(srv, s);
-	if (s->conn.fd != -1 && s->blocked && (events & EPOLLOUT)) {
+		read_more(hub, s);
+	if (!s->conn.over && s->blocked && (events & EPOLLOUT)) {
 		s->blocked = false;
-		hub_todo(srv, s);
+		todo_add(hub, s);
 	}
 }
 
 void
-stream_look(struct server *srv, struct stream *s)
+stream_look(struct hub *hub, struct stream *s)
 {
-	uint32_t now = wheel_now(&srv->wheel), next = now + WHEEL_SLOTS;
-	uint32_t beat = heartbeat_ticks(srv, s);
-	uint32_t stall = wheel_ticks(srv->conf.stall_ms);
+	uint32_t now = wheel_now(&hub->wheel), next = now + WHEEL_SLOTS;
+	uint32_t beat = heartbeat_ticks(hub, s);
+	uint32_t stall = wheel_ticks(hub->conf->stall_ms);
 
 	if (s->ends != 0 && now >= s->ends) {
-		stream_end(srv, s, s->by_token ? END_TOKEN : END_AGE);
+		stream_end(hub, s, s->by_token ? END_TOKEN : END_AGE);
 		return;
 	}
 	if (s->blocked) {
 		if (stall > 0 && now - s->written >= stall) {
-			stream_end(srv, s, END_STALLED);
+			stream_end(hub, s, END_STALLED);
 			return;
 		}
 		if (stall > 0)
 			next = s->written + stall;
 	} else if (beat > 0) {
 		if (now - s->written >= beat && s->offset == 0) {
-			srv->count.heartbeats++;
-			stream_put_control(srv, s, CONTROL_HEARTBEAT,
+			hub->count.heartbeats++;
+			stream_put_control(hub, s, CONTROL_HEARTBEAT,
 			    sizeof(CONTROL_HEARTBEAT) - 1);
-			if (s->conn.fd == -1)
+			if (stream_end_failed(hub, s))
 				return;
 		}
 		next = s->written + beat;
 	}
 	if (s->ends != 0 && s->ends < next)
 		next = s->ends;
-	wheel_set(&srv->wheel, &s->conn, next);
+	wheel_set(&hub->wheel, &s->conn, next);
 }

@@ -27,14 +27,16 @@ enum conn_kind {
 };
 
 /*
- * What every accepted connection has.  A
- * connection that is over stays readable until the turn of the loop is done.
+ * What every accepted connection has.  A connection that is over stays in
+ * memory until the turn of the loop is done.
  */
 struct conn {
 	struct conn *next, **prev; /* in its slot; prev NULL: in none */
-	int fd;			   /* -1 when over */
+	int fd;			   /* when over: closed, or another's */
 	uint32_t due;		   /* tick */
 	uint8_t kind;		   /* enum conn_kind */
+	bool over;
+	bool again; /* over, but fd is open for another request */
 };
 
 typedef void wheel_due(void *arg, struct conn *);

@@ -21,28 +21,39 @@ stream_say(int fd, const void *bytes, size_t len)
 	return n == (ssize_t)len;
 }
 
-static void
-set_blocked(struct server *srv, struct stream *s)
+bool
+stream_say_last(int fd, bool framed, uint16_t request_id, char *buf, size_t len)
 {
-	uint32_t stall = wheel_ticks(srv->conf.stall_ms);
-	uint32_t now = wheel_now(&srv->wheel);
+	if (!framed)
+		return stream_say(fd, buf + RECORD_HEADER, len);
+	record_header((uint8_t *)buf, request_id, (uint16_t)len);
+	len += RECORD_HEADER;
+	record_end((uint8_t *)buf + len, request_id);
+	return stream_say(fd, buf, len + RECORD_END_SIZE);
+}
+
+static void
+set_blocked(struct hub *hub, struct stream *s)
+{
+	uint32_t stall = wheel_ticks(hub->conf->stall_ms);
+	uint32_t now = wheel_now(&hub->wheel);
 
 	s->blocked = true;
-	srv->count.blocked++;
+	hub->count.blocked++;
 	if (stall > 0 && s->conn.due > now + stall)
-		wheel_set(&srv->wheel, &s->conn, now + stall);
+		wheel_set(&hub->wheel, &s->conn, now + stall);
 	if (s->wants_out)
 		return;
 	s->wants_out = true;
-	if (poller_out(&srv->poller, &s->conn, s->conn.fd, true) == -1)
-		stream_end(srv, s, END_WRITE);
+	if (poller_out(&hub->poller, &s->conn, s->conn.fd, true) == -1)
+		s->failed = true;
 }
 
 void
-stream_want_no_room(struct server *srv, struct stream *s)
+stream_want_no_room(struct hub *hub, struct stream *s)
 {
 	s->wants_out = false;
-	poller_out(&srv->poller, &s->conn, s->conn.fd, false);
+	poller_out(&hub->poller, &s->conn, s->conn.fd, false);
 }
 
 static ssize_t
@@ -55,33 +66,37 @@ write_pieces(struct stream *s, struct iovec *iov, int n)
 		   : writev(s->conn.fd, iov, n);
 }
 
-size_t
-stream_wrote(struct server *srv, struct stream *s, ssize_t wrote,
-    size_t head_len, size_t len)
+/*
+ * Of a write of head_len and len bytes so many were taken, or -1 with errno.
+ * Returns how much content went out.
+ */
+static size_t
+wrote_some(struct hub *hub, struct stream *s, ssize_t wrote, size_t head_len,
+    size_t len)
 {
 	size_t sent;
 
 	if (wrote == -1) {
-		if (errno == EAGAIN || errno == EINTR)
-			set_blocked(srv, s);
-		else
-			stream_end(srv, s,
-			    errno == EPIPE || errno == ECONNRESET ? END_LEFT
-								  : END_WRITE);
+		if (errno == EAGAIN || errno == EINTR) {
+			set_blocked(hub, s);
+			return 0;
+		}
+		s->failed = true;
+		s->left = errno == EPIPE || errno == ECONNRESET;
 		return 0;
 	}
 	sent = s->framed ? record_sent(&s->record, head_len, len, (size_t)wrote)
 			 : (size_t)wrote;
-	s->written = wheel_now(&srv->wheel);
-	srv->count.bytes += sent;
+	s->written = wheel_now(&hub->wheel);
+	hub->count.bytes += sent;
 	if (sent < len)
-		set_blocked(srv, s);
+		set_blocked(hub, s);
 	return sent;
 }
 
 size_t
 stream_put(
-    struct server *srv, struct stream *s, struct iovec *iov, int n, size_t len)
+    struct hub *hub, struct stream *s, struct iovec *iov, int n, size_t len)
 {
 	uint8_t head[RECORD_HEADER];
 	size_t head_len = 0;
@@ -93,13 +108,24 @@ stream_put(
 	wrote = head_len > 0 ? write_pieces(s, iov, n + 1)
 			     : write_pieces(s, iov + 1, n);
 	iov[0] = (struct iovec){NULL, 0};
-	srv->count.writes++;
-	return stream_wrote(srv, s, wrote, head_len, len);
+	hub->count.writes++;
+	return wrote_some(hub, s, wrote, head_len, len);
+}
+
+size_t
+stream_put_record(
+    struct hub *hub, struct stream *s, const uint8_t *record, size_t len)
+{
+	ssize_t wrote = send(s->conn.fd, record, RECORD_HEADER + len,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	hub->count.writes++;
+	return wrote_some(hub, s, wrote, RECORD_HEADER, len);
 }
 
 bool
 stream_put_control(
-    struct server *srv, struct stream *s, const char *text, size_t len)
+    struct hub *hub, struct stream *s, const char *text, size_t len)
 {
 	struct iovec iov[2];
 	size_t part, sent, done = 0;
@@ -110,11 +136,11 @@ stream_put_control(
 			part = record_room(&s->record);
 		iov[1].iov_base = (void *)(uintptr_t)(text + done);
 		iov[1].iov_len = part;
-		sent = stream_put(srv, s, iov, 1, part);
+		sent = stream_put(hub, s, iov, 1, part);
 		done += sent;
 		if (sent < part) {
 			if (done > 0 || s->record.header_left > 0)
-				stream_end(srv, s, END_WRITE);
+				s->failed = true;
 			return false;
 		}
 	}

@@ -38,6 +38,17 @@ control_json(char *buf, const char *s, size_t len)
 }
 
 size_t
+control_head(char *buf, const char *more)
+{
+	return (size_t)sprintf(buf,
+	    "Status: 200 OK\r\n"
+	    "Content-Type: text/event-stream\r\n"
+	    "Cache-Control: no-store, no-transform\r\n"
+	    "X-Accel-Buffering: no\r\n%s\r\n",
+	    more != NULL ? more : "");
+}
+
+size_t
 control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason reason,
     const char *asked, const char *id)
 {

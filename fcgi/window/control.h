@@ -19,6 +19,7 @@ enum gap_reason {
 };
 
 enum {
+	CONTROL_HEAD_SIZE = 1024,
 	CONTROL_GAP_SIZE = 1024,
 	/* an opening block: each topic may take six bytes for one */
 	CONTROL_OPEN_SIZE =
@@ -28,6 +29,13 @@ enum {
 
 /* The word for a reason, as it stands in JSON, metrics and the manual. */
 const char *gap_word(enum gap_reason);
+
+/*
+ * The headers of a stream, with more lines (or NULL), and the empty line after
+ * them; at most CONTROL_HEAD_SIZE bytes.  A probe has the same.  Returns their
+ * length.
+ */
+size_t control_head(char *buf, const char *more);
 
 /*
  * `event: stream-gap`: what was asked for, and the id after which the stream

@@ -66,13 +66,13 @@ enum store_news
 sqlite_news(struct store *st, struct store_id *id)
 {
 	struct sqlite *sq = (struct sqlite *)st;
-	struct news_seen sn = news_take(&sq->news);
+	struct news_seen sn = sqlite_news_take(&sq->news);
 	enum store_news news;
 
 	if (!sn.look)
 		return STORE_QUIET;
 	news = take_news(sq, &sn, id);
-	news_next(&sq->news, sn.hint, news == STORE_LOOK);
+	sqlite_news_next(&sq->news, sn.hint, news == STORE_LOOK);
 	return news;
 }
 
@@ -88,5 +88,5 @@ sqlite_set_poll(struct store *st, unsigned ms)
 	struct sqlite *sq = (struct sqlite *)st;
 
 	sq->news.poll_ms = ms;
-	news_again(&sq->news);
+	sqlite_news_again(&sq->news);
 }

@@ -71,7 +71,7 @@ set_path(struct news *nw, const char *path)
 }
 
 int
-news_open(struct news *nw, const char *path)
+sqlite_news_open(struct news *nw, const char *path)
 {
 	memset(nw, 0, sizeof(*nw));
 	nw->epoll_fd = nw->inotify_fd = nw->timer_fd = nw->watch = -1;
@@ -97,7 +97,7 @@ news_open(struct news *nw, const char *path)
 }
 
 void
-news_close(struct news *nw)
+sqlite_news_close(struct news *nw)
 {
 	if (nw->inotify_fd != -1)
 		close(nw->inotify_fd);
@@ -162,7 +162,7 @@ take_inotify(struct news *nw, struct news_seen *sn)
 }
 
 struct news_seen
-news_take(struct news *nw)
+sqlite_news_take(struct news *nw)
 {
 	struct news_seen sn = {false, false, false};
 	uint64_t ticks;
@@ -186,7 +186,7 @@ news_take(struct news *nw)
 }
 
 void
-news_next(struct news *nw, bool hint, bool found)
+sqlite_news_next(struct news *nw, bool hint, bool found)
 {
 	if (found && (hint || nw->step < RUNG_FOUND))
 		nw->step = RUNG_FOUND;
@@ -198,7 +198,7 @@ news_next(struct news *nw, bool hint, bool found)
 }
 
 void
-news_again(struct news *nw)
+sqlite_news_again(struct news *nw)
 {
 	struct itimerspec at = {.it_value.tv_nsec = 1};
 

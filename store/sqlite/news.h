@@ -30,20 +30,20 @@ struct news_seen {
 };
 
 /* Begins to watch the real file behind path.  0, or -1 with errno. */
-int news_open(struct news *, const char *path);
-void news_close(struct news *); /* takes one that news_open failed on */
+int sqlite_news_open(struct news *, const char *path);
+void sqlite_news_close(struct news *); /* takes one that news_open failed on */
 
 /* Takes what has come.  After a look for it, news_next has to follow. */
-struct news_seen news_take(struct news *);
+struct news_seen sqlite_news_take(struct news *);
 
 /*
  * Sets the timer for the next look, once and not before it is known: that
  * costs as much as a look.  hint: as news_take said; found: there was a
  * commit, and there may be one behind it.
  */
-void news_next(struct news *, bool hint, bool found);
+void sqlite_news_next(struct news *, bool hint, bool found);
 
 /* Wants a look at once: the descriptor becomes readable. */
-void news_again(struct news *);
+void sqlite_news_again(struct news *);
 
 #endif

@@ -263,7 +263,7 @@ sqlite_enter(struct sqlite *sq)
 	if (r != STORE_OK) {
 		if (r == STORE_UNKNOWN) {
 			sq->replaced = true;
-			news_again(&sq->news);
+			sqlite_news_again(&sq->news);
 		} else
 			sqlite_trouble(sq);
 		sqlite_end(sq);
@@ -325,7 +325,7 @@ sqlite_close(struct store *st)
 
 	detach(sq);
 	if (sq->watching)
-		news_close(&sq->news);
+		sqlite_news_close(&sq->news);
 	free(sq->path);
 	free(sq);
 }
@@ -389,7 +389,7 @@ sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
 		store_set_why(&sq->base, "%s: %s%s", path, strerror(errno),
 		    errno == ENOENT ? ": make it with: largesse init" : "");
 	else if (mode == STORE_READ &&
-		 !(sq->watching = true, news_open(&sq->news, path) == 0))
+		 !(sq->watching = true, sqlite_news_open(&sq->news, path) == 0))
 		store_set_why(&sq->base, "%s: cannot watch its directory: %s",
 		    path, strerror(errno));
 	else

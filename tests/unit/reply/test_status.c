@@ -24,9 +24,9 @@ make(struct status *st, struct serve_conf *conf)
 			     why, sizeof(why)),
 	    OPTIONS_OK);
 	memset(st, 0, sizeof(*st));
-	for (i = 0; i < status_nlines; i++) {
+	for (i = 0; i < tally_nlines; i++) {
 		number =
-		    (uint64_t *)((char *)&st->sum + status_lines[i].offset);
+		    (uint64_t *)((char *)&st->sum + tally_lines[i].offset);
 		assert_int_equal(*number, 0); /* no two lines are one number */
 		*number = 1000 + i;
 	}
@@ -76,8 +76,8 @@ test_json_has_every_number(void **state)
 	(void)state;
 	make(&st, &conf);
 	j = read_json(&st);
-	for (i = 0; i < status_nlines; i++)
-		assert_int_equal(number_at(j, status_lines[i].name), 1000 + i);
+	for (i = 0; i < tally_nlines; i++)
+		assert_int_equal(number_at(j, tally_lines[i].name), 1000 + i);
 	for (i = 0; i < END_REASONS; i++)
 		assert_int_equal(number_at(json_object_get(j, "ended"),
 				     reason_word((enum end_reason)i)),
@@ -187,9 +187,9 @@ test_metrics_have_every_number(void **state)
 	(void)state;
 	make(&st, &conf);
 	text = metrics(&st);
-	for (i = 0; i < status_nlines; i++) {
+	for (i = 0; i < tally_nlines; i++) {
 		snprintf(line, sizeof(line), "largesse_%s%s %zu",
-		    status_lines[i].name, status_lines[i].total ? "_total" : "",
+		    tally_lines[i].name, tally_lines[i].total ? "_total" : "",
 		    1000 + i);
 		assert_true(has_line(text, line));
 	}

@@ -1,13 +1,10 @@
 /*
- * options.c - the options of `largesse serve`: one line each.
+ * conf.c - the options of `largesse serve`: one line each.
  *
  * Every limit that the responder holds to is here, with what it is when
  * nobody says otherwise.  largesse(1) has the same lines with the reasons.
  */
-#include "fcgi/publish/body.h"
-#include "fcgi/request/request.h"
 #include "fcgi/base/conf.h"
-#include "fcgi/serve/workers.h"
 
 #define STRING(member) OPTION_STRING, AT_STRING(struct serve_conf, member)
 #define NUMBER(member) OPTION_UNSIGNED, AT_NUMBER(struct serve_conf, member)
@@ -30,7 +27,7 @@ static const struct option list[] = {
 	    .min = 1, .max = 65535},
 	{"workers", "N", NUMBER(workers), "1",
 	    .help = "processes that share the streams",
-	    .min = 1, .max = WORKERS_MAX},
+	    .min = 1, .max = CONF_WORKERS_MAX},
 	{"heartbeat", "SECONDS", AGE(heartbeat_ms), "15",
 	    .help = "a comment after so much silence",
 	    .min = 10, .max = 24 * 3600 * 1000},
@@ -55,7 +52,7 @@ static const struct option list[] = {
 	    .max = UINT32_MAX},
 	{"max-topics", "N", NUMBER(max_topics), "16",
 	    .help = "topics of one stream",
-	    .min = 1, .max = REQUEST_TOPICS_MAX},
+	    .min = 1, .max = CONF_TOPICS_MAX},
 	{"max-request", "BYTES", BYTES(max_request_bytes), "1M",
 	    .help = "largest request body", .max = 1 << 30},
 	{"max-event", "BYTES", BYTES(max_event_bytes), "1M",
@@ -94,7 +91,7 @@ static const struct option list[] = {
 	    .help = "full: a POST waits for the disk; or normal"},
 	{"max-batch", "N", NUMBER(max_batch), "1000",
 	    .help = "most events of one POST",
-	    .min = 1, .max = BODY_EVENTS_MAX},
+	    .min = 1, .max = CONF_BATCH_MAX},
 	{"allow-origin", "ORIGIN", LIST(allow_origin), NULL,
 	    .help = "another site whose pages may read; repeat, or *"},
 	{"trusted-proxy", "ADDRESS", LIST(trusted_proxy), NULL,

@@ -1,0 +1,89 @@
+/*
+ * tally.c - the numbers of a process: their names, and the sum over workers.
+ */
+#include <sys/mman.h>
+
+#include <string.h>
+
+#include "fcgi/base/tally.h"
+
+#define NOW(name, member, help)                                       \
+	{                                                             \
+		name, help, offsetof(struct tally, now.member), false \
+	}
+#define TOTAL(name, member, help)                                      \
+	{                                                              \
+		name, help, offsetof(struct tally, count.member), true \
+	}
+
+/* clang-format off */
+const struct tally_line tally_lines[] = {
+	NOW("streams", streams, "Streams that are open."),
+	NOW("pending", pending, "Connections whose request is not whole."),
+	NOW("probes", probes, "Probes for the doctor that are open."),
+	NOW("writers", writers, "Writers for POST; fewer than workers: away."),
+	NOW("posts_waiting", posts_waiting, "POSTs that a writer has."),
+	NOW("topics", topics, "Topics and prefixes that are listened to."),
+	NOW("subscriptions", subscriptions, "Different sets of topics."),
+	NOW("window_events", window_events, "Newest events kept in memory."),
+	NOW("window_bytes", window_bytes, "What those take."),
+	NOW("resident_bytes", resident_bytes, "Memory of the process."),
+	TOTAL("requests", requests, "Whole requests that came."),
+	TOTAL("broken", broken, "Connections that did not speak FastCGI."),
+	TOTAL("opened", opened, "Streams that were opened."),
+	TOTAL("refused", refused, "Streams told to come back later."),
+	TOTAL("denied", denied, "Requests refused with 401 or 403."),
+	TOTAL("events", events, "Events read from the log as they came."),
+	TOTAL("published", published, "Events taken by POST."),
+	TOTAL("writer_ends", writer_ends, "Writers that died."),
+	TOTAL("deliveries", deliveries, "Events sent, each time counted."),
+	TOTAL("sent_bytes", bytes, "Bytes sent on streams."),
+	TOTAL("writes", writes, "Writes to streams."),
+	TOTAL("blocked", blocked, "Writes that a stream did not take whole."),
+	TOTAL("heartbeats", heartbeats, "Comments sent to silent streams."),
+	TOTAL("gaps", gaps, "Times a stream was told that its place is gone."),
+	TOTAL("pages", pages,
+	    "Pages of the log read for streams that were behind."),
+};
+/* clang-format on */
+
+const size_t tally_nlines = sizeof(tally_lines) / sizeof(tally_lines[0]);
+
+static size_t
+size_of(uint64_t n)
+{
+	return sizeof(struct tallies) + n * sizeof(struct tally);
+}
+
+struct tallies *
+tallies_make(uint64_t n)
+{
+	struct tallies *all = mmap(NULL, size_of(n), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (all == MAP_FAILED)
+		return NULL;
+	all->n = n;
+	return all;
+}
+
+void
+tallies_free(struct tallies *all)
+{
+	if (all != NULL)
+		munmap(all, size_of(all->n));
+}
+
+void
+tallies_sum(const struct tallies *all, struct tally *sum)
+{
+	uint64_t *to = (uint64_t *)sum, i, j;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < all->n; i++) {
+		const uint64_t *from = (const uint64_t *)&all->of[i];
+
+		for (j = 0; j < sizeof(*sum) / sizeof(*to); j++)
+			to[j] += from[j];
+	}
+}

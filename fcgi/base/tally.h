@@ -1,0 +1,73 @@
+/*
+ * tally.h - the numbers of a process: what it has counted and what it holds.
+ *
+ * Pure.  Whoever does a thing counts it, in the one struct tally of its
+ * process.  /status and /metrics print all of them from the table here, under
+ * one name.  Several workers share their tallies through struct tallies.
+ */
+#ifndef TALLY_H
+#define TALLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fcgi/base/reason.h"
+
+/* Totals since the start: they only grow. */
+struct counters {
+	uint64_t requests, opened, events, deliveries, bytes, writes;
+	uint64_t blocked, heartbeats, refused, denied, broken, gaps;
+	uint64_t published, writer_ends, pages;
+	uint64_t ended[END_REASONS];
+};
+
+/* How things are now. */
+struct gauges {
+	uint64_t streams, pending, probes;
+	uint64_t writers, posts_waiting;
+	uint64_t topics, subscriptions;
+	uint64_t window_events, window_bytes;
+	uint64_t resident_bytes;
+};
+
+/* Numbers of one type and nothing else, so that they can be added up. */
+struct tally {
+	struct counters count;
+	struct gauges now;
+};
+
+/* A number of the tally, its name and what it is. */
+struct tally_line {
+	const char *name;
+	const char *help;
+	size_t offset; /* in struct tally, of a uint64_t */
+	bool total;    /* it only grows; else it is how things are now */
+};
+
+extern const struct tally_line tally_lines[];
+extern const size_t tally_nlines;
+
+static inline uint64_t
+tally_number(const struct tally *t, const struct tally_line *line)
+{
+	return *(const uint64_t *)((const char *)t + line->offset);
+}
+
+/*
+ * The tallies of all workers, in memory that the processes share.  Each writes
+ * its own and reads all; a number may be a turn old.
+ */
+struct tallies {
+	uint64_t n;
+	struct tally of[];
+};
+
+/* Memory for n of them, to be shared by processes forked later; or NULL. */
+struct tallies *tallies_make(uint64_t n);
+void tallies_free(struct tallies *); /* takes NULL */
+
+/* Adds them up. */
+void tallies_sum(const struct tallies *, struct tally *);
+
+#endif

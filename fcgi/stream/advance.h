@@ -1,0 +1,19 @@
+/*
+ * advance.h - the one way to deliver: send what comes after a stream's id.
+ */
+#ifndef ADVANCE_H
+#define ADVANCE_H
+
+#include "fcgi/stream/hub.h"
+
+enum advance {
+	ADVANCE_LEVEL, /* has all there is */
+	ADVANCE_MORE,  /* its share of the turn is used up */
+	ADVANCE_WAIT,  /* the log cannot be read right now */
+	ADVANCE_STUCK  /* blocked, or over */
+};
+
+/* Sends what comes after its id, up to the write budget. */
+enum advance stream_advance(struct hub *, struct stream *);
+
+#endif

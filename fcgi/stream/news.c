@@ -1,0 +1,265 @@
+/*
+ * news.c - reading what is new in the log, and when.
+ */
+#include <errno.h>
+#include <poll.h>
+
+#include "fcgi/base/log.h"
+#include "fcgi/stream/news.h"
+#include "fcgi/stream/revoke.h"
+#include "fcgi/stream/start.h"
+#include "fcgi/stream/stream.h"
+#include "fcgi/stream/todo.h"
+
+enum {
+	NEWS_ROWS = 1024,	/* that one turn takes from the log */
+	SOON_NS = 500 * 1000,	/* not worth a timer */
+	WRITER_NS = 2 * 1000000 /* our writer may take before we look */
+};
+
+/* --- what ---------------------------------------------------------------- */
+
+static void
+set_replaced(void *hub, struct stream *s)
+{
+	s->gap = GAP_REPLACED;
+	todo_add(hub, s);
+}
+
+static void
+set_behind(void *hub, struct stream *s)
+{
+	todo_add(hub, s);
+}
+
+/* Another log, or an older copy of ours: the ids we know mean nothing. */
+static void
+replace_log(struct hub *hub, struct store_id place)
+{
+	hub->head = hub->place = place;
+	hub->turn_head_known = false;
+	pages_forget(&hub->pages, NULL);
+	window_forget(&hub->window, &hub->topics, place);
+	revoke_start(hub, hub->now.streams > 0);
+	stream_each(hub, set_replaced, hub);
+}
+
+static bool
+add_event(void *arg, const struct store_event *ev)
+{
+	struct hub *hub = arg;
+
+	hub->count.events++;
+	window_add(&hub->window, &hub->topics, hub->store, ev);
+	return true;
+}
+
+/*
+ * Rows after head may have been pruned before we read them.  Then the window
+ * does not have all that came after head: every stream reads the log instead,
+ * and so learns of the gap.
+ */
+static void
+check_pruned(struct hub *hub, struct store_id head)
+{
+	struct store_seek seek = {.from = STORE_FROM_ID, .id = head};
+	struct store_id place;
+
+	if (store_seek(hub->store, &seek, &place) != STORE_GONE)
+		return;
+	window_forget(&hub->window, &hub->topics, hub->head);
+	stream_each(hub, set_behind, hub);
+}
+
+static void
+read_news(struct hub *hub)
+{
+	struct store_id head = hub->head;
+	struct store_span span;
+	enum store_result r;
+
+	r = store_read(
+	    hub->store, head, NULL, 0, NEWS_ROWS, add_event, hub, &span);
+	hub->read_waits = r == STORE_LATER;
+	if (r != STORE_OK)
+		return; /* the store's descriptor will call again */
+	hub->head = span.upto;
+	if (store_id_cmp(head, span.upto) < 0)
+		check_pruned(hub, head);
+	hub->look = !span.at_end;
+}
+
+/*
+ * A client that lost a topic before an event was published may not get that
+ * event.  So revocations are read after the events and before any is sent.
+ */
+static void
+look_for_news(struct hub *hub)
+{
+	bool more = hub->look_again || hub->revoking || hub->read_waits;
+	enum revoking revoking;
+	struct store_id place;
+
+	hub->look = hub->look_again = false;
+	hub->todo_waits = false;
+	switch (store_news(hub->store, &place)) {
+	case STORE_REPLACED:
+		replace_log(hub, place);
+		break;
+	case STORE_LOOK:
+		break;
+	case STORE_QUIET:
+		if (!more)
+			return;
+	}
+	read_news(hub);
+	revoking = revoke_turn(hub);
+	hub->revoking = revoking != REVOKING_DONE;
+	hub->look_again = hub->look;
+	hub->look |= revoking == REVOKING_MORE;
+}
+
+bool
+news_take(struct hub *hub)
+{
+	bool answered;
+
+	look_for_news(hub);
+	hub->answered |= store_answered(hub->store);
+	answered = hub->answered && !hub->revoking;
+	if (answered)
+		hub->answered = false;
+	return answered;
+}
+
+bool
+news_await(struct hub *hub, int ms)
+{
+	struct pollfd pfd = {.fd = store_fd(hub->store), .events = POLLIN};
+
+	if (poll(&pfd, 1, ms) != 1)
+		return false;
+	look_for_news(hub);
+	return true;
+}
+
+/* Trouble with the log is told when it begins and when it is over. */
+void
+news_told(struct hub *hub)
+{
+	bool troubled = !store_healthy(hub->store);
+	char name[256];
+
+	if (troubled == hub->troubled)
+		return;
+	hub->troubled = troubled;
+	if (troubled) {
+		log_plain(store_why(hub->store));
+		return;
+	}
+	store_show(hub->conf->db, name, sizeof(name));
+	log_info(hub->conf->quiet, name, "can be read again");
+}
+
+/* --- when ---------------------------------------------------------------- */
+
+static void
+on_gathered(uv_timer_t *timer)
+{
+	struct hub *hub = timer->data;
+
+	hub->gathering = false;
+	hub->look = hub->due = true;
+	hub_wake(hub);
+}
+
+void
+news_written(struct hub *hub)
+{
+	hub->look = hub->due = true;
+	if (!hub->gathering)
+		return;
+	hub->gathering = false; /* news_due gathers on if it was for a flush */
+	uv_timer_stop(&hub->gather);
+}
+
+static void
+on_news(uv_poll_t *handle, int status, int events)
+{
+	struct hub *hub = handle->data;
+
+	(void)status;
+	(void)events;
+	hub->look = true;
+}
+
+/*
+ * While our own writer is at work, the log's files change long before there is
+ * something to read, because the writer waits for the disk in between.  Its
+ * result tells us when to look.  This is not so while somebody waits for an
+ * answer of the log.
+ */
+static bool
+writer_tells(const struct hub *hub)
+{
+	return hub->now.posts_waiting > 0 && !hub->due && hub->parked == 0 &&
+	       !hub->todo_waits && !hub->read_waits;
+}
+
+/*
+ * Is it time to look?  If not, the timer will say when it is.  Until then the
+ * store's descriptor must not wake the loop: it has nothing to tell that we do
+ * not know.
+ */
+static bool
+is_time(struct hub *hub)
+{
+	uint64_t now = uv_hrtime(), wait;
+
+	if (hub->gathering)
+		return false;
+	wait = hub->next_flush > now ? hub->next_flush - now : 0;
+	if (wait < WRITER_NS && writer_tells(hub))
+		wait = WRITER_NS;
+	if (wait < SOON_NS)
+		return true;
+	hub->gathering = true;
+	uv_poll_stop(&hub->news);
+	uv_timer_start(&hub->gather, on_gathered, (wait + 999999) / 1000000, 0);
+	return false;
+}
+
+bool
+news_due(struct hub *hub)
+{
+	if (!hub->look || !is_time(hub))
+		return false;
+	hub->due = false;
+	if (!uv_is_active((uv_handle_t *)&hub->news))
+		uv_poll_start(&hub->news, UV_READABLE, on_news);
+	return true;
+}
+
+int
+news_open(struct hub *hub)
+{
+	store_set_poll(hub->store, (unsigned)hub->conf->poll_ms);
+	revoke_start(hub, false);
+	start_now(hub, &hub->head);   /* if the log is busy, a look sets it */
+	hub->turn_head_known = false; /* it may be another in the first turn */
+	uv_timer_init(hub->loop, &hub->gather);
+	hub->gather.data = hub;
+	errno = -uv_poll_init(hub->loop, &hub->news, store_fd(hub->store));
+	if (errno != 0)
+		return -1;
+	hub->news.data = hub;
+	errno = -uv_poll_start(&hub->news, UV_READABLE, on_news);
+	return errno == 0 ? 0 : -1;
+}
+
+void
+news_close(struct hub *hub)
+{
+	uv_poll_stop(&hub->news);
+	uv_timer_stop(&hub->gather);
+}
