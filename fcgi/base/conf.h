@@ -5,8 +5,8 @@
  * and their help.  Strings are those of the command line or the environment
  * and live as long as the process.
  */
-#ifndef SERVE_H
-#define SERVE_H
+#ifndef CONF_H
+#define CONF_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -12,7 +12,7 @@
 
 #include "fcgi/auth/allow.h"
 #include "fcgi/serve/answer.h"
-#include "fcgi/base/command.h"
+#include "fcgi/serve/serve.h"
 #include "fcgi/stream/hub.h"
 #include "fcgi/serve/listen.h"
 #include "fcgi/base/log.h"
