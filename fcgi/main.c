@@ -12,8 +12,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
+#include "fcgi/command/commands.h"
+#include "fcgi/doctor/doctor.h"
+#include "fcgi/publish/writer.h"
+#include "fcgi/serve/serve.h"
 
 static const struct {
 	const char *name;

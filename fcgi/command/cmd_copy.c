@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
-#include "fcgi/base/command.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/command/copy.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"

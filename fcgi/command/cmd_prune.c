@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "fcgi/base/command.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
 #include "store/store.h"

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/base/command.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
 #include "store/store.h"

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "fcgi/base/command.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
 #include "fcgi/command/tail.h"

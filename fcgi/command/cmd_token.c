@@ -16,7 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include "fcgi/base/command.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/auth/keys.h"
 #include "fcgi/base/log.h"
 #include "fcgi/request/request.h"

@@ -9,7 +9,7 @@
  */
 #include <stdio.h>
 
-#include "fcgi/base/command.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/doctor/doctor.h"
 #include "fcgi/base/log.h"
 #include "fcgi/command/tail.h"

@@ -5,7 +5,6 @@
 #include <pwd.h>
 #include <string.h>
 
-#include "fcgi/base/command.h"
 #include "fcgi/doctor/doctor.h"
 #include "fcgi/base/log.h"
 #include "store/store.h"

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "fcgi/base/command.h"
 #include "fcgi/base/options.h"
 
 enum {
@@ -76,6 +77,8 @@ void report_print_json(const struct report *, FILE *);
 void report_free(struct report *);
 
 /* --- the command -------------------------------------------------------- */
+
+command cmd_doctor;
 
 struct doctor {
 	const char *subject;
