@@ -13,6 +13,15 @@
 
 #include "fcgi/base/options.h"
 
+/*
+ * Descriptors of a serving process that are not streams': the log, the
+ * listening socket, the loop's own.  serve takes them off the limit, and the
+ * doctor adds them to the streams that somebody asks for.
+ */
+enum {
+	SPARE_FDS = 32
+};
+
 struct serve_conf {
 	const char *db;
 	const char *listen;   /* unix:PATH or HOST:PORT; NULL: descriptor 0 */

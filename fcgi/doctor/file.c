@@ -9,9 +9,10 @@
 
 #include <inttypes.h>
 
+#include "fcgi/base/conf.h"
 #include "fcgi/base/log.h"
-#include "fcgi/serve/server.h"
 #include "fcgi/doctor/doctor.h"
+#include "store/store.h"
 
 enum {
 	BACKLOG = 1024, /* as serve asks for */

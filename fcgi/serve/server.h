@@ -31,8 +31,7 @@ struct workers;
 struct pending;
 
 enum {
-	SCRATCH_SIZE = 128 * 1024, /* one read, one opening block */
-	SPARE_FDS = 32		   /* descriptors that are not streams' */
+	SCRATCH_SIZE = 128 * 1024 /* one read, one opening block */
 };
 
 /* Totals since the start. */
