@@ -9,8 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "store/store.h"
+#include "fcgi/base/fetch.h"
 #include "fcgi/doctor/clinic.h"
+#include "store/store.h"
 
 enum {
 	NO_STREAM_BYTES = 4096 /* of an answer that is none: enough */
@@ -30,13 +31,10 @@ on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct going *g = arg;
 	struct visit *v = &g->visit;
-	const char *type = "text/event-stream";
-	size_t len = strlen(type);
 
 	visit_header(v, line, size * n);
 	v->head_ms = now_ms(g);
-	v->stream = v->status == 200 && strncasecmp(v->type, type, len) == 0 &&
-		    (v->type[len] == '\0' || strchr("; ", v->type[len]));
+	v->stream = fetch_is_stream(v->status, v->type);
 	return size * n;
 }
 
@@ -130,15 +128,6 @@ going_over(struct going *g, CURLcode code)
 
 /* --- the beginning of one ----------------------------------------------- */
 
-/* The list as it was, if there is no memory: then the visit shows it. */
-static void
-add_header(struct going *g, const char *line)
-{
-	struct curl_slist *more = curl_slist_append(g->headers, line);
-
-	g->headers = more != NULL ? more : g->headers;
-}
-
 /* Will it be sent, given on the command line? */
 static bool
 has_header(const struct clinic *c, const char *name)
@@ -160,21 +149,22 @@ set_headers(struct going *g, bool dummies)
 	char *line = NULL;
 	size_t i;
 
-	add_header(g, "Accept: text/event-stream");
-	add_header(g, "Cache-Control: no-cache");
-	add_header(g, "Accept-Language: en");
+	fetch_header(&g->headers, "Accept: text/event-stream");
+	fetch_header(&g->headers, "Cache-Control: no-cache");
+	fetch_header(&g->headers, "Accept-Language: en");
 	if (d->origin != NULL && asprintf(&line, "Origin: %s", d->origin) > 0) {
-		add_header(g, line);
+		fetch_header(&g->headers, line);
 		free(line);
 	}
 	if (dummies)
-		add_header(g, "Last-Event-ID: largesse-doctor");
+		fetch_header(&g->headers, "Last-Event-ID: largesse-doctor");
 	if (dummies && !has_header(g->clinic, "Cookie"))
-		add_header(g, "Cookie: largesse_doctor=1");
+		fetch_header(&g->headers, "Cookie: largesse_doctor=1");
 	if (dummies && !has_header(g->clinic, "Authorization"))
-		add_header(g, "Authorization: Bearer largesse-doctor");
+		fetch_header(
+		    &g->headers, "Authorization: Bearer largesse-doctor");
 	for (i = 0; !g->clinic->elsewhere && i < d->headers.n; i++)
-		add_header(g, d->headers.v[i]);
+		fetch_header(&g->headers, d->headers.v[i]);
 	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, g->headers);
 }
 
@@ -182,22 +172,18 @@ static void
 set_up(struct going *g, const struct visit_ask *ask)
 {
 	CURL *c = g->curl;
+	struct fetch_to to = {on_body, g, g->error};
 
-	curl_easy_setopt(c, CURLOPT_URL, ask->url);
-	curl_easy_setopt(c, CURLOPT_USERAGENT,
-	    "Mozilla/5.0 (compatible; largesse-doctor/" VERSION ")");
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	fetch_set_up(c, ask->url,
+	    "Mozilla/5.0 (compatible; largesse-doctor/" VERSION ")", to);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ask->timeout_ms);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, g->error);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, g);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, g);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, g);
 	if (ask->encodings)
 		curl_easy_setopt(
