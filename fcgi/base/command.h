@@ -19,8 +19,13 @@ enum {
 
 typedef int command(int argc, char **argv);
 
-/* Has all that was printed gone out?  STATUS_DONE, or STATUS_FAILED, said. */
+/*
+ * The two ways to end: STATUS_DONE if all that was printed has gone out, else
+ * STATUS_FAILED, and it says so; or STATUS_FAILED after it has said why, which
+ * is `what: why`.
+ */
 int command_done(void);
+int command_failed(const char *why);
 
 /* Does it begin with http:// or https://? */
 bool command_is_url(const char *);
