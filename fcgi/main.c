@@ -1,10 +1,15 @@
 /*
  * main.c - finds the command that was asked for.
  *
- * A web server gives no command word: then a listening socket on descriptor
- * 0 or CGI's environment says that this is to serve.  A CGI program's words
- * may come from whoever wrote the URL (RFC 3875, section 4.4), so they are
- * not looked at where that can be.
+ * A web server gives no command word.  Then a listening socket on descriptor 0
+ * or the environment of CGI means that the program is to serve.  The words of
+ * a CGI program may come from the author of a URL (RFC 3875, section 4.4), so
+ * main does not look at them where that is possible.
+ *
+ * The rooms beside this file are layers: base, request, auth, window, stream,
+ * reply, publish, serve.  A room includes its own files and those of the rooms
+ * before it.  command and doctor stand beside them: they use the rooms up to
+ * window and the log, and only this file uses them.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,8 +17,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
+#include "fcgi/command/commands.h"
+#include "fcgi/doctor/doctor.h"
+#include "fcgi/publish/writer.h"
+#include "fcgi/serve/serve.h"
 
 static const struct {
 	const char *name;
@@ -29,7 +37,7 @@ static const struct {
     {"doctor", cmd_doctor, "say what holds up a stream, and what mends it"},
     {"token", cmd_token, "make a token for a reader or a publisher"},
     {"watch", cmd_watch, "turn a table's changes into events"},
-    {"writer", cmd_writer, NULL}, /* for serve, which starts it */
+    {"writer", cmd_writer, NULL}, /* `serve --publish` starts it */
 };
 
 enum {
@@ -37,7 +45,7 @@ enum {
 };
 
 static void
-help(FILE *f)
+print_help(FILE *f)
 {
 	int i;
 
@@ -65,8 +73,8 @@ given_socket(void)
 }
 
 /*
- * A query without `=` is handed to a CGI program as words: /events?prune+...
- * must not be taken for a command line.
+ * A web server passes a query without `=` to a CGI program as words:
+ * /events?prune+... must not be read as a command line.
  */
 static bool
 words_from_url(void)
@@ -100,13 +108,13 @@ main(int argc, char **argv)
 		return command_done();
 	}
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		help(stdout);
+		print_help(stdout);
 		return command_done();
 	}
 	if (started_by_server() && (argc <= 1 || argv[1][0] == '-'))
 		return cmd_serve(argc, argv);
 	if (argc <= 1)
-		help(stderr);
+		print_help(stderr);
 	else
 		log_error(argv[1], "no such command, see largesse --help");
 	return STATUS_USAGE;

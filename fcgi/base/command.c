@@ -1,6 +1,6 @@
 /*
- * command.c - what the commands have in common: how they end, and what
- * they take for a URL.
+ * command.c - what the commands have in common: how they end, and what they
+ * take for a URL.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +15,13 @@ command_done(void)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return STATUS_DONE;
 	log_error("standard output", "%s", strerror(errno));
+	return STATUS_FAILED;
+}
+
+int
+command_failed(const char *why)
+{
+	log_plain(why);
 	return STATUS_FAILED;
 }
 

@@ -1,8 +1,10 @@
 /*
- * command.h - the commands of the one binary.
+ * command.h - what a command is, and what all of them share.
  *
- * Each cmd_NAME.c holds one; argv[0] is the command's own word.  A command
- * returns its exit status and has said on stderr why it is not STATUS_DONE.
+ * Each command is a function cmd_NAME in a file of that name; argv[0] is the
+ * command's own word.  A command returns its exit status.  If that is not
+ * STATUS_DONE, the command has said why on stderr.  The room that has a
+ * command declares it; this file knows none of them.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -17,19 +19,13 @@ enum {
 
 typedef int command(int argc, char **argv);
 
-command cmd_copy;
-command cmd_doctor;
-command cmd_init;
-command cmd_prune;
-command cmd_publish;
-command cmd_serve;
-command cmd_tail;
-command cmd_token;
-command cmd_watch;
-command cmd_writer;
-
-/* Has all that was printed gone out?  STATUS_DONE, or STATUS_FAILED, said. */
+/*
+ * The two ways to end: STATUS_DONE if all that was printed has gone out, else
+ * STATUS_FAILED, and it says so; or STATUS_FAILED after it has said why, which
+ * is `what: why`.
+ */
 int command_done(void);
+int command_failed(const char *why);
 
 /* Does it begin with http:// or https://? */
 bool command_is_url(const char *);

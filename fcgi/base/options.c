@@ -1,9 +1,9 @@
 /*
- * options.c - a command's words and environment, read by its table.
+ * options.c - the words and the environment of a command, read by its table.
  *
- * The command line wins, so it is read first and the environment is asked
- * only for what it did not name.  Defaults go through the same reader as
- * typed values: what the help says of them is what they are.
+ * The command line wins: it is read first, and the environment is asked only
+ * for options that no word has named.  Defaults are read as if a user had
+ * typed them, so they are what the help says.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ struct reading {
 	size_t size;
 };
 
-/* Says what is wrong with what; returns 0 and false for the caller to pass. */
+/* Says what is wrong.  Returns 0, for callers that return 0 or false. */
 static int __attribute__((format(printf, 3, 4)))
 wrong(struct reading *r, const char *what, const char *fmt, ...)
 {
@@ -46,7 +46,7 @@ wrong(struct reading *r, const char *what, const char *fmt, ...)
 
 /* what is how the user gave the value: --name or LARGESSE_NAME. */
 static bool
-set(struct reading *r, size_t i, const char *value, const char *what)
+set_value(struct reading *r, size_t i, const char *value, const char *what)
 {
 	char why[WHY_SIZE];
 
@@ -57,7 +57,7 @@ set(struct reading *r, size_t i, const char *value, const char *what)
 }
 
 static size_t
-find(const struct options *os, const char *name, size_t len)
+find_option(const struct options *os, const char *name, size_t len)
 {
 	size_t i;
 
@@ -73,7 +73,7 @@ static int
 read_option(struct reading *r, char **words)
 {
 	const char *name = words[0] + 2, *value;
-	size_t len = strcspn(name, "="), i = find(r->os, name, len);
+	size_t len = strcspn(name, "="), i = find_option(r->os, name, len);
 	char what[NAME_SIZE];
 	int n = 1;
 
@@ -92,12 +92,12 @@ read_option(struct reading *r, char **words)
 	}
 	if (value == NULL)
 		return wrong(r, what, "needs a value, %s", r->os->list[i].arg);
-	return set(r, i, value, what) ? n : 0;
+	return set_value(r, i, value, what) ? n : 0;
 }
 
 /* Reads the words after argv[0] and moves operands to the front. */
 static enum options_result
-read_line(struct reading *r, int *argc, char **argv)
+read_words(struct reading *r, int *argc, char **argv)
 {
 	int i, n, operands = 1;
 	bool ended = false;
@@ -132,15 +132,15 @@ read_env(struct reading *r, char *const *env)
 	for (i = 0; i < r->os->n; i++) {
 		option_variable(&r->os->list[i], name, sizeof(name));
 		value = r->given[i] ? NULL : env_value(env, name);
-		if (value != NULL && !set(r, i, value, name))
+		if (value != NULL && !set_value(r, i, value, name))
 			return false;
 	}
 	return true;
 }
 
-/* Is all there that has to be, and nothing more? */
+/* Is everything there that is needed, and nothing too much? */
 static bool
-complete(struct reading *r, int argc, char **argv)
+is_complete(struct reading *r, int argc, char **argv)
 {
 	const struct options *os = r->os;
 	char what[NAME_SIZE];
@@ -173,12 +173,12 @@ options_read(const struct options *os, int *argc, char **argv, char *const *env,
 	assert(os->n <= OPTIONS_MAX);
 	for (i = 0; i < os->n; i++)
 		option_clear(&os->list[i], conf);
-	result = read_line(&r, argc, argv);
+	result = read_words(&r, argc, argv);
 	if (result != OPTIONS_OK)
 		return result;
 	if (os->environment && env != NULL && !read_env(&r, env))
 		return OPTIONS_WRONG;
-	return complete(&r, *argc, argv) ? OPTIONS_OK : OPTIONS_WRONG;
+	return is_complete(&r, *argc, argv) ? OPTIONS_OK : OPTIONS_WRONG;
 }
 
 int

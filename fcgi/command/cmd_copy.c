@@ -1,22 +1,22 @@
 /*
- * cmd_copy.c - largesse copy: a log moves to another engine.
+ * cmd_copy.c - largesse copy: carries a log to another engine.
  *
- * Copying leaves the source as it is and may be done while it is published to
- * and read.  Run again it copies what has come since; so a move without loss
- * is: copy, stop the publishers, copy again, start with the other --db.
+ * Copying changes nothing in the source, which may be read and published to
+ * meanwhile.  A second run copies only what has come since the first.  So a
+ * move without loss is: copy, stop the publishers, copy again, start with the
+ * other --db.
  */
 #include <stdio.h>
 #include <unistd.h>
 
-#include "store/store.h"
-#include "fcgi/base/command.h"
-#include "fcgi/command/copy.h"
-#include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
+#include "fcgi/command/commands.h"
+#include "fcgi/command/copy.h"
+#include "store/store.h"
 
 enum {
 	NAME_SIZE = 200,
-	SHOW_MS = 200 /* between two looks at how far it is */
+	SHOW_MS = 200 /* between two lines of progress */
 };
 
 struct copy_conf {
@@ -45,7 +45,7 @@ static const struct options options = {
 };
 
 struct show {
-	bool on; /* somebody looks */
+	bool on; /* standard error is a terminal */
 	int64_t next_ms;
 };
 
@@ -62,7 +62,7 @@ show_progress(void *arg, uint64_t events, const char *upto)
 }
 
 static int
-copy(struct store *from, struct store *to, char **argv, bool quiet)
+copy_and_tell(struct store *from, struct store *to, char **argv, bool quiet)
 {
 	struct show show = {.on = !quiet && isatty(STDERR_FILENO)};
 	char from_name[NAME_SIZE], to_name[NAME_SIZE];
@@ -96,14 +96,13 @@ cmd_copy(int argc, char **argv)
 
 	if (status != -1)
 		return status;
-	status = STATUS_FAILED;
 	from = store_open(argv[1], STORE_READ, why, sizeof(why));
 	if (from != NULL && store_init(argv[2], NULL, why, sizeof(why)) == 0)
 		to = store_open(argv[2], STORE_WRITE, why, sizeof(why));
 	if (to == NULL)
-		log_plain(why);
+		status = command_failed(why);
 	else
-		status = copy(from, to, argv, conf.quiet);
+		status = copy_and_tell(from, to, argv, conf.quiet);
 	store_close(to);
 	store_close(from);
 	return status;

@@ -1,13 +1,13 @@
 /*
  * cmd_init.c - largesse init: make, adopt or upgrade a log.
  *
- * Without limits on the line those that are set stay; 0 takes one away.
+ * A limit that the command line does not name stays as it was set before; the
+ * limit 0 takes it away.
  */
 #include <stdio.h>
 
-#include "fcgi/base/command.h"
-#include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
+#include "fcgi/command/commands.h"
 #include "store/store.h"
 
 struct init_conf {
@@ -50,10 +50,8 @@ cmd_init(int argc, char **argv)
 	if (status != -1)
 		return status;
 	keep = (struct store_keep){conf.rows, conf.age_ms};
-	if (store_init(argv[1], &keep, why, sizeof(why)) == -1) {
-		log_plain(why);
-		return STATUS_FAILED;
-	}
+	if (store_init(argv[1], &keep, why, sizeof(why)) == -1)
+		return command_failed(why);
 	if (!conf.quiet)
 		printf("%s\n", why);
 	return command_done();

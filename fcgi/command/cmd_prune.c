@@ -1,15 +1,15 @@
 /*
  * cmd_prune.c - largesse prune: remove old events now, to the row.
  *
- * For a log without triggers, or from cron beside them.  A limit that is not
- * on the line does not apply; without any, what init has set does.
+ * It is for a log without retention triggers, or for cron beside them.  Only
+ * the limits on the command line apply; if there is none, those apply that
+ * init has set.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "fcgi/base/command.h"
-#include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
+#include "fcgi/command/commands.h"
 #include "store/store.h"
 
 struct prune_conf {
@@ -41,7 +41,7 @@ static const struct options options = {
     .operands_max = 1,
 };
 
-/* Two limits of which one was given: the other is none. */
+/* If only one limit was given, the other is without limit. */
 static struct store_keep
 only_given(const struct prune_conf *conf)
 {
@@ -69,10 +69,8 @@ cmd_prune(int argc, char **argv)
 		return status;
 	keep = only_given(&conf);
 	removed = store_prune(argv[1], &keep, why, sizeof(why));
-	if (removed == -1) {
-		log_plain(why);
-		return STATUS_FAILED;
-	}
+	if (removed == -1)
+		return command_failed(why);
 	if (!conf.quiet)
 		printf("%" PRId64 "\n", removed);
 	return command_done();

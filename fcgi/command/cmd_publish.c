@@ -1,10 +1,10 @@
 /*
  * cmd_publish.c - largesse publish: append events from a script.
  *
- * With DATA one event; without, one a line from standard input.  A line that
- * is typed goes out at once, a file in batches: a transaction takes what is
- * there without waiting, up to BATCH lines.  An id that is printed is
- * committed.
+ * With DATA it appends one event; without, each line of standard input is an
+ * event.  A transaction takes the lines that can be read without waiting, up
+ * to BATCH of them: so a line that is typed is published at once, and a file
+ * in large batches.  An id is printed when its event is committed, not before.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,15 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
+#include "fcgi/command/commands.h"
 #include "store/store.h"
 
 enum {
 	BATCH = 500,		   /* events a transaction */
 	READ_BYTES = 64 * 1024,	   /* asked for at once */
-	AHEAD_BYTES = 1024 * 1024, /* read ahead for a batch, beyond a line */
+	AHEAD_BYTES = 1024 * 1024, /* enough for a batch, once it has a line */
 };
 
 struct publish_conf {
@@ -53,14 +53,14 @@ static const struct options options = {
     .operands_max = 2,
 };
 
-/* Where events go, and what they have in common. */
+/* Where events go, and the options that all of them share. */
 struct publisher {
 	struct store *store;
 	const struct publish_conf *conf;
 };
 
 static struct store_text
-text(const char *s)
+text_of(const char *s)
 {
 	return (struct store_text){s, s != NULL ? strlen(s) : 0};
 }
@@ -69,23 +69,22 @@ static struct store_event
 make_event(const struct publish_conf *conf, struct store_text data)
 {
 	return (struct store_event){
-	    .topic = text(conf->topic),
-	    .event = text(conf->event),
-	    .uid = text(conf->uid),
+	    .topic = text_of(conf->topic),
+	    .event = text_of(conf->event),
+	    .uid = text_of(conf->uid),
 	    .data = data,
 	};
 }
 
 static int
-append(const struct publisher *pub, struct store_event *events, size_t n)
+append_and_print(
+    const struct publisher *pub, struct store_event *events, size_t n)
 {
 	char id[STORE_ID_SIZE];
 	size_t i;
 
-	if (store_append(pub->store, events, n) != STORE_OK) {
-		log_plain(store_why(pub->store));
-		return STATUS_FAILED;
-	}
+	if (store_append(pub->store, events, n) != STORE_OK)
+		return command_failed(store_why(pub->store));
 	if (pub->conf->quiet)
 		return STATUS_DONE;
 	for (i = 0; i < n; i++) {
@@ -97,7 +96,7 @@ append(const struct publisher *pub, struct store_event *events, size_t n)
 
 /* --- lines -------------------------------------------------------------- */
 
-/* Standard input, as far as it was read and not yet published. */
+/* What was read from standard input and is not yet published. */
 struct input {
 	char *buf; /* len bytes of size, the first of them begins a line */
 	size_t len, size;
@@ -126,7 +125,7 @@ more_is_there(void)
 	return poll(&pfd, 1, 0) == 1;
 }
 
-/* Reads once; the end of input ends its last line, too.  0 or -1. */
+/* Reads once.  If the last line has no newline, the end adds it.  0 or -1. */
 static int
 input_read(struct input *in)
 {
@@ -155,7 +154,7 @@ input_read(struct input *in)
 	return 0;
 }
 
-/* Waits for one line, takes what else is there, up to a batch. */
+/* Waits for one line, then takes what can be read at once, up to a batch. */
 static int
 input_fill(struct input *in)
 {
@@ -168,7 +167,7 @@ input_fill(struct input *in)
 	return 0;
 }
 
-/* Publishes the lines of the buffer, at most a batch, and forgets them. */
+/* Publishes the lines in the buffer, at most a batch, and removes them. */
 static int
 publish_batch(const struct publisher *pub, struct input *in)
 {
@@ -185,7 +184,7 @@ publish_batch(const struct publisher *pub, struct input *in)
 		events[n] = make_event(pub->conf, (struct store_text){s, len});
 		s = end + 1;
 	}
-	status = append(pub, events, n);
+	status = append_and_print(pub, events, n);
 	in->lines -= n;
 	in->len -= (size_t)(s - in->buf);
 	memmove(in->buf, s, in->len);
@@ -224,13 +223,11 @@ cmd_publish(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	pub.store = store_open(argv[1], STORE_WRITE, why, sizeof(why));
-	if (pub.store == NULL) {
-		log_plain(why);
-		return STATUS_FAILED;
-	}
+	if (pub.store == NULL)
+		return command_failed(why);
 	if (argc == 3) {
-		event = make_event(&conf, text(argv[2]));
-		status = append(&pub, &event, 1);
+		event = make_event(&conf, text_of(argv[2]));
+		status = append_and_print(&pub, &event, 1);
 	} else {
 		status = publish_lines(&pub);
 	}

@@ -1,14 +1,14 @@
 /*
  * cmd_tail.c - largesse tail: the stream on a terminal.
  *
- * From a URL it is what a browser would get, web server and all; from a file
- * it is what the responder would send.
+ * From a URL it prints what a browser would get, through the web server.  From
+ * a file it prints what the responder would send.
  */
 #include <string.h>
 
-#include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/command/tail.h"
 
 /* clang-format off */
@@ -39,7 +39,7 @@ static const struct options options = {
     .operands_max = 1,
 };
 
-/* An id goes into a header: it must be one line. */
+/* An id is sent in a header, so it must be one line. */
 static bool
 is_line(const char *s)
 {

@@ -1,9 +1,9 @@
 /*
  * cmd_token.c - largesse token: a token for a reader or a publisher.
  *
- * For trying things out and for scripts; an application makes its own with
- * whatever JWT library it has.  The key is the secret that `serve` has, or
- * the private half of its public key.
+ * It is for scripts and for trying things out; an application makes its
+ * tokens itself, with a JWT library.  The key is the secret that `serve` has,
+ * or the private key that belongs to the public key of `serve`.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,9 +16,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include "fcgi/base/command.h"
 #include "fcgi/auth/keys.h"
 #include "fcgi/base/log.h"
+#include "fcgi/command/commands.h"
 #include "fcgi/request/request.h"
 
 struct token_conf {
@@ -131,7 +131,7 @@ set_text(json_t *claims, const char *name, const char *value)
 		json_object_set_new(claims, name, json_string(value));
 }
 
-/* As JSON, to be freed; NULL for what is no UTF-8, or without memory. */
+/* As JSON, to be freed.  NULL if a text is not UTF-8, or without memory. */
 static char *
 make_claims(const struct token_conf *conf)
 {
@@ -157,7 +157,7 @@ make_claims(const struct token_conf *conf)
 	return text;
 }
 
-/* What a private key signs with; JWT_ALG_INVAL, and why, if it does not. */
+/* The algorithm of a private key; JWT_ALG_INVAL, and why, if it has none. */
 static jwt_alg_t
 private_alg(const unsigned char *bytes, size_t len, const char **why)
 {
@@ -178,7 +178,7 @@ private_alg(const unsigned char *bytes, size_t len, const char **why)
 	return alg;
 }
 
-/* The token, to be freed; NULL: something is wrong with what it is made of. */
+/* The token, to be freed.  NULL: the key or one of the texts is wrong. */
 static char *
 sign(const struct token_conf *conf, jwt_alg_t alg, const unsigned char *key,
     size_t len)

@@ -1,15 +1,15 @@
 /*
  * cmd_watch.c - largesse watch: a table's changes become events.
  *
- * One command makes, lists and removes the triggers; made again they are
- * replaced.
+ * One command makes, lists and removes a table's triggers.  To make them again
+ * replaces the old ones.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
+#include "fcgi/command/commands.h"
 #include "store/store.h"
 
 struct watch_conf {
@@ -80,20 +80,13 @@ print_line(void *arg, const char *line)
 }
 
 static int
-failed(const char *why)
-{
-	log_plain(why);
-	return STATUS_FAILED;
-}
-
-static int
-unwatch(const struct watch_conf *conf, char **argv)
+unwatch_table(const struct watch_conf *conf, char **argv)
 {
 	char why[512];
 	int n = store_unwatch(argv[1], argv[2], why, sizeof(why));
 
 	if (n == -1)
-		return failed(why);
+		return command_failed(why);
 	if (!conf->quiet)
 		printf("%s: %s\n", argv[2],
 		    n > 0 ? "watched no more" : "was not watched");
@@ -115,7 +108,7 @@ watch_table(const struct watch_conf *conf, char **argv)
 		return STATUS_USAGE;
 	}
 	if (store_watch(argv[1], &watch, why, sizeof(why)) == -1)
-		return failed(why);
+		return command_failed(why);
 	if (!conf->quiet)
 		puts(why);
 	return command_done();
@@ -133,12 +126,13 @@ cmd_watch(int argc, char **argv)
 	if (conf.list) {
 		if (store_watched(
 			argv[1], print_line, NULL, why, sizeof(why)) == -1)
-			return failed(why);
+			return command_failed(why);
 		return command_done();
 	}
 	if (argc < 3) {
 		log_error("watch", "which TABLE?  Or --list");
 		return STATUS_USAGE;
 	}
-	return conf.remove ? unwatch(&conf, argv) : watch_table(&conf, argv);
+	return conf.remove ? unwatch_table(&conf, argv)
+			   : watch_table(&conf, argv);
 }

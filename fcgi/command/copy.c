@@ -1,31 +1,32 @@
 /*
  * copy.c - carrying a log to another engine, ids and all.
  *
- * The source is read as a stream reads it: a page, and in the same breath the
- * question whether all that follows the place is still there.  Each page is
- * one write to the target, and where it has come to is what the target has;
- * so a copy that was broken off, at whatever moment, goes on from there, and
- * nothing is kept but one page.
+ * The source is read page by page, as for a stream.  Each read asks in the
+ * same transaction whether all that follows the place is still there.  Each
+ * page is one write to the target, and the target knows the last place that
+ * was written.  So a copy can break off at any moment and go on from that
+ * place later, and it keeps no more than one page in memory.
  *
- * A place is a place on both sides.  What the source has pruned before the
- * copy began is pruned in the target too; what it prunes before it was copied
- * ends the copy, for nobody would be told of that hole.
+ * An id of the source means the same place in the target.  What the source
+ * had pruned when the copy began is pruned in the target too.  If the source
+ * prunes an event before it was copied, the copy fails: no reader of the
+ * target could be told of that hole.
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store.h"
-#include "fcgi/command/copy.h"
 #include "fcgi/base/log.h"
+#include "fcgi/command/copy.h"
+#include "store/store.h"
 
 enum {
 	PAGE_ROWS = 500,
 	PAGE_BYTES = 4 * 1024 * 1024, /* about: an event is not divided */
 	REVOKED_ROWS = 100,
 	PATIENCE_MS = 15000, /* for a source that does not answer */
-	TRIES = 5	     /* of writing, with nothing come of it */
+	TRIES = 5	     /* to write, while no event gets through */
 };
 
 struct copy {
@@ -40,21 +41,25 @@ struct copy {
 
 	/* one page of the source, and what was revoked */
 	struct store_event events[PAGE_ROWS];
-	char *text[PAGE_ROWS]; /* that of each event */
+	char *text[PAGE_ROWS]; /* what each event points into */
 	size_t n, bytes;
 	struct store_revocation revoked[REVOKED_ROWS];
 	char *revoked_text[REVOKED_ROWS];
 	size_t nrevoked;
 	struct store_id upto, revoked_upto;
 
-	struct store_event newest; /* of the target; its text is to be freed */
-	char *newest_text;
+	struct store_event newest; /* of the target */
+	char *newest_text;	   /* what newest points into */
+
+	copy_progress *progress;
+	void *arg; /* of progress */
+	struct copy_done *copied;
 };
 
 /* --- a page -------------------------------------------------------------- */
 
 static struct store_text
-put(char **p, struct store_text t)
+put_text_at(char **p, struct store_text t)
 {
 	struct store_text to = {t.s == NULL ? NULL : *p, t.len};
 
@@ -64,9 +69,9 @@ put(char **p, struct store_text t)
 	return to;
 }
 
-/* Keeps an event beyond the read.  NULL without memory. */
+/* Copies an event, which is good only during the read.  NULL: no memory. */
 static char *
-keep(struct store_event *to, const struct store_event *ev)
+keep_event(struct store_event *to, const struct store_event *ev)
 {
 	char *text = malloc(
 	    ev->topic.len + ev->event.len + ev->data.len + ev->uid.len + 1);
@@ -75,10 +80,10 @@ keep(struct store_event *to, const struct store_event *ev)
 	if (text == NULL)
 		return NULL;
 	*to = *ev;
-	to->topic = put(&p, ev->topic);
-	to->event = put(&p, ev->event);
-	to->data = put(&p, ev->data);
-	to->uid = put(&p, ev->uid);
+	to->topic = put_text_at(&p, ev->topic);
+	to->event = put_text_at(&p, ev->event);
+	to->data = put_text_at(&p, ev->data);
+	to->uid = put_text_at(&p, ev->uid);
 	return text;
 }
 
@@ -87,7 +92,7 @@ take_event(void *arg, const struct store_event *ev)
 {
 	struct copy *cp = arg;
 
-	cp->text[cp->n] = keep(&cp->events[cp->n], ev);
+	cp->text[cp->n] = keep_event(&cp->events[cp->n], ev);
 	if (cp->text[cp->n] == NULL) {
 		cp->no_memory = true;
 		return false;
@@ -110,13 +115,13 @@ take_revoked(void *arg, const struct store_revocation *rv)
 	}
 	cp->revoked_text[cp->nrevoked] = p;
 	to->time_ms = rv->time_ms;
-	to->topic = put(&p, rv->topic);
-	to->subject = put(&p, rv->subject);
+	to->topic = put_text_at(&p, rv->topic);
+	to->subject = put_text_at(&p, rv->subject);
 	cp->nrevoked++;
 }
 
 static void
-empty(struct copy *cp)
+drop_events(struct copy *cp)
 {
 	while (cp->n > 0)
 		free(cp->text[--cp->n]);
@@ -124,7 +129,7 @@ empty(struct copy *cp)
 }
 
 static void
-empty_revoked(struct copy *cp)
+drop_revoked(struct copy *cp)
 {
 	while (cp->nrevoked > 0)
 		free(cp->revoked_text[--cp->nrevoked]);
@@ -133,11 +138,11 @@ empty_revoked(struct copy *cp)
 /* --- asking the source --------------------------------------------------- */
 
 /*
- * Is the same to be asked again, after what it resulted in?  Waits for the
- * answer, or for trouble to pass, and loses patience at last.
+ * Should the same question be asked again, after this result?  If so it waits
+ * first, for the answer or for trouble to pass.  After PATIENCE_MS: no.
  */
 static bool
-again(struct copy *cp, enum store_result r)
+ask_source_again(struct copy *cp, enum store_result r)
 {
 	struct pollfd pfd = {.fd = store_fd(cp->from), .events = POLLIN};
 	struct store_id place;
@@ -159,7 +164,7 @@ again(struct copy *cp, enum store_result r)
 }
 
 static enum store_result
-seek(struct copy *cp, enum store_from from, struct store_id id,
+seek_source(struct copy *cp, enum store_from from, struct store_id id,
     struct store_id *place)
 {
 	struct store_seek what = {.from = from, .id = id};
@@ -167,11 +172,11 @@ seek(struct copy *cp, enum store_from from, struct store_id id,
 
 	do
 		r = store_seek(cp->from, &what, place);
-	while (again(cp, r));
+	while (ask_source_again(cp, r));
 	return r;
 }
 
-/* Says what went wrong with the source.  -1 */
+/* Says what went wrong with the source.  Returns -1. */
 static int
 source_failed(const struct copy *cp, enum store_result r)
 {
@@ -194,19 +199,19 @@ source_failed(const struct copy *cp, enum store_result r)
 	return -1;
 }
 
-/* Where the source begins, and by which name it is known. */
+/* Where the source begins, and the id of that log. */
 static int
 find_origin(struct copy *cp)
 {
 	struct store_id none = {0, 0}, place;
-	enum store_result r = seek(cp, STORE_FROM_ID, none, &place);
+	enum store_result r = seek_source(cp, STORE_FROM_ID, none, &place);
 
 	if (r != STORE_OK && r != STORE_GONE)
 		return source_failed(cp, r);
 	cp->origin.base = r == STORE_GONE ? place : none;
 	do
 		r = store_numbers(cp->from, &cp->origin.numbers);
-	while (again(cp, r));
+	while (ask_source_again(cp, r));
 	if (r != STORE_OK)
 		return source_failed(cp, r);
 	snprintf(cp->log_id, sizeof(cp->log_id), "%s", store_log_id(cp->from));
@@ -223,14 +228,14 @@ read_page(struct copy *cp, struct store_span *span)
 	enum store_result r;
 
 	do {
-		empty(cp);
+		drop_events(cp);
 		store_hold(cp->from);
 		r = store_read(cp->from, cp->done.upto, NULL, 0, PAGE_ROWS,
 		    take_event, cp, span);
 		if (r == STORE_OK)
 			r = store_seek(cp->from, &what, &place);
 		store_release(cp->from);
-	} while (again(cp, r));
+	} while (ask_source_again(cp, r));
 	return cp->no_memory ? STORE_ERROR : r;
 }
 
@@ -240,11 +245,11 @@ read_revoked(struct copy *cp)
 	enum store_result r;
 
 	do {
-		empty_revoked(cp);
+		drop_revoked(cp);
 		cp->revoked_upto = cp->done.revoked;
 		r = store_revocations(cp->from, &cp->revoked_upto, REVOKED_ROWS,
 		    take_revoked, cp);
-	} while (again(cp, r));
+	} while (ask_source_again(cp, r));
 	return cp->no_memory ? STORE_ERROR : r;
 }
 
@@ -256,7 +261,7 @@ take_newest(void *arg, const struct store_event *ev)
 	struct copy *cp = arg;
 
 	free(cp->newest_text);
-	cp->newest_text = keep(&cp->newest, ev);
+	cp->newest_text = keep_event(&cp->newest, ev);
 	return false;
 }
 
@@ -268,7 +273,7 @@ same_text(struct store_text a, struct store_text b)
 	return a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
 }
 
-/* uid is left out: it may hold the id that the event had. */
+/* uid is not compared: in the target it may hold the id of the source. */
 static bool
 same_event(const struct store_event *a, const struct store_event *b)
 {
@@ -290,7 +295,7 @@ has_others(const struct copy *cp, struct store_id id)
 	return -1;
 }
 
-/* Is the newest event of the target in the source, unless pruned since? */
+/* Is the newest event of the target in the source, or pruned there? */
 static int
 check_newest(struct copy *cp)
 {
@@ -299,17 +304,17 @@ check_newest(struct copy *cp)
 	enum store_result r;
 
 	do {
-		empty(cp);
+		drop_events(cp);
 		r = store_read(
 		    cp->from, before, NULL, 0, 1, take_event, cp, &span);
-	} while (again(cp, r));
+	} while (ask_source_again(cp, r));
 	if (r != STORE_OK)
 		return source_failed(cp, r);
 	if (cp->n == 1 && same_event(&cp->events[0], &cp->newest))
 		return 0;
 	if (cp->n == 1 && store_id_cmp(cp->events[0].id, cp->newest.id) == 0)
 		return has_others(cp, cp->newest.id);
-	r = seek(cp, STORE_FROM_FIRST, before, &first);
+	r = seek_source(cp, STORE_FROM_FIRST, before, &first);
 	if (r != STORE_OK)
 		return source_failed(cp, r);
 	return store_id_cmp(first, cp->newest.id) >= 0
@@ -317,9 +322,9 @@ check_newest(struct copy *cp)
 		   : has_others(cp, cp->newest.id);
 }
 
-/* Begins, or begins again where the target is.  STORE_BUSY: not now. */
+/* Begins at the place that the target has reached.  STORE_BUSY: not now. */
 static enum store_result
-begin(struct copy *cp)
+begin_at_target(struct copy *cp)
 {
 	struct store_id place;
 	enum store_result r;
@@ -335,7 +340,7 @@ begin(struct copy *cp)
 	}
 	if (cp->newest_text != NULL && check_newest(cp) == -1)
 		return STORE_ERROR;
-	r = seek(cp, STORE_FROM_ID, cp->done.upto, &place);
+	r = seek_source(cp, STORE_FROM_ID, cp->done.upto, &place);
 	if (r == STORE_OK)
 		return r;
 	if (r == STORE_UNKNOWN)
@@ -348,7 +353,7 @@ begin(struct copy *cp)
 /* --- carrying ------------------------------------------------------------ */
 
 static enum store_result
-write_page(struct copy *cp, struct copy_done *done)
+write_page(struct copy *cp)
 {
 	struct store_copy page = {cp->log_id, cp->done.upto, cp->upto,
 	    cp->events, cp->n, cp->revoked, cp->nrevoked, cp->revoked_upto};
@@ -361,20 +366,19 @@ write_page(struct copy *cp, struct copy_done *done)
 	if (r == STORE_OK) {
 		cp->done.upto = cp->upto;
 		cp->done.revoked = cp->revoked_upto;
-		done->events += cp->n;
-		store_id_print(cp->from, cp->upto, done->upto);
+		cp->copied->events += cp->n;
+		store_id_print(cp->from, cp->upto, cp->copied->upto);
 	} else if (r != STORE_BUSY)
 		log_plain(store_why(cp->to));
 	return r == STORE_OK || r == STORE_BUSY ? r : STORE_ERROR;
 }
 
 /*
- * One page.  head was the newest id before it was read: with nothing left to
- * read all up to there was copied, also where no event bears it.
+ * One page.  head was the newest id before the page was read.  If nothing is
+ * left to read, all up to head is copied, even if no event has that id.
  */
 static enum store_result
-carry_page(
-    struct copy *cp, struct store_id head, struct copy_done *done, bool *at_end)
+carry_page(struct copy *cp, struct store_id head, bool *at_end)
 {
 	struct store_span span;
 	enum store_result r = read_page(cp, &span);
@@ -389,53 +393,52 @@ carry_page(
 	cp->upto = span.upto;
 	if (span.at_end && store_id_cmp(cp->upto, head) < 0)
 		cp->upto = head;
-	return write_page(cp, done);
+	return write_page(cp);
 }
 
 /* Until all is copied, or the target is in trouble. */
 static enum store_result
-carry(
-    struct copy *cp, copy_progress *progress, void *arg, struct copy_done *done)
+carry(struct copy *cp)
 {
 	struct store_id head, none = {0, 0};
 	bool at_end = false;
-	enum store_result r = seek(cp, STORE_FROM_HEAD, none, &head);
+	enum store_result r = seek_source(cp, STORE_FROM_HEAD, none, &head);
 
 	if (r != STORE_OK) {
 		source_failed(cp, r);
 		return STORE_ERROR;
 	}
 	while (r == STORE_OK && !at_end) {
-		r = carry_page(cp, head, done, &at_end);
+		r = carry_page(cp, head, &at_end);
 		if (r == STORE_OK)
-			progress(arg, done->events, done->upto);
+			cp->progress(
+			    cp->arg, cp->copied->events, cp->copied->upto);
 	}
 	return r;
 }
 
 /*
- * A write without an answer was done or not: the target knows, and where it
- * says that it is the copy goes on.
+ * A write that got no answer may have been done.  The target knows: the copy
+ * asks it for its place and goes on from there.
  */
 static int
-carry_on(
-    struct copy *cp, copy_progress *progress, void *arg, struct copy_done *done)
+carry_on(struct copy *cp)
 {
 	struct store_id tried = {0, 0};
 	enum store_result r = STORE_BUSY;
 	size_t n = 0; /* events of the page that was tried */
-	uint64_t before;
+	uint64_t before, *events = &cp->copied->events;
 	int tries;
 
 	for (tries = TRIES; r == STORE_BUSY && tries > 0; tries--) {
-		before = done->events;
-		r = begin(cp);
+		before = *events;
+		r = begin_at_target(cp);
 		if (r != STORE_OK)
 			continue;
 		if (store_id_cmp(cp->done.upto, tried) == 0)
-			done->events += n;
-		r = carry(cp, progress, arg, done);
-		if (done->events > before)
+			*events += n;
+		r = carry(cp);
+		if (*events > before)
 			tries = TRIES;
 		n = cp->n;
 		tried = cp->upto;
@@ -462,12 +465,15 @@ copy_run(struct store *from, const char *from_name, struct store *to,
 	cp->to = to;
 	cp->from_name = from_name;
 	cp->to_name = to_name;
+	cp->progress = progress;
+	cp->arg = arg;
+	cp->copied = done;
 	if (find_origin(cp) == 0)
-		status = carry_on(cp, progress, arg, done);
+		status = carry_on(cp);
 	if (status == 0)
 		store_id_print(from, cp->done.upto, done->upto);
-	empty(cp);
-	empty_revoked(cp);
+	drop_events(cp);
+	drop_revoked(cp);
 	free(cp->newest_text);
 	free(cp);
 	return status;

@@ -6,8 +6,6 @@
 
 #include "store/store.h"
 
-struct copy;
-
 /* Called after each batch; upto is as the source prints it. */
 typedef void copy_progress(void *arg, uint64_t events, const char *upto);
 
@@ -17,9 +15,9 @@ struct copy_done {
 };
 
 /*
- * Copies all there is in from, and what is published meanwhile, until to has
- * it all.  What to has of from already is not copied again.  0, or -1 after it
- * has said why.
+ * Copies everything in from, also what is published meanwhile, until to has
+ * it all.  What to already has of from is not copied again.  Returns 0, or -1
+ * after it has said why.
  */
 int copy_run(struct store *from, const char *from_name, struct store *to,
     const char *to_name, copy_progress *, void *arg, struct copy_done *);

@@ -1,5 +1,5 @@
 /*
- * tail.h - what `largesse tail` was asked for, by URL or by file.
+ * tail.h - what `largesse tail` was asked for, and its two ways to do it.
  */
 #ifndef TAIL_H
 #define TAIL_H
@@ -21,8 +21,9 @@ struct tail {
 #define TAIL_NO_LAST UINT64_MAX
 
 /*
- * Print the stream on standard output until the count is reached, it ends for
- * good or there is trouble.  Return the exit status, trouble told.
+ * Print the stream on standard output until the count is reached, the stream
+ * ends for good or something fails.  Return the exit status, and have said
+ * what failed.
  */
 int tail_file(const struct tail *);
 int tail_url(const struct tail *);

@@ -1,8 +1,9 @@
 /*
  * tail_file.c - `largesse tail FILE`: the stream of a log, without a server.
  *
- * A reader with nobody else to wait for: it may block on its output, and it
- * goes through the log page by page as a stream behind the window does.
+ * It reads for one person, so it may wait until its output is taken.  It goes
+ * through the log page by page, as the responder does for a stream that is
+ * behind the window.
  */
 #include <errno.h>
 #include <poll.h>
@@ -10,9 +11,9 @@
 #include <string.h>
 
 #include "fcgi/base/command.h"
-#include "fcgi/window/control.h"
 #include "fcgi/base/log.h"
 #include "fcgi/command/tail.h"
+#include "fcgi/window/control.h"
 #include "fcgi/window/window.h"
 
 enum {
@@ -20,52 +21,52 @@ enum {
 	MAX_EVENT = 1 << 30
 };
 
-struct reader {
+struct tail_file {
 	const struct tail *tail;
 	struct store *store;
 	struct store_topic topics[REQUEST_TOPICS_MAX];
 	size_t ntopics;
 	struct store_id id; /* the newest event printed */
 	uint64_t printed;
-	struct run event; /* the one at hand */
+	struct run event; /* the one that is printed */
 };
 
 static bool
-enough(const struct reader *rd)
+enough(const struct tail_file *tf)
 {
-	return rd->tail->count > 0 && rd->printed >= rd->tail->count;
+	return tf->tail->count > 0 && tf->printed >= tf->tail->count;
 }
 
 static bool
 print_event(void *arg, const struct store_event *ev)
 {
-	struct reader *rd = arg;
-	char *room = run_room(&rd->event, window_encode_size(ev, MAX_EVENT));
+	struct tail_file *tf = arg;
+	char *room = run_room(&tf->event, window_encode_size(ev, MAX_EVENT));
 
 	if (room == NULL)
 		return false;
-	fwrite(room, 1, window_encode(room, rd->store, ev, MAX_EVENT), stdout);
-	rd->id = ev->id;
-	rd->printed++;
-	return !enough(rd) && !ferror(stdout);
+	fwrite(room, 1, window_encode(room, tf->store, ev, MAX_EVENT), stdout);
+	tf->id = ev->id;
+	tf->printed++;
+	return !enough(tf) && !ferror(stdout);
 }
 
 static void
-print_gap(const struct reader *rd, enum gap_reason reason, const char *asked)
+print_gap(const struct tail_file *tf, enum gap_reason reason, const char *asked)
 {
 	char text[CONTROL_GAP_SIZE], id[STORE_ID_SIZE];
 	size_t len;
 
-	store_id_print(rd->store, rd->id, id);
+	store_id_print(tf->store, tf->id, id);
 	len = control_gap(text, reason, asked, id);
 	fwrite(text, 1, len, stdout);
 }
 
-/* Names as typed; the same rules as for a request. */
+/* The topics as typed, by the same rules as in a request. */
 static int
-take_topics(struct reader *rd)
+take_topics(struct tail_file *tf)
 {
-	const struct option_list *list = &rd->tail->topics;
+	const struct option_list *list = &tf->tail->topics;
 	struct request_topic rt = {"main", 4, false};
 	const char *why;
 	size_t i;
@@ -82,95 +83,95 @@ take_topics(struct reader *rd)
 			log_error("--topic", "%s", why);
 			return -1;
 		}
-		rd->topics[rd->ntopics++] =
+		tf->topics[tf->ntopics++] =
 		    (struct store_topic){rt.name, rt.len, rt.prefix};
 	}
 	return 0;
 }
 
-/* Waits for the answer, if the log is not at hand. */
+/* Waits for the answer, if the log has to be asked over a network. */
 static enum store_result
-seek_place(struct reader *rd, const struct store_seek *seek)
+seek_place(struct tail_file *tf, const struct store_seek *seek)
 {
-	struct pollfd pfd = {.fd = store_fd(rd->store), .events = POLLIN};
+	struct pollfd pfd = {.fd = store_fd(tf->store), .events = POLLIN};
 	struct store_id place;
 	enum store_result r;
 
-	while ((r = store_seek(rd->store, seek, &rd->id)) == STORE_LATER &&
+	while ((r = store_seek(tf->store, seek, &tf->id)) == STORE_LATER &&
 	       poll(&pfd, 1, -1) == 1)
-		store_news(rd->store, &place);
+		store_news(tf->store, &place);
 	return r;
 }
 
-/* Where to start; what is gone is told as a stream would tell it. */
+/* Where to start.  A place that is gone is told as on a stream. */
 static int
-find_start(struct reader *rd)
+find_start(struct tail_file *tf)
 {
-	const char *asked = rd->tail->last_event_id;
+	const char *asked = tf->tail->last_event_id;
 	struct store_seek seek = {
-	    .from = STORE_FROM_HEAD, .topics = rd->topics, .n = rd->ntopics};
+	    .from = STORE_FROM_HEAD, .topics = tf->topics, .n = tf->ntopics};
 
 	if (asked != NULL && strcmp(asked, "earliest") == 0)
 		seek.from = STORE_FROM_FIRST;
 	else if (asked != NULL) {
 		seek.from = STORE_FROM_ID;
 		if (!store_id_parse(
-			rd->store, asked, strlen(asked), &seek.id)) {
+			tf->store, asked, strlen(asked), &seek.id)) {
 			seek.from = STORE_FROM_UID;
 			seek.uid = (struct store_text){asked, strlen(asked)};
 		}
-	} else if (rd->tail->last != TAIL_NO_LAST) {
+	} else if (tf->tail->last != TAIL_NO_LAST) {
 		seek.from = STORE_FROM_LAST;
-		seek.count = rd->tail->last;
+		seek.count = tf->tail->last;
 	}
-	switch (seek_place(rd, &seek)) {
+	switch (seek_place(tf, &seek)) {
 	case STORE_OK:
 		return 0;
 	case STORE_GONE:
-		print_gap(rd, GAP_PRUNED, asked);
+		print_gap(tf, GAP_PRUNED, asked);
 		return 0;
 	case STORE_UNKNOWN:
-		print_gap(rd, GAP_UNKNOWN, asked);
+		print_gap(tf, GAP_UNKNOWN, asked);
 		return 0;
 	default:
-		log_plain(store_why(rd->store));
+		log_plain(store_why(tf->store));
 		return -1;
 	}
 }
 
-/* Prints all there is after the place.  -1 on trouble that will not pass. */
+/* Prints all that comes after the place.  -1: reading cannot go on. */
 static int
-print_rest(struct reader *rd)
+print_rest(struct tail_file *tf)
 {
-	struct store_span span = {rd->id, false};
+	struct store_span span = {tf->id, false};
 	enum store_result r = STORE_OK;
 
-	while (r == STORE_OK && !span.at_end && !enough(rd)) {
-		r = store_read(rd->store, rd->id, rd->topics, rd->ntopics,
-		    PAGE_ROWS, print_event, rd, &span);
-		if (r == STORE_OK && !enough(rd))
-			rd->id = span.upto;
+	while (r == STORE_OK && !span.at_end && !enough(tf)) {
+		r = store_read(tf->store, tf->id, tf->topics, tf->ntopics,
+		    PAGE_ROWS, print_event, tf, &span);
+		if (r == STORE_OK && !enough(tf))
+			tf->id = span.upto;
 	}
 	fflush(stdout);
 	if (r == STORE_ERROR)
-		log_plain(store_why(rd->store));
+		log_plain(store_why(tf->store));
 	return r == STORE_ERROR || ferror(stdout) ? -1 : 0;
 }
 
 /* Waits for news.  -1 when waiting failed. */
 static int
-wait_news(struct reader *rd)
+wait_news(struct tail_file *tf)
 {
-	struct pollfd pfd = {.fd = store_fd(rd->store), .events = POLLIN};
+	struct pollfd pfd = {.fd = store_fd(tf->store), .events = POLLIN};
 	char asked[STORE_ID_SIZE];
 	struct store_id place;
 
 	if (poll(&pfd, 1, -1) == -1)
 		return errno == EINTR ? 0 : -1;
-	if (store_news(rd->store, &place) == STORE_REPLACED) {
-		store_id_print(rd->store, rd->id, asked);
-		rd->id = place;
-		print_gap(rd, GAP_REPLACED, asked);
+	if (store_news(tf->store, &place) == STORE_REPLACED) {
+		store_id_print(tf->store, tf->id, asked);
+		tf->id = place;
+		print_gap(tf, GAP_REPLACED, asked);
 	}
 	return 0;
 }
@@ -178,22 +179,22 @@ wait_news(struct reader *rd)
 int
 tail_file(const struct tail *tail)
 {
-	struct reader rd = {.tail = tail};
+	struct tail_file tf = {.tail = tail};
 	int status = STATUS_FAILED;
 	char why[512];
 
-	rd.store = store_open(tail->source, STORE_READ, why, sizeof(why));
-	if (rd.store == NULL)
+	tf.store = store_open(tail->source, STORE_READ, why, sizeof(why));
+	if (tf.store == NULL)
 		log_plain(why);
-	else if (take_topics(&rd) == -1)
+	else if (take_topics(&tf) == -1)
 		status = STATUS_USAGE;
-	else if (find_start(&rd) == 0) {
-		while (print_rest(&rd) == 0 && !enough(&rd))
-			if (wait_news(&rd) == -1)
+	else if (find_start(&tf) == 0) {
+		while (print_rest(&tf) == 0 && !enough(&tf))
+			if (wait_news(&tf) == -1)
 				break;
-		status = enough(&rd) ? command_done() : STATUS_FAILED;
+		status = enough(&tf) ? command_done() : STATUS_FAILED;
 	}
-	store_close(rd.store);
-	run_free(&rd.event);
+	store_close(tf.store);
+	run_free(&tf.event);
 	return status;
 }

@@ -1,23 +1,22 @@
 /*
  * tail_url.c - the stream of a URL, as a browser's EventSource reads it.
  *
- * The rules are those of WHATWG HTML, section 9.2.3: an end or a break of the
- * connection is waited out and taken up again with Last-Event-ID; any answer
- * but 200 with text/event-stream is the end for good.  It differs in two
- * things that serve who types: a server that was never reached is not waited
- * for, and a server that stays away is asked less and less often.
+ * The rules are those of WHATWG HTML, section 9.2.3.  When a connection ends
+ * or breaks, tail waits and connects again with Last-Event-ID.  Any answer
+ * but 200 with text/event-stream is the end for good.  Two things differ, for
+ * the person at the terminal: tail gives up at once if it never reached the
+ * server, and it asks a server that stays away less and less often.
  */
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "fcgi/base/command.h"
+#include "fcgi/base/fetch.h"
 #include "fcgi/base/log.h"
-#include "fcgi/window/reader.h"
 #include "fcgi/command/tail.h"
+#include "fcgi/window/reader.h"
 
 enum {
 	RETRY_MS = 3000, /* until the stream says otherwise */
@@ -40,32 +39,19 @@ struct tail_url {
 
 /* --- the address -------------------------------------------------------- */
 
-/* Takes both; either may be NULL, as may the result. */
+/* Returns the URL with a parameter more, and frees the one it was given. */
 static char *
-join(char *s, char *more)
+add_parameter(CURL *curl, char *url, const char *name, const char *value)
 {
-	char *p = s != NULL && more != NULL
-		      ? realloc(s, strlen(s) + strlen(more) + 1)
-		      : NULL;
+	char *escaped = curl_easy_escape(curl, value, 0), *longer = NULL;
 
-	if (p != NULL)
-		strcat(p, more);
-	else
-		free(s);
-	free(more);
-	return p;
-}
-
-static char *
-parameter(CURL *curl, bool first, const char *name, const char *value)
-{
-	char *escaped = curl_easy_escape(curl, value, 0), *s = NULL;
-
-	if (escaped != NULL &&
-	    asprintf(&s, "%c%s=%s", first ? '?' : '&', name, escaped) == -1)
-		s = NULL;
+	if (url == NULL || escaped == NULL ||
+	    asprintf(&longer, "%s%c%s=%s", url,
+		strchr(url, '?') == NULL ? '?' : '&', name, escaped) == -1)
+		longer = NULL;
 	curl_free(escaped);
-	return s;
+	free(url);
+	return longer;
 }
 
 /* The URL with what was asked for, without a fragment. */
@@ -75,15 +61,13 @@ make_url(CURL *curl, const struct tail *tail)
 	char *url = strndup(tail->source, strcspn(tail->source, "#"));
 	char number[32];
 	size_t i;
-	bool first = url != NULL && strchr(url, '?') == NULL;
 
-	for (i = 0; i < tail->topics.n; i++, first = false)
-		url = join(
-		    url, parameter(curl, first, "topic", tail->topics.v[i]));
+	for (i = 0; i < tail->topics.n; i++)
+		url = add_parameter(curl, url, "topic", tail->topics.v[i]);
 	if (tail->last != TAIL_NO_LAST) {
 		snprintf(number, sizeof(number), "%llu",
 		    (unsigned long long)tail->last);
-		url = join(url, parameter(curl, first, "last", number));
+		url = add_parameter(curl, url, "last", number);
 	}
 	return url;
 }
@@ -107,20 +91,17 @@ print_block(void *arg, const char *text, size_t len, enum reader_kind kind)
 static bool
 is_stream(CURL *curl)
 {
-	static const char type[] = "text/event-stream";
-	const char *got = NULL;
+	const char *type = NULL;
 	long status = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &got);
-	return status == 200 && got != NULL &&
-	       strncasecmp(got, type, sizeof(type) - 1) == 0 &&
-	       strchr("; \t", got[sizeof(type) - 1]) != NULL;
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	return type != NULL && fetch_is_stream(status, type);
 }
 
-/* libcurl's: anything but n ends the transfer. */
+/* libcurl ends the transfer if this does not return the size of s. */
 static size_t
-take_body(char *s, size_t size, size_t n, void *arg)
+print_body(char *s, size_t size, size_t n, void *arg)
 {
 	struct tail_url *tu = arg;
 	size_t len = size * n, room = sizeof(tu->body) - 1 - tu->body_len;
@@ -139,19 +120,17 @@ take_body(char *s, size_t size, size_t n, void *arg)
 static struct curl_slist *
 make_headers(const struct tail_url *tu)
 {
-	const char *id =
-	    tu->reader.last_id.len > 0 ? tu->reader.last_id.s : NULL;
-	struct curl_slist *list, *more;
+	struct curl_slist *list = NULL;
 	char *line = NULL;
 
-	list = curl_slist_append(NULL, "Accept: text/event-stream");
-	more = curl_slist_append(list, "Cache-Control: no-store");
-	list = more != NULL ? more : list;
-	if (id == NULL || asprintf(&line, "Last-Event-ID: %s", id) == -1)
-		return list;
-	more = curl_slist_append(list, line);
-	free(line);
-	return more != NULL ? more : list;
+	fetch_header(&list, "Accept: text/event-stream");
+	fetch_header(&list, "Cache-Control: no-store");
+	if (tu->reader.last_id.len > 0 &&
+	    asprintf(&line, "Last-Event-ID: %s", tu->reader.last_id.s) != -1) {
+		fetch_header(&list, line);
+		free(line);
+	}
+	return list;
 }
 
 static CURLcode
@@ -177,7 +156,7 @@ connect_once(struct tail_url *tu)
 
 /* An answer that is no stream: EventSource gives up for good. */
 static int
-refused(struct tail_url *tu)
+give_up(struct tail_url *tu)
 {
 	long status = 0;
 
@@ -197,7 +176,7 @@ refused(struct tail_url *tu)
 }
 
 static void
-pause_ms(int64_t ms)
+wait_ms(int64_t ms)
 {
 	struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
 
@@ -215,7 +194,7 @@ retry_ms(const struct tail_url *tu, unsigned failures)
 }
 
 static int
-follow(struct tail_url *tu)
+tail_connections(struct tail_url *tu)
 {
 	unsigned failures = 0; /* in a row, to reach the server */
 	const char *what;
@@ -235,7 +214,7 @@ follow(struct tail_url *tu)
 		if (tu->streaming)
 			tu->reached = true;
 		else if (code == CURLE_OK || tu->body_len > 0)
-			return refused(tu);
+			return give_up(tu);
 		else if (!tu->reached) {
 			log_error(tu->url, "%s", what);
 			return STATUS_FAILED;
@@ -245,25 +224,21 @@ follow(struct tail_url *tu)
 		log_info(tu->tail->quiet, tu->url, "%s: again in %lld ms",
 		    code == CURLE_OK ? "the stream ended" : what,
 		    (long long)ms);
-		pause_ms(ms);
+		wait_ms(ms);
 	}
 }
 
 static bool
-prepare(struct tail_url *tu)
+prepare_curl(struct tail_url *tu)
 {
 	CURL *c = tu->curl = curl_easy_init();
+	struct fetch_to to = {print_body, tu, tu->error};
 
 	if (c == NULL || (tu->url = make_url(c, tu->tail)) == NULL)
 		return false;
-	curl_easy_setopt(c, CURLOPT_URL, tu->url);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "largesse/" VERSION);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, tu);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, tu->error);
+	fetch_set_up(c, tu->url, "largesse/" VERSION, to);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, 10L);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	return true;
@@ -278,8 +253,8 @@ tail_url(const struct tail *tail)
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	reader_init(&tu.reader);
-	if (prepare(&tu) && (id == NULL || reader_set_id(&tu.reader, id)))
-		status = follow(&tu);
+	if (prepare_curl(&tu) && (id == NULL || reader_set_id(&tu.reader, id)))
+		status = tail_connections(&tu);
 	else
 		log_error(tail->source, "no memory");
 	reader_free(&tu.reader);

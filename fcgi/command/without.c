@@ -1,19 +1,19 @@
 /*
  * without.c - what the static build answers where a library is missing.
  *
- * Debian has no libcurl and no libjwt that a program could be linked with
- * statically.  Reading a URL and checking tokens are therefore left out of
- * `make static` (STATIC_OUT in the Makefile), and what stands here takes
- * their place: it refuses, and says why.  Nothing may look as if it worked:
- * a responder that is given keys does not start.
+ * Debian has no libcurl and no libjwt that can be linked statically.  So
+ * `make static` leaves out the files that read a URL or check a token
+ * (STATIC_OUT in the Makefile), and the functions here take their place: each
+ * refuses and says why.  None of them may look as if it worked: a responder
+ * that is given keys does not start.
  */
 #include <stdio.h>
 
-#include "fcgi/base/command.h"
-#include "fcgi/doctor/doctor.h"
-#include "fcgi/base/log.h"
-#include "fcgi/command/tail.h"
 #include "fcgi/auth/token.h"
+#include "fcgi/base/log.h"
+#include "fcgi/command/commands.h"
+#include "fcgi/command/tail.h"
+#include "fcgi/doctor/doctor.h"
 
 #define NO_CURL "this program was built without libcurl"
 #define NO_JWT	"this program was built without libjwt"
@@ -38,7 +38,7 @@ doctor_url(const struct doctor *doctor, struct report *report)
 	return false;
 }
 
-/* The linker has everybody call this one. */
+/* The linker makes every caller of keys_read call this function. */
 int
 __wrap_keys_read(struct keys *keys, const struct option_list *key_files,
     const struct option_list *jwks_files, char *why, size_t size)

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "fcgi/doctor/judge.h"
+#include "fcgi/doctor/evidence.h"
 
 static const char gives_up[] =
     "EventSource gives up for good at any status but 200: the page gets "
@@ -41,7 +41,7 @@ judge_trouble(const struct visit *v, struct report *r)
 }
 
 static void
-mend_status(struct report *r, struct finding *f, const struct visit *v)
+add_status_mends(struct report *r, struct finding *f, const struct visit *v)
 {
 	switch (v->status) {
 	case 401:
@@ -88,9 +88,9 @@ judge_status(const struct visit *v, const struct way *w, struct report *r)
 	if (len > 100 || v->text[0] == '<') /* a page: the status says it */
 		len = 0;
 	f = report_add(r, "status", LEVEL_ERROR, SURE_CERTAIN, gives_up,
-	    "status %u from %s%s%.*s", v->status, server_name(w->inner),
+	    "status %u from %s%s%.*s", v->status, way_server(w->inner),
 	    len > 0 ? ": " : "", (int)len, v->text);
-	mend_status(r, f, v);
+	add_status_mends(r, f, v);
 }
 
 void

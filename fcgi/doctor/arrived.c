@@ -1,9 +1,11 @@
 /*
- * arrived.c - what of a request arrives, and what of its answer.
+ * arrived.c - which parts of a request reached the responder, and which parts
+ * of its answer reached the client.
  */
 #include <string.h>
 
-#include "fcgi/doctor/judge.h"
+#include "fcgi/doctor/evidence.h"
+#include "fcgi/doctor/mend.h"
 
 void
 judge_stripped(const struct evidence *e, const struct way *w, struct report *r)
@@ -33,7 +35,7 @@ judge_stripped(const struct evidence *e, const struct way *w, struct report *r)
 
 	for (i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
 		if (sent[i].arrived == 0)
-			mend(r,
+			mend_finding(r,
 			    report_add(r, sent[i].code,
 				i == 4 ? LEVEL_WARNING : LEVEL_ERROR,
 				SURE_CERTAIN, sent[i].effect, "%s",
@@ -47,14 +49,14 @@ judge_http10(const struct evidence *e, const struct way *w, struct report *r)
 	const struct visit *p = e->probe;
 
 	if (p->http <= 10)
-		mend(r,
+		mend_finding(r,
 		    report_add(r, "http10", LEVEL_WARNING, SURE_CERTAIN,
 			"A stream that was cut and one that ended look the "
 			"same, and a connection serves one request.",
 			"the answer came in HTTP/1.0"),
 		    w, NULL);
 	else if (strcmp(p->echo.protocol, "HTTP/1.0") == 0)
-		mend(r,
+		mend_finding(r,
 		    report_add(r, "http10", LEVEL_WARNING, SURE_CERTAIN,
 			"A stream that was cut and one that ended look the "
 			"same to the server in front.",
@@ -74,7 +76,7 @@ judge_cache_control(
 	    strstr(cc, "no-transform") != NULL &&
 	    strstr(cc, "max-age") == NULL && strstr(cc, "public") == NULL)
 		return;
-	mend(r,
+	mend_finding(r,
 	    report_add(r, "cache-control", LEVEL_WARNING, SURE_CERTAIN,
 		"A cache or a proxy on the way to the browser may keep the "
 		"stream, or compress it.",
@@ -92,7 +94,7 @@ judge_cors(const struct evidence *e, const struct way *w, struct report *r)
 	if (e->origin == NULL || strcmp(allowed, "*") == 0 ||
 	    strcmp(allowed, e->origin) == 0)
 		return;
-	mend(r,
+	mend_finding(r,
 	    report_add(r, "cors", LEVEL_ERROR, SURE_CERTAIN,
 		"A page of that origin gets nothing: its browser throws the "
 		"answer away, and EventSource gives up for good.",

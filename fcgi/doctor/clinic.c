@@ -1,13 +1,24 @@
 /*
- * clinic.c - visits under way, side by side: while one is waited for
- * all others go on.
+ * clinic.c - several requests under way at a time: while the doctor waits for
+ * one of them, all others go on.
  */
 #include <stdlib.h>
 
 #include "fcgi/doctor/clinic.h"
 
+enum {
+	CLINIC_VISITS = 24 /* more than any examination makes */
+};
+
+struct clinic {
+	const struct doctor *doctor;
+	CURLM *multi;
+	struct going *going[CLINIC_VISITS];
+	size_t n;
+};
+
 static void
-take_ends(struct clinic *c)
+end_visits(struct clinic *c)
 {
 	struct going *g;
 	CURLMsg *msg;
@@ -29,7 +40,7 @@ clinic_wait(struct clinic *c, const struct visit *v)
 	while (!v->done) {
 		if (curl_multi_perform(c->multi, &running) != CURLM_OK)
 			break;
-		take_ends(c);
+		end_visits(c);
 		if (!v->done)
 			curl_multi_poll(c->multi, NULL, 0, 1000, NULL);
 	}
@@ -41,7 +52,7 @@ clinic_begin(struct clinic *c, const struct visit_ask *ask)
 	struct going *g;
 	int running;
 
-	if (c->n == CLINIC_VISITS || (g = going_open(c, ask)) == NULL)
+	if (c->n == CLINIC_VISITS || (g = going_open(c->doctor, ask)) == NULL)
 		return NULL;
 	if (curl_multi_add_handle(c->multi, g->curl) != CURLM_OK) {
 		going_close(g);
@@ -49,7 +60,7 @@ clinic_begin(struct clinic *c, const struct visit_ask *ask)
 	}
 	c->going[c->n++] = g;
 	curl_multi_perform(c->multi, &running);
-	take_ends(c);
+	end_visits(c);
 	return &g->visit;
 }
 
@@ -83,10 +94,4 @@ clinic_close(struct clinic *c)
 	curl_multi_cleanup(c->multi);
 	curl_global_cleanup();
 	free(c);
-}
-
-void
-clinic_elsewhere(struct clinic *c)
-{
-	c->elsewhere = true;
 }

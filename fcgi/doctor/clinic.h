@@ -1,45 +1,21 @@
 /*
- * clinic.h - visits under way, between those that make them.
+ * clinic.h - several requests under way at a time.
  */
 #ifndef DOCTOR_CLINIC_H
 #define DOCTOR_CLINIC_H
 
-#include <curl/curl.h>
+#include "fcgi/doctor/http.h"
 
-#include "fcgi/doctor/visit.h"
-#include "fcgi/window/reader.h"
-
-enum {
-	CLINIC_VISITS = 24,
-	CONNECT_MS = 10000
-};
-
-/* A visit while it lasts. */
-struct going {
-	struct visit visit;
-	struct clinic *clinic;
-	CURL *curl;
-	struct curl_slist *headers;
-	struct reader reader;
-	int64_t begun_ns;
-	bool until_start, enough;
-	char error[CURL_ERROR_SIZE];
-};
-
-struct clinic {
-	const struct doctor *doctor;
-	CURLM *multi;
-	struct going *going[CLINIC_VISITS];
-	size_t n;
-	bool elsewhere;
-};
-
-/* --- one of them (doctor_http.c) ---------------------------------------- */
+struct clinic;
 
 /* NULL without memory. */
-struct going *going_open(struct clinic *, const struct visit_ask *);
-/* libcurl says that it is over. */
-void going_over(struct going *, CURLcode);
-void going_close(struct going *);
+struct clinic *clinic_open(const struct doctor *);
+void clinic_close(struct clinic *);
+
+/* Begins a visit, which lives as long as the clinic.  NULL without memory. */
+struct visit *clinic_begin(struct clinic *, const struct visit_ask *);
+
+/* Waits for the end of this visit; the others go on meanwhile. */
+void clinic_wait(struct clinic *, const struct visit *);
 
 #endif

@@ -1,13 +1,11 @@
 /*
- * cmd_doctor.c - `largesse doctor`: what is in the way of a stream, and the
- * line that mends it.
+ * cmd_doctor.c - `largesse doctor`: its options, and its exit status.
  */
 #include <pwd.h>
 #include <string.h>
 
-#include "fcgi/base/command.h"
-#include "fcgi/doctor/doctor.h"
 #include "fcgi/base/log.h"
+#include "fcgi/doctor/doctor.h"
 #include "store/store.h"
 
 /* clang-format off */
@@ -44,9 +42,9 @@ static const struct options options = {
     .operands_max = 1,
 };
 
-/* Headers are lines, and an origin goes into one. */
+/* What is wrong with an option, or NULL.  An origin is sent in a header. */
 static const char *
-check(const struct doctor *d, const char **what)
+check_words(const struct doctor *d, const char **what)
 {
 	size_t i;
 
@@ -70,7 +68,7 @@ check(const struct doctor *d, const char **what)
 }
 
 static int
-examine(const struct doctor *d)
+examine_subject(const struct doctor *d)
 {
 	char name[512];
 	struct report report = {.subject = name};
@@ -103,11 +101,11 @@ cmd_doctor(int argc, char **argv)
 	if (status != -1)
 		return status;
 	d.subject = argv[1];
-	if ((wrong = check(&d, &what)) != NULL) {
+	if ((wrong = check_words(&d, &what)) != NULL) {
 		log_error(what, "%s", wrong);
 		status = STATUS_USAGE;
 	} else
-		status = examine(&d);
+		status = examine_subject(&d);
 	options_free(&options, &d);
 	return status;
 }

@@ -1,82 +1,35 @@
 /*
- * doctor.h - what is wrong, how that is known, and the line that mends it.
+ * doctor.h - `largesse doctor`: what is in the way of a stream, how that is
+ * known, and the line that mends it.
  *
- * The doctor gathers evidence (doctor_http.c: over the network, as a browser
- * would; store_check: of a log) and draws conclusions from it apart
- * (doctor_judge.c, pure), so that every conclusion can be tested without a
- * server.
+ * The doctor first gathers evidence and then draws conclusions from it.  Of a
+ * log, store_check does both (file.c adds the limits of the system).  Of a URL
+ * the steps are:
+ *
+ *	url.c	 decides what to look at, and in which order
+ *	clinic.c lets several requests run at a time; http.c makes one of them
+ *	visit.c	 keeps what came of a request, as plain data
+ *	judge.c	 draws the conclusions; absent.c, times.c and arrived.c have
+ *		 the questions that it asks, way.c finds the servers in the
+ *		 way, mend.c knows the lines for each of them
+ *	report.c prints the findings
+ *
+ * visit.c, judge.c and what judge.c calls are pure, so a test needs no server
+ * to try a conclusion.
+ *
+ * The room may include base, window/reader.h and store/store.h.  Nobody but
+ * main.c, and without.c of the static build, includes this page.
  */
 #ifndef DOCTOR_H
 #define DOCTOR_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
+#include "fcgi/base/command.h"
 #include "fcgi/base/options.h"
+#include "fcgi/doctor/report.h"
 
-enum {
-	FINDING_MENDS = 6
-};
+command cmd_doctor;
 
-enum level {
-	LEVEL_ERROR,   /* streams do not work */
-	LEVEL_WARNING, /* they work badly, or not always */
-	LEVEL_NOTE     /* good to know; nothing is wrong */
-};
-
-enum sure {
-	SURE_CERTAIN, /* it was seen */
-	SURE_LIKELY,  /* what was seen has rarely another cause */
-	SURE_PERHAPS
-};
-
-struct mend {
-	const char *where; /* which server, or what to do there */
-	char *line;
-};
-
-struct finding {
-	const char *code; /* one word; never changes its meaning */
-	enum level level;
-	enum sure sure;
-	char *seen;
-	const char *effect; /* what it does to a user */
-	struct mend mends[FINDING_MENDS];
-	size_t nmends;
-};
-
-/* The report of one address or one file. */
-struct report {
-	const char *subject;
-	char *summary; /* one line of what was measured, or NULL */
-	struct finding *findings;
-	size_t n, size;
-	bool failed; /* without memory: not all is there */
-};
-
-/* Good until the next; never NULL, for without memory it goes nowhere. */
-struct finding *report_add(struct report *, const char *code, enum level,
-    enum sure, const char *effect, const char *seen, ...)
-    __attribute__((format(printf, 6, 7)));
-void report_mend(struct report *, struct finding *, const char *where,
-    const char *line, ...) __attribute__((format(printf, 4, 5)));
-void report_summary(struct report *, const char *, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Is there a finding of this code? */
-bool report_has(const struct report *, const char *code);
-
-/* Is something wrong?  Notes do not count. */
-bool report_sick(const struct report *);
-
-void report_print(const struct report *, FILE *);
-void report_print_json(const struct report *, FILE *);
-void report_free(struct report *);
-
-/* --- the command -------------------------------------------------------- */
-
+/* What the command was asked for. */
 struct doctor {
 	const char *subject;
 	uint64_t idle_ms; /* DOCTOR_IDLE: the responder's heartbeat and more */
@@ -89,7 +42,7 @@ struct doctor {
 
 #define DOCTOR_IDLE UINT64_MAX
 
-/* Fill the report.  False: could not be done, and stderr has why. */
+/* Fill the report.  False: that could not be done, and stderr says why. */
 bool doctor_url(const struct doctor *, struct report *);
 bool doctor_file(const struct doctor *, struct report *);
 

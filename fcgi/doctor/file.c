@@ -1,26 +1,25 @@
 /*
- * file.c - what is wrong with a log, and with the limits it is served
- * within.
+ * file.c - what is wrong with a log, and with the limits of the system.
  *
- * Of the log store_check knows; what is here are the limits of the system
- * that a responder with so many streams would run into.
+ * store_check knows about the log.  The limits of the system that a responder
+ * with so many streams would reach are looked at here.
  */
 #include <sys/resource.h>
 
 #include <inttypes.h>
 
-#include "fcgi/base/log.h"
 #include "fcgi/base/conf.h"
-#include "store/store.h"
+#include "fcgi/base/log.h"
 #include "fcgi/doctor/doctor.h"
+#include "store/store.h"
 
 enum {
-	BACKLOG = 1024, /* as serve asks for */
-	PORTS = 28000	/* that one address has to connect from */
+	BACKLOG = 1024, /* what serve asks for */
+	PORTS = 28000	/* from which one address can connect */
 };
 
 static void
-on_found(void *arg, const struct store_finding *f)
+add_found(void *arg, const struct store_finding *f)
 {
 	static const enum level levels[] = {
 	    [STORE_SICK] = LEVEL_ERROR,
@@ -37,7 +36,7 @@ on_found(void *arg, const struct store_finding *f)
 		    r, fd, i == 0 ? "in a shell" : "and", "%s", f->mend[i]);
 }
 
-/* A number that the system shows in a file; false if it does not. */
+/* Reads a number that the system shows in a file.  False: there is none. */
 static bool
 read_limit(const char *path, uint64_t *n)
 {
@@ -50,8 +49,8 @@ read_limit(const char *path, uint64_t *n)
 }
 
 /*
- * The limits of whoever asks are not those of a responder that systemd
- * starts, but without a word there they are the same.
+ * These are the limits of the person who asks.  A responder that systemd
+ * starts has the same ones, unless its unit file sets others.
  */
 static void
 check_descriptors(const struct doctor *d, struct report *r)
@@ -116,7 +115,7 @@ doctor_file(const struct doctor *d, struct report *r)
 	struct store_check check = {
 	    .users = (const char *const *)d->users.v,
 	    .nusers = d->users.n,
-	    .found = on_found,
+	    .found = add_found,
 	    .arg = r,
 	};
 	char summary[512];

@@ -1,19 +1,21 @@
 /*
- * http.c - one visit over the network, by libcurl.
+ * http.c - one request over the network, by libcurl.
  *
- * Each has a connection of its own, as after a break: what was agreed upon on
- * another must not help it.  Redirects are not followed here; they are a
- * finding.
+ * Each request has a connection of its own, as after a break: nothing that was
+ * agreed on another connection may help it.  A redirect is not followed here,
+ * because it is a finding.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "fcgi/base/fetch.h"
+#include "fcgi/doctor/http.h"
 #include "store/store.h"
-#include "fcgi/doctor/clinic.h"
 
 enum {
-	NO_STREAM_BYTES = 4096 /* of an answer that is none: enough */
+	CONNECT_MS = 10000,
+	NO_STREAM_BYTES = 4096 /* to read of an answer that is no stream */
 };
 
 static double
@@ -24,19 +26,15 @@ now_ms(const struct going *g)
 
 /* --- what libcurl calls ------------------------------------------------- */
 
-/* A redirect's target, made absolute, is known when its headers are over. */
 static size_t
 on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct going *g = arg;
 	struct visit *v = &g->visit;
-	const char *type = "text/event-stream";
-	size_t len = strlen(type);
 
 	visit_header(v, line, size * n);
 	v->head_ms = now_ms(g);
-	v->stream = v->status == 200 && strncasecmp(v->type, type, len) == 0 &&
-		    (v->type[len] == '\0' || strchr("; ", v->type[len]));
+	v->stream = fetch_is_stream(v->status, v->type);
 	return size * n;
 }
 
@@ -113,7 +111,7 @@ going_over(struct going *g, CURLcode code)
 
 	v->done = true;
 	v->end_ms = now_ms(g);
-	/* At the end of a stream no empty line makes a block of it. */
+	/* Without a blank line after it, retry: never came as a block. */
 	v->retry |= g->reader.retry_ms >= 0;
 	v->trouble = g->enough ? TROUBLE_NONE : trouble_of(code);
 	if (v->trouble == TROUBLE_TIMEOUT && v->head_ms == 0 &&
@@ -122,6 +120,7 @@ going_over(struct going *g, CURLcode code)
 	if (v->trouble != TROUBLE_NONE)
 		snprintf(v->error, sizeof(v->error), "%s",
 		    g->error[0] != '\0' ? g->error : curl_easy_strerror(code));
+	/* An absolute URL, where the header may have a relative one. */
 	if (curl_easy_getinfo(g->curl, CURLINFO_REDIRECT_URL, &url) ==
 		CURLE_OK &&
 	    url != NULL)
@@ -130,23 +129,13 @@ going_over(struct going *g, CURLcode code)
 
 /* --- the beginning of one ----------------------------------------------- */
 
-/* The list as it was, if there is no memory: then the visit shows it. */
-static void
-add_header(struct going *g, const char *line)
-{
-	struct curl_slist *more = curl_slist_append(g->headers, line);
-
-	g->headers = more != NULL ? more : g->headers;
-}
-
-/* Will it be sent, given on the command line? */
+/* Is a header of this name among those of the command line? */
 static bool
-has_header(const struct clinic *c, const char *name)
+has_header(const struct doctor *d, const char *name)
 {
-	const struct doctor *d = c->doctor;
 	size_t i, len = strlen(name);
 
-	for (i = 0; !c->elsewhere && i < d->headers.n; i++)
+	for (i = 0; i < d->headers.n; i++)
 		if (strncasecmp(d->headers.v[i], name, len) == 0 &&
 		    d->headers.v[i][len] == ':')
 			return true;
@@ -154,59 +143,56 @@ has_header(const struct clinic *c, const char *name)
 }
 
 static void
-set_headers(struct going *g, bool dummies)
+set_headers(
+    struct going *g, const struct doctor *d, const struct visit_ask *ask)
 {
-	const struct doctor *d = g->clinic->doctor;
+	struct curl_slist **list = &g->headers;
 	char *line = NULL;
 	size_t i;
 
-	add_header(g, "Accept: text/event-stream");
-	add_header(g, "Cache-Control: no-cache");
-	add_header(g, "Accept-Language: en");
+	fetch_header(list, "Accept: text/event-stream");
+	fetch_header(list, "Cache-Control: no-cache");
+	fetch_header(list, "Accept-Language: en");
 	if (d->origin != NULL && asprintf(&line, "Origin: %s", d->origin) > 0) {
-		add_header(g, line);
+		fetch_header(list, line);
 		free(line);
 	}
-	if (dummies)
-		add_header(g, "Last-Event-ID: largesse-doctor");
-	if (dummies && !has_header(g->clinic, "Cookie"))
-		add_header(g, "Cookie: largesse_doctor=1");
-	if (dummies && !has_header(g->clinic, "Authorization"))
-		add_header(g, "Authorization: Bearer largesse-doctor");
-	for (i = 0; !g->clinic->elsewhere && i < d->headers.n; i++)
-		add_header(g, d->headers.v[i]);
-	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, g->headers);
+	if (ask->dummies)
+		fetch_header(list, "Last-Event-ID: largesse-doctor");
+	if (ask->dummies && (ask->elsewhere || !has_header(d, "Cookie")))
+		fetch_header(list, "Cookie: largesse_doctor=1");
+	if (ask->dummies && (ask->elsewhere || !has_header(d, "Authorization")))
+		fetch_header(list, "Authorization: Bearer largesse-doctor");
+	for (i = 0; !ask->elsewhere && i < d->headers.n; i++)
+		fetch_header(list, d->headers.v[i]);
+	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, *list);
 }
 
 static void
-set_up(struct going *g, const struct visit_ask *ask)
+set_up(struct going *g, const struct doctor *d, const struct visit_ask *ask)
 {
 	CURL *c = g->curl;
+	struct fetch_to to = {on_body, g, g->error};
 
-	curl_easy_setopt(c, CURLOPT_URL, ask->url);
-	curl_easy_setopt(c, CURLOPT_USERAGENT,
-	    "Mozilla/5.0 (compatible; largesse-doctor/" VERSION ")");
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	fetch_set_up(c, ask->url,
+	    "Mozilla/5.0 (compatible; largesse-doctor/" VERSION ")", to);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ask->timeout_ms);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, g->error);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, g);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, g);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, g);
 	if (ask->encodings)
 		curl_easy_setopt(
 		    c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate, br");
-	if (g->clinic->doctor->insecure) {
+	if (d->insecure) {
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
-	set_headers(g, ask->dummies);
+	set_headers(g, d, ask);
 }
 
 void
@@ -219,20 +205,19 @@ going_close(struct going *g)
 }
 
 struct going *
-going_open(struct clinic *c, const struct visit_ask *ask)
+going_open(const struct doctor *d, const struct visit_ask *ask)
 {
 	struct going *g = calloc(1, sizeof(*g));
 
 	if (g == NULL)
 		return NULL;
-	g->clinic = c;
 	g->until_start = ask->until_start;
 	reader_init(&g->reader);
 	if ((g->curl = curl_easy_init()) == NULL) {
 		going_close(g);
 		return NULL;
 	}
-	set_up(g, ask);
+	set_up(g, d, ask);
 	g->begun_ns = clock_steady_ns();
 	return g;
 }

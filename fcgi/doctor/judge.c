@@ -1,12 +1,11 @@
 /*
  * judge.c - from what was seen to what is wrong.
  *
- * Where there is no stream nothing can be said of how it arrives; where there
- * is one, a probe tells how.
+ * If there is no stream, it says what is there instead, for nothing can be
+ * said of how events arrive.  If there is one, a probe tells how.
  */
-#include <string.h>
-
 #include "fcgi/doctor/judge.h"
+#include "fcgi/doctor/mend.h"
 
 bool
 judge_usable(const struct visit *v)
@@ -22,7 +21,7 @@ judge_notes(const struct evidence *e, const struct way *w, struct report *r)
 	const struct visit *p = e->probe;
 
 	if (p->http < 20)
-		mend(r,
+		mend_finding(r,
 		    report_add(r, "http1", LEVEL_NOTE, SURE_CERTAIN,
 			"A browser opens at most six streams to a host, over "
 			"all tabs, and the seventh hangs with all else from "
@@ -46,7 +45,7 @@ judge_no_probe(const struct evidence *e, const struct way *w, struct report *r)
 	const struct visit *p = e->probe;
 
 	if (p->stream && p->started)
-		mend(r,
+		mend_finding(r,
 		    report_add(r, "path", LEVEL_ERROR, SURE_CERTAIN,
 			"/events/health and the others answer as /events "
 			"does: monitoring sees a stream.",
@@ -58,7 +57,7 @@ judge_no_probe(const struct evidence *e, const struct way *w, struct report *r)
 		    "The doctor cannot see more; try again in a minute.",
 		    "too many probes are under way");
 	else if (p->trouble == TROUBLE_TIMEOUT || p->stream)
-		mend(r,
+		mend_finding(r,
 		    report_add(r, "buffered", LEVEL_ERROR, SURE_LIKELY,
 			"Nothing arrives, or not before the stream ends.",
 			"of a stream of ticks nothing came in %.1f s%s%s",
@@ -77,7 +76,7 @@ judge_no_probe(const struct evidence *e, const struct way *w, struct report *r)
 }
 
 static void
-summarize(const struct evidence *e, const struct way *w, struct report *r)
+summarize_probe(const struct evidence *e, const struct way *w, struct report *r)
 {
 	const struct visit *p = e->probe;
 	double late[VISIT_TICKS], most = visit_lateness(p, late);
@@ -85,8 +84,8 @@ summarize(const struct evidence *e, const struct way *w, struct report *r)
 	report_summary(r,
 	    "HTTP/%u.%u, %s%s%s, largesse behind %s; first byte after "
 	    "%.0f ms, %u ticks, none later than %.0f ms",
-	    p->http / 10, p->http % 10, w->proxied ? server_name(w->outer) : "",
-	    w->proxied ? " in front of " : "", server_name(w->inner),
+	    p->http / 10, p->http % 10, w->proxied ? way_server(w->outer) : "",
+	    w->proxied ? " in front of " : "", way_server(w->inner),
 	    p->echo.cgi ? "CGI" : "FastCGI", p->head_ms, p->nticks, most);
 }
 
@@ -109,7 +108,7 @@ judge_probe(const struct evidence *e, const struct way *w, struct report *r)
 {
 	bool held = judge_times(e, w, r);
 
-	summarize(e, w, r);
+	summarize_probe(e, w, r);
 	judge_http10(e, w, r);
 	judge_stripped(e, w, r);
 	if (!held) {
@@ -125,11 +124,20 @@ judge_probe(const struct evidence *e, const struct way *w, struct report *r)
 	judge_notes(e, w, r);
 }
 
+/* The visit that says most about the servers in the way. */
+static const struct visit *
+best_visit(const struct evidence *e)
+{
+	if (e->probe != NULL && e->probe->status != 0)
+		return e->probe;
+	return e->stream;
+}
+
 void
 judge(const struct evidence *e, struct report *r)
 {
 	const struct visit *s = e->stream;
-	struct way w = way_of(e);
+	struct way w = way_of(best_visit(e));
 	bool works = judge_usable(s);
 
 	if (e->redirects > 0) {

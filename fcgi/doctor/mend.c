@@ -1,15 +1,13 @@
 /*
- * mend.c - the line that mends it, for each server.
+ * mend.c - the line that mends a finding, for each server.
  *
- * Only lines that tests/web/test_doctor.py has seen do it, or that
- * deploy/ ships.  Of a server that is not recognised all are told: it is one
- * of these, or its manual has a word like it.
+ * A line is here only if tests/web/test_doctor.py has seen it mend, or if
+ * deploy/ ships it.  If a server is not recognised, the lines for all servers
+ * are told: it is one of them, or its manual has a word like theirs.
  */
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "fcgi/doctor/judge.h"
+#include "fcgi/doctor/mend.h"
 
 enum {
 	INNER = 1, /* the server that speaks FastCGI or CGI with largesse */
@@ -147,77 +145,6 @@ static const struct remedy {
 };
 /* clang-format on */
 
-/* --- recognising -------------------------------------------------------- */
-
-static enum server_kind
-kind_of(const char *name)
-{
-	static const struct {
-		const char *begins;
-		enum server_kind kind;
-	} kinds[] = {
-	    {"nginx", SERVER_NGINX},
-	    {"openresty", SERVER_NGINX},
-	    {"angie", SERVER_NGINX},
-	    {"lighttpd", SERVER_LIGHTTPD},
-	    {"apache", SERVER_APACHE},
-	    {"haproxy", SERVER_HAPROXY},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strncasecmp(
-			name, kinds[i].begins, strlen(kinds[i].begins)) == 0)
-			return kinds[i].kind;
-	return SERVER_UNKNOWN;
-}
-
-const char *
-server_name(enum server_kind kind)
-{
-	static const char *const names[] = {
-	    "an unknown server", "nginx", "lighttpd", "Apache", "HAProxy"};
-
-	return names[kind];
-}
-
-static const struct visit *
-best_visit(const struct evidence *e)
-{
-	if (e->probe != NULL && e->probe->status != 0)
-		return e->probe;
-	return e->stream;
-}
-
-/*
- * Who serves says so in Server, and to the responder in SERVER_SOFTWARE.
- * Where they differ there are two.  HAProxy and Apache pass the other's
- * Server on, so that two may look like one; what they leave in the request
- * tells.
- */
-struct way
-way_of(const struct evidence *e)
-{
-	const struct visit *v = best_visit(e);
-	const struct echo *echo = &v->echo;
-	struct way w = {0};
-	enum server_kind face = kind_of(v->server);
-
-	w.inner = echo->heard && echo->software[0] != '\0'
-		      ? kind_of(echo->software)
-		      : face;
-	w.proxied = v->via[0] != '\0' || echo->via[0] != '\0' ||
-		    echo->forwarded_for > 0 || echo->forwarded_proto[0] ||
-		    (v->http > 10 && strcmp(echo->protocol, "HTTP/1.0") == 0);
-	if (face != w.inner || (v->server[0] == '\0' && echo->software[0])) {
-		w.proxied = true;
-		w.outer = face;
-	}
-	return w;
-}
-
-/* --- mending ------------------------------------------------------------ */
-
 static bool
 applies(const struct remedy *r, const struct way *w)
 {
@@ -233,7 +160,8 @@ applies(const struct remedy *r, const struct way *w)
 }
 
 void
-mend(struct report *rp, struct finding *f, const struct way *w, const char *arg)
+mend_finding(
+    struct report *rp, struct finding *f, const struct way *w, const char *arg)
 {
 	const char *hole;
 	size_t i;

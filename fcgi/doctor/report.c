@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi/doctor/doctor.h"
 #include "fcgi/base/json.h"
+#include "fcgi/doctor/report.h"
 
 static const char *const level_words[] = {"error", "warning", "note"};
 static const char *const sure_words[] = {"certain", "likely", "perhaps"};
@@ -19,7 +19,7 @@ enum {
 /* --- making it ---------------------------------------------------------- */
 
 static char *
-print(struct report *r, const char *fmt, va_list ap)
+print_text(struct report *r, const char *fmt, va_list ap)
 {
 	char *s = NULL;
 
@@ -49,7 +49,7 @@ report_add(struct report *r, const char *code, enum level level, enum sure sure,
 	*f = (struct finding){
 	    .code = code, .level = level, .sure = sure, .effect = effect};
 	va_start(ap, seen);
-	f->seen = print(r, seen, ap);
+	f->seen = print_text(r, seen, ap);
 	va_end(ap);
 	return f;
 }
@@ -64,7 +64,7 @@ report_mend(struct report *r, struct finding *f, const char *where,
 		return;
 	va_start(ap, line);
 	f->mends[f->nmends].where = where;
-	f->mends[f->nmends++].line = print(r, line, ap);
+	f->mends[f->nmends++].line = print_text(r, line, ap);
 	va_end(ap);
 }
 
@@ -75,7 +75,7 @@ report_summary(struct report *r, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	free(r->summary);
-	r->summary = print(r, fmt, ap);
+	r->summary = print_text(r, fmt, ap);
 	va_end(ap);
 }
 
@@ -117,7 +117,7 @@ report_free(struct report *r)
 
 /* --- on a terminal ------------------------------------------------------ */
 
-/* What servers said is in it: nothing of that may command a terminal. */
+/* The text may have words of a server, which must not control a terminal. */
 static void
 put_word(FILE *f, const char *s, size_t len)
 {
@@ -127,9 +127,9 @@ put_word(FILE *f, const char *s, size_t len)
 		putc((unsigned char)s[i] < ' ' || s[i] == 0x7f ? '?' : s[i], f);
 }
 
-/* A text after a label, broken between words, each line indented. */
+/* A label, then a text that is broken between words, each line indented. */
 static void
-put_text(FILE *f, const char *label, const char *s)
+put_wrapped(FILE *f, const char *label, const char *s)
 {
 	size_t at = INDENT, len;
 
@@ -156,10 +156,10 @@ put_finding(FILE *f, const struct finding *fd)
 
 	fprintf(f, "\n%s: %s (%s)\n", level_words[fd->level], fd->code,
 	    sure_words[fd->sure]);
-	put_text(f, "  seen", fd->seen);
-	put_text(f, "  so", fd->effect);
+	put_wrapped(f, "  seen", fd->seen);
+	put_wrapped(f, "  so", fd->effect);
 	for (i = 0; i < fd->nmends; i++) {
-		put_text(f, i == 0 ? "  mend" : "", fd->mends[i].where);
+		put_wrapped(f, i == 0 ? "  mend" : "", fd->mends[i].where);
 		fprintf(f, "%*s", INDENT + 4, "");
 		put_word(f, fd->mends[i].line ? fd->mends[i].line : "",
 		    fd->mends[i].line ? strlen(fd->mends[i].line) : 0);
@@ -175,7 +175,7 @@ report_print(const struct report *r, FILE *f)
 	put_word(f, r->subject, strlen(r->subject));
 	putc('\n', f);
 	if (r->summary != NULL)
-		put_text(f, "", r->summary);
+		put_wrapped(f, "", r->summary);
 	for (i = 0; i < r->n; i++) {
 		put_finding(f, &r->findings[i]);
 		sick += r->findings[i].level != LEVEL_NOTE;
@@ -189,7 +189,7 @@ report_print(const struct report *r, FILE *f)
 /* --- JSON --------------------------------------------------------------- */
 
 static json_t *
-finding(const struct finding *fd)
+finding_json(const struct finding *fd)
 {
 	json_t *j = json_object(), *mends = json_array(), *m;
 	size_t i;
@@ -219,7 +219,7 @@ report_print_json(const struct report *r, FILE *f)
 	json_object_set_new(j, "healthy", json_boolean(!report_sick(r)));
 	json_object_set_new(j, "summary", json_words(r->summary));
 	for (i = 0; i < r->n; i++)
-		json_array_append_new(findings, finding(&r->findings[i]));
+		json_array_append_new(findings, finding_json(&r->findings[i]));
 	json_object_set_new(j, "findings", findings);
 	json_dumpf(j, f, JSON_INDENT(2));
 	putc('\n', f);

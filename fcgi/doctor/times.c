@@ -1,16 +1,17 @@
 /*
  * times.c - how a stream arrives: at once, in heaps, late, cut.
  *
- * One cause has many marks: what is held back is late as well.  So the worst
- * is asked first, and what follows from it is not told again.
+ * One cause shows in many ways: what is held back is late as well.  So the
+ * worst cause is looked for first, and what follows from it is not told again.
  */
 #include <string.h>
 
-#include "fcgi/doctor/judge.h"
+#include "fcgi/doctor/evidence.h"
+#include "fcgi/doctor/mend.h"
 
 enum {
-	LATE_MS = 1500, /* for a first byte; mod_fcgid takes a second */
-	HEAP_MS = 20	/* ticks that come within it came together */
+	LATE_MS = 1500, /* of a first byte; mod_fcgid takes a second */
+	HEAP_MS = 20	/* ticks this close to each other came together */
 };
 
 bool
@@ -35,7 +36,7 @@ judge_buffer(const struct visit *v, uint64_t size)
 	return sent * size;
 }
 
-/* The same ticks twice: the second time they came from a memory. */
+/* If the same ticks come twice, a cache sent them the second time. */
 static bool
 is_cached(const struct evidence *e)
 {
@@ -75,7 +76,7 @@ judge_buffered(const struct evidence *e, const struct way *w, struct report *r)
 	    "%u ticks came up to %.1f s late, in heaps: something passed "
 	    "nothing on until %s",
 	    e->probe->nticks, most / 1000, size);
-	mend(r, f, w, NULL);
+	mend_finding(r, f, w, NULL);
 }
 
 static void
@@ -91,10 +92,10 @@ judge_compressed(
 	    "Content-Encoding: %s%s", e->probe->encoding,
 	    held ? ", and ticks that come late only with it" : "");
 
-	mend(r, f, w, NULL);
+	mend_finding(r, f, w, NULL);
 }
 
-/* Not held for long, but twice, and with nothing else in common. */
+/* A short wait counts only if both probes, which differ, saw it. */
 static void
 judge_gathered(const struct evidence *e, const struct way *w, struct report *r)
 {
@@ -103,7 +104,7 @@ judge_gathered(const struct evidence *e, const struct way *w, struct report *r)
 	if (e->plain == NULL || !visit_gathered(e->probe) ||
 	    !visit_gathered(e->plain))
 		return;
-	mend(r,
+	mend_finding(r,
 	    report_add(r, "gathered", LEVEL_WARNING, SURE_LIKELY,
 		"Each event waits a fraction of a second for the next.",
 		"ticks sent 100 ms apart came two and three together, up to "
@@ -112,7 +113,6 @@ judge_gathered(const struct evidence *e, const struct way *w, struct report *r)
 	    w, NULL);
 }
 
-/* Says what holds back, if something does.  True: other times mean nothing. */
 bool
 judge_times(const struct evidence *e, const struct way *w, struct report *r)
 {
@@ -126,7 +126,7 @@ judge_times(const struct evidence *e, const struct way *w, struct report *r)
 		    "Pages get an old stream out of a memory, whole, and "
 		    "nothing that is new.",
 		    "the same ticks came twice, or a header says so");
-		mend(r, f, w, NULL);
+		mend_finding(r, f, w, NULL);
 		return true;
 	}
 	if (p->encoding[0] != '\0')
@@ -151,10 +151,10 @@ judge_late_start(
 	    "the first byte came after %.1f s, again after %.1f s; what "
 	    "followed was on time",
 	    e->probe->head_ms / 1000, e->again->head_ms / 1000);
-	mend(r, f, w, NULL);
+	mend_finding(r, f, w, NULL);
 }
 
-/* Fewer ticks than were announced: cut, though it was not silent. */
+/* Fewer ticks came than were announced: cut, though it was not silent. */
 void
 judge_cut(const struct visit *p, struct report *r)
 {
@@ -194,7 +194,7 @@ judge_silence(const struct evidence *e, const struct way *w, struct report *r)
 	    "a silent stream was cut after %.1f s; the heartbeat comes every "
 	    "%.1f s",
 	    cut_s, beat_s);
-	mend(r, f, w, NULL);
+	mend_finding(r, f, w, NULL);
 	if (cut_s >= 2)
 		report_mend(r, f, "or the responder",
 		    "largesse serve --heartbeat %.0f", cut_s / 2);

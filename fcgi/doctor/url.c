@@ -1,20 +1,21 @@
 /*
- * url.c - what to look at, in which order.
+ * url.c - what to look at, and in which order.
  *
- * The stream first, as any page would; then a probe; then, only where that
- * gives cause, what tells one cause from another.  A silence is waited for
- * meanwhile.
+ * The doctor looks at the stream first, as a page would, then makes a probe.
+ * Only if the probe gives cause, it makes more of them, to tell one cause from
+ * another.  One visit waits in silence meanwhile.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi/doctor/judge.h"
 #include "fcgi/base/log.h"
+#include "fcgi/doctor/clinic.h"
+#include "fcgi/doctor/judge.h"
 
 enum {
 	REDIRECTS = 5,
-	START_MS = 6000, /* for a first byte, where nothing is held back */
-	MORE_MS = 20000, /* for what is: a probe's end, and more */
+	START_MS = 6000, /* for a first byte, if nothing holds it back */
+	MORE_MS = 20000, /* after the end of a probe, if something does */
 	SMALL_BYTES = 2048,
 	LARGE_BYTES = 16384,
 	IDLE_MORE_MS = 3000, /* than the heartbeat */
@@ -25,8 +26,9 @@ struct examination {
 	const struct doctor *doctor;
 	struct clinic *clinic;
 	struct evidence e;
-	char *url;   /* of the stream, without a fragment */
-	char *mount; /* without its query, and without a slash at the end */
+	bool elsewhere; /* redirected to another host */
+	char *url;	/* of the stream, without a fragment */
+	char *mount;	/* without its query, and without a slash at the end */
 };
 
 /* --- addresses ---------------------------------------------------------- */
@@ -49,7 +51,7 @@ set_url(struct examination *x, const char *url)
 	return true;
 }
 
-/* As far as the path: the same scheme, host and port. */
+/* Are scheme, host and port the same?  The path does not count. */
 static bool
 same_origin(const char *a, const char *b)
 {
@@ -65,15 +67,9 @@ same_origin(const char *a, const char *b)
 /* --- visits ------------------------------------------------------------- */
 
 static const struct visit *
-begin(struct examination *x, const char *url, bool encodings, bool dummies,
-    bool until_start, unsigned timeout_ms)
+begin_visit(struct examination *x, struct visit_ask ask)
 {
-	struct visit_ask ask = {.url = url,
-	    .encodings = encodings,
-	    .dummies = dummies,
-	    .until_start = until_start,
-	    .timeout_ms = timeout_ms};
-
+	ask.elsewhere = x->elsewhere;
 	return clinic_begin(x->clinic, &ask);
 }
 
@@ -81,21 +77,24 @@ static const struct visit *
 begin_probe(struct examination *x, unsigned ticks, unsigned long long every_ms,
     unsigned size, bool encodings)
 {
+	struct visit_ask ask = {.encodings = encodings,
+	    .dummies = true,
+	    .timeout_ms = (unsigned)(ticks * every_ms) + MORE_MS};
 	const struct visit *v;
 	char *url = NULL;
 
 	if (asprintf(&url, "%s/probe?ticks=%u&every=%llu&size=%u", x->mount,
 		ticks, every_ms, size) == -1)
 		return NULL;
-	v = begin(x, url, encodings, true, false,
-	    (unsigned)(ticks * every_ms) + MORE_MS);
+	ask.url = url;
+	v = begin_visit(x, ask);
 	free(url);
 	return v;
 }
 
-/* Waits for a visit that was begun.  NULL was not, for want of memory. */
+/* Waits for a visit.  NULL could not begin without memory, and is passed on. */
 static const struct visit *
-ended(struct examination *x, const struct visit *v)
+wait_visit(struct examination *x, const struct visit *v)
 {
 	if (v != NULL)
 		clinic_wait(x->clinic, v);
@@ -112,10 +111,13 @@ is_redirect(const struct visit *v)
 static bool
 find_stream(struct examination *x)
 {
+	struct visit_ask ask = {
+	    .encodings = true, .until_start = true, .timeout_ms = START_MS};
 	const struct visit *v;
 
 	for (;;) {
-		v = ended(x, begin(x, x->url, true, false, true, START_MS));
+		ask.url = x->url;
+		v = wait_visit(x, begin_visit(x, ask));
 		if (v == NULL)
 			return false;
 		x->e.stream = v;
@@ -124,7 +126,7 @@ find_stream(struct examination *x)
 		if (x->e.redirects++ == 0)
 			x->e.asked = v;
 		if (!same_origin(x->url, v->location))
-			clinic_elsewhere(x->clinic);
+			x->elsewhere = true;
 		if (!set_url(x, v->location))
 			return false;
 	}
@@ -133,11 +135,13 @@ find_stream(struct examination *x)
 static void
 ask_health(struct examination *x)
 {
+	struct visit_ask ask = {.timeout_ms = START_MS};
 	char *url = NULL;
 
-	if (asprintf(&url, "%s/health", x->mount) != -1)
-		x->e.health =
-		    ended(x, begin(x, url, false, false, false, START_MS));
+	if (asprintf(&url, "%s/health", x->mount) != -1) {
+		ask.url = url;
+		x->e.health = wait_visit(x, begin_visit(x, ask));
+	}
 	free(url);
 }
 
@@ -156,47 +160,47 @@ begin_silence(struct examination *x)
 		x->e.silence = begin_probe(x, 2, ms, 0, true);
 }
 
-/* How much has to come together before something passes it on. */
+/* How many bytes have to come together before a server passes them on? */
 static void
 measure_buffer(struct examination *x)
 {
 	x->e.small_bytes = SMALL_BYTES;
 	x->e.large_bytes = LARGE_BYTES;
-	x->e.small = ended(x, begin_probe(x, 32, 60, SMALL_BYTES, false));
+	x->e.small = wait_visit(x, begin_probe(x, 32, 60, SMALL_BYTES, false));
 	if (x->e.small == NULL || judge_buffer(x->e.small, SMALL_BYTES) > 0)
 		return;
-	x->e.large = ended(x, begin_probe(x, 16, 100, LARGE_BYTES, false));
+	x->e.large = wait_visit(x, begin_probe(x, 16, 100, LARGE_BYTES, false));
 }
 
 static void
-probe(struct examination *x)
+probe_stream(struct examination *x)
 {
 	struct evidence *e = &x->e;
 	bool odd;
 
-	e->probe = ended(x, begin_probe(x, 20, 100, 0, true));
+	e->probe = wait_visit(x, begin_probe(x, 20, 100, 0, true));
 	if (e->probe == NULL || e->probe->nticks == 0)
 		return;
 	begin_silence(x);
 	odd = visit_held(e->probe) || visit_gathered(e->probe);
 	if (odd || e->probe->encoding[0] != '\0')
-		e->plain = ended(x, begin_probe(x, 20, 100, 0, false));
+		e->plain = wait_visit(x, begin_probe(x, 20, 100, 0, false));
 	if (odd && e->plain != NULL && visit_held(e->plain))
 		measure_buffer(x);
 	if (judge_late(e->probe))
-		e->again = ended(x, begin_probe(x, 1, 100, 0, true));
-	ended(x, e->silence);
+		e->again = wait_visit(x, begin_probe(x, 1, 100, 0, true));
+	wait_visit(x, e->silence);
 }
 
 static bool
-examine(struct examination *x, struct report *r)
+examine_url(struct examination *x, struct report *r)
 {
 	if (!set_url(x, x->doctor->subject) || !find_stream(x))
 		return false;
 	if (x->e.stream->stream && !x->e.stream->started)
 		ask_health(x);
 	if (judge_usable(x->e.stream))
-		probe(x);
+		probe_stream(x);
 	judge(&x->e, r);
 	return !r->failed;
 }
@@ -209,7 +213,7 @@ doctor_url(const struct doctor *doctor, struct report *r)
 
 	x.clinic = clinic_open(doctor);
 	if (x.clinic != NULL)
-		done = examine(&x, r);
+		done = examine_url(&x, r);
 	if (!done)
 		log_error(doctor->subject, "no memory");
 	clinic_close(x.clinic);

@@ -1,5 +1,5 @@
 /*
- * visit.c - what came of a visit, read from its headers and blocks.
+ * visit.c - what came of a request, read from its headers and blocks.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -9,14 +9,14 @@
 #include "fcgi/doctor/visit.h"
 
 enum {
-	HELD_MS = 250, /* later than a busy machine makes a tick by itself */
-	HELD_TICKS = 4 /* fewer prove nothing */
+	HELD_MS = 250, /* a busy machine alone does not make a tick so late */
+	HELD_TICKS = 4 /* fewer ticks prove nothing */
 };
 
 /* --- headers ------------------------------------------------------------ */
 
 static void
-copy(char *to, size_t size, const char *s, size_t len)
+copy_text(char *to, size_t size, const char *s, size_t len)
 {
 	if (len >= size)
 		len = size - 1;
@@ -30,13 +30,13 @@ read_status(struct visit *v, const char *line, size_t len)
 	char text[64];
 	unsigned major = 0, minor = 0;
 
-	copy(text, sizeof(text), line, len);
+	copy_text(text, sizeof(text), line, len);
 	if (sscanf(text, "HTTP/%u.%u %u", &major, &minor, &v->status) != 3)
 		sscanf(text, "HTTP/%u %u", &major, &v->status);
 	v->http = major * 10 + minor;
 }
 
-/* A value's beginning is at s if the line is this header, else NULL. */
+/* Where the value begins, if the line is this header; else NULL. */
 static const char *
 value_of(const char *line, size_t len, const char *name, size_t *value_len)
 {
@@ -61,11 +61,11 @@ read_cache(struct visit *v, const char *line, size_t len)
 	size_t n;
 
 	if ((s = value_of(line, len, "Age", &n)) != NULL) {
-		copy(text, sizeof(text), s, n);
+		copy_text(text, sizeof(text), s, n);
 		v->from_cache |= atoi(text) > 0;
 	} else if ((s = value_of(line, len, "X-Cache", &n)) != NULL ||
 		   (s = value_of(line, len, "X-Cache-Status", &n)) != NULL) {
-		copy(text, sizeof(text), s, n);
+		copy_text(text, sizeof(text), s, n);
 		v->from_cache |= strncasecmp(text, "hit", 3) == 0;
 	}
 }
@@ -94,22 +94,22 @@ visit_header(struct visit *v, const char *line, size_t len)
 	read_cache(v, line, len);
 	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		if ((s = value_of(line, len, wanted[i].name, &n)) != NULL)
-			copy(wanted[i].to, wanted[i].size, s, n);
+			copy_text(wanted[i].to, wanted[i].size, s, n);
 	/* There may be several, and all of them count. */
 	s = value_of(line, len, "Cache-Control", &n);
 	if (s != NULL && have + 2 < sizeof(v->cache_control)) {
 		if (have > 0)
 			have += (size_t)sprintf(v->cache_control + have, ", ");
-		copy(v->cache_control + have, sizeof(v->cache_control) - have,
-		    s, n);
+		copy_text(v->cache_control + have,
+		    sizeof(v->cache_control) - have, s, n);
 	}
 }
 
 /* --- blocks ------------------------------------------------------------- */
 
-/* The value of the block's first line of this field; NULL: has none. */
+/* The value of the first line with this field in the block, or NULL. */
 static const char *
-field(const char *text, const char *name, size_t *len)
+block_field(const char *text, const char *name, size_t *len)
 {
 	size_t n = strlen(name);
 	const char *line = text;
@@ -128,13 +128,13 @@ field(const char *text, const char *name, size_t *len)
 }
 
 static bool
-is(const char *s, size_t len, const char *word)
+is_word(const char *s, size_t len, const char *word)
 {
 	return s != NULL && strlen(word) == len && memcmp(s, word, len) == 0;
 }
 
 static uint64_t
-number(const json_t *j, const char *name)
+member_count(const json_t *j, const char *name)
 {
 	json_int_t n = json_integer_value(json_object_get(j, name));
 
@@ -142,12 +142,12 @@ number(const json_t *j, const char *name)
 }
 
 static void
-read_text(const json_t *j, const char *name, char *to, size_t size)
+member_text(const json_t *j, const char *name, char *to, size_t size)
 {
 	const char *s = json_string_value(json_object_get(j, name));
 
 	if (s != NULL)
-		copy(to, size, s, strlen(s));
+		copy_text(to, size, s, strlen(s));
 }
 
 static void
@@ -159,22 +159,22 @@ read_echo(struct echo *e, const json_t *j)
 		return;
 	e->heard = true;
 	e->cgi = gateway != NULL && strcmp(gateway, "cgi") == 0;
-	e->heartbeat_ms = number(j, "heartbeat_ms");
-	e->forwarded_for = number(j, "forwarded_for");
-	read_text(j, "protocol", e->protocol, sizeof(e->protocol));
-	read_text(j, "software", e->software, sizeof(e->software));
-	read_text(j, "via", e->via, sizeof(e->via));
-	read_text(j, "forwarded_proto", e->forwarded_proto,
+	e->heartbeat_ms = member_count(j, "heartbeat_ms");
+	e->forwarded_for = member_count(j, "forwarded_for");
+	member_text(j, "protocol", e->protocol, sizeof(e->protocol));
+	member_text(j, "software", e->software, sizeof(e->software));
+	member_text(j, "via", e->via, sizeof(e->via));
+	member_text(j, "forwarded_proto", e->forwarded_proto,
 	    sizeof(e->forwarded_proto));
-	e->query = number(j, "query");
-	e->path = number(j, "path");
-	e->address = number(j, "address");
-	e->last_event_id = number(j, "last_event_id");
-	e->authorization = number(j, "authorization");
-	e->cookie = number(j, "cookie");
-	e->accept = number(j, "accept");
-	e->accept_encoding = number(j, "accept_encoding");
-	e->origin = number(j, "origin");
+	e->query = member_count(j, "query");
+	e->path = member_count(j, "path");
+	e->address = member_count(j, "address");
+	e->last_event_id = member_count(j, "last_event_id");
+	e->authorization = member_count(j, "authorization");
+	e->cookie = member_count(j, "cookie");
+	e->accept = member_count(j, "accept");
+	e->accept_encoding = member_count(j, "accept_encoding");
+	e->origin = member_count(j, "origin");
 }
 
 static void
@@ -187,11 +187,11 @@ read_tick(struct visit *v, const char *data, size_t len, double now_ms)
 		json_decref(j);
 		return;
 	}
-	t->n = number(j, "n");
-	t->sent_ms = (double)number(j, "sent");
+	t->n = member_count(j, "n");
+	t->sent_ms = (double)member_count(j, "sent");
 	t->came_ms = now_ms;
 	v->nticks++;
-	v->of = (unsigned)number(j, "of");
+	v->of = (unsigned)member_count(j, "of");
 	read_echo(&v->echo, json_object_get(j, "echo"));
 	json_decref(j);
 }
@@ -202,13 +202,13 @@ visit_block(struct visit *v, const char *text, double now_ms)
 	const char *type, *data;
 	size_t type_len = 0, data_len = 0, retry_len;
 
-	if (field(text, "retry", &retry_len) != NULL)
+	if (block_field(text, "retry", &retry_len) != NULL)
 		v->retry = true;
-	type = field(text, "event", &type_len);
-	data = field(text, "data", &data_len);
-	if (is(type, type_len, "stream-start"))
+	type = block_field(text, "event", &type_len);
+	data = block_field(text, "data", &data_len);
+	if (is_word(type, type_len, "stream-start"))
 		v->started = true;
-	if (is(type, type_len, "stream-probe") && data != NULL)
+	if (is_word(type, type_len, "stream-probe") && data != NULL)
 		read_tick(v, data, data_len, now_ms);
 }
 

@@ -1,13 +1,15 @@
 /*
- * visit.h - one request as a browser's EventSource makes it, and what
- * came of it, and when.
+ * visit.h - what came of one request, and when.
  *
- * A visit is plain data once it is over: the judge sees nothing else.
+ * The request is made as a browser's EventSource makes it.  A visit is plain
+ * data, and all that the judge sees of the network.  These functions are pure.
  */
 #ifndef DOCTOR_VISIT_H
 #define DOCTOR_VISIT_H
 
-#include "fcgi/doctor/doctor.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum {
 	VISIT_TICKS = 40,
@@ -66,33 +68,7 @@ struct visit {
 	struct echo echo;
 };
 
-/* --- asking (doctor_clinic.c) ------------------------------------------- */
-
-struct visit_ask {
-	const char *url;
-	bool encodings;	     /* accept compression, as browsers do */
-	bool dummies;	     /* send a Last-Event-ID, a cookie, a token */
-	bool until_start;    /* stream-start is enough */
-	unsigned timeout_ms; /* of the whole */
-};
-
-struct clinic; /* visits that are under way, side by side */
-
-/* NULL without memory. */
-struct clinic *clinic_open(const struct doctor *);
-void clinic_close(struct clinic *);
-
-/* Begins a visit, which lives as long as the clinic.  NULL without memory. */
-struct visit *clinic_begin(struct clinic *, const struct visit_ask *);
-
-/* Waits for its end, while all others go on. */
-void clinic_wait(struct clinic *, const struct visit *);
-
-/* Headers that were given on the command line are for its own host only. */
-void clinic_elsewhere(struct clinic *);
-
-/* --- reading what came (doctor_visit.c, pure) --------------------------- */
-
+/* A line of the headers. */
 void visit_header(struct visit *, const char *line, size_t len);
 /* A block of its stream, which was whole at this time. */
 void visit_block(struct visit *, const char *text, double now_ms);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/base/command.h"
+#include "fcgi/publish/writer.h"
 #include "fcgi/publish/handoff.h"
 #include "fcgi/base/log.h"
 #include "store/store.h"

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "fcgi/command/commands.h"
 #include "tests/unit/child.h"
 #include "tests/unit/dir.h"
 

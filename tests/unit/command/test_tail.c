@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "fcgi/command/commands.h"
 #include "tests/unit/child.h"
 
 enum {

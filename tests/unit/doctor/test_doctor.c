@@ -544,7 +544,7 @@ want_way(const char *server, const char *software, const char *via,
 	strcpy(sc->probe.server, server);
 	strcpy(sc->probe.echo.software, software);
 	strcpy(sc->probe.echo.via, via);
-	w = way_of(&sc->e);
+	w = way_of(&sc->probe);
 	assert_int_equal(w.inner, inner);
 	assert_int_equal(w.outer, outer);
 	assert_int_equal(w.proxied, proxied);

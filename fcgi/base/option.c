@@ -1,23 +1,25 @@
 /*
- * option_value.c - one option's value: read, checked, put in its place.
+ * option.c - the value of one option: read, checked, put in its place.
  *
- * A value is taken whole or not at all: `10x`, `-1` and a number that does
- * not fit are refused with what would have been right, never cut to fit.
+ * A value is taken whole or not at all.  `10x`, `-1` and a number that does
+ * not fit are refused, and the message says what would be right; none of them
+ * is cut to fit.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi/base/options.h"
-#include "fcgi/request/request.h"
+#include "fcgi/base/age.h"
+#include "fcgi/base/option.h"
 
 enum {
 	DIGITS_SIZE = 64
 };
 
 static void *
-place(const struct option *o, void *conf)
+option_place(const struct option *o, void *conf)
 {
 	return (char *)conf + o->offset;
 }
@@ -79,7 +81,7 @@ option_bytes(const char *s, uint64_t *n)
 }
 
 static bool
-read_number(enum option_kind kind, const char *s, uint64_t *n)
+read_value(enum option_kind kind, const char *s, uint64_t *n)
 {
 	int64_t ms;
 
@@ -91,7 +93,7 @@ read_number(enum option_kind kind, const char *s, uint64_t *n)
 	case OPTION_BYTES:
 		return option_bytes(s, n);
 	case OPTION_AGE:
-		if (!request_age(s, &ms) || ms < 0)
+		if (!age_read(s, &ms))
 			return false;
 		*n = (uint64_t)ms;
 		return true;
@@ -100,9 +102,9 @@ read_number(enum option_kind kind, const char *s, uint64_t *n)
 	}
 }
 
-/* What a number of this kind looks like, for whoever typed something else. */
+/* What a number of this kind looks like, for a message. */
 static const char *
-looks(enum option_kind kind)
+value_looks(enum option_kind kind)
 {
 	switch (kind) {
 	case OPTION_OCTAL:
@@ -123,8 +125,9 @@ set_number(const struct option *o, const char *value, uint64_t *to, char *why,
 	const char *unit = o->kind == OPTION_AGE ? " ms" : "";
 	uint64_t n, bound;
 
-	if (!read_number(o->kind, value, &n)) {
-		snprintf(why, size, "'%s' is not %s", value, looks(o->kind));
+	if (!read_value(o->kind, value, &n)) {
+		snprintf(
+		    why, size, "'%s' is not %s", value, value_looks(o->kind));
 		return false;
 	}
 	if (n >= o->min && (o->max == 0 || n <= o->max)) {
@@ -139,7 +142,7 @@ set_number(const struct option *o, const char *value, uint64_t *to, char *why,
 	return false;
 }
 
-/* A flag has a value in the environment only. */
+/* A flag has a value only in the environment. */
 static bool
 set_flag(const char *value, bool *to, char *why, size_t size)
 {
@@ -195,18 +198,19 @@ option_set(const struct option *o, const char *value, bool blanks, void *conf,
 {
 	switch (o->kind) {
 	case OPTION_STRING:
-		*(const char **)place(o, conf) = value;
+		*(const char **)option_place(o, conf) = value;
 		return true;
 	case OPTION_LIST:
-		return set_list(place(o, conf), value, blanks, why, size);
+		return set_list(
+		    option_place(o, conf), value, blanks, why, size);
 	case OPTION_FLAG:
-		return set_flag(value, place(o, conf), why, size);
+		return set_flag(value, option_place(o, conf), why, size);
 	default:
-		return set_number(o, value, place(o, conf), why, size);
+		return set_number(o, value, option_place(o, conf), why, size);
 	}
 }
 
-/* A default is typed by us: one that is no value is a bug. */
+/* We wrote the default: if it is not a value, that is a bug. */
 void
 option_clear(const struct option *o, void *conf)
 {
@@ -214,16 +218,17 @@ option_clear(const struct option *o, void *conf)
 
 	switch (o->kind) {
 	case OPTION_STRING:
-		*(const char **)place(o, conf) = NULL;
+		*(const char **)option_place(o, conf) = NULL;
 		break;
 	case OPTION_LIST:
-		*(struct option_list *)place(o, conf) = (struct option_list){0};
+		*(struct option_list *)option_place(o, conf) =
+		    (struct option_list){0};
 		break;
 	case OPTION_FLAG:
-		*(bool *)place(o, conf) = false;
+		*(bool *)option_place(o, conf) = false;
 		break;
 	default:
-		*(uint64_t *)place(o, conf) = o->absent;
+		*(uint64_t *)option_place(o, conf) = o->absent;
 	}
 	if (o->initial != NULL &&
 	    !option_set(o, o->initial, true, conf, why, sizeof(why)))
@@ -237,7 +242,7 @@ option_free(const struct option *o, void *conf)
 
 	if (o->kind != OPTION_LIST)
 		return;
-	l = place(o, conf);
+	l = option_place(o, conf);
 	while (l->n > 0)
 		free(l->v[--l->n]);
 	free(l->v);

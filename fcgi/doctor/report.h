@@ -1,0 +1,71 @@
+/*
+ * report.h - what was found: how it shows, what it does, how sure that is,
+ * and the line that mends it.
+ */
+#ifndef DOCTOR_REPORT_H
+#define DOCTOR_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum {
+	FINDING_MENDS = 6
+};
+
+enum level {
+	LEVEL_ERROR,   /* streams do not work */
+	LEVEL_WARNING, /* they work badly, or not always */
+	LEVEL_NOTE     /* good to know; nothing is wrong */
+};
+
+enum sure {
+	SURE_CERTAIN, /* it was seen */
+	SURE_LIKELY,  /* what was seen has rarely another cause */
+	SURE_PERHAPS
+};
+
+struct mend {
+	const char *where; /* which server, or what to do there */
+	char *line;
+};
+
+struct finding {
+	const char *code; /* one word; never changes its meaning */
+	enum level level;
+	enum sure sure;
+	char *seen;
+	const char *effect; /* what it does to a user */
+	struct mend mends[FINDING_MENDS];
+	size_t nmends;
+};
+
+/* The report of one address or one file. */
+struct report {
+	const char *subject;
+	char *summary; /* one line of what was measured, or NULL */
+	struct finding *findings;
+	size_t n, size;
+	bool failed; /* without memory: not all is there */
+};
+
+/* Good until the next; never NULL, for without memory it goes nowhere. */
+struct finding *report_add(struct report *, const char *code, enum level,
+    enum sure, const char *effect, const char *seen, ...)
+    __attribute__((format(printf, 6, 7)));
+void report_mend(struct report *, struct finding *, const char *where,
+    const char *line, ...) __attribute__((format(printf, 4, 5)));
+void report_summary(struct report *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Is there a finding of this code? */
+bool report_has(const struct report *, const char *code);
+
+/* Is something wrong?  Notes do not count. */
+bool report_sick(const struct report *);
+
+void report_print(const struct report *, FILE *);
+void report_print_json(const struct report *, FILE *);
+void report_free(struct report *);
+
+#endif

@@ -1,0 +1,12 @@
+/*
+ * writer.h - the process that writes what is published over HTTP.
+ */
+#ifndef WRITER_H
+#define WRITER_H
+
+#include "fcgi/base/command.h"
+
+/* Not for people: `serve --publish` starts it. */
+command cmd_writer;
+
+#endif
