@@ -18,9 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <fastcgi.h>
 #include <fcgiapp.h>
 
+#include "fcgi/request/fcgi.h"
 #include "fcgi/request/gate.h"
 
 enum {
@@ -81,7 +81,7 @@ gate_reader_open(void)
 }
 
 static void
-forget(struct gate_reader *r)
+forget_parsed(struct gate_reader *r)
 {
 	if (r->parsed)
 		FCGX_Free(&r->request, 0);
@@ -93,21 +93,16 @@ gate_reader_close(struct gate_reader *r)
 {
 	if (r == NULL)
 		return;
-	forget(r);
+	forget_parsed(r);
 	if (r->fd != -1)
 		close(r->fd);
 	free(r);
 }
 
 static uint8_t *
-put_record(uint8_t *p, int type, const uint8_t *content, size_t len)
+put_record(uint8_t *p, unsigned type, const uint8_t *content, size_t len)
 {
-	memset(p, 0, FCGI_HEADER_LEN);
-	p[0] = FCGI_VERSION_1;
-	p[1] = (uint8_t)type;
-	p[3] = ID;
-	p[4] = (uint8_t)(len >> 8);
-	p[5] = (uint8_t)len;
+	fcgi_header(p, type, ID, len, 0);
 	if (len > 0)
 		memcpy(p + FCGI_HEADER_LEN, content, len);
 	return p + FCGI_HEADER_LEN + len;
@@ -115,7 +110,7 @@ put_record(uint8_t *p, int type, const uint8_t *content, size_t len)
 
 /* Writes the request anew to r->records.  Returns its length. */
 static size_t
-frame(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
+write_records(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 {
 	/* Without KEEP_CONN the descriptor would be closed, not ours to use. */
 	static const uint8_t responder[8] = {0, FCGI_RESPONDER, FCGI_KEEP_CONN};
@@ -135,9 +130,9 @@ frame(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 char **
 gate_parse(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 {
-	size_t len = frame(r, g, buf);
+	size_t len = write_records(r, g, buf);
 
-	forget(r);
+	forget_parsed(r);
 	if (r->fd == -1)
 		r->fd = memory_file();
 	if (r->fd == -1 || pwrite(r->fd, r->records, len, 0) != (ssize_t)len ||

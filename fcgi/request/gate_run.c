@@ -10,19 +10,6 @@
 #include "fcgi/request/gate.h"
 #include "fcgi/request/gate_run.h"
 
-struct record
-record_read(const uint8_t *p)
-{
-	struct record rec;
-
-	rec.type = p[1];
-	rec.id = (uint16_t)(p[2] << 8 | p[3]);
-	rec.content = p + FCGI_HEADER_LEN;
-	rec.len = (size_t)p[4] << 8 | p[5];
-	rec.size = FCGI_HEADER_LEN + rec.len + p[6];
-	return rec;
-}
-
 struct gate_run
 gate_run_start(const struct gate *g, const uint8_t *buf, unsigned type)
 {
@@ -33,10 +20,10 @@ gate_run_start(const struct gate *g, const uint8_t *buf, unsigned type)
 bool
 gate_run_more(struct gate_run *r)
 {
-	struct record rec;
+	struct fcgi_record rec;
 
 	while (r->at == r->end && r->next < r->stop) {
-		rec = record_read(r->next);
+		rec = fcgi_read(r->next);
 		r->next += rec.size;
 		if (rec.id != r->id)
 			continue;

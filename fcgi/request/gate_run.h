@@ -8,20 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fastcgi.h>
-
+#include "fcgi/request/fcgi.h"
 #include "fcgi/request/gate.h"
-
-struct record {
-	unsigned type;
-	uint16_t id;
-	const uint8_t *content;
-	size_t len;  /* of the content */
-	size_t size; /* with header and padding */
-};
-
-/* Reads a header, FCGI_HEADER_LEN bytes.  The content need not be there. */
-struct record record_read(const uint8_t *p);
 
 /* The content of all records of one type that belong to the request. */
 struct gate_run {
