@@ -1,25 +1,26 @@
 /*
- * gate.c - a connection's bytes, until one whole valid request stands there.
+ * gate.c - checks a connection's bytes until there is one whole valid request.
  *
- * The scan goes from record to record and looks at each twice: at its header
- * as soon as that is there, to refuse what is too long before it is waited
- * for, and at its content when all of it is.  It never goes back, but for
- * one walk over PARAMS when they are complete: only then is it known where a
- * name ends, since a pair may lie across records.
+ * The scan goes from record to record and looks at each one twice: at its
+ * header as soon as the header has come, so that a record that is too long is
+ * refused before anybody waits for it; and at its content when all of it has
+ * come.  The scan never goes back, except once: when PARAMS are complete it
+ * walks over them, because a name and its value may lie across records.
  *
- * What must stay true: nothing is read behind len, whatever a length claims;
- * what is GATE_READY needs no further check by anyone.
+ * What must stay true: no byte at or after len is read, whatever a length in
+ * the bytes says.  After GATE_READY nobody needs to check anything again.
  */
 #include <string.h>
 
 #include "fcgi/request/gate.h"
 #include "fcgi/request/gate_run.h"
 
-/* The environment is made of NAME=VALUE strings: can these become some? */
+/* The environment has strings NAME=VALUE: can these PARAMS become such? */
 static const char *
 check_params(const struct gate *g, const uint8_t *buf)
 {
-	struct gate_run r = gate_run_start(g, buf, FCGI_PARAMS);
+	struct gate_run r =
+	    gate_run_start(buf, buf + g->scanned, FCGI_PARAMS, g->id);
 	size_t name, value;
 	const char *why = NULL;
 
@@ -33,7 +34,8 @@ check_params(const struct gate *g, const uint8_t *buf)
 	return why;
 }
 
-/* --- what we say ourselves ------------------------------------------------ */
+/* --- our own answers --------------------------------------------------------
+ */
 
 static void
 gate_reply(struct gate *g, unsigned type, uint16_t id, const uint8_t *content,
@@ -66,9 +68,10 @@ gate_refuse(struct gate *g, uint16_t id, uint8_t status, const char *why)
 }
 
 /*
- * FCGI_GET_VALUES: each name we know is answered once, however often it is
- * asked for; libfcgi writes past its buffer there.  The first two are only
- * ceilings: how many streams there may be is said to each request.
+ * FCGI_GET_VALUES: each name that we know is answered once, however often it
+ * is asked for.  (libfcgi writes past the end of its buffer when it is asked
+ * too often.)  The first two are only upper limits: --max-streams is applied
+ * to each request.
  */
 static enum gate_result
 answer_values(struct gate *g, const struct fcgi_record *rec)
@@ -187,13 +190,13 @@ take_record(struct gate *g, const uint8_t *buf, const struct fcgi_record *rec)
 		return take_management(g, rec);
 	if (rec->type == FCGI_BEGIN_REQUEST)
 		return take_begin(g, rec);
-	/* Section 3.3: what belongs to no active request is ignored. */
+	/* Section 3.3: a record of no active request is ignored. */
 	if (!g->begun || rec->id != g->id)
 		return GATE_MORE;
 	return take_of_request(g, buf, rec);
 }
 
-/* What a header alone tells: is the record worth waiting for? */
+/* Decides by the header alone whether to wait for the rest of a record. */
 static enum gate_result
 weigh_header(struct gate *g, const uint8_t *p, const struct fcgi_record *rec,
     size_t max_body)

@@ -1,15 +1,15 @@
 /*
- * gate_parse.c - a request that has passed the gate, parsed by libfcgi.
+ * gate_parse.c - a request that passed the gate, parsed by libfcgi.
  *
- * libfcgi reads from a descriptor, closes it when it is not pleased and waits
- * for what does not come.  So it is given a file in memory with all that it
- * will ask for: BEGIN_REQUEST, the parameters in as few records as they fit
- * in, the two empty records.  What a peer may mix in between stays outside,
- * and the body too: that is read where it lies.
+ * libfcgi reads from a descriptor, closes the descriptor on an error and waits
+ * for bytes that do not come.  So it gets a file in memory with everything it
+ * will read: BEGIN_REQUEST, the parameters in as few records as possible, and
+ * the two empty records.  Other records that a peer sent in between are left
+ * out.  So is the body, which is used where it is.
  *
- * Bytes of a longer request that went before stay in the file behind the end
- * of this one.  libfcgi may read them but never looks at them: it stops at
- * the empty PARAMS.
+ * If the request before was longer, its last bytes are still in the file after
+ * the end of this one.  libfcgi may read them into its buffer but does not
+ * parse them: it stops at the empty PARAMS.
  */
 #include <sys/mman.h>
 #include <errno.h>
@@ -44,7 +44,7 @@ memory_file(void)
 	return memfd_create("request", MFD_CLOEXEC);
 }
 
-/* libfcgi takes over SIGPIPE, SIGUSR1 and SIGTERM: give them back. */
+/* libfcgi sets handlers for SIGPIPE, SIGUSR1 and SIGTERM: restore ours. */
 static int
 init_library(void)
 {
@@ -108,11 +108,11 @@ put_record(uint8_t *p, unsigned type, const uint8_t *content, size_t len)
 	return p + FCGI_HEADER_LEN + len;
 }
 
-/* Writes the request anew to r->records.  Returns its length. */
+/* Writes the request as new records to r->records.  Returns its length. */
 static size_t
 write_records(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 {
-	/* Without KEEP_CONN the descriptor would be closed, not ours to use. */
+	/* Without KEEP_CONN libfcgi would close the descriptor. */
 	static const uint8_t responder[8] = {0, FCGI_RESPONDER, FCGI_KEEP_CONN};
 	size_t len = gate_params(g, buf, r->params), done, part;
 	uint8_t *p = r->records;
@@ -149,7 +149,7 @@ gate_parse(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 		return NULL;
 	}
 	r->parsed = true;
-	/* Parameters that went missing are told here and nowhere else. */
+	/* Only this says that libfcgi lost parameters. */
 	if (FCGX_GetError(r->request.in) != 0)
 		return NULL;
 	return r->request.envp;

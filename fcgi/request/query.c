@@ -1,7 +1,7 @@
 /*
  * query.c - application/x-www-form-urlencoded.
  *
- * Decoding never makes a text longer, so it is done where the text lies.
+ * Decoding never makes a text longer, so it is done in place.
  */
 #include <string.h>
 
