@@ -106,27 +106,18 @@ read_length(const char *s, int64_t *length, const char **why)
 	return 0;
 }
 
-/* Inserts a topic in order, unless it is there.  NULL, or what is wrong. */
+/* Returns NULL, or what is wrong with the topic. */
 static const char *
 add_topic(struct request *r, const char *s, size_t len, size_t max)
 {
 	struct request_topic topic;
 	const char *wrong = request_topic(&topic, s, len);
-	size_t i = r->ntopics;
 
-	if (wrong != NULL)
-		return wrong;
-	while (i > 0 && request_topic_cmp(&r->topics[i - 1], &topic) > 0)
-		i--;
-	if (i > 0 && request_topic_cmp(&r->topics[i - 1], &topic) == 0)
-		return NULL;
-	if (r->ntopics >= max || r->ntopics >= REQUEST_TOPICS_MAX)
-		return "topic: too many of them";
-	memmove(&r->topics[i + 1], &r->topics[i],
-	    (r->ntopics - i) * sizeof(r->topics[0]));
-	r->topics[i] = topic;
-	r->ntopics++;
-	return NULL;
+	if (max > REQUEST_TOPICS_MAX)
+		max = REQUEST_TOPICS_MAX;
+	if (wrong == NULL && !request_insert(r, &topic, false, max))
+		wrong = "topic: too many of them";
+	return wrong;
 }
 
 /* Digits and nothing else.  More than COUNT_MAX counts as COUNT_MAX. */

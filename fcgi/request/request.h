@@ -143,6 +143,13 @@ bool request_wants_user(const struct request *);
  */
 const char *request_name_user(struct request *, const char *user, size_t len);
 
+/*
+ * Inserts a topic in its order, unless the request has it.  own: `{user}` was
+ * in it, and it belongs to that user alone.  False: there are max of them.
+ */
+bool request_insert(
+    struct request *, const struct request_topic *, bool own, size_t max);
+
 /* <0, 0, >0: exact names before prefixes, then by their bytes. */
 int request_topic_cmp(
     const struct request_topic *, const struct request_topic *);

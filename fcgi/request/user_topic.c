@@ -43,28 +43,6 @@ is_users_alone(const struct request_topic *topic, const char *user, size_t len)
 	       (!topic->prefix || end[-1] == '/');
 }
 
-/* Inserts a topic in order, unless it is there. */
-static void
-add_named(struct request *rq, const struct request_topic *topic, bool own)
-{
-	size_t i = rq->ntopics;
-
-	while (i > 0 && request_topic_cmp(&rq->topics[i - 1], topic) > 0)
-		i--;
-	if (i > 0 && request_topic_cmp(&rq->topics[i - 1], topic) == 0) {
-		/* If it was also asked for by name, that must be allowed. */
-		rq->own[i - 1] &= own;
-		return;
-	}
-	memmove(&rq->topics[i + 1], &rq->topics[i],
-	    (rq->ntopics - i) * sizeof(rq->topics[0]));
-	memmove(&rq->own[i + 1], &rq->own[i],
-	    (rq->ntopics - i) * sizeof(rq->own[0]));
-	rq->topics[i] = *topic;
-	rq->own[i] = own;
-	rq->ntopics++;
-}
-
 const char *
 request_name_user(struct request *rq, const char *user, size_t len)
 {
@@ -81,7 +59,7 @@ request_name_user(struct request *rq, const char *user, size_t len)
 	memcpy(topics, rq->topics, n * sizeof(topics[0]));
 	for (i = rq->ntopics = 0; i < n; i++) {
 		if (!names_user(&topics[i])) {
-			add_named(rq, &topics[i], false);
+			request_insert(rq, &topics[i], false, n);
 			continue;
 		}
 		if (!pattern_fill(&p, &topics[i], WORD, user, len))
@@ -90,7 +68,7 @@ request_name_user(struct request *rq, const char *user, size_t len)
 		own = is_users_alone(&topics[i], user, len);
 		p.topic.name = memcpy(to, p.name, p.topic.len);
 		to += p.topic.len;
-		add_named(rq, &p.topic, own);
+		request_insert(rq, &p.topic, own, n);
 	}
 	return NULL;
 }
