@@ -1,5 +1,5 @@
 /*
- * address.c - whose request this is, as far as an address can tell.
+ * address.c - which client sent a request, by its address.
  */
 #include <arpa/inet.h>
 
@@ -16,7 +16,7 @@ enum {
 static const uint8_t mapped[MAPPED_BYTES] = {[10] = 0xff, [11] = 0xff};
 
 static bool
-parse(struct address *a, const char *s)
+parse_address(struct address *a, const char *s)
 {
 	if (inet_pton(AF_INET, s, a->byte + MAPPED_BYTES) == 1) {
 		memcpy(a->byte, mapped, MAPPED_BYTES);
@@ -49,8 +49,8 @@ address_read(struct address *a, const char *s, size_t len)
 		*end = '\0';
 	} else if ((end = strchr(text, ':')) != NULL &&
 		   strchr(end + 1, ':') == NULL)
-		*end = '\0'; /* one colon alone is that of a port */
-	if (!parse(&b, s))
+		*end = '\0'; /* a single colon: a port follows it */
+	if (!parse_address(&b, s))
 		return false;
 	*a = b;
 	return true;
@@ -115,7 +115,11 @@ address_of(const struct request *rq, const struct network *trusted, size_t n)
 	address_read(&a, rq->address, strlen(rq->address));
 	if (list == NULL)
 		return a;
-	/* The last is the newest; each was written by the one after it. */
+	/*
+	 * Each proxy adds at the end the address of whoever sent the request
+	 * to it.  So the list is read backwards as long as the address before
+	 * is that of a trusted proxy.
+	 */
 	for (end = list + strlen(list); is_trusted(&a, trusted, n);
 	     end = start - 1) {
 		start = memrchr(list, ',', (size_t)(end - list));

@@ -1,9 +1,9 @@
 /*
- * address.h - whose request this is, as far as an address can tell.
+ * address.h - which client sent a request, by its address.
  *
- * Pure.  Behind another proxy the web server sees that proxy's address, and
- * the client's stands in X-Forwarded-For, where anyone may write.  So it is
- * believed only as far as trusted proxies wrote it.
+ * Pure.  Behind another proxy the web server sees the address of the proxy.
+ * The client's address then stands in X-Forwarded-For, but anyone can send
+ * that header.  So only what trusted proxies wrote there is believed.
  */
 #ifndef ADDRESS_H
 #define ADDRESS_H
@@ -11,7 +11,7 @@
 #include "fcgi/base/options.h"
 #include "fcgi/request/request.h"
 
-/* IPv6, or IPv4 mapped into it.  All zero: none that could be read. */
+/* IPv6, or IPv4 mapped into it.  All zero: it could not be read. */
 struct address {
 	uint8_t byte[16];
 };
@@ -21,7 +21,7 @@ struct network {
 	unsigned bits; /* of 128 */
 };
 
-/* Reads `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`, a port after it. */
+/* Reads `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`; a port may follow. */
 bool address_read(struct address *, const char *s, size_t len);
 
 /* Reads an address or ADDRESS/BITS. */
@@ -30,13 +30,16 @@ bool network_read(struct network *, const char *s);
 bool network_has(const struct network *, const struct address *);
 
 /*
- * The client's address: REMOTE_ADDR, or if that is one of n trusted proxies
- * the newest in X-Forwarded-For that is not.
+ * The client's address: REMOTE_ADDR.  If that is one of the n trusted proxies,
+ * the last address in X-Forwarded-For that is not one of them.
  */
 struct address address_of(
     const struct request *, const struct network *trusted, size_t n);
 
-/* One client has a whole /64 of IPv6: the part by which it is counted. */
+/*
+ * The part of an address by which a client is counted: of IPv6 the first 64
+ * bits, because one client has all addresses below them.
+ */
 struct address address_client(struct address);
 
 #endif

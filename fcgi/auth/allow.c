@@ -1,55 +1,18 @@
 /*
- * allow.c - may this request read or publish these topics?
- *
- * The options and the keys, and the whole check of a stream.  Nothing here
- * knows a socket: what comes out is a yes or a refusal.
+ * allow.c - the options that say who may do what, and the keys.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store.h"
 #include "fcgi/auth/address.h"
+#include "fcgi/auth/allow.h"
 #include "fcgi/auth/allow_self.h"
 #include "fcgi/auth/origin.h"
 
-/* --- refusing ----------------------------------------------------------- */
+/* --- the options -------------------------------------------------------- */
 
-int
-refuse(struct refusal *no, int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	no->status = status;
-	no->later = false;
-	no->headers = status == 401
-			  ? "WWW-Authenticate: Bearer realm=\"largesse\"\r\n"
-			  : NULL;
-	va_start(ap, fmt);
-	vsnprintf(no->line, sizeof(no->line), fmt, ap);
-	va_end(ap);
-	return status;
-}
-
-int
-refuse_token(struct refusal *no, const char *why)
-{
-	refuse(no, 401, "%s", why);
-	no->headers = "WWW-Authenticate: Bearer realm=\"largesse\", "
-		      "error=\"invalid_token\"\r\n";
-	return 401;
-}
-
-int
-refuse_memory(struct refusal *no)
-{
-	return refuse(no, 500, "out of memory");
-}
-
-/* --- opening ------------------------------------------------------------ */
-
-/* Is each of the list what it should be? */
+/* Asks wrong() about each member of the list.  False, and why. */
 static bool
 check_list(const char *name, const struct option_list *l,
     const char *(*wrong)(const char *), char *why, size_t size)
@@ -66,7 +29,7 @@ check_list(const char *name, const struct option_list *l,
 }
 
 static const char *
-topic_wrong(const char *s)
+pattern_wrong(const char *s)
 {
 	struct request_topic topic;
 
@@ -81,9 +44,9 @@ proxy_wrong(const char *s)
 	return network_read(&net, s) ? NULL : "not ADDRESS or ADDRESS/BITS";
 }
 
-/* Options that say who may do what, and nobody is asked who he is. */
+/* Options that have no effect without another one.  NULL, or what is wrong. */
 static const char *
-senseless(const struct serve_conf *conf)
+without_effect(const struct serve_conf *conf)
 {
 	bool keys = conf->key_file.n > 0 || conf->jwks_file.n > 0;
 
@@ -105,21 +68,23 @@ senseless(const struct serve_conf *conf)
 bool
 allow_check(const struct serve_conf *conf, char *why, size_t size)
 {
-	const char *wrong = senseless(conf);
+	const char *wrong = without_effect(conf);
 
 	if (wrong != NULL) {
 		snprintf(why, size, "%s", wrong);
 		return false;
 	}
-	return check_list(
-		   "--public", &conf->public_topics, topic_wrong, why, size) &&
-	       check_list(
-		   "--user-topic", &conf->user_topic, topic_wrong, why, size) &&
+	return check_list("--public", &conf->public_topics, pattern_wrong, why,
+		   size) &&
+	       check_list("--user-topic", &conf->user_topic, pattern_wrong, why,
+		   size) &&
 	       check_list("--allow-origin", &conf->allow_origin, origin_wrong,
 		   why, size) &&
 	       check_list("--trusted-proxy", &conf->trusted_proxy, proxy_wrong,
 		   why, size);
 }
+
+/* --- the keys ----------------------------------------------------------- */
 
 struct allow *
 allow_open(const struct serve_conf *conf, char *why, size_t size)
@@ -157,67 +122,11 @@ allow_reload(struct allow *a, char *why, size_t size)
 	a->looked_ms = clock_wall_ms();
 	if (keys_read(&fresh, &a->conf->key_file, &a->conf->jwks_file, why,
 		size) == -1) {
-		a->keys.mark = fresh.mark; /* said once */
+		a->keys.mark = fresh.mark; /* the error is told once */
 		return -1;
 	}
 	token_forget_all(&a->memory);
 	keys_free(&a->keys);
 	a->keys = fresh;
 	return 0;
-}
-
-/* --- a stream ----------------------------------------------------------- */
-
-static bool
-all_public(const struct allow *a, const struct request *rq)
-{
-	size_t i;
-
-	for (i = 0; a->closed && i < rq->ntopics; i++)
-		if (!allow_public(a, &rq->topics[i]))
-			return false;
-	return true;
-}
-
-static int
-name_user(struct request *rq, const struct who *who, struct refusal *no)
-{
-	const char *wrong;
-
-	if (who->subject == NULL)
-		return refuse(no, 401,
-		    "topic: {user} is whoever asks, and nobody said who that "
-		    "is");
-	wrong = request_name_user(rq, who->subject, who->subject_len);
-	return wrong == NULL ? 0 : refuse(no, 403, "%s", wrong);
-}
-
-/* Where no --user-topic says more, users read what is their own alone. */
-static bool
-theirs(const struct allow *a, const struct who *who, const struct request *rq,
-    size_t i)
-{
-	return rq->own[i] && who->by == ALLOW_BY_SERVER &&
-	       a->conf->user_topic.n == 0;
-}
-
-int
-allow_stream(struct allow *a, struct store *store, struct request *rq,
-    struct who *who, struct refusal *no)
-{
-	bool names_user = request_wants_user(rq);
-	int status;
-	size_t i;
-
-	memset(who, 0, sizeof(*who));
-	if (!names_user && all_public(a, rq))
-		return 0;
-	status = allow_who(a, store, rq, who, no);
-	if (status == 0 && names_user)
-		status = name_user(rq, who, no);
-	for (i = 0; status == 0 && i < rq->ntopics; i++)
-		if (!theirs(a, who, rq, i))
-			status = allow_topic(
-			    a, who, ALLOW_SUBSCRIBE, &rq->topics[i], no);
-	return status;
 }

@@ -1,10 +1,22 @@
 /*
  * allow.h - may this request read or publish these topics?
  *
- * Who asks is found out once a request (allow_who), what it may do is asked
- * for each topic (allow_topic).  Both answer 0, or the HTTP status that
- * refuses, and then the refusal says why in one line.  A token is never in
- * that line, nor in any other.
+ * This is the first page of the room auth/: who asks, and what may they do.
+ * The room gets a request that was read (request.h) and gives back a yes or
+ * a refusal.  It knows no socket and sends nothing.
+ *
+ *	credential  where in the request a token stands
+ *	token       is the token valid?  token_memory: it was a moment ago
+ *	keys        what tokens are signed with: key_files, jwks
+ *	origin      which site's page sent the request, and its CORS headers
+ *	address     which client sent it, behind trusted proxies
+ *	callers     how many streams a subject and a client have
+ *
+ * It includes base/, request/ and store/store.h, which has the revocations.
+ *
+ * Who asks is found out once a request (allow_who).  What that one may do is
+ * asked for each topic (allow_topic).  Both return 0, or the HTTP status
+ * that refuses, and then the refusal says why in one line.
  *
  *	if ((status = allow_who(a, store, rq, &who, &no)) == 0)
  *		status = allow_topic(a, &who, ALLOW_PUBLISH, &topic, &no);
@@ -12,14 +24,15 @@
  *		reply_refusal(srv, peer, &no);
  *	who_free(&who);
  *
- * Reading is open to all unless a key or --trust-user is set; publishing
- * always takes a token with a claim to it.
+ * Reading is open to everybody unless there is a key or --trust-user.
+ * Publishing always takes a token with a claim to it.
  */
 #ifndef ALLOW_H
 #define ALLOW_H
 
-#include "fcgi/request/request.h"
+#include "fcgi/auth/refusal.h"
 #include "fcgi/base/conf.h"
+#include "fcgi/request/request.h"
 #include "store/store.h"
 
 enum allow_use {
@@ -28,22 +41,13 @@ enum allow_use {
 	ALLOW_USES
 };
 
-/* Where the credential stood.  The first of these that is there counts. */
+/* What said who asks.  The first of these that is there counts. */
 enum allow_by {
 	ALLOW_BY_NOTHING,
 	ALLOW_BY_HEADER, /* Authorization: Bearer */
-	ALLOW_BY_COOKIE, /* a browser sends it unasked, whoever's page asks */
+	ALLOW_BY_COOKIE, /* a browser adds it, whichever page asks */
 	ALLOW_BY_QUERY,	 /* access_token */
 	ALLOW_BY_SERVER	 /* the web server's REMOTE_USER */
-};
-
-/* Why not: goes out with reply_refusal (reply.h). */
-struct refusal {
-	int status;	/* 401: ask for a token; 403: this one is too little;
-			   500: out of memory */
-	char line[384]; /* UTF-8, no controls */
-	const char *headers; /* WWW-Authenticate with its CR LF, or NULL */
-	bool later;	     /* 503, but the log may answer in a moment */
 };
 
 enum {
@@ -56,25 +60,25 @@ struct json_t; /* of jansson */
 /* Who asks.  Good until who_free, which takes it in any state. */
 struct who {
 	enum allow_by by;
-	char *subject; /* subject_len bytes and a NUL; NULL: nobody's */
+	char *subject; /* subject_len bytes and a NUL; NULL: unknown */
 	size_t subject_len;
-	int64_t ends_ms; /* since 1970: good for nothing then; 0: no end */
+	int64_t ends_ms; /* since 1970; the token expires then.  0: never */
 	struct json_t *claims; /* of the token */
-	char **revoked; /* topics that were taken away from the subject */
+	char **revoked;	       /* topics that were revoked for the subject */
 	size_t nrevoked;
 };
 
 struct allow;
 
 /*
- * Do the options that say who may what make sense?  False, and why (which
- * takes size bytes) says what is wrong.
+ * Checks the options that say who may do what.  False, and why (size bytes)
+ * says what is wrong.
  */
 bool allow_check(const struct serve_conf *, char *why, size_t size);
 
 /*
- * Reads the keys.  The options were checked, and must outlive it.  NULL, and
- * why says what is wrong.
+ * Reads the keys.  The options were checked (allow_check) and must live as
+ * long as what is returned.  NULL, and why says what is wrong.
  */
 struct allow *allow_open(const struct serve_conf *, char *why, size_t size);
 void allow_close(struct allow *); /* takes NULL */
@@ -87,22 +91,22 @@ int allow_reload(struct allow *, char *why, size_t size);
 
 /*
  * Finds the credential and checks all of it but its topics: form, algorithm,
- * signature, times, issuer, audience, revocation.  No credential at all is no
- * refusal: what asks for one says so.  A cookie that a page of a foreign
- * origin sends is refused.  STORE_BUSY and the like are a 503, which a stream
- * answers with reply_retry.
+ * signature, times, issuer, audience, revocation.  Without a credential this
+ * returns 0: allow_topic refuses if one is needed.  A cookie from a page of a
+ * foreign origin is refused.  When the log cannot be read the status is 503,
+ * which a stream answers with reply_retry.
  */
 int allow_who(struct allow *, struct store *, const struct request *,
     struct who *, struct refusal *);
 void who_free(struct who *);
 
-/* May it do this to this topic, or to all topics with this prefix? */
+/* May who do this to this topic, or to all topics with this prefix? */
 int allow_topic(const struct allow *, const struct who *, enum allow_use,
     const struct request_topic *, struct refusal *);
 
 /*
- * The whole check of a stream: who asks, `{user}` in its topics replaced by
- * the subject, and all of the topics.
+ * The whole check of a stream: finds out who asks, replaces `{user}` in its
+ * topics by the subject, and checks each topic.
  */
 int allow_stream(struct allow *, struct store *, struct request *, struct who *,
     struct refusal *);

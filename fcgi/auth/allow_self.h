@@ -1,31 +1,28 @@
 /*
- * allow_self.h - allow's insides, shared by its three rooms: allow.c has the
- * options and a stream's whole check, allow_who.c finds who asks,
- * allow_topic.c what that one may.
+ * allow_self.h - what struct allow is, for the files of allow.h alone.
+ *
+ *	allow.c        checks the options, keeps the keys
+ *	allow_who.c    finds out who asks
+ *	allow_topic.c  says what that one may do
+ *	allow_stream.c both of these, for a stream
+ *
+ * Each of them calls only those above it.
  */
 #ifndef ALLOW_SELF_H
 #define ALLOW_SELF_H
 
-#include "fcgi/auth/allow.h"
 #include "fcgi/auth/keys.h"
 #include "fcgi/auth/token_memory.h"
+#include "fcgi/base/conf.h"
+#include "fcgi/request/request.h"
 
 struct allow {
 	const struct serve_conf *conf;
 	struct keys keys;
 	struct token_memory memory; /* of these keys */
-	bool closed;		    /* readers have to be somebody */
+	bool closed;		    /* a reader must say who it is */
 	int64_t looked_ms;	    /* when the key files were looked at */
 };
-
-/* Fills the refusal in and returns its status. */
-int refuse(struct refusal *, int status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* 401 for a token that is no good. */
-int refuse_token(struct refusal *, const char *why);
-
-int refuse_memory(struct refusal *);
 
 /* May everyone read this? */
 bool allow_public(const struct allow *, const struct request_topic *);

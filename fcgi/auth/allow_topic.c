@@ -1,15 +1,18 @@
 /*
- * allow_topic.c - what one who asks may: patterns in the token's claims, or
- * in the options for all others.
+ * allow_topic.c - what somebody may do with a topic.
+ *
+ * The patterns in a token's claims say so; for a user whom the web server
+ * names, those of --user-topic; for everybody, those of --public.
  */
 #include <string.h>
 
 #include <jansson.h>
 
+#include "fcgi/auth/allow.h"
 #include "fcgi/auth/allow_self.h"
 #include "fcgi/request/pattern.h"
 
-/* Does this pattern, with the word standing for the subject, cover it? */
+/* Does this pattern cover the topic?  The word in it means the subject. */
 static bool
 covers(const char *s, size_t len, const char *word, const struct who *who,
     const struct request_topic *topic)
@@ -50,7 +53,10 @@ claimed(const struct who *who, enum allow_use use,
 	return false;
 }
 
-/* A user whose name has a `/` in it could be below another's topics. */
+/*
+ * A user with a `/` in the name fills in no pattern: `inbox/al/x` would be
+ * among al's topics.
+ */
 static bool
 users_own(const struct allow *a, const struct who *who,
     const struct request_topic *topic)
@@ -85,7 +91,7 @@ static int
 too_narrow(const struct who *who, enum allow_use use,
     const struct request_topic *topic, struct refusal *no)
 {
-	return refuse(no, 403, "%s not %s the topic %.*s%s",
+	return refusal_set(no, 403, "%s not %s the topic %.*s%s",
 	    who->by == ALLOW_BY_SERVER ? "this user may" : "the token does",
 	    use == ALLOW_PUBLISH	 ? "publish to"
 	    : who->by == ALLOW_BY_SERVER ? "read"
@@ -93,19 +99,19 @@ too_narrow(const struct who *who, enum allow_use use,
 	    (int)topic->len, topic->name, topic->prefix ? "*" : "");
 }
 
-/* Nobody said who asks. */
+/* The refusal when nobody said who asks. */
 static int
 not_named(const struct allow *a, enum allow_use use, struct refusal *no)
 {
 	if (a->keys.n > 0)
-		return refuse(no, 401,
+		return refusal_set(no, 401,
 		    "a token is needed: Authorization: Bearer, the cookie %s, "
 		    "or access_token",
 		    a->conf->cookie_name);
 	if (use == ALLOW_PUBLISH)
-		return refuse(no, 403,
+		return refusal_set(no, 403,
 		    "publishing needs a token, and there is no --key-file");
-	return refuse(no, 401,
+	return refusal_set(no, 401,
 	    "the web server has to say who you are: no REMOTE_USER came");
 }
 
@@ -118,7 +124,7 @@ allow_topic(const struct allow *a, const struct who *who, enum allow_use use,
 	if (who->by == ALLOW_BY_NOTHING)
 		return not_named(a, use, no);
 	if (taken_away(who, topic))
-		return refuse_token(no, "token: revoked for this topic");
+		return refusal_token(no, "token: revoked for this topic");
 	if (who->by == ALLOW_BY_SERVER
 		? use == ALLOW_SUBSCRIBE && users_own(a, who, topic)
 		: claimed(who, use, topic))

@@ -1,13 +1,15 @@
 /*
- * allow_who.c - who asks: a token found, checked and not revoked in the log,
- * or a name that the web server vouches for.
+ * allow_who.c - who asks.
+ *
+ * Either a token says so, which is valid and was not revoked in the log; or
+ * the web server does, in REMOTE_USER.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-#include "store/store.h"
+#include "fcgi/auth/allow.h"
 #include "fcgi/auth/allow_self.h"
 #include "fcgi/auth/credential.h"
 #include "fcgi/base/log.h"
@@ -15,9 +17,9 @@
 #include "fcgi/auth/token.h"
 #include "fcgi/base/utf8.h"
 
-/* Key files that changed are read when the next token comes. */
+/* Reads the keys again if a key file has changed; looks once a second. */
 static void
-refresh(struct allow *a, int64_t now)
+refresh_keys(struct allow *a, int64_t now)
 {
 	char why[512];
 
@@ -29,16 +31,17 @@ refresh(struct allow *a, int64_t now)
 			log_plain(why);
 }
 
-struct taking {
+/* The subject's revocations, as they are read. */
+struct revocations {
 	struct who *who;
-	bool all, failed;
+	bool all;    /* every topic is revoked */
+	bool failed; /* no memory */
 };
 
-/* What was taken away from the subject. */
 static void
-take_away(void *arg, const struct store_revocation *rv)
+add_revocation(void *arg, const struct store_revocation *rv)
 {
-	struct taking *t = arg;
+	struct revocations *t = arg;
 	char **list;
 
 	if (rv->topic.s == NULL) {
@@ -58,11 +61,11 @@ take_away(void *arg, const struct store_revocation *rv)
 	}
 }
 
-/* A token without iat may be of any age. */
+/* A token without iat counts as older than every revocation. */
 static int
 check_revoked(struct store *store, struct who *who, struct refusal *no)
 {
-	struct taking t = {.who = who};
+	struct revocations t = {.who = who};
 	enum store_result r;
 	int64_t issued_ms = 0;
 
@@ -71,15 +74,15 @@ check_revoked(struct store *store, struct who *who, struct refusal *no)
 	token_time(who->claims, "iat", &issued_ms);
 	r = store_revoked(store,
 	    (struct store_text){who->subject, who->subject_len}, issued_ms,
-	    take_away, &t);
+	    add_revocation, &t);
 	if (r != STORE_OK) {
-		refuse(no, 503, "the log cannot be read right now");
+		refusal_set(no, 503, "the log cannot be read right now");
 		no->later = r == STORE_LATER;
 		return 503;
 	}
 	if (t.failed)
-		return refuse_memory(no);
-	return t.all ? refuse_token(no, "token: revoked") : 0;
+		return refusal_memory(no);
+	return t.all ? refusal_token(no, "token: revoked") : 0;
 }
 
 static int
@@ -89,7 +92,7 @@ set_subject(struct who *who, const char *s, size_t len, struct refusal *no)
 		return 0;
 	who->subject = strndup(s, len);
 	who->subject_len = len;
-	return who->subject == NULL ? refuse_memory(no) : 0;
+	return who->subject == NULL ? refusal_memory(no) : 0;
 }
 
 static int
@@ -105,32 +108,35 @@ take_token(struct allow *a, const char *s, size_t len, struct who *who,
 	const json_t *sub;
 	const char *why;
 
-	refresh(a, rules.now_ms);
+	refresh_keys(a, rules.now_ms);
 	who->claims = token_read(s, len, &rules, &why);
 	if (who->claims == NULL)
-		return refuse_token(no, why);
+		return refusal_token(no, why);
 	if (token_time(who->claims, "exp", &who->ends_ms) == 1)
 		who->ends_ms += rules.leeway_ms;
 	sub = json_object_get(who->claims, "sub");
 	len = json_string_length(sub);
 	if (sub != NULL && (!json_is_string(sub) || len > ALLOW_SUBJECT_MAX ||
 			       !utf8_clean(json_string_value(sub), len)))
-		return refuse_token(no, "token: its sub is no name");
+		return refusal_token(no, "token: its sub is no name");
 	return set_subject(who, json_string_value(sub), len, no);
 }
 
 static int
-take_user(const struct request *rq, struct who *who, struct refusal *no)
+take_remote_user(const struct request *rq, struct who *who, struct refusal *no)
 {
 	size_t len = strlen(rq->user);
 
 	if (len > ALLOW_SUBJECT_MAX || !utf8_clean(rq->user, len))
-		return refuse(no, 403, "REMOTE_USER: not a name");
+		return refusal_set(no, 403, "REMOTE_USER: not a name");
 	who->by = ALLOW_BY_SERVER;
 	return set_subject(who, rq->user, len, no);
 }
 
-/* A browser sends these along unasked, whatever page makes it. */
+/*
+ * A browser adds the cookie or the user by itself, whichever page sends the
+ * request.  So the page must be of our own site, or of an allowed one.
+ */
 static int
 check_origin(const struct allow *a, const struct request *rq,
     const struct who *who, struct refusal *no)
@@ -142,7 +148,7 @@ check_origin(const struct allow *a, const struct request *rq,
 	from = origin_of(&a->conf->allow_origin, rq);
 	if (from == ORIGIN_OWN || from == ORIGIN_LISTED)
 		return 0;
-	return refuse(no, 403,
+	return refusal_set(no, 403,
 	    "%s: from a page of another site, which --allow-origin does not "
 	    "name",
 	    who->by == ALLOW_BY_COOKIE ? "cookie" : "REMOTE_USER");
@@ -167,7 +173,7 @@ allow_who(struct allow *a, struct store *store, const struct request *rq,
 	}
 	if (!a->conf->trust_user || rq->user == NULL)
 		return 0;
-	status = take_user(rq, who, no);
+	status = take_remote_user(rq, who, no);
 	return status != 0 ? status : check_origin(a, rq, who, no);
 }
 

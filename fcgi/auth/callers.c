@@ -1,29 +1,15 @@
 /*
- * callers.c - whose streams these are.
+ * callers.c - who has how many streams.
  *
- * Where addresses are counted, the hash is of the address alone: then all of
- * its callers stand in one chain, which is no longer than the limit.
+ * When addresses are counted, the hash is of the address alone.  All callers
+ * of one address then have one hash, and there are no more of them than an
+ * address may have streams.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi/auth/callers.h"
-
-enum {
-	TABLE_MIN = 64
-};
-
-static uint32_t
-hash_bytes(uint32_t h, const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes, *end = p + len;
-
-	h ^= 2166136261U;
-	while (p < end)
-		h = (h ^ *p++) * 16777619U;
-	return h ^ h >> 15;
-}
 
 int
 callers_open(
@@ -34,11 +20,8 @@ callers_open(
 
 	memset(cs, 0, sizeof(*cs));
 	cs->max = conf->max_streams_per_address;
-	cs->seed = (uint32_t)random();
-	cs->mask = TABLE_MIN - 1;
-	cs->table = calloc(TABLE_MIN, sizeof(cs->table[0]));
 	cs->trusted = calloc(l->n + 1, sizeof(cs->trusted[0]));
-	if (cs->table == NULL || cs->trusted == NULL) {
+	if (hash_open(&cs->table) == -1 || cs->trusted == NULL) {
 		snprintf(why, size, "out of memory");
 		callers_close(cs);
 		return -1;
@@ -57,24 +40,23 @@ callers_open(
 	return 0;
 }
 
+static void
+free_caller(struct hash_node *node)
+{
+	free(node);
+}
+
 void
 callers_close(struct callers *cs)
 {
-	struct caller *c;
-	uint32_t i;
-
-	for (i = 0; cs->table != NULL && i <= cs->mask; i++)
-		while ((c = cs->table[i]) != NULL) {
-			cs->table[i] = c->next;
-			free(c);
-		}
-	free(cs->table);
+	hash_close(&cs->table, free_caller);
 	free(cs->trusted);
 	memset(cs, 0, sizeof(*cs));
 }
 
+/* All zero when addresses are not counted. */
 static struct address
-client(const struct callers *cs, const struct request *rq)
+counted_address(const struct callers *cs, const struct request *rq)
 {
 	struct address none = {{0}};
 
@@ -84,66 +66,53 @@ client(const struct callers *cs, const struct request *rq)
 }
 
 static bool
-same(const struct address *a, const struct address *b)
+same_address(const struct address *a, const struct address *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* The callers with this hash, one after another.  It is their first member. */
+static struct caller *
+first_caller(const struct callers *cs, uint32_t hash)
+{
+	return (struct caller *)hash_first(&cs->table, hash);
+}
+
+static struct caller *
+next_caller(const struct caller *c)
+{
+	return (struct caller *)hash_next(&c->node);
 }
 
 bool
 callers_full(const struct callers *cs, const struct request *rq)
 {
-	struct address address = client(cs, rq);
+	struct address address = counted_address(cs, rq);
 	const struct caller *c;
 	uint64_t n = 0;
 	uint32_t hash;
 
 	if (cs->max == 0)
 		return false;
-	hash = hash_bytes(cs->seed, &address, sizeof(address));
-	for (c = cs->table[hash & cs->mask]; c != NULL; c = c->next)
-		if (same(&c->address, &address))
+	hash = hash_bytes(cs->table.seed, &address, sizeof(address));
+	for (c = first_caller(cs, hash); c != NULL; c = next_caller(c))
+		if (same_address(&c->address, &address))
 			n += c->streams;
 	return n >= cs->max;
 }
 
-/* Twice as long.  Without memory it stays as it is, and chains get long. */
-static void
-grow(struct callers *cs)
-{
-	uint32_t size = (cs->mask + 1) * 2, i;
-	struct caller **table = calloc(size, sizeof(table[0])), *c;
-
-	if (table == NULL)
-		return;
-	for (i = 0; i <= cs->mask; i++)
-		while ((c = cs->table[i]) != NULL) {
-			cs->table[i] = c->next;
-			c->next = table[c->hash & (size - 1)];
-			table[c->hash & (size - 1)] = c;
-		}
-	free(cs->table);
-	cs->table = table;
-	cs->mask = size - 1;
-}
-
 static struct caller *
-make(struct callers *cs, const struct address *address, const char *subject,
-    size_t len, uint32_t hash)
+add_caller(struct callers *cs, const struct address *address,
+    const char *subject, size_t len, uint32_t hash)
 {
 	struct caller *c = malloc(sizeof(*c) + len);
 
 	if (c == NULL)
 		return NULL;
-	if (cs->n > cs->mask)
-		grow(cs);
-	*c = (struct caller){.next = cs->table[hash & cs->mask],
-	    .hash = hash,
-	    .address = *address,
-	    .len = (uint16_t)len};
+	*c = (struct caller){.address = *address, .len = (uint16_t)len};
 	if (len > 0)
 		memcpy(c->subject, subject, len);
-	cs->table[hash & cs->mask] = c;
-	cs->n++;
+	hash_add(&cs->table, &c->node, hash);
 	return c;
 }
 
@@ -151,21 +120,22 @@ int
 callers_join(struct callers *cs, const struct request *rq, const char *subject,
     size_t len, struct caller **caller)
 {
-	struct address address = client(cs, rq);
+	struct address address = counted_address(cs, rq);
 	struct caller *c;
 	uint32_t hash;
 
 	*caller = NULL;
 	if (cs->max == 0 && len == 0)
 		return 0;
-	hash = cs->max > 0 ? hash_bytes(cs->seed, &address, sizeof(address))
-			   : hash_bytes(cs->seed, subject, len);
-	for (c = cs->table[hash & cs->mask]; c != NULL; c = c->next)
-		if (same(&c->address, &address) && c->len == len &&
+	hash = cs->max > 0
+		   ? hash_bytes(cs->table.seed, &address, sizeof(address))
+		   : hash_bytes(cs->table.seed, subject, len);
+	for (c = first_caller(cs, hash); c != NULL; c = next_caller(c))
+		if (same_address(&c->address, &address) && c->len == len &&
 		    (len == 0 || memcmp(c->subject, subject, len) == 0))
 			break;
 	if (c == NULL)
-		c = make(cs, &address, subject, len, hash);
+		c = add_caller(cs, &address, subject, len, hash);
 	if (c == NULL)
 		return -1;
 	c->streams++;
@@ -176,13 +146,8 @@ callers_join(struct callers *cs, const struct request *rq, const char *subject,
 void
 callers_leave(struct callers *cs, struct caller *c)
 {
-	struct caller **p;
-
 	if (c == NULL || --c->streams > 0)
 		return;
-	for (p = &cs->table[c->hash & cs->mask]; *p != c; p = &(*p)->next)
-		;
-	*p = c->next;
+	hash_remove(&cs->table, &c->node);
 	free(c);
-	cs->n--;
 }

@@ -1,29 +1,26 @@
 /*
- * callers.h - whose streams these are: who holds how many of them.
+ * callers.h - who has how many streams.
  *
- * A stream has one pointer here, shared by all streams of one subject and
- * address, or none if there is nothing to know: no subject, and no limit for
- * an address.
+ * All streams of one subject and address share one struct caller.  A stream
+ * without a subject has none, unless the streams of an address are counted.
  */
 #ifndef CALLERS_H
 #define CALLERS_H
 
 #include "fcgi/auth/address.h"
 #include "fcgi/base/conf.h"
+#include "fcgi/base/hash.h"
 
 struct caller {
-	struct caller *next; /* of the same hash */
-	uint32_t hash;
+	struct hash_node node; /* first: see hash.h */
 	uint32_t streams;
-	struct address address; /* all zero where they are not counted */
+	struct address address; /* all zero when addresses are not counted */
 	uint16_t len;
 	char subject[]; /* len bytes */
 };
 
 struct callers {
-	struct caller **table;
-	uint32_t mask, n; /* size less 1, a power of two */
-	uint32_t seed;
+	struct hash_table table;
 	uint64_t max; /* streams of one address; 0: any number */
 	struct network *trusted;
 	size_t ntrusted;
@@ -34,17 +31,17 @@ int callers_open(
     struct callers *, const struct serve_conf *, char *why, size_t size);
 void callers_close(struct callers *);
 
-/* Has the client of this request as many streams as it may have? */
+/* Does the client of this request have as many streams as it may have? */
 bool callers_full(const struct callers *, const struct request *);
 
 /*
- * A stream more of this subject (NULL: nobody's) and client.  Sets *caller,
- * maybe to NULL; -1 without memory.
+ * Counts one stream more for this subject (NULL: unknown) and this client.
+ * Sets *caller, which may be NULL.  -1 without memory.
  */
 int callers_join(struct callers *, const struct request *, const char *subject,
     size_t len, struct caller **caller);
 
-/* And one less.  Takes NULL. */
+/* Counts one stream less.  Takes NULL. */
 void callers_leave(struct callers *, struct caller *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * credential.c - where in a request the token stands.
+ * credential.c - where in a request a token stands.
  */
 #include <string.h>
 #include <strings.h>

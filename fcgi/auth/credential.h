@@ -1,8 +1,8 @@
 /*
- * credential.h - where in a request the token stands.
+ * credential.h - where in a request a token stands.
  *
- * Pure.  Authorization, then the cookie, then the query: the first that is
- * there counts, and when it is no good the others are not tried.
+ * Pure.  First the header Authorization, then the cookie, then the query.  The
+ * first one that is there counts: if it is refused, the others are not tried.
  */
 #ifndef CREDENTIAL_H
 #define CREDENTIAL_H
@@ -10,9 +10,10 @@
 #include "fcgi/auth/allow.h"
 
 /*
- * Sets s and len to the token, not yet known to be one.  `Bearer` alone is
- * an empty token; an Authorization of another scheme is the web server's
- * business; a cookie without a value is one that was taken away.
+ * Sets s and len to the token, which is not checked here.  `Bearer` alone is
+ * an empty token.  An Authorization of another scheme is for the web server
+ * and is passed over.  So is a cookie without a value, which a site sets to
+ * remove it.
  */
 enum allow_by credential_find(const struct request *, const char *cookie_name,
     const char **s, size_t *len);

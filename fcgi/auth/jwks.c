@@ -1,9 +1,10 @@
 /*
  * jwks.c - a JWKS file: keys as JSON (RFC 7517, RFC 7518 section 6).
  *
- * An identity provider's set also has keys that are not for us: those are
- * passed over, as the RFC asks.  A key that is for us and cannot be read is
- * an error: tokens by it would be refused with no word why.
+ * The set of an identity provider also has keys that are not for us.  Those
+ * are passed over, as the RFC asks.  A key that is for us and cannot be read
+ * is an error: otherwise its tokens would be refused and nobody would know
+ * why.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +26,14 @@ enum {
 };
 
 static const char *
-text(const json_t *jwk, const char *name)
+member_text(const json_t *jwk, const char *name)
 {
 	return json_string_value(json_object_get(jwk, name));
 }
 
-/* A member in base64url.  Its bytes, -1 if it is not there or is none. */
+/* Decodes a member in base64url.  How many bytes, or -1: no such member. */
 static ssize_t
-decode(const json_t *jwk, const char *name, uint8_t to[MEMBER_MAX])
+member_bytes(const json_t *jwk, const char *name, uint8_t to[MEMBER_MAX])
 {
 	const json_t *v = json_object_get(jwk, name);
 	size_t len = json_string_length(v);
@@ -59,8 +60,8 @@ static EVP_PKEY *
 rsa_key(const json_t *jwk)
 {
 	uint8_t n_bytes[MEMBER_MAX], e_bytes[MEMBER_MAX];
-	ssize_t n_len = decode(jwk, "n", n_bytes);
-	ssize_t e_len = decode(jwk, "e", e_bytes);
+	ssize_t n_len = member_bytes(jwk, "n", n_bytes);
+	ssize_t e_len = member_bytes(jwk, "e", e_bytes);
 	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
 	OSSL_PARAM *params = NULL;
 	EVP_PKEY *pkey = NULL;
@@ -93,8 +94,8 @@ ec_key(const json_t *jwk)
 	    OSSL_PARAM_construct_end(),
 	};
 
-	if (decode(jwk, "x", x) != P256_BYTES ||
-	    decode(jwk, "y", y) != P256_BYTES)
+	if (member_bytes(jwk, "x", x) != P256_BYTES ||
+	    member_bytes(jwk, "y", y) != P256_BYTES)
 		return NULL;
 	point[0] = 4; /* both coordinates follow */
 	memcpy(point + 1, x, P256_BYTES);
@@ -106,12 +107,13 @@ static bool
 add_secret(struct keys *ks, const json_t *jwk, const char **why)
 {
 	uint8_t bytes[MEMBER_MAX];
-	ssize_t len = decode(jwk, "k", bytes);
+	ssize_t len = member_bytes(jwk, "k", bytes);
 	bool ok;
 
 	*why = "`k` is not 32 bytes or more in base64url";
 	ok = len >= KEYS_SECRET_MIN &&
-	     keys_add(ks, KEY_HS256, text(jwk, "kid"), bytes, (size_t)len, why);
+	     keys_add(ks, KEY_HS256, member_text(jwk, "kid"), bytes,
+		 (size_t)len, why);
 	OPENSSL_cleanse(bytes, sizeof(bytes));
 	return ok;
 }
@@ -122,7 +124,8 @@ add_public(struct keys *ks, const json_t *jwk, EVP_PKEY *pkey, const char **why)
 	bool ok;
 
 	*why = "its numbers are no public key";
-	ok = pkey != NULL && keys_add_public(ks, text(jwk, "kid"), pkey, why);
+	ok = pkey != NULL &&
+	     keys_add_public(ks, member_text(jwk, "kid"), pkey, why);
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
 	return ok;
@@ -140,7 +143,7 @@ absent_or(const json_t *jwk, const char *name, const char *value)
 
 /* Was the key made to check signatures by this algorithm? */
 static bool
-is_for(const json_t *jwk, enum key_alg alg)
+jwk_verifies(const json_t *jwk, enum key_alg alg)
 {
 	const json_t *ops = json_object_get(jwk, "key_ops"), *op;
 	bool verifies = ops == NULL;
@@ -153,22 +156,23 @@ is_for(const json_t *jwk, enum key_alg alg)
 	       absent_or(jwk, "alg", key_alg_name(alg));
 }
 
-/* True as well for a key that is not for us. */
+/* True also for a key that is not for us. */
 static bool
 add_jwk(struct keys *ks, const json_t *jwk, const char **why)
 {
-	const char *kty = text(jwk, "kty");
+	const char *kty = member_text(jwk, "kty");
 
 	*why = "it has no `kty`";
 	if (kty == NULL)
 		return false;
 	if (strcmp(kty, "oct") == 0)
-		return !is_for(jwk, KEY_HS256) || add_secret(ks, jwk, why);
+		return !jwk_verifies(jwk, KEY_HS256) ||
+		       add_secret(ks, jwk, why);
 	if (strcmp(kty, "RSA") == 0)
-		return !is_for(jwk, KEY_RS256) ||
+		return !jwk_verifies(jwk, KEY_RS256) ||
 		       add_public(ks, jwk, rsa_key(jwk), why);
 	if (strcmp(kty, "EC") == 0 && absent_or(jwk, "crv", "P-256"))
-		return !is_for(jwk, KEY_ES256) ||
+		return !jwk_verifies(jwk, KEY_ES256) ||
 		       add_public(ks, jwk, ec_key(jwk), why);
 	return true;
 }

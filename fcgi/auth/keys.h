@@ -1,11 +1,10 @@
 /*
  * keys.h - the keys that tokens are signed with, each with the one algorithm
- * that it is good for.
+ * that it is for.
  *
- * A key file is either a PEM file of public keys (RS256 for RSA, ES256 for
- * P-256), or anything else: then all of it, but for one newline at its end,
- * is a secret for HS256.  A JWKS file is JSON (RFC 7517, section 5) with keys
- * of type oct, RSA or EC.
+ * A key file is a PEM file of public keys (RS256 for RSA, ES256 for P-256).
+ * Any other content is a secret for HS256, without one newline at its end.  A
+ * JWKS file is JSON (RFC 7517, section 5) with keys of type oct, RSA or EC.
  */
 #ifndef KEYS_H
 #define KEYS_H
@@ -38,36 +37,15 @@ struct keys {
 	uint64_t mark; /* of the files when they were read */
 };
 
-/*
- * Reads all these files.  0; or -1 with why (which takes size bytes), and
- * keys is empty then.
- */
-int keys_read(struct keys *, const struct option_list *key_files,
-    const struct option_list *jwks_files, char *why, size_t size);
-void keys_free(struct keys *);
+/* --- keys.c: keys that were read ----------------------------------------- */
 
-/* What the files look like from outside: another number when one changed. */
-uint64_t keys_mark(
-    const struct option_list *key_files, const struct option_list *jwks_files);
+void keys_free(struct keys *);
 
 /* The name of an algorithm in a token's header. */
 const char *key_alg_name(enum key_alg);
 
-/*
- * Reads a file whole, with a NUL behind it.  Its bytes, to be freed with
- * keys_wipe, or NULL and why.
- */
-unsigned char *keys_file(const char *path, size_t *len, char *why, size_t size);
+/* Clears the bytes, which may be a secret, and frees them.  Takes NULL. */
 void keys_wipe(unsigned char *bytes, size_t len);
-
-/* A secret without the newline at its end; false, and why: too short. */
-bool keys_secret(const char *path, const unsigned char *bytes, size_t *len,
-    char *why, size_t size);
-
-/* Is it text with a PEM block? */
-bool keys_is_pem(const unsigned char *bytes, size_t len);
-
-/* --- for the readers of each format ------------------------------------- */
 
 struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
 
@@ -82,9 +60,37 @@ bool keys_add(struct keys *, enum key_alg, const char *kid, const void *bytes,
 bool keys_add_public(
     struct keys *, const char *kid, struct evp_pkey_st *, const char **why);
 
+/* --- key_files.c: files of keys ------------------------------------------ */
+
+/*
+ * Reads all these files.  0; or -1 with why (which takes size bytes), and
+ * keys is empty then.
+ */
+int keys_read(struct keys *, const struct option_list *key_files,
+    const struct option_list *jwks_files, char *why, size_t size);
+
+/* A number that changes when one of the files changes; reads none of them. */
+uint64_t keys_mark(
+    const struct option_list *key_files, const struct option_list *jwks_files);
+
+/*
+ * Reads a file whole, with a NUL behind it.  Its bytes, to be freed with
+ * keys_wipe, or NULL and why.
+ */
+unsigned char *keys_file(const char *path, size_t *len, char *why, size_t size);
+
+/* A secret without the newline at its end; false, and why: too short. */
+bool keys_secret(const char *path, const unsigned char *bytes, size_t *len,
+    char *why, size_t size);
+
+/* Is it text with a PEM block? */
+bool keys_is_pem(const unsigned char *bytes, size_t len);
+
+/* --- jwks.c -------------------------------------------------------------- */
+
 /*
  * Adds the keys of a JWKS that are for us: those for encryption, and of
- * algorithms that we do not take, are passed over (jwks.c).  0, or -1, why.
+ * algorithms that we do not take, are passed over.  0, or -1, why.
  */
 int jwks_add(struct keys *, const char *path, const unsigned char *bytes,
     size_t len, char *why, size_t size);

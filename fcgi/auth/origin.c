@@ -1,9 +1,9 @@
 /*
- * origin.c - which site's page sends this request.
+ * origin.c - which site's page sent a request.
  *
- * A browser says with Sec-Fetch-Site whether a page is our own, and no page
- * can forge it; older ones, and all of them without TLS, send Origin alone,
- * and that not for a GET of our own pages.
+ * A browser says in Sec-Fetch-Site whether the page is of our own site, and
+ * no page can forge that.  Older browsers, and all browsers without TLS, send
+ * only Origin, and for a GET by a page of our own site not even that.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "fcgi/auth/origin.h"
 #include "fcgi/base/utf8.h"
 
-/* For the page's headers; and how long the browser may remember it. */
+/* What a page may send, and how many seconds its browser may remember it. */
 static const char preflight[] =
     "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
     "Access-Control-Allow-Headers: Authorization, Cache-Control, "
@@ -20,7 +20,7 @@ static const char preflight[] =
     "Access-Control-Max-Age: 7200\r\n";
 
 static bool
-has(const struct option_list *allowed, const char *origin)
+list_has(const struct option_list *allowed, const char *origin)
 {
 	size_t i;
 
@@ -30,17 +30,18 @@ has(const struct option_list *allowed, const char *origin)
 	return false;
 }
 
-/* By its name, and not as one of all. */
+/* Is it listed by its own name?  `*` does not count. */
 static bool
 is_listed(const struct option_list *allowed, const char *origin)
 {
 	return origin != NULL && strcmp(origin, "*") != 0 &&
-	       has(allowed, origin);
+	       list_has(allowed, origin);
 }
 
 /*
- * Is this origin the host that was asked?  Web servers may have taken the
- * port from Host; then that of the origin is not looked at, as with cookies.
+ * Is this origin the host that was asked?  Some web servers remove the port
+ * from Host.  Then the port of the origin does not count either, as it does
+ * not for cookies.
  */
 static bool
 is_host(const char *origin, const char *host)
@@ -62,7 +63,7 @@ is_host(const char *origin, const char *host)
 }
 
 static bool
-is_own(const struct request *rq)
+is_own_page(const struct request *rq)
 {
 	if (rq->fetch_site != NULL)
 		return strcmp(rq->fetch_site, "same-origin") == 0 ||
@@ -75,10 +76,10 @@ origin_of(const struct option_list *allowed, const struct request *rq)
 {
 	if (is_listed(allowed, rq->origin))
 		return ORIGIN_LISTED;
-	if (is_own(rq))
+	if (is_own_page(rq))
 		return ORIGIN_OWN;
-	return rq->origin != NULL && has(allowed, "*") ? ORIGIN_ANY
-						       : ORIGIN_FOREIGN;
+	return rq->origin != NULL && list_has(allowed, "*") ? ORIGIN_ANY
+							    : ORIGIN_FOREIGN;
 }
 
 const char *
@@ -96,7 +97,7 @@ origin_headers(const struct option_list *allowed, const struct request *rq,
 		    "Access-Control-Allow-Credentials: true\r\n"
 		    "Vary: Origin\r\n%s",
 		    rq->origin, more ? preflight : "");
-	else if (rq->origin != NULL && has(allowed, "*"))
+	else if (rq->origin != NULL && list_has(allowed, "*"))
 		snprintf(buf, ORIGIN_HEADERS_SIZE,
 		    "Access-Control-Allow-Origin: *\r\nVary: Origin\r\n%s",
 		    more ? preflight : "");

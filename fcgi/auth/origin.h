@@ -1,10 +1,10 @@
 /*
- * origin.h - which site's page sends this request, and what its browser is to
- * be told (Fetch, sections 3.2 and 3.5).
+ * origin.h - which site's page sent a request, and which CORS headers its
+ * browser gets (Fetch, sections 3.2 and 3.5).
  *
- * Pure.  An origin is allowed when it is listed, letter by letter.  Pages of
- * allowed origins may use cookies; `*` lets all others read what they have a
- * token for, without cookies.
+ * Pure.  An origin is allowed when the list has it, letter by letter.  Pages
+ * of allowed origins may use cookies.  With `*` in the list, pages of all
+ * other sites may read what they have a token for, but without cookies.
  */
 #ifndef ORIGIN_H
 #define ORIGIN_H
@@ -13,7 +13,7 @@
 #include "fcgi/request/request.h"
 
 enum origin {
-	ORIGIN_OWN, /* our own page, or no page at all */
+	ORIGIN_OWN, /* a page of our own site, or no page */
 	ORIGIN_LISTED,
 	ORIGIN_ANY, /* by `*` */
 	ORIGIN_FOREIGN
@@ -28,8 +28,8 @@ enum origin origin_of(
     const struct option_list *allowed, const struct request *);
 
 /*
- * The header lines that every answer to this request has, refusals as well,
- * or the page would not learn the status.  Returns buf.
+ * The header lines of every answer to this request.  A refusal has them too:
+ * without them the page would not learn the status.  Returns buf.
  */
 const char *origin_headers(const struct option_list *allowed,
     const struct request *, char buf[ORIGIN_HEADERS_SIZE]);

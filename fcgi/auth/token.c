@@ -1,9 +1,10 @@
 /*
  * token.c - a JSON Web Token, checked.
  *
- * What libjwt 1.10 leaves to its caller is done before it sees a token: one
- * that is too long (it decodes on the stack), base64 with something else in
- * it, `alg` other than the key's, members that stand twice, `crit`.
+ * libjwt 1.10 leaves some checks to its caller, and they are made here before
+ * it sees the token: the length (libjwt decodes on the stack), other bytes in
+ * the base64, an `alg` that is not the key's, members that stand twice, and
+ * `crit`.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ struct parts {
 };
 
 static bool
-split(const char *s, size_t len, struct parts *p)
+split_token(const char *s, size_t len, struct parts *p)
 {
 	const char *end = s + len, *dot;
 	int i;
@@ -39,9 +40,9 @@ split(const char *s, size_t len, struct parts *p)
 	return true;
 }
 
-/* A part as JSON, no member twice.  NULL: it is no object. */
+/* A part as a JSON object without duplicate members, or NULL. */
 static json_t *
-decode(const struct parts *p, int i)
+decode_part(const struct parts *p, int i)
 {
 	uint8_t bytes[BASE64_BYTES(TOKEN_MAX)];
 	ssize_t n = base64url_decode(bytes, p->s[i], p->len[i]);
@@ -68,7 +69,7 @@ is_text(const json_t *object, const char *name, const char *value)
 /* --- the signature ------------------------------------------------------ */
 
 static bool
-fits(const struct key *k, const json_t *header)
+key_fits(const struct key *k, const json_t *header)
 {
 	const json_t *kid = json_object_get(header, "kid");
 
@@ -117,7 +118,7 @@ check_signature(
 	size_t i;
 
 	for (i = 0; i < keys->n; i++) {
-		if (!fits(&keys->v[i], header))
+		if (!key_fits(&keys->v[i], header))
 			continue;
 		if (signed_by(token, &keys->v[i]))
 			return NULL;
@@ -146,7 +147,7 @@ token_time(const json_t *claims, const char *name, int64_t *ms)
 }
 
 static const char *
-check_times(const json_t *claims, const struct token_rules *rules)
+check_token_times(const json_t *claims, const struct token_rules *rules)
 {
 	int64_t exp = 0, nbf = 0, iat = 0;
 	int has_exp = token_time(claims, "exp", &exp);
@@ -162,9 +163,9 @@ check_times(const json_t *claims, const struct token_rules *rules)
 	return NULL;
 }
 
-/* Is it the audience, or one of them? */
+/* `aud` is a text or an array of them. */
 static bool
-is_for(const json_t *claims, const char *audience)
+is_audience(const json_t *claims, const char *audience)
 {
 	const json_t *aud = json_object_get(claims, "aud"), *one;
 	size_t i;
@@ -178,13 +179,13 @@ is_for(const json_t *claims, const char *audience)
 static const char *
 check_claims(const json_t *claims, const struct token_rules *rules)
 {
-	const char *wrong = check_times(claims, rules);
+	const char *wrong = check_token_times(claims, rules);
 
 	if (wrong != NULL)
 		return wrong;
 	if (rules->issuer != NULL && !is_text(claims, "iss", rules->issuer))
 		return "token: of another issuer";
-	if (rules->audience != NULL && !is_for(claims, rules->audience))
+	if (rules->audience != NULL && !is_audience(claims, rules->audience))
 		return "token: for another audience";
 	return NULL;
 }
@@ -193,7 +194,7 @@ static json_t *
 claims_of(const char *token, const struct parts *p,
     const struct token_rules *rules, const char **why)
 {
-	json_t *header = decode(p, 0), *claims = NULL;
+	json_t *header = decode_part(p, 0), *claims = NULL;
 
 	*why = "token: its header is no JSON object";
 	if (header != NULL && (*why = check_header(header)) == NULL)
@@ -201,7 +202,7 @@ claims_of(const char *token, const struct parts *p,
 	json_decref(header);
 	if (*why != NULL)
 		return NULL;
-	claims = decode(p, 1);
+	claims = decode_part(p, 1);
 	*why = "token: its claims are no JSON object";
 	if (claims == NULL || (*why = check_claims(claims, rules)) == NULL)
 		return claims;
@@ -209,9 +210,9 @@ claims_of(const char *token, const struct parts *p,
 	return NULL;
 }
 
-/* Its signature was good before: is it still good in all else? */
+/* The signature was valid before.  NULL: unknown, or another check fails. */
 static json_t *
-known(const char *s, size_t len, const struct token_rules *rules,
+recall_valid(const char *s, size_t len, const struct token_rules *rules,
     const char **why)
 {
 	json_t *claims = token_recall(rules->memory, s, len);
@@ -232,13 +233,13 @@ token_read(const char *s, size_t len, const struct token_rules *rules,
 	json_t *claims;
 
 	if (rules->memory != NULL &&
-	    (claims = known(s, len, rules, why)) != NULL)
+	    (claims = recall_valid(s, len, rules, why)) != NULL)
 		return claims;
 	*why = "token: longer than 8192 bytes";
 	if (len > TOKEN_MAX)
 		return NULL;
 	*why = "token: not three parts in base64url";
-	if (!split(s, len, &p) ||
+	if (!split_token(s, len, &p) ||
 	    base64url_decode(bytes, p.s[1], p.len[1]) == -1 ||
 	    base64url_decode(bytes, p.s[2], p.len[2]) == -1)
 		return NULL;

@@ -1,9 +1,8 @@
 /*
  * token.h - a JSON Web Token (RFC 7519), checked.
  *
- * Pure but for memory.  The key says which algorithm it is for, never the
- * token; libjwt checks the signature, and nothing is taken from a token
- * before it has.
+ * Pure, but for the token memory.  The key decides which algorithm is used,
+ * never the token.  libjwt checks the signature, and no claim is used before.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
@@ -26,15 +25,15 @@ struct token_rules {
 };
 
 /*
- * The claims of a token that is good now, to be given back with json_decref.
+ * The claims of a token that is valid now, to be given back with json_decref.
  * NULL, and why is one constant line.
  */
 struct json_t *token_read(
     const char *s, size_t len, const struct token_rules *, const char **why);
 
 /*
- * A time among the claims (exp, nbf, iat) in ms since 1970, cut to a range
- * that can be reckoned with.  1; 0 if there is none; -1 if it is no time.
+ * A time among the claims (exp, nbf, iat) in ms since 1970, cut to a range in
+ * which sums do not overflow.  1; 0 if there is none; -1 if it is no time.
  */
 int token_time(const struct json_t *claims, const char *name, int64_t *ms);
 

@@ -1,9 +1,10 @@
 /*
- * token_memory.c - tokens whose signature was found good not long ago.
+ * token_memory.c - tokens whose signature was checked not long ago.
  *
- * The place of a token is told by its last bytes, which are its signature's:
- * nobody without a key can choose them and be remembered.  How long comparing
- * takes says nothing of what is in memory.
+ * The last bytes of a token decide its slot.  They are part of the signature,
+ * so nobody without a key can choose the slot of a token that is remembered.
+ * The comparison takes the same time for all bytes, so its time tells nothing
+ * about a remembered token.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,16 +14,14 @@
 #include <openssl/crypto.h>
 
 #include "fcgi/auth/token_memory.h"
+#include "fcgi/base/hash.h"
 
 static size_t
 slot_of(const char *s, size_t len)
 {
-	size_t i = len > 16 ? len - 16 : 0;
-	uint32_t h = 2166136261u; /* FNV-1a */
+	size_t n = len < 16 ? len : 16;
 
-	for (; i < len; i++)
-		h = (h ^ (uint8_t)s[i]) * 16777619u;
-	return h % TOKEN_MEMORY_SLOTS;
+	return hash_bytes(0, s + len - n, n) % TOKEN_MEMORY_SLOTS;
 }
 
 json_t *
@@ -37,7 +36,7 @@ token_recall(const struct token_memory *tm, const char *s, size_t len)
 }
 
 static void
-forget(struct token_memory *tm, size_t i)
+forget_slot(struct token_memory *tm, size_t i)
 {
 	free(tm->slots[i].token);
 	json_decref(tm->slots[i].claims);
@@ -53,7 +52,7 @@ token_remember(
 
 	if (len > TOKEN_MEMORY_MAX || (copy = malloc(len)) == NULL)
 		return;
-	forget(tm, i);
+	forget_slot(tm, i);
 	memcpy(copy, s, len);
 	tm->slots[i].token = copy;
 	tm->slots[i].len = len;
@@ -66,5 +65,5 @@ token_forget_all(struct token_memory *tm)
 	size_t i;
 
 	for (i = 0; i < TOKEN_MEMORY_SLOTS; i++)
-		forget(tm, i);
+		forget_slot(tm, i);
 }

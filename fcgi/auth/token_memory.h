@@ -1,11 +1,11 @@
 /*
- * token_memory.h - tokens whose signature was found good not long ago.
+ * token_memory.h - tokens whose signature was checked not long ago.
  *
- * A publisher sends the same token with each POST, and checking a signature
- * costs more than all else that is done for a request.  The bytes of a good
- * one are kept with its claims; the same bytes are good again, as long as the
- * keys are the same.  Times, issuer and audience are not remembered: whoever
- * recalls claims checks them.
+ * A publisher sends the same token with each POST, and checking its signature
+ * costs more than everything else that is done for the request.  So the bytes
+ * of a valid token are kept with its claims.  The same bytes are valid again
+ * as long as the keys are the same.  Times, issuer and audience can become
+ * wrong later: whoever recalls claims checks these again.
  */
 #ifndef TOKEN_MEMORY_H
 #define TOKEN_MEMORY_H
@@ -28,15 +28,15 @@ struct token_memory {
 	} slots[TOKEN_MEMORY_SLOTS];
 };
 
-/* The claims, to be given back with json_decref; NULL: not known. */
+/* The claims, to be given back with json_decref; NULL: not remembered. */
 struct json_t *token_recall(
     const struct token_memory *, const char *s, size_t len);
 
-/* Its signature is good, and these are its claims. */
+/* Remembers a token whose signature is valid, and its claims. */
 void token_remember(
     struct token_memory *, const char *s, size_t len, struct json_t *claims);
 
-/* The keys have changed, or it is over. */
+/* When the keys have changed, and at the end. */
 void token_forget_all(struct token_memory *);
 
 #endif

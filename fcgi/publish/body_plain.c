@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "fcgi/publish/body_plain.h"
+#include "fcgi/base/hex.h"
 #include "fcgi/base/utf8.h"
+#include "fcgi/publish/body_plain.h"
 
 char *
 plain_space(char *s, const char *end)
@@ -36,15 +37,6 @@ any_special(const char *s)
 		   EACH(0x80)) != 0;
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four digits of a \u.  -1: they are not. */
 static int32_t
 unit(const char *s, const char *end)
@@ -55,7 +47,7 @@ unit(const char *s, const char *end)
 	if (end - s < 4)
 		return -1;
 	for (i = 0; i < 4; i++) {
-		if ((h = hex(s[i])) == -1)
+		if ((h = hex_digit(s[i])) == -1)
 			return -1;
 		u = u << 4 | h;
 	}

@@ -1,25 +1,26 @@
 /*
- * gate.c - a connection's bytes, until one whole valid request stands there.
+ * gate.c - checks a connection's bytes until there is one whole valid request.
  *
- * The scan goes from record to record and looks at each twice: at its header
- * as soon as that is there, to refuse what is too long before it is waited
- * for, and at its content when all of it is.  It never goes back, but for
- * one walk over PARAMS when they are complete: only then is it known where a
- * name ends, since a pair may lie across records.
+ * The scan goes from record to record and looks at each one twice: at its
+ * header as soon as the header has come, so that a record that is too long is
+ * refused before anybody waits for it; and at its content when all of it has
+ * come.  The scan never goes back, except once: when PARAMS are complete it
+ * walks over them, because a name and its value may lie across records.
  *
- * What must stay true: nothing is read behind len, whatever a length claims;
- * what is GATE_READY needs no further check by anyone.
+ * What must stay true: no byte at or after len is read, whatever a length in
+ * the bytes says.  After GATE_READY nobody needs to check anything again.
  */
 #include <string.h>
 
 #include "fcgi/request/gate.h"
 #include "fcgi/request/gate_run.h"
 
-/* The environment is made of NAME=VALUE strings: can these become some? */
+/* The environment has strings NAME=VALUE: can these PARAMS become such? */
 static const char *
 check_params(const struct gate *g, const uint8_t *buf)
 {
-	struct gate_run r = gate_run_start(g, buf, FCGI_PARAMS);
+	struct gate_run r =
+	    gate_run_start(buf, buf + g->scanned, FCGI_PARAMS, g->id);
 	size_t name, value;
 	const char *why = NULL;
 
@@ -33,51 +34,47 @@ check_params(const struct gate *g, const uint8_t *buf)
 	return why;
 }
 
-/* --- what we say ourselves ------------------------------------------------ */
+/* --- our own answers --------------------------------------------------------
+ */
 
 static void
-reply(struct gate *g, unsigned type, uint16_t id, const uint8_t *content,
+gate_reply(struct gate *g, unsigned type, uint16_t id, const uint8_t *content,
     size_t len)
 {
 	size_t padding = -len & 7;
 	uint8_t *p = g->reply;
 
-	memset(p, 0, FCGI_HEADER_LEN + len + padding);
-	p[0] = FCGI_VERSION_1;
-	p[1] = (uint8_t)type;
-	p[2] = (uint8_t)(id >> 8);
-	p[3] = (uint8_t)id;
-	p[4] = (uint8_t)(len >> 8);
-	p[5] = (uint8_t)len;
-	p[6] = (uint8_t)padding;
+	fcgi_header(p, type, id, len, padding);
 	memcpy(p + FCGI_HEADER_LEN, content, len);
+	memset(p + FCGI_HEADER_LEN + len, 0, padding);
 	g->reply_len = FCGI_HEADER_LEN + len + padding;
 }
 
 static enum gate_result
-broken(struct gate *g, const char *why)
+gate_broken(struct gate *g, const char *why)
 {
 	g->why = why;
 	return GATE_BROKEN;
 }
 
 static enum gate_result
-refuse(struct gate *g, uint16_t id, uint8_t status, const char *why)
+gate_refuse(struct gate *g, uint16_t id, uint8_t status, const char *why)
 {
 	const uint8_t body[8] = {0, 0, 0, 0, status}; /* of END_REQUEST */
 
-	reply(g, FCGI_END_REQUEST, id, body, sizeof(body));
+	gate_reply(g, FCGI_END_REQUEST, id, body, sizeof(body));
 	g->why = why;
 	return GATE_REFUSE;
 }
 
 /*
- * FCGI_GET_VALUES: each name we know is answered once, however often it is
- * asked for; libfcgi writes past its buffer there.  The first two are only
- * ceilings: how many streams there may be is said to each request.
+ * FCGI_GET_VALUES: each name that we know is answered once, however often it
+ * is asked for.  (libfcgi writes past the end of its buffer when it is asked
+ * too often.)  The first two are only upper limits: --max-streams is applied
+ * to each request.
  */
 static enum gate_result
-answer_values(struct gate *g, const struct record *rec)
+answer_values(struct gate *g, const struct fcgi_record *rec)
 {
 	static const struct {
 		const char *name, *value;
@@ -97,7 +94,7 @@ answer_values(struct gate *g, const struct record *rec)
 		    !gate_run_length(&r, &value) ||
 		    name > (size_t)(r.end - r.at) ||
 		    value > (size_t)(r.end - r.at) - name)
-			return broken(g, "GET_VALUES with a false length");
+			return gate_broken(g, "GET_VALUES with a false length");
 		for (i = 0; i < 3; i++)
 			if (strlen(ours[i].name) == name &&
 			    memcmp(ours[i].name, r.at, name) == 0)
@@ -115,100 +112,103 @@ answer_values(struct gate *g, const struct record *rec)
 		memcpy(body + n + name, ours[i].value, value);
 		n += name + value;
 	}
-	reply(g, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, body, n);
+	gate_reply(g, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, body, n);
 	return GATE_ANSWER;
 }
 
 /* --- record by record ----------------------------------------------------- */
 
 static enum gate_result
-management(struct gate *g, const struct record *rec)
+take_management(struct gate *g, const struct fcgi_record *rec)
 {
 	const uint8_t body[8] = {(uint8_t)rec->type}; /* of UNKNOWN_TYPE */
 
 	if (rec->type < FCGI_GET_VALUES)
-		return broken(g, "a request's record without a request id");
+		return gate_broken(
+		    g, "a request's record without a request id");
 	if (rec->type == FCGI_GET_VALUES)
 		return answer_values(g, rec);
-	reply(g, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, body, sizeof(body));
+	gate_reply(
+	    g, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, body, sizeof(body));
 	return GATE_ANSWER;
 }
 
 static enum gate_result
-begin(struct gate *g, const struct record *rec)
+take_begin(struct gate *g, const struct fcgi_record *rec)
 {
 	if (g->begun && rec->id != g->id)
-		return refuse(g, rec->id, FCGI_CANT_MPX_CONN,
+		return gate_refuse(g, rec->id, FCGI_CANT_MPX_CONN,
 		    "a second request on a busy connection");
 	if (g->begun)
-		return broken(g, "BEGIN_REQUEST twice");
+		return gate_broken(g, "BEGIN_REQUEST twice");
 	if (rec->len != 8)
-		return broken(g, "BEGIN_REQUEST of a wrong length");
+		return gate_broken(g, "BEGIN_REQUEST of a wrong length");
 	g->begun = true;
 	g->id = rec->id;
 	g->keep_conn = rec->content[2] & FCGI_KEEP_CONN;
 	if (rec->content[0] != 0 || rec->content[1] != FCGI_RESPONDER)
-		return refuse(g, rec->id, FCGI_UNKNOWN_ROLE,
+		return gate_refuse(g, rec->id, FCGI_UNKNOWN_ROLE,
 		    "asked for a role other than Responder");
 	return GATE_MORE;
 }
 
 /* A record of the request that is being read. */
 static enum gate_result
-request_record(struct gate *g, const uint8_t *buf, const struct record *rec)
+take_of_request(
+    struct gate *g, const uint8_t *buf, const struct fcgi_record *rec)
 {
 	const char *why;
 
 	switch (rec->type) {
 	case FCGI_ABORT_REQUEST:
-		return refuse(g, rec->id, FCGI_REQUEST_COMPLETE,
+		return gate_refuse(g, rec->id, FCGI_REQUEST_COMPLETE,
 		    "the web server took the request back");
 	case FCGI_PARAMS:
 		if (g->params_done)
-			return broken(g, "PARAMS after the end of PARAMS");
+			return gate_broken(g, "PARAMS after the end of PARAMS");
 		g->params_len += rec->len;
 		if (rec->len > 0)
 			return GATE_MORE;
 		g->params_done = true;
 		why = check_params(g, buf);
-		return why != NULL ? broken(g, why) : GATE_MORE;
+		return why != NULL ? gate_broken(g, why) : GATE_MORE;
 	case FCGI_STDIN:
 		if (!g->params_done)
-			return broken(g, "STDIN before the end of PARAMS");
+			return gate_broken(g, "STDIN before the end of PARAMS");
 		g->body_len += rec->len;
 		return rec->len > 0 ? GATE_MORE : GATE_READY;
 	default:
-		return broken(g, "a record that no Responder is sent");
+		return gate_broken(g, "a record that no Responder is sent");
 	}
 }
 
 /* All of a record is there, and counted in g->scanned. */
 static enum gate_result
-take(struct gate *g, const uint8_t *buf, const struct record *rec)
+take_record(struct gate *g, const uint8_t *buf, const struct fcgi_record *rec)
 {
 	if (rec->id == FCGI_NULL_REQUEST_ID)
-		return management(g, rec);
+		return take_management(g, rec);
 	if (rec->type == FCGI_BEGIN_REQUEST)
-		return begin(g, rec);
-	/* Section 3.3: what belongs to no active request is ignored. */
+		return take_begin(g, rec);
+	/* Section 3.3: a record of no active request is ignored. */
 	if (!g->begun || rec->id != g->id)
 		return GATE_MORE;
-	return request_record(g, buf, rec);
+	return take_of_request(g, buf, rec);
 }
 
-/* What a header alone tells: is the record worth waiting for? */
+/* Decides by the header alone whether to wait for the rest of a record. */
 static enum gate_result
-weigh(
-    struct gate *g, const uint8_t *p, const struct record *rec, size_t max_body)
+weigh_header(struct gate *g, const uint8_t *p, const struct fcgi_record *rec,
+    size_t max_body)
 {
 	bool ours = g->begun && rec->id == g->id;
 	size_t content = g->params_len + g->body_len, framing;
 
 	if (p[0] != FCGI_VERSION_1)
-		return broken(g, "not FastCGI version 1");
+		return gate_broken(g, "not FastCGI version 1");
 	if (ours && rec->type == FCGI_PARAMS &&
 	    g->params_len + rec->len > GATE_PARAMS_MAX)
-		return broken(g, "more than 64 KB of parameters");
+		return gate_broken(g, "more than 64 KB of parameters");
 	if (ours && g->params_done && rec->type == FCGI_STDIN &&
 	    g->body_len + rec->len > max_body) {
 		g->body_len += rec->len;
@@ -218,7 +218,7 @@ weigh(
 		content += rec->len;
 	framing = g->scanned + rec->size - content;
 	if (framing > GATE_FRAMING_MAX + content)
-		return broken(g, "too many records for what is in them");
+		return gate_broken(g, "too many records for what is in them");
 	return GATE_MORE;
 }
 
@@ -226,18 +226,18 @@ enum gate_result
 gate_scan(struct gate *g, const uint8_t *buf, size_t len, size_t max_body)
 {
 	enum gate_result result;
-	struct record rec;
+	struct fcgi_record rec;
 
 	g->reply_len = 0;
 	while (len - g->scanned >= FCGI_HEADER_LEN) {
-		rec = record_read(buf + g->scanned);
-		result = weigh(g, buf + g->scanned, &rec, max_body);
+		rec = fcgi_read(buf + g->scanned);
+		result = weigh_header(g, buf + g->scanned, &rec, max_body);
 		if (result != GATE_MORE)
 			return result;
 		if (len - g->scanned < rec.size)
 			return GATE_MORE;
 		g->scanned += rec.size;
-		result = take(g, buf, &rec);
+		result = take_record(g, buf, &rec);
 		if (result != GATE_MORE)
 			return result;
 	}

@@ -1,15 +1,15 @@
 /*
- * gate_parse.c - a request that has passed the gate, parsed by libfcgi.
+ * gate_parse.c - a request that passed the gate, parsed by libfcgi.
  *
- * libfcgi reads from a descriptor, closes it when it is not pleased and waits
- * for what does not come.  So it is given a file in memory with all that it
- * will ask for: BEGIN_REQUEST, the parameters in as few records as they fit
- * in, the two empty records.  What a peer may mix in between stays outside,
- * and the body too: that is read where it lies.
+ * libfcgi reads from a descriptor, closes the descriptor on an error and waits
+ * for bytes that do not come.  So it gets a file in memory with everything it
+ * will read: BEGIN_REQUEST, the parameters in as few records as possible, and
+ * the two empty records.  Other records that a peer sent in between are left
+ * out.  So is the body, which is used where it is.
  *
- * Bytes of a longer request that went before stay in the file behind the end
- * of this one.  libfcgi may read them but never looks at them: it stops at
- * the empty PARAMS.
+ * If the request before was longer, its last bytes are still in the file after
+ * the end of this one.  libfcgi may read them into its buffer but does not
+ * parse them: it stops at the empty PARAMS.
  */
 #include <sys/mman.h>
 #include <errno.h>
@@ -18,9 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <fastcgi.h>
 #include <fcgiapp.h>
 
+#include "fcgi/request/fcgi.h"
 #include "fcgi/request/gate.h"
 
 enum {
@@ -44,7 +44,7 @@ memory_file(void)
 	return memfd_create("request", MFD_CLOEXEC);
 }
 
-/* libfcgi takes over SIGPIPE, SIGUSR1 and SIGTERM: give them back. */
+/* libfcgi sets handlers for SIGPIPE, SIGUSR1 and SIGTERM: restore ours. */
 static int
 init_library(void)
 {
@@ -81,7 +81,7 @@ gate_reader_open(void)
 }
 
 static void
-forget(struct gate_reader *r)
+forget_parsed(struct gate_reader *r)
 {
 	if (r->parsed)
 		FCGX_Free(&r->request, 0);
@@ -93,31 +93,26 @@ gate_reader_close(struct gate_reader *r)
 {
 	if (r == NULL)
 		return;
-	forget(r);
+	forget_parsed(r);
 	if (r->fd != -1)
 		close(r->fd);
 	free(r);
 }
 
 static uint8_t *
-put_record(uint8_t *p, int type, const uint8_t *content, size_t len)
+put_record(uint8_t *p, unsigned type, const uint8_t *content, size_t len)
 {
-	memset(p, 0, FCGI_HEADER_LEN);
-	p[0] = FCGI_VERSION_1;
-	p[1] = (uint8_t)type;
-	p[3] = ID;
-	p[4] = (uint8_t)(len >> 8);
-	p[5] = (uint8_t)len;
+	fcgi_header(p, type, ID, len, 0);
 	if (len > 0)
 		memcpy(p + FCGI_HEADER_LEN, content, len);
 	return p + FCGI_HEADER_LEN + len;
 }
 
-/* Writes the request anew to r->records.  Returns its length. */
+/* Writes the request as new records to r->records.  Returns its length. */
 static size_t
-frame(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
+write_records(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 {
-	/* Without KEEP_CONN the descriptor would be closed, not ours to use. */
+	/* Without KEEP_CONN libfcgi would close the descriptor. */
 	static const uint8_t responder[8] = {0, FCGI_RESPONDER, FCGI_KEEP_CONN};
 	size_t len = gate_params(g, buf, r->params), done, part;
 	uint8_t *p = r->records;
@@ -135,9 +130,9 @@ frame(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 char **
 gate_parse(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 {
-	size_t len = frame(r, g, buf);
+	size_t len = write_records(r, g, buf);
 
-	forget(r);
+	forget_parsed(r);
 	if (r->fd == -1)
 		r->fd = memory_file();
 	if (r->fd == -1 || pwrite(r->fd, r->records, len, 0) != (ssize_t)len ||
@@ -154,7 +149,7 @@ gate_parse(struct gate_reader *r, const struct gate *g, const uint8_t *buf)
 		return NULL;
 	}
 	r->parsed = true;
-	/* Parameters that went missing are told here and nowhere else. */
+	/* Only this says that libfcgi lost parameters. */
 	if (FCGX_GetError(r->request.in) != 0)
 		return NULL;
 	return r->request.envp;

@@ -1,42 +1,22 @@
 /*
- * gate_run.c - what the records of one stream hold, as if it lay in one piece.
+ * gate_run.c - the content of one stream's records, read as if it were one
+ * piece.
  *
  * A name may begin in one PARAMS record and end in the third after it, with a
- * management record in between.  All who read content go through gate_run_more,
- * and nobody else knows.
+ * management record in between.  Only gate_run_more knows where one record
+ * ends and the next begins.
  */
 #include <string.h>
 
-#include "fcgi/request/gate.h"
 #include "fcgi/request/gate_run.h"
-
-struct record
-record_read(const uint8_t *p)
-{
-	struct record rec;
-
-	rec.type = p[1];
-	rec.id = (uint16_t)(p[2] << 8 | p[3]);
-	rec.content = p + FCGI_HEADER_LEN;
-	rec.len = (size_t)p[4] << 8 | p[5];
-	rec.size = FCGI_HEADER_LEN + rec.len + p[6];
-	return rec;
-}
-
-struct gate_run
-gate_run_start(const struct gate *g, const uint8_t *buf, unsigned type)
-{
-	return (struct gate_run){
-	    .next = buf, .stop = buf + g->scanned, .type = type, .id = g->id};
-}
 
 bool
 gate_run_more(struct gate_run *r)
 {
-	struct record rec;
+	struct fcgi_record rec;
 
 	while (r->at == r->end && r->next < r->stop) {
-		rec = record_read(r->next);
+		rec = fcgi_read(r->next);
 		r->next += rec.size;
 		if (rec.id != r->id)
 			continue;
@@ -89,34 +69,4 @@ gate_run_text(struct gate_run *r, size_t n, bool name)
 			return "`=` in the name of a parameter";
 	}
 	return NULL;
-}
-
-size_t
-gate_params(const struct gate *g, const uint8_t *buf, uint8_t *to)
-{
-	struct gate_run r = gate_run_start(g, buf, FCGI_PARAMS);
-	uint8_t *p = to;
-
-	for (; gate_run_more(&r); r.at = r.end) {
-		memcpy(p, r.at, (size_t)(r.end - r.at));
-		p += r.end - r.at;
-	}
-	return (size_t)(p - to);
-}
-
-uint8_t *
-gate_body(const struct gate *g, uint8_t *buf)
-{
-	struct gate_run r = gate_run_start(g, buf, FCGI_STDIN);
-	uint8_t *start, *p;
-
-	if (!gate_run_more(&r))
-		return buf + g->scanned;
-	/* Content only moves towards the front: no header is hit unread. */
-	start = p = buf + (r.at - buf);
-	for (; gate_run_more(&r); r.at = r.end) {
-		memmove(p, r.at, (size_t)(r.end - r.at));
-		p += r.end - r.at;
-	}
-	return start;
 }

@@ -1,5 +1,5 @@
 /*
- * gate_run.h - the records of a request, for gate.c and its own alone.
+ * gate_run.h - the content of a request's records, for the gate's files alone.
  */
 #ifndef GATE_RUN_H
 #define GATE_RUN_H
@@ -8,33 +8,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fastcgi.h>
-
-#include "fcgi/request/gate.h"
-
-struct record {
-	unsigned type;
-	uint16_t id;
-	const uint8_t *content;
-	size_t len;  /* of the content */
-	size_t size; /* with header and padding */
-};
-
-/* Reads a header, FCGI_HEADER_LEN bytes.  The content need not be there. */
-struct record record_read(const uint8_t *p);
+#include "fcgi/request/fcgi.h"
 
 /* The content of all records of one type that belong to the request. */
 struct gate_run {
 	const uint8_t *at, *end;    /* what is left of the record at hand */
-	const uint8_t *next, *stop; /* the records behind it, all whole */
+	const uint8_t *next, *stop; /* the records after it, all whole */
 	unsigned type;
 	uint16_t id;
-	bool begun; /* what comes before BEGIN is an older request's */
+	bool begun; /* records before BEGIN_REQUEST are of an older request */
 };
 
-/* From the start of buf to where the scan has come. */
-struct gate_run gate_run_start(
-    const struct gate *, const uint8_t *buf, unsigned type);
+/* The records from start to stop, all whole. */
+static inline struct gate_run
+gate_run_start(
+    const uint8_t *start, const uint8_t *stop, unsigned type, uint16_t id)
+{
+	return (struct gate_run){
+	    .next = start, .stop = stop, .type = type, .id = id};
+}
 
 /* Goes on to the next record when this one is used up.  False at the end. */
 bool gate_run_more(struct gate_run *);

@@ -1,8 +1,8 @@
 /*
  * pattern.c - topics as a claim or an option lists them.
  *
- * Whether a pattern is a prefix is decided before anything is put in for the
- * word, so that no subject makes one.
+ * Whether a pattern is a prefix is decided before the word is replaced, so no
+ * subject can make a prefix of it.
  */
 #include <string.h>
 

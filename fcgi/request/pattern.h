@@ -1,9 +1,8 @@
 /*
  * pattern.h - topics as a claim or an option lists them: `news`, `news*`, `*`,
- * and `inbox/{sub}`, where a word stands for whoever asks.
+ * and `inbox/{sub}`, where a word in braces means whoever asks.
  *
- * Pure.  A subject is text and nothing else: a `*` or a brace in it is a
- * character of a name.
+ * Pure.  A subject is plain text: `*` and braces in it mean nothing special.
  */
 #ifndef PATTERN_H
 #define PATTERN_H
@@ -11,15 +10,15 @@
 #include "fcgi/request/request.h"
 
 struct pattern {
-	struct request_topic topic; /* its name is in here or was given */
+	struct request_topic topic; /* its name: in here or in the text read */
 	char name[REQUEST_TOPIC_BYTES];
 };
 
 /*
- * Reads len bytes at s, which have to outlive the pattern, with each word
- * (such as `{sub}`) in it replaced by the subject.  False if that is no topic,
- * or has the word in it and there is no subject (NULL or empty): then it
- * covers nothing.
+ * Reads len bytes at s, which must live as long as the pattern, and replaces
+ * each word (such as `{sub}`) in it by the subject.  False if that is no
+ * topic, or if the word is in it and the subject is NULL or empty: then the
+ * pattern covers nothing.
  */
 bool pattern_read(struct pattern *, const char *s, size_t len, const char *word,
     const char *subject, size_t subject_len);
@@ -28,11 +27,11 @@ bool pattern_read(struct pattern *, const char *s, size_t len, const char *word,
 bool pattern_fill(struct pattern *, const struct request_topic *from,
     const char *word, const char *subject, size_t subject_len);
 
-/* Are all topics that b names among those that a names? */
+/* Does a name every topic that b names? */
 bool pattern_covers(
     const struct request_topic *a, const struct request_topic *b);
 
-/* Is there a topic that both of them name? */
+/* Is there a topic that both a and b name? */
 bool pattern_meets(
     const struct request_topic *a, const struct request_topic *b);
 

@@ -1,35 +1,25 @@
 /*
  * query.c - application/x-www-form-urlencoded.
  *
- * Decoding never makes a text longer, so it is done where the text lies.
+ * Decoding never makes a text longer, so it is done in place.
  */
 #include <string.h>
 
+#include "fcgi/base/hex.h"
 #include "fcgi/request/query.h"
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* Decodes s up to end in place, puts a NUL behind it, returns its length. */
+/* Decodes s up to end in place and ends it with a NUL.  Returns its length. */
 static size_t
-decode(char *s, const char *end)
+decode_in_place(char *s, const char *end)
 {
 	const char *from = s;
 	char *to = s;
 
 	while (from < end) {
-		if (*from == '%' && end - from > 2 && hex(from[1]) >= 0 &&
-		    hex(from[2]) >= 0) {
-			*to++ = (char)(hex(from[1]) << 4 | hex(from[2]));
+		if (*from == '%' && end - from > 2 && hex_digit(from[1]) >= 0 &&
+		    hex_digit(from[2]) >= 0) {
+			*to++ = (char)(hex_digit(from[1]) << 4 |
+				       hex_digit(from[2]));
 			from += 3;
 			continue;
 		}
@@ -57,8 +47,8 @@ query_next(struct query *q, struct query_pair *pair)
 		equals = end;
 	pair->name = q->at;
 	pair->value = equals < end ? equals + 1 : end;
-	pair->value_len = decode(pair->value, end);
-	pair->name_len = decode(pair->name, equals);
+	pair->value_len = decode_in_place(pair->value, end);
+	pair->name_len = decode_in_place(pair->name, equals);
 	q->at = end < q->end ? end + 1 : end;
 	return true;
 }

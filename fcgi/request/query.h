@@ -1,7 +1,7 @@
 /*
  * query.h - application/x-www-form-urlencoded, as the URL standard parses it:
- * `+` is a blank, %41 is a byte, and a % that begins no such thing is itself.
- * A query string and the body of a form are both of this kind.
+ * `+` is a blank, %41 is a byte, any other % is a %.  A query string and the
+ * body of a form are written so.
  */
 #ifndef QUERY_H
 #define QUERY_H
@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 /*
- * Name and value, decoded.  Each has a NUL behind it, but may have one among
- * its bytes as well, and need not be UTF-8.
+ * Name and value, decoded.  A NUL follows each, but there may also be a NUL
+ * among the bytes, and the bytes need not be UTF-8.
  */
 struct query_pair {
 	char *name, *value;
@@ -24,12 +24,13 @@ struct query {
 };
 
 /*
- * Decodes the next pair in place and takes it off; false at the end.  There
- * must be room for one byte at q->end.  `a` alone is `a=`, `&&` is nothing.
+ * Decodes the next pair in place and goes on behind it.  False at the end.
+ * There must be room for one byte at q->end.  `a` alone is read as `a=`, and
+ * `&&` has no pair in it.
  */
 bool query_next(struct query *q, struct query_pair *);
 
-/* Is this the pair's name, a string? */
+/* Does the pair have this name, a string? */
 bool query_is(const struct query_pair *, const char *name);
 
 #endif

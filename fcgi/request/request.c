@@ -1,10 +1,10 @@
 /*
  * request.c - what a request asks for, read from its parameters.
  *
- * Two kinds of mistakes are told apart.  What a person or a program wrote
- * into a URL is refused with a reason.  A Last-Event-ID is repeated by the
- * browser on its own, and a refusal ends its EventSource for good: whatever
- * comes there is taken, at worst as an id that no log has.
+ * There are two kinds of mistakes.  A mistake in the URL was made by a person
+ * or a program: the request is refused with a reason.  A Last-Event-ID comes
+ * from the browser by itself, and a refusal ends its EventSource for good: so
+ * any value is taken, at worst as an id that no log has.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ enum {
 	COUNT_MAX = 1000000000
 };
 
-/* What the query says about the start.  The last of several counts. */
+/* What the query says about the start.  Of the same name the last counts. */
 struct asked {
 	const char *id;
 	size_t id_len;
@@ -64,8 +64,8 @@ path_named(const char *s, size_t len)
 }
 
 /*
- * PATH_INFO is what follows our mount.  Without it nobody knows where the
- * mount ends, and the last segment has to do.
+ * PATH_INFO is the path below the place where the web server has us.  Without
+ * PATH_INFO that place is unknown, and the last segment of the URI decides.
  */
 static enum request_path
 read_path(const char *info, const char *uri)
@@ -106,30 +106,21 @@ read_length(const char *s, int64_t *length, const char **why)
 	return 0;
 }
 
-/* Puts a topic in its place, once.  Returns NULL, or what is wrong. */
+/* Returns NULL, or what is wrong with the topic. */
 static const char *
 add_topic(struct request *r, const char *s, size_t len, size_t max)
 {
 	struct request_topic topic;
 	const char *wrong = request_topic(&topic, s, len);
-	size_t i = r->ntopics;
 
-	if (wrong != NULL)
-		return wrong;
-	while (i > 0 && request_topic_cmp(&r->topics[i - 1], &topic) > 0)
-		i--;
-	if (i > 0 && request_topic_cmp(&r->topics[i - 1], &topic) == 0)
-		return NULL;
-	if (r->ntopics >= max || r->ntopics >= REQUEST_TOPICS_MAX)
-		return "topic: too many of them";
-	memmove(&r->topics[i + 1], &r->topics[i],
-	    (r->ntopics - i) * sizeof(r->topics[0]));
-	r->topics[i] = topic;
-	r->ntopics++;
-	return NULL;
+	if (max > REQUEST_TOPICS_MAX)
+		max = REQUEST_TOPICS_MAX;
+	if (wrong == NULL && !request_insert(r, &topic, false, max))
+		wrong = "topic: too many of them";
+	return wrong;
 }
 
-/* Digits and nothing else; a number beyond all reason is a large number. */
+/* Digits and nothing else.  More than COUNT_MAX counts as COUNT_MAX. */
 static bool
 read_count(const char *s, size_t len, uint64_t *count)
 {
@@ -145,8 +136,8 @@ read_count(const char *s, size_t len, uint64_t *count)
 
 /* Takes one pair of the query.  Returns NULL, or what is wrong with it. */
 static const char *
-read_pair(struct request *r, struct asked *asked, const struct query_pair *pair,
-    size_t max_topics)
+read_query_pair(struct request *r, struct asked *asked,
+    const struct query_pair *pair, size_t max_topics)
 {
 	const char *s = pair->value;
 	size_t len = pair->value_len;
@@ -178,9 +169,9 @@ read_pair(struct request *r, struct asked *asked, const struct query_pair *pair,
 	return NULL;
 }
 
-/* An id that cannot be one of ours is kept as one that no log has. */
+/* An id that cannot be one of ours becomes REQUEST_ID_UNKNOWN. */
 static void
-read_id(struct request *r, const char *s, size_t len)
+read_last_id(struct request *r, const char *s, size_t len)
 {
 	size_t i;
 
@@ -199,16 +190,19 @@ read_id(struct request *r, const char *s, size_t len)
 	r->last_id[len] = '\0';
 }
 
-/* The header wins: a browser that reconnects repeats its first URL. */
+/*
+ * The header goes before the query: a browser that reconnects sends the URL of
+ * its first request, with an id that is old by then.
+ */
 static void
 decide_start(struct request *r, const struct asked *asked, const char *header)
 {
 	if (header != NULL)
-		read_id(r, header, strlen(header));
+		read_last_id(r, header, strlen(header));
 	else if (asked->id != NULL)
-		read_id(r, asked->id, asked->id_len);
+		read_last_id(r, asked->id, asked->id_len);
 	else if (asked->has_last) {
-		/* The newest none, then live: that is from now. */
+		/* `last=0`: none of the newest, so the stream starts now. */
 		r->start = asked->last > 0 ? START_LAST : START_NOW;
 		r->count = asked->last;
 	} else if (asked->has_since) {
@@ -235,7 +229,7 @@ read_query(struct request *r, const char *last_event_id, size_t max_topics,
 	query.at = r->scratch;
 	query.end = r->scratch + strlen(r->scratch);
 	while (query_next(&query, &pair)) {
-		wrong = read_pair(r, &asked, &pair, max_topics);
+		wrong = read_query_pair(r, &asked, &pair, max_topics);
 		if (wrong != NULL) {
 			*why = wrong;
 			return 400;
@@ -262,7 +256,7 @@ request_read(
 	r->origin = env_value(env, "HTTP_ORIGIN");
 	r->host = env_value(env, "HTTP_HOST");
 	r->fetch_site = env_value(env, "HTTP_SEC_FETCH_SITE");
-	/* A web server that is not told to send it has it as a header. */
+	/* Some web servers send it only as a header. */
 	r->content_type = env_value(env, "CONTENT_TYPE");
 	if (r->content_type == NULL)
 		r->content_type = env_value(env, "HTTP_CONTENT_TYPE");

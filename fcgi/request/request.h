@@ -1,10 +1,25 @@
 /*
  * request.h - what a request asks for, read from its parameters.
  *
- * Pure: no socket, no clock, no store.  Parameters are CGI's (RFC 3875), the
- * query is application/x-www-form-urlencoded as a browser writes it.  What a
- * peer sends is never trusted: a request is refused with one line, or it is
- * within every limit below.
+ * This is the first page of the room request/: from the bytes of a connection
+ * to a request that was read and is within every limit below.
+ *
+ *	gate        bytes -> one whole valid request (FastCGI); gate_parse.c
+ *	            is the only file that calls libfcgi
+ *	query       a query string or a form, pair by pair
+ *	request     parameters -> struct request: topic, user_topic, when
+ *	pattern     topics as a claim or an option lists them
+ *	fcgi        the header of a record, both ways
+ *	peer        where an answer goes
+ *
+ * It includes base/ and nothing else.  It does not know who asks (auth/) nor
+ * what is answered.  All of it but gate_parse.c is pure: no socket, no clock,
+ * no store.
+ *
+ * Parameters are those of CGI (RFC 3875).  The query is
+ * application/x-www-form-urlencoded, as a browser writes it.  Nothing that a
+ * peer sends is trusted: a request is within every limit, or it is refused
+ * with one line.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
@@ -22,9 +37,10 @@ enum {
 };
 
 /*
- * Stands in last_id for what came as an id and cannot be one: too long,
- * controls, not ASCII.  No event has it, so never look it up: the place is
- * unknown.  A refusal would end the browser's EventSource for good.
+ * This is in last_id when the id that came cannot be one of ours: too long,
+ * with controls, or not ASCII.  No event has this id, so do not look it up:
+ * the place is unknown.  Refusing the request instead would end the browser's
+ * EventSource for good.
  */
 #define REQUEST_ID_UNKNOWN "?"
 
@@ -45,7 +61,7 @@ enum request_path {
 	PATH_UNKNOWN
 };
 
-/* Where the stream is to start. */
+/* Where the stream starts. */
 enum request_start {
 	START_NOW,
 	START_EARLIEST, /* id `earliest` */
@@ -71,8 +87,8 @@ struct request {
 	size_t ntopics; /* at least 1: `main` when none was given */
 	/* Exact names first, then prefixes, both by their bytes; no repeats. */
 	struct request_topic topics[REQUEST_TOPICS_MAX];
-	bool own[REQUEST_TOPICS_MAX]; /* asked for by `{user}`, and nobody's
-					 but the user's */
+	bool own[REQUEST_TOPICS_MAX]; /* asked for by `{user}`, and the topic
+					 belongs to that user alone */
 	const char *address;	      /* REMOTE_ADDR or "" */
 	const char *user;	      /* REMOTE_USER or NULL */
 	const char *authorization;    /* HTTP_AUTHORIZATION or NULL */
@@ -92,10 +108,10 @@ struct request {
 };
 
 /*
- * Reads env, a NULL-terminated array of NAME=VALUE strings which must outlive
- * the request.  An empty parameter is an absent one.  Returns 0, or the HTTP
- * status that refuses it (400, 413, 500) with *why set to one constant line.
- * request_free takes it in any state.
+ * Reads env, a NULL-terminated array of strings NAME=VALUE that must live as
+ * long as the request.  An empty parameter counts as absent.  Returns 0, or
+ * the HTTP status of a refusal (400, 413, 500) and one constant line in *why.
+ * request_free may be called in either case.
  */
 int request_read(
     struct request *, char *const *env, size_t max_topics, const char **why);
@@ -120,14 +136,21 @@ bool request_since(const char *s, int64_t *ms, bool *age);
  */
 const char *request_topic(struct request_topic *, const char *s, size_t len);
 
-/* Is a topic named with `{user}`, which stands for whoever asks? */
+/* Does a topic have `{user}` in its name, which means whoever asks? */
 bool request_wants_user(const struct request *);
 
 /*
  * Replaces `{user}` in all topics (user_topic.c).  Returns NULL, or what is
- * wrong with them then, and the request is good for nothing more.
+ * wrong; then the request cannot be used any more.
  */
 const char *request_name_user(struct request *, const char *user, size_t len);
+
+/*
+ * Inserts a topic in its order, unless the request has it.  own: `{user}` was
+ * in it, and it belongs to that user alone.  False: there are max of them.
+ */
+bool request_insert(
+    struct request *, const struct request_topic *, bool own, size_t max);
 
 /* <0, 0, >0: exact names before prefixes, then by their bytes. */
 int request_topic_cmp(

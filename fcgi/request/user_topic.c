@@ -1,8 +1,8 @@
 /*
- * user_topic.c - topics that name whoever asks: `inbox/{user}`.
+ * user_topic.c - topics with the user's name in them: `inbox/{user}`.
  *
- * Whether a topic is a prefix was decided when it was read, so a user by the
- * name of `*` is one user.
+ * Whether a topic is a prefix was decided when it was read, before the name is
+ * filled in.  So the name `*` is the name of one user and no prefix.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,38 +30,17 @@ request_wants_user(const struct request *rq)
 }
 
 /*
- * Is what it names the user's alone?  Not as `inbox/{user}*`, for al would
- * read what is alice's, and not with a name that goes on below another's.
+ * Does the topic belong to this user alone?  `inbox/{user}*` does not: al
+ * would read alice's topics.  Nor does it with a `/` in the name: al/x would
+ * read what is below al's topic.
  */
 static bool
-is_own(const struct request_topic *topic, const char *user, size_t len)
+is_users_alone(const struct request_topic *topic, const char *user, size_t len)
 {
 	const char *end = topic->name + topic->len;
 
 	return memchr(user, '/', len) == NULL &&
 	       (!topic->prefix || end[-1] == '/');
-}
-
-/* Puts a topic in its place. */
-static void
-add(struct request *rq, const struct request_topic *topic, bool own)
-{
-	size_t i = rq->ntopics;
-
-	while (i > 0 && request_topic_cmp(&rq->topics[i - 1], topic) > 0)
-		i--;
-	if (i > 0 && request_topic_cmp(&rq->topics[i - 1], topic) == 0) {
-		/* Asked for by its name as well: that has to be allowed. */
-		rq->own[i - 1] &= own;
-		return;
-	}
-	memmove(&rq->topics[i + 1], &rq->topics[i],
-	    (rq->ntopics - i) * sizeof(rq->topics[0]));
-	memmove(&rq->own[i + 1], &rq->own[i],
-	    (rq->ntopics - i) * sizeof(rq->own[0]));
-	rq->topics[i] = *topic;
-	rq->own[i] = own;
-	rq->ntopics++;
 }
 
 const char *
@@ -80,16 +59,16 @@ request_name_user(struct request *rq, const char *user, size_t len)
 	memcpy(topics, rq->topics, n * sizeof(topics[0]));
 	for (i = rq->ntopics = 0; i < n; i++) {
 		if (!names_user(&topics[i])) {
-			add(rq, &topics[i], false);
+			request_insert(rq, &topics[i], false, n);
 			continue;
 		}
 		if (!pattern_fill(&p, &topics[i], WORD, user, len))
 			return "topic: longer than 255 bytes with the user's "
 			       "name";
-		own = is_own(&topics[i], user, len);
+		own = is_users_alone(&topics[i], user, len);
 		p.topic.name = memcpy(to, p.name, p.topic.len);
 		to += p.topic.len;
-		add(rq, &p.topic, own);
+		request_insert(rq, &p.topic, own, n);
 	}
 	return NULL;
 }

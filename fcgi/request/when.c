@@ -1,8 +1,8 @@
 /*
  * when.c - ages and times as people and programs write them.
  *
- * Read strictly, the whole text and nothing else: a typing error must be
- * refused, not be taken for another time.
+ * The whole text must be an age or a time.  A typing error must be refused
+ * and not be read as another time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ enum {
 	SECOND_MS = 1000
 };
 
-/* Digits at *s, taken off it.  False for none, or more than an int64_t has. */
+/* Reads digits and moves *s behind them.  False: none, or too many. */
 static bool
 take_number(const char **s, int64_t *n)
 {
@@ -74,7 +74,7 @@ digits(const char *s, int n)
 
 /* 2026-11-22T08:00:00Z, and .123 after the seconds as JavaScript has it. */
 static bool
-read_time(const char *s, int64_t *ms)
+read_date_time(const char *s, int64_t *ms)
 {
 	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
 	struct tm tm = {0}, real;
@@ -98,7 +98,7 @@ read_time(const char *s, int64_t *ms)
 	if (strcmp(s, "Z") != 0)
 		return false;
 
-	/* timegm makes 1 March of 29 February; such a date is none. */
+	/* timegm turns a date that does not exist into another: refuse it. */
 	real = tm;
 	*ms = (int64_t)timegm(&real) * SECOND_MS + fraction;
 	return real.tm_mon == tm.tm_mon && real.tm_mday == tm.tm_mday &&
@@ -113,7 +113,10 @@ request_since(const char *s, int64_t *ms, bool *age)
 	const char *end = s;
 	int64_t n;
 
-	/* No age is 31 years long, and no log had a time before 2001. */
+	/*
+	 * A bare number from 1e9 up is a time: as an age it would be 31 years,
+	 * and a smaller number would be a time before 2001.
+	 */
 	if (take_number(&end, &n) && *end == '\0' && n >= time_s) {
 		*ms = n >= time_ms ? n : n * SECOND_MS;
 		*age = false;
@@ -121,7 +124,7 @@ request_since(const char *s, int64_t *ms, bool *age)
 	}
 	if (request_age(s, &n))
 		*age = true;
-	else if (read_time(s, &n))
+	else if (read_date_time(s, &n))
 		*age = false;
 	else
 		return false;

@@ -3,40 +3,22 @@
  */
 #include <string.h>
 
+#include "fcgi/request/fcgi.h"
 #include "fcgi/window/record.h"
-
-enum {
-	VERSION_1 = 1,
-	ABORT_REQUEST = 2,
-	END_REQUEST = 3,
-	STDOUT = 6
-};
-
-static void
-header(uint8_t h[RECORD_HEADER], uint8_t type, uint16_t id, uint16_t len)
-{
-	h[0] = VERSION_1;
-	h[1] = type;
-	h[2] = id >> 8;
-	h[3] = id & 0xff;
-	h[4] = len >> 8;
-	h[5] = len & 0xff;
-	h[6] = 0; /* no padding: it is advised, not required, and costs */
-	h[7] = 0;
-}
 
 void
 record_header(uint8_t h[RECORD_HEADER], uint16_t id, uint16_t len)
 {
-	header(h, STDOUT, id, len);
+	/* Padding is advised, not required, and costs. */
+	fcgi_header(h, FCGI_STDOUT, id, len, 0);
 }
 
 void
 record_end(uint8_t end[RECORD_END_SIZE], uint16_t id)
 {
 	memset(end, 0, RECORD_END_SIZE);
-	header(end, STDOUT, id, 0);
-	header(end + RECORD_HEADER, END_REQUEST, id, 8);
+	fcgi_header(end, FCGI_STDOUT, id, 0, 0);
+	fcgi_header(end + RECORD_HEADER, FCGI_END_REQUEST, id, 8, 0);
 }
 
 bool
@@ -44,9 +26,8 @@ record_is_abort(const char *bytes, size_t len)
 {
 	const uint8_t *h = (const uint8_t *)bytes;
 
-	return len >= RECORD_HEADER && h[0] == VERSION_1 &&
-	       h[1] == ABORT_REQUEST &&
-	       len == RECORD_HEADER + (size_t)(h[4] << 8 | h[5]) + h[6];
+	return len >= RECORD_HEADER && h[0] == FCGI_VERSION_1 &&
+	       h[1] == FCGI_ABORT_REQUEST && len == fcgi_read(h).size;
 }
 
 size_t

@@ -307,7 +307,7 @@ test_callers_without_a_limit(void **state)
 	callers_leave(&cs, al);
 	callers_leave(&cs, al);
 	callers_leave(&cs, bo);
-	assert_int_equal(cs.n, 0);
+	assert_int_equal(cs.table.n, 0);
 	callers_close(&cs);
 }
 
@@ -332,7 +332,7 @@ test_callers_of_one_address(void **state)
 	assert_false(full(&cs, "192.0.2.1"));
 	callers_leave(&cs, c[0]);
 	callers_leave(&cs, c[2]);
-	assert_int_equal(cs.n, 0);
+	assert_int_equal(cs.table.n, 0);
 	/* One who has a /64 is one. */
 	join(&cs, "2001:db8::1", NULL);
 	join(&cs, "2001:db8::2", NULL);
@@ -359,12 +359,12 @@ test_many_callers(void **state)
 		assert_false(full(&cs, address));
 		c[i] = join(&cs, address, name);
 	}
-	assert_int_equal(cs.n, 5000);
-	assert_true(cs.mask >= 2048);
+	assert_int_equal(cs.table.n, 5000);
+	assert_true(cs.table.mask >= 2048);
 	assert_true(full(&cs, "10.0.3.4"));
 	for (i = 0; i < 5000; i++)
 		callers_leave(&cs, c[i]);
-	assert_int_equal(cs.n, 0);
+	assert_int_equal(cs.table.n, 0);
 	assert_false(full(&cs, "10.0.3.4"));
 	callers_close(&cs);
 }

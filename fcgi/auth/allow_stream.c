@@ -1,0 +1,65 @@
+/*
+ * allow_stream.c - may this stream be opened?
+ *
+ * A stream of public topics is never asked who it is, so an expired token
+ * does not harm it there.
+ */
+#include <string.h>
+
+#include "fcgi/auth/allow.h"
+#include "fcgi/auth/allow_self.h"
+
+static bool
+all_public(const struct allow *a, const struct request *rq)
+{
+	size_t i;
+
+	for (i = 0; a->closed && i < rq->ntopics; i++)
+		if (!allow_public(a, &rq->topics[i]))
+			return false;
+	return true;
+}
+
+/* Puts the subject in the place of `{user}`. */
+static int
+fill_in_user(struct request *rq, const struct who *who, struct refusal *no)
+{
+	const char *wrong;
+
+	if (who->subject == NULL)
+		return refusal_set(no, 401,
+		    "topic: {user} is whoever asks, and nobody said who that "
+		    "is");
+	wrong = request_name_user(rq, who->subject, who->subject_len);
+	return wrong == NULL ? 0 : refusal_set(no, 403, "%s", wrong);
+}
+
+/* Without --user-topic a user may read the topics that are its own. */
+static bool
+is_users_own(const struct allow *a, const struct who *who,
+    const struct request *rq, size_t i)
+{
+	return rq->own[i] && who->by == ALLOW_BY_SERVER &&
+	       a->conf->user_topic.n == 0;
+}
+
+int
+allow_stream(struct allow *a, struct store *store, struct request *rq,
+    struct who *who, struct refusal *no)
+{
+	bool names_user = request_wants_user(rq);
+	int status;
+	size_t i;
+
+	memset(who, 0, sizeof(*who));
+	if (!names_user && all_public(a, rq))
+		return 0;
+	status = allow_who(a, store, rq, who, no);
+	if (status == 0 && names_user)
+		status = fill_in_user(rq, who, no);
+	for (i = 0; status == 0 && i < rq->ntopics; i++)
+		if (!is_users_own(a, who, rq, i))
+			status = allow_topic(
+			    a, who, ALLOW_SUBSCRIBE, &rq->topics[i], no);
+	return status;
+}
