@@ -115,12 +115,13 @@ demo:
 .PHONY: demo
 
 # All tests.  SUITES="unit talk" runs some of them.
-SUITES	 = unit talk web browser fault fuzz slow hosts
+SUITES	 = house unit talk web browser fault fuzz slow hosts
 
 check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
 
 lint: | need-build need-lint
+	tests/ladder
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	clang-tidy --quiet $(SRC) -- -std=gnu11 $(DEFS) 2>/dev/null
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
