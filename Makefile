@@ -90,13 +90,13 @@ build/asan/talk/%: build/asan/tests/talk/%.o $(PEER_OBJ)
 BENCH	 = build/bench/load build/bench/publish build/bench/post \
 	   build/bench/ceiling
 BENCH_OBJ = $(patsubst tests/bench/%.c,build/bench/obj/%.o,\
-	   $(wildcard tests/bench/*.c))
+	   $(wildcard tests/bench/*.c tests/bench/ceiling/*.c))
 
 build/bench/load: $(addprefix build/bench/obj/,load.o crowd.o feed.o tally.o)
 build/bench/publish: $(addprefix build/bench/obj/,publish.o sink.o tally.o)
 build/bench/post: $(addprefix build/bench/obj/,post.o tally.o)
-build/bench/ceiling: $(addprefix build/bench/obj/,ceiling.o ceiling_post.o \
-	ceiling_stream.o)
+build/bench/ceiling: $(addprefix build/bench/obj/ceiling/,ceiling.o post.o \
+	stream.o)
 $(BENCH):
 	$(LINK) $(CFLAGS) -o $@ $^ -lsqlite3 -lhiredis
 

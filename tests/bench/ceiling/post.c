@@ -1,5 +1,5 @@
 /*
- * ceiling_post.c - a POST to the ceiling program.
+ * post.c - a POST to the ceiling program.
  *
  * It knows the body that tests/bench/post.c makes and no other: what stands
  * between "data":" and the next quote is an event.  The answer has the ids,
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "ceiling.h"
+#include "tests/bench/ceiling/ceiling.h"
 
 enum {
 	IDS = 1000,

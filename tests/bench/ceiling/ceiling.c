@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "store/clock.h"
-#include "ceiling.h"
+#include "tests/bench/ceiling/ceiling.h"
 
 enum {
 	EVENTS_A_TURN = 512,

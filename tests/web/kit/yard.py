@@ -25,7 +25,7 @@ import time
 
 from client import Follower, Stream
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 LARGESSE = str(pathlib.Path(os.environ.get(
     "LARGESSE", ROOT / "build/asan/largesse")).resolve())
 LOAD = str(pathlib.Path(os.environ.get(

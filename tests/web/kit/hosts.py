@@ -32,7 +32,7 @@ from standin import Standin
 from yard import (ROOT, ROOTED, Yard, alive, children, end_process,
                   free_port, until)
 
-ECHO = str(ROOT / "tests/web/standin.py")   # as a program, it echoes
+ECHO = str(ROOT / "tests/web/kit/standin.py")   # as a program, it echoes
 
 
 class Site(Shipped, Yard):

@@ -1,5 +1,5 @@
 /*
- * ceiling_stream.c - what a stream of the ceiling program is sent, and how.
+ * stream.c - what a stream of the ceiling program is sent, and how.
  *
  * All who stand at the same place are due the same bytes: they are put behind
  * their header once and sent from there.
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include "ceiling.h"
+#include "tests/bench/ceiling/ceiling.h"
 
 static const char greeting[] = "Content-Type: text/event-stream\r\n"
 			       "Cache-Control: no-store\r\n"
