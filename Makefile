@@ -24,7 +24,8 @@ ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
 PARTS	 = $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
 UNIT	 = $(patsubst tests/%.c,build/asan/%,$(wildcard tests/unit/*/test_*.c))
 TALK	 = $(patsubst tests/%.c,build/asan/%,$(wildcard tests/talk/*/test_*.c))
-PEER_OBJ = $(patsubst %.c,build/asan/%.o,$(wildcard tests/talk/peer/*.c))
+PEER_OBJ = $(patsubst %.c,build/asan/%.o,$(wildcard tests/talk/peer/*.c \
+	   tests/talk/peer/log/*.c))
 
 # What a file includes is written down beside it when it is compiled.
 DEPEND	 = -MMD -MP -MT $@ -MF $@.d

@@ -1,8 +1,8 @@
 /*
  * stream.c - what a stream of the ceiling program is sent, and how.
  *
- * All who stand at the same place are due the same bytes: they are put behind
- * their header once and sent from there.
+ * Streams at the same place are due the same bytes.  The bytes are put behind
+ * a header once and sent from there to each of those streams.
  */
 #include <errno.h>
 #include <poll.h>
