@@ -25,7 +25,7 @@ import shutil
 import signal
 import subprocess
 
-from client import Cut, Stream
+from client import PATIENCE, Cut, Stream
 from fronts import Edits, Front, listens
 from shipped import Shipped
 from standin import Standin
@@ -137,7 +137,7 @@ class Site(Shipped, Yard):
         self.streams.append(s)
         return s
 
-    def get(self, target, timeout=20, **kw):
+    def get(self, target, timeout=PATIENCE, **kw):
         s = Stream(self.address, target, timeout=timeout, **kw)
         self.streams.append(s)
         try:
