@@ -24,7 +24,8 @@ ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
 PARTS	 = $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
 UNIT	 = $(patsubst tests/%.c,build/asan/%,$(wildcard tests/unit/*/test_*.c))
 TALK	 = $(patsubst tests/%.c,build/asan/%,$(wildcard tests/talk/*/test_*.c))
-PEER_OBJ = $(patsubst %.c,build/asan/%.o,$(wildcard tests/talk/peer/*.c))
+PEER_OBJ = $(patsubst %.c,build/asan/%.o,$(wildcard tests/talk/peer/*.c \
+	   tests/talk/peer/log/*.c))
 
 # What a file includes is written down beside it when it is compiled.
 DEPEND	 = -MMD -MP -MT $@ -MF $@.d
@@ -90,13 +91,13 @@ build/asan/talk/%: build/asan/tests/talk/%.o $(PEER_OBJ)
 BENCH	 = build/bench/load build/bench/publish build/bench/post \
 	   build/bench/ceiling
 BENCH_OBJ = $(patsubst tests/bench/%.c,build/bench/obj/%.o,\
-	   $(wildcard tests/bench/*.c))
+	   $(wildcard tests/bench/*.c tests/bench/ceiling/*.c))
 
 build/bench/load: $(addprefix build/bench/obj/,load.o crowd.o feed.o tally.o)
 build/bench/publish: $(addprefix build/bench/obj/,publish.o sink.o tally.o)
 build/bench/post: $(addprefix build/bench/obj/,post.o tally.o)
-build/bench/ceiling: $(addprefix build/bench/obj/,ceiling.o ceiling_post.o \
-	ceiling_stream.o)
+build/bench/ceiling: $(addprefix build/bench/obj/ceiling/,ceiling.o post.o \
+	stream.o)
 $(BENCH):
 	$(LINK) $(CFLAGS) -o $@ $^ -lsqlite3 -lhiredis
 
@@ -115,12 +116,13 @@ demo:
 .PHONY: demo
 
 # All tests.  SUITES="unit talk" runs some of them.
-SUITES	 = unit talk web browser fault fuzz slow hosts
+SUITES	 = house unit talk web browser fault fuzz slow hosts
 
 check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
 
 lint: | need-build need-lint
+	tests/ladder
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	clang-tidy --quiet $(SRC) -- -std=gnu11 $(DEFS) 2>/dev/null
 	cppcheck -q --std=c11 --enable=warning,performance,portability \

@@ -1,9 +1,9 @@
 /*
- * redis.h - a redis-server of a test's own, and words with it.
+ * redis.h - a redis-server that belongs to one test, and a connection to it.
  *
- * It lives in a directory of its own, behind a socket in it and no port, dies
- * with the test and is ended by its process id.  What is said to it goes
- * through hiredis, not through the program's own link.
+ * The server has a directory of its own and listens on a socket in it, on no
+ * port.  It dies with the test, and is ended by its process id.  The test
+ * speaks with it through hiredis, not through the program's own link.
  */
 #ifndef TESTS_REDIS_H
 #define TESTS_REDIS_H
@@ -24,7 +24,7 @@
 
 enum {
 	REDIS_WORDS = 24,
-	REDIS_PATIENCE_S = 10
+	REDIS_PATIENCE_S = 60
 };
 
 struct redis_server {

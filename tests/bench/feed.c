@@ -1,9 +1,9 @@
 /*
  * feed.c - HTTP/1.1, chunks and text/event-stream, as they come.
  *
- * The client shares two cores with all it measures, so this is short of
- * instructions rather than general: a line that lies whole in the buffer is
- * read where it lies, and only a line cut by the end of a read is copied.
+ * The client runs on the same two cores as what it measures, so this reader is
+ * made to be cheap and not to be general.  A line that is whole in the buffer
+ * is read there.  Only a line that a read has cut is copied.
  */
 #include <ctype.h>
 #include <stdio.h>

@@ -1,9 +1,10 @@
 /*
  * feed.h - one stream as a client of the measurements reads it.
  *
- * Bytes go in as they come from the socket; out come events.  The data of an
- * event is `@n=SEQ t=NANOSECONDS xxx...$`: its number, CLOCK_MONOTONIC when
- * it was published, and a last character that shows it is whole.
+ * It is given bytes as they come from the socket, and it finds the events in
+ * them.  The data of an event is `@n=SEQ t=NANOSECONDS xxx...$`: its number,
+ * CLOCK_MONOTONIC when it was published, and a last character that shows that
+ * it is whole.
  */
 #ifndef FEED_H
 #define FEED_H

@@ -1,8 +1,9 @@
 /*
  * tally.c - delays in a histogram, and the last stream of every event.
  *
- * The histogram is as wide as the delay is long: 64 steps to a power of two,
- * from 1 ns to 36 minutes, so any percentile is good to 1.6 %.
+ * A step of the histogram grows with the delay: there are 64 steps for each
+ * power of two, from 1 ns to 36 minutes.  So every percentile is exact to
+ * 1.6 %.
  */
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * tally.h - what all streams of a client received, in sums.
+ * tally.h - sums of what all streams of a client have received.
  */
 #ifndef TALLY_H
 #define TALLY_H

@@ -25,7 +25,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "web"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "web/kit"))
 
 import tokens  # noqa: E402  (the path comes first)
 from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)

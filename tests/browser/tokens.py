@@ -35,7 +35,7 @@ def make(kind):
     if kind == "good":
         return sign(claims)
     if kind == "short":         # good for long enough to be used
-        return sign(dict(claims, exp=now + 4))
+        return sign(dict(claims, exp=now + 8))
     if kind == "expired":
         return sign(dict(claims, exp=int(now) - 60))
     if kind == "foreign key":

@@ -1,5 +1,5 @@
 /*
- * eventstream.c - a reader of text/event-stream, from the standard's text.
+ * eventstream.c - a reader of text/event-stream, written from the standard.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /*
  * eventstream.h - a reader of text/event-stream, for checking our writer.
  *
- * Written from the WHATWG texts (HTML 9.2.6, Encoding 8.1.1 and 4), step by
- * step and slowly, and with no look at fcgi/: that is its whole worth.
+ * It was written step by step from the WHATWG texts (HTML 9.2.6, Encoding
+ * 8.1.1 and 4) and without looking at fcgi/, so it cannot share an error with
+ * the writer.
  */
 #ifndef EVENTSTREAM_H
 #define EVENTSTREAM_H

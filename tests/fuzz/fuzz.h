@@ -1,6 +1,6 @@
 /*
- * fuzz.h - what the fuzzers have in common: a claim that ends the run when it
- * does not hold, and inputs that are lines.
+ * fuzz.h - what all fuzzers use: a check that ends the run when it fails, and
+ * a way to read an input line by line.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

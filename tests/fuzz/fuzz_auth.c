@@ -1,12 +1,14 @@
 /*
- * fuzz_auth.c - whatever a request brings along, nobody is let in by luck.
+ * fuzz_auth.c - no request is let in that does not have a good token.
  *
- * input	a byte, then lines ended by LF.  Even: the lines are parameters
- *		as a web server sends them, and none of them lets anyone in,
- *		for nobody here has the key.  Odd: the first two lines are a
- *		token's header and claims, which are signed with the key; the
- *		rest are parameters.  What comes of that is a yes or a refusal
- *		in one line.
+ * input	a byte, then lines that end with LF.
+ *		The byte is even: the lines are parameters, as a web server
+ *		sends them.  Nobody here has the key, so every request must be
+ *		refused.
+ *		The byte is odd: the first two lines are the header and the
+ *		claims of a token, which the fuzzer signs with the key.  The
+ *		other lines are parameters.  The answer must be a yes, or a
+ *		refusal in one line.
  */
 #include <sys/mman.h>
 

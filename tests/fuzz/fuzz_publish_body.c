@@ -1,9 +1,10 @@
 /*
- * fuzz_publish_body.c - whatever is posted: refused in one line, or events
- * that are within every limit and can be said on a stream; and JSON that is
- * read where it lies comes to the same as by the parser.
+ * fuzz_publish_body.c - a body that is posted is refused in one line, or it
+ * becomes events that keep every limit and can be sent on a stream.  JSON that
+ * is read in place gives the same events as JSON that the library parses.
  *
- * input	f, j or n: a form, JSON or lines of it; then the body
+ * input	one letter: f for a form, j for JSON, n for JSON in lines; then
+ *		the body
  */
 #include "fcgi/publish/body.h"
 #include "fcgi/base/utf8.h"

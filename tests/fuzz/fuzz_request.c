@@ -1,12 +1,12 @@
 /*
- * fuzz_request.c - whatever the parameters are: refused in one line, or
- * within every limit that request.h promises.
+ * fuzz_request.c - a request is refused in one line, or it keeps every limit
+ * that request.h promises.
  *
- * And what was understood can be said again: the topics, written as a query
- * in which every byte is escaped, are read as the same topics.
+ * Its topics are then written as a query again, with every byte escaped.  Read
+ * a second time, they must be the same topics.
  *
- * input	a byte: how many topics are allowed; then parameters, each
- *		ended by LF
+ * input	a byte, which says how many topics are allowed; then parameters,
+ *		each of which ends with LF
  */
 #include "fcgi/request/request.h"
 #include "tests/fuzz/eventstream.h"

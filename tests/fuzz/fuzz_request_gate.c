@@ -1,16 +1,17 @@
 /*
  * fuzz_request_gate.c - the gate against hostile bytes and honest servers.
  *
- * Hostile: the input is what comes over the wire, or a script of records
- * whose framing at least is right.  Cut at random places it must come to the
- * same end as in one piece; when that is GATE_READY, a second reading of the
- * bytes, written here without the gate's code, must find the same request in
- * them, and libfcgi must parse it with all its parameters.
+ * Hostile: the input is the bytes that come over the wire, or a list of
+ * records whose framing is right.  The gate gets the bytes in one piece, and
+ * then again in pieces that are cut at random places; both must end the same
+ * way.  If they end with GATE_READY, a second reader, which is written here
+ * without the gate's code, must find the same request in the bytes, and
+ * libfcgi must find all its parameters.
  *
- * Honest: the input is a list of parameters.  However it is framed, it is
- * GATE_READY with just these.
+ * Honest: the input is a list of parameters.  They are framed at random, and
+ * the gate must say GATE_READY and find just these parameters.
  *
- * Everything random is drawn from the input, so a crash can be repeated.
+ * Every random number comes from the input, so a crash can be repeated.
  */
 #include "fcgi/request/gate.h"
 #include "tests/fuzz/fuzz.h"

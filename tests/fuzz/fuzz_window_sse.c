@@ -1,8 +1,9 @@
 /*
- * fuzz_window_sse.c - what a row holds must come out of an event-stream reader.
+ * fuzz_window_sse.c - a reader of the stream gets what the row has in it.
  *
- * Two events from the input, then one that is known: whatever the rows hold,
- * the reader sees three events, each as it was meant, in valid UTF-8.
+ * Two events are made from the input, and then one that is always the same.
+ * The reader must see three events, each with the data of its row, in valid
+ * UTF-8.
  *
  * input	two rows, each: a byte of flags, lengths of type, uid and data
  *		(a byte each, data's times 4), then as many bytes as there are

@@ -1,4 +1,4 @@
-"""resp.py - words with Redis, by nothing of the program's."""
+"""resp.py - a client of Redis that uses nothing of the program."""
 
 import socket
 
@@ -8,7 +8,7 @@ class RedisError(Exception):
 
 
 class Redis:
-    def __init__(self, address, password, timeout=5):
+    def __init__(self, address, password, timeout=20):
         self.sock = socket.create_connection(address, timeout)
         self.file = self.sock.makefile("rb")
         self("AUTH", password)

@@ -28,7 +28,7 @@ def settle(followers, events):
     """Everyone has everything, once and in order, and was told of no gap."""
     for f in followers:
         until("a follower has the last event", lambda: f.error or (
-            f.got and f.got[-1].id == events[-1][0]), 60)
+            f.got and f.got[-1].id == events[-1][0]))
         f.leave()
         if f.error:
             raise f.error
@@ -87,6 +87,8 @@ def test_a_client_moved_from_host_to_host_sees_each_id_once():
                 f = dice.choice(followers)
                 f.address = dice.choice(t.webs).address
                 f.cut()
+            if i % 100 == 0:
+                all_back(followers)
         settle(followers, t.master.events())
         assert all(f.connects > 5 for f in followers)
 
@@ -105,6 +107,15 @@ def test_the_last_event_of_one_host_is_a_place_on_the_other():
             assert [(e.id, e.data) for e in g.got] == [
                 (e.id, e.data) for e in f.got[i + 1:]]
             assert not gaps(g)
+
+
+def all_back(followers):
+    """On a busy machine a follower may not be back before its next cut."""
+    was = [f.connects for f in followers]
+    for f in followers:
+        f.cut()
+    for f, n in zip(followers, was):
+        f.wait(lambda me, n=n: me.connects > n)
 
 
 class Publisher(threading.Thread):
@@ -279,7 +290,7 @@ def test_sentinels_let_the_replica_take_over():
         until("a POST finds the new one", lambda: t.webs[0].post(
             "data=by POST", "uid=u1") in (200, 201))
         old.begin()
-        until("the old one follows", lambda: follows(old), 60)
+        until("the old one follows", lambda: follows(old), 120)
         for i in range(20):
             t.redis_cli("XADD", "events", "*", "data", "after %d" % i)
         events = heir.events()

@@ -203,7 +203,7 @@ class Twin:
                        host.dir / "sentinel.log")
         for host in hosts:
             until("the Sentinel of %s knows the others" % host.name,
-                  lambda: self.knows(host, len(hosts) - 1), 40)
+                  lambda: self.knows(host, len(hosts) - 1))
 
     def knows(self, host, others):
         try:
@@ -217,8 +217,10 @@ class Twin:
             r.close()
 
     def await_master(self, database):
+        """Sentinels that vote at the same moment split their votes.  They
+        vote again after 20 seconds, and may split them again."""
         until("%s is master" % database.name, lambda: "role:master" in
-              database.ask("INFO", "replication"), 60)
+              database.ask("INFO", "replication"), 180)
         self.master = database
 
     def add(self, kind, *how):

@@ -1,4 +1,4 @@
-/* cm.h - cmocka, with the headers that it wants before it. */
+/* cm.h - cmocka, and the headers that must be included before it. */
 #ifndef CM_H
 #define CM_H
 

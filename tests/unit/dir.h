@@ -1,5 +1,5 @@
 /*
- * dir.h - a directory of a test's own, below $TMPDIR.
+ * dir.h - a directory that belongs to one test, below $TMPDIR.
  */
 #ifndef DIR_H
 #define DIR_H

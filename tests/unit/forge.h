@@ -1,8 +1,8 @@
 /*
- * forge.h - tokens made by hand, honest ones and others.
+ * forge.h - tokens made by hand, good ones and bad ones.
  *
- * Nothing here is the program's: base64, JSON and signatures are put together
- * from RFC 7515 with OpenSSL alone.  What is returned is the caller's to free.
+ * Nothing of the program is used: base64, JSON and signatures are made as RFC
+ * 7515 says, with OpenSSL alone.  The caller frees what is returned.
  */
 #ifndef FORGE_H
 #define FORGE_H

@@ -1,9 +1,9 @@
 /*
- * hostile.h - tokens that nobody may be let in with.
+ * hostile.h - tokens that the program has to refuse.
  *
- * All of them ask for the topic `secret`, and each has one thing wrong with
- * it.  The keys that they are tried against: the secret of forge.h, an RSA
- * key, and a P-256 key by the kid `ec`.
+ * Each of them asks for the topic `secret` and has one thing wrong with it.
+ * The program has these keys when a test shows it the tokens: the secret of
+ * forge.h, an RSA key, and a P-256 key with the kid `ec`.
  */
 #ifndef HOSTILE_H
 #define HOSTILE_H

@@ -1,8 +1,8 @@
 /*
- * kit.h - a log of each engine, for tests that speak store.h alone.
+ * kit.h - a log on each engine, for tests that use store.h alone.
  *
- * What an engine does in its own way, making a log and losing one, is here
- * behind struct engine; a test does not know which one it is on.
+ * A log is made and lost in another way on each engine.  struct engine hides
+ * that, so a test does not know which engine its log is on.
  */
 #ifndef KIT_H
 #define KIT_H

@@ -1,5 +1,6 @@
 /*
- * stage.h - a log, keys and options, as allow.c has them in the responder.
+ * stage.h - the log, the keys and the options that fcgi/auth/allow.c is given
+ * in a responder.
  */
 #ifndef STAGE_H
 #define STAGE_H

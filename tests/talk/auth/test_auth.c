@@ -306,7 +306,7 @@ test_stream_ends_with_its_token(void)
 
 	start(sv, KEYED(sv), "--leeway", "0", NULL);
 	token = kept(forge(FORGE_HS256,
-	    text("{\"exp\":%lld," GRANT "}", (long long)time(NULL) + 3)));
+	    text("{\"exp\":%lld," GRANT "}", (long long)time(NULL) + 6)));
 	c = open_with(sv, "/events?topic=secret", token);
 	longer = open_with(sv, "/events?topic=secret", good());
 	append(sv, "secret", "in time");
@@ -330,7 +330,7 @@ test_status_has_it(void)
 	want_no(get(sv, "/events?topic=secret", NULL), 401, NULL);
 	c = open_with(sv, "/events?topic=secret",
 	    kept(forge(FORGE_HS256,
-		text("{\"exp\":%lld," GRANT "}", (long long)time(NULL) + 1))));
+		text("{\"exp\":%lld," GRANT "}", (long long)time(NULL) + 6))));
 	want_farewell(c);
 	c = get(sv, "/events/status", NULL);
 	check(want_headers(c) == 200);
@@ -497,7 +497,7 @@ test_token_ends_when_asked(void)
 	struct server *sv = prepare_keys();
 	struct ran r =
 	    run_with(sv, NULL, "token", "--key-file", key_path(sv, "secret"),
-		"--subscribe", "secret", "--expires", "2", NULL);
+		"--subscribe", "secret", "--expires", "6", NULL);
 
 	check(r.status == 0);
 	r.out[strcspn(r.out, "\n")] = '\0';

@@ -1,6 +1,6 @@
 /*
- * bytes.c - bytes that grow.  A NUL follows them that is not counted, so that
- * text among them can be read as such.
+ * bytes.c - a buffer that grows.  A NUL that is not counted stands behind its
+ * bytes, so that they can be read as text.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * client.c - one connection to the responder, and what comes back on it.
  *
- * Every byte heard is accounted for: a record is whole and of version 1, or
- * the test fails; output and end of the client's own request go where want.c
- * looks for them, every other record waits for want_record.
+ * No byte is passed over.  A record that is not whole, or not of version 1,
+ * fails the test.  The output and the end of the client's own request are kept
+ * where want.c looks for them.  Any other record waits for want_record.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,9 +1,11 @@
 /*
- * event.c - text/event-stream read as a browser reads it (WHATWG HTML 9.2.6),
- * and what every event of a stream's own kind must have in it.
+ * event.c - reads text/event-stream as a browser does (WHATWG HTML 9.2.6),
+ * and checks what must be in the events that the program makes itself, such
+ * as stream-start and stream-gap.
  *
- * One thing is asked for beyond the standard: lines end with LF alone.  A CR
- * could only have come out of a row, and a row must not end a line.
+ * It is stricter than the standard in one thing: a line ends with LF alone.
+ * The program never writes a CR, so a CR would be the data of a row, and the
+ * data of a row must not be able to end a line.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * exam.h - what `largesse doctor' reports of a log.
  *
- * Notes are not looked at unless a test says so: what is noted depends on who
- * runs the tests.
+ * A finding of the level `note' is passed over unless a test asks for it: the
+ * notes depend on the user who runs the tests.
  */
 #ifndef EXAM_H
 #define EXAM_H

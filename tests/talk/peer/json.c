@@ -1,6 +1,6 @@
 /*
- * json.c - members of a JSON text.  SQLite knows JSON, and it is not the
- * program's own hand that we trust.
+ * json.c - members of a JSON text.  SQLite reads the JSON: a test must not
+ * trust a reader that the program uses itself.
  */
 #include <stdlib.h>
 #include <string.h>

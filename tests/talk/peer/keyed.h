@@ -1,5 +1,5 @@
 /*
- * keyed.h - a responder with keys, for the conversations about who may.
+ * keyed.h - a responder with keys, for the tests of who may read a topic.
  */
 #ifndef KEYED_H
 #define KEYED_H

@@ -1,18 +1,20 @@
 /*
  * peer.h - what a conversation with the real program is made of.
  *
- * A test is a claim.  It gets a directory, a log and a responder of its own,
- * and speaks with it as a web server would: over FastCGI, with a peer that
- * shares no code with the program (FastCGI 1.0 and WHATWG HTML 9.2 were read
- * again for it), and through the log with the engine's own tool alone: SQLite
- * or hiredis.  Which of the two a claim does not know (log.c).
+ * A test is a claim: a function that holds one conversation.  It gets a
+ * directory, a log and a responder of its own.  It speaks with the responder
+ * over FastCGI, as a web server does, and with the log through the engine's
+ * own library, SQLite or hiredis.  The peer shares no code with the program:
+ * it was written from the texts of FastCGI 1.0 and WHATWG HTML 9.2.  A claim
+ * does not know which engine its log is on (log/log.c).
  *
- * Nothing sleeps and hopes: every function that waits does so for the thing
- * itself, up to PATIENCE_MS, and when it does not come says what was wanted
- * and what came instead, and ends the test.  What a test opened is closed
- * after it, however it ended; no result of these functions is ever freed by
- * the test.  A responder that did not end with 0 on SIGTERM, or in which a
- * sanitizer spoke, fails the test that started it.
+ * No function sleeps and hopes.  A function that waits does so until the
+ * thing itself is there.  If that takes longer than PATIENCE_MS, the function
+ * says what was wanted and what came instead, and ends the test.
+ *
+ * Whatever a test opened is closed after it, also when it fails.  The test
+ * never frees what these functions return.  A test fails if its responder
+ * does not end with 0 on SIGTERM, or if a sanitizer reported something.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -26,8 +28,9 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+/* Far more than a busy machine needs: only a test that fails waits so long. */
 enum {
-	PATIENCE_MS = 10000
+	PATIENCE_MS = 60000
 };
 
 /* --- a test (talk.c) --------------------------------------------------- */
@@ -91,7 +94,7 @@ void put_text(struct bytes *, const char *);
 void bytes_cut(struct bytes *, size_t len); /* the first len are done with */
 void bytes_free(struct bytes *);
 
-/* --- the program and its log (server.c, log.c) ------------------------- */
+/* --- the program and its log (server.c, log/log.c) --------------------- */
 
 struct server {
 	struct server *next;
@@ -220,7 +223,7 @@ void log_abandon(struct transaction *);
 /* The engine's own program appends: sqlite3, redis-cli. */
 struct ran log_tool(struct server *, const char *topic, const char *data);
 
-/* --- what may befall a log (log_sqlite_harm.c, log_redis_harm.c) -------- */
+/* --- what may befall a log (log/sqlite_harm.c, log/redis_harm.c) -------- */
 
 void log_lose(struct server *); /* it is out of reach... */
 void log_find(struct server *); /* ...and back again */
@@ -242,7 +245,7 @@ void log_let_go(struct server *);
 void log_shut(struct server *);
 void log_reopen(struct server *);
 
-/* --- of a log on Redis alone (log_redis.c) ------------------------------ */
+/* --- of a log on Redis alone (log/redis.c) ------------------------------ */
 
 /* Says a command, whose words have blanks between, and what is answered. */
 char *redis_text(const char *command);
@@ -250,7 +253,7 @@ const char *redis_stream(const struct server *); /* its key */
 void redis_down(int signum);
 void redis_up(void);
 
-/* --- of a log in SQLite alone (log_sqlite.c) ---------------------------- */
+/* --- of a log in SQLite alone (log/sqlite.c) ---------------------------- */
 
 void sql(struct server *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

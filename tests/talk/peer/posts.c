@@ -1,5 +1,5 @@
 /*
- * posts.c - who publishes by POST, and what is wanted of the answer.
+ * posts.c - sends events by POST, and checks the answer.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * posts.h - events by POST, for the conversations about publishing.
+ * posts.h - events sent by POST, for the tests of publishing.
  */
 #ifndef POSTS_H
 #define POSTS_H

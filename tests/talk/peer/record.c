@@ -1,8 +1,8 @@
 /*
  * record.c - writing FastCGI as a web server does, or as no one should.
  *
- * put_record and put_pair put down what they are told and check nothing: a
- * hostile peer is built of the same bricks as an honest one.
+ * put_record and put_pair write what they are told and check nothing, so that
+ * a test can also make the bytes of a hostile peer with them.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * redis_own.h - a redis-server of a claim's own, and a responder on it that
- * takes events by POST.
+ * redis_own.h - a redis-server that belongs to one test, and a responder on
+ * it that takes events by POST.
  */
 #ifndef REDIS_OWN_H
 #define REDIS_OWN_H

@@ -1,6 +1,6 @@
 /*
- * server.c - a responder with a directory of its own: prepared, started and
- * ended, by its own process id alone.
+ * server.c - prepares, starts and ends one responder with a directory of its
+ * own.  It is ended by its process id, and by nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,9 @@
 /*
- * spawn.c - one process of the program, and nothing of ours in it but what it
- * is given: its environment, three descriptors, its user.  It dies with the
- * test, should that be killed, and is waited for through a descriptor of the
- * process, not with a sleep.
+ * spawn.c - starts one process of the program.
+ *
+ * The process gets its environment, three descriptors and a user, and nothing
+ * else of the test's.  It dies when the test is killed.  To wait for its end,
+ * the test polls a descriptor of the process and does not sleep.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /*
- * talk.c - how a claim is held, how it fails, and what is swept up after it.
+ * talk.c - runs a claim, makes it fail, and cleans up after it.
  *
- * cmocka leaves a failed test with longjmp, so nothing that a test opened can
- * be freed on its way out: whatever there is hangs on a list here or in the
- * other files, and is swept when the test is over.  Those lists are the only
- * mutable globals.
+ * cmocka leaves a failed test with longjmp, so a test cannot free what it
+ * opened on its way out.  All of that stands in lists, here and in the other
+ * files of the peer, and is freed when the test is over.  Those lists are the
+ * only mutable globals.
  */
 #include <stdint.h>
 #include <stdio.h>

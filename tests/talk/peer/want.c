@@ -1,6 +1,6 @@
 /*
- * want.c - what is wanted of a client's connection, byte by byte or answer by
- * answer.  What was seen is done with; the next want goes on behind it.
+ * want.c - checks what comes on a client's connection: next bytes, or a whole
+ * answer.  Each function begins where the last one stopped.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * within.h - what the files of the peer do for each other.  No test includes
- * it.
+ * within.h - what the files of the peer share with each other.  No test
+ * includes it.
  */
 #ifndef WITHIN_H
 #define WITHIN_H
@@ -15,7 +15,7 @@ void servers_stop(void);   /* each with SIGTERM; fails the test if it must */
 void servers_sweep(void);  /* kill what is left, remove the directories */
 void servers_report(void); /* the end of what they said, to stderr */
 
-/* --- the log's engines (log_sqlite.c, log_redis.c) ----------------------- */
+/* --- the log's engines (log/sqlite.c, log/redis.c) ----------------------- */
 
 struct log_engine {
 	const char *name;
@@ -34,7 +34,7 @@ struct log_engine {
 	const struct log_harm *harm;
 };
 
-/* What people do to a log by hand (log_sqlite_hand.c, log_redis_hand.c). */
+/* What people do to a log by hand (log/sqlite_hand.c, log/redis_hand.c). */
 struct log_hand {
 	/* A publisher's own transaction, to be ended one way or the other. */
 	void *(*begin)(struct server *);
@@ -45,7 +45,7 @@ struct log_hand {
 	struct logged *(*all)(struct server *, size_t *n);
 };
 
-/* What may befall a log (log_sqlite_harm.c, log_redis_harm.c). */
+/* What may befall a log (log/sqlite_harm.c, log/redis_harm.c). */
 struct log_harm {
 	void (*lose)(struct server *); /* it is out of reach... */
 	void (*find)(struct server *); /* ...and back again */

@@ -1,6 +1,7 @@
 /*
- * witness.c - streams that others speak of: one that must survive what is
- * done to its responder, and those of a log whose rows can be told apart.
+ * witness.c - streams that several files of claims use: one that must live
+ * through whatever a test does to its responder, and those of a log in which
+ * no two rows are the same.
  */
 #include <stdlib.h>
 #include <string.h>

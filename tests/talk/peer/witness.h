@@ -1,5 +1,5 @@
 /*
- * witness.h - streams that others speak of, for more than one file of claims.
+ * witness.h - streams that more than one file of claims uses.
  */
 #ifndef WITNESS_H
 #define WITNESS_H

@@ -1,6 +1,6 @@
 /*
- * log_redis_hand.c - what people do by hand to a log on Redis: a transaction
- * of their own, redis-cli, and a look at every entry.
+ * redis_hand.c - what people do to a log on Redis by hand: they run a
+ * transaction, use redis-cli, and read every entry.
  */
 #include <stdlib.h>
 #include <string.h>

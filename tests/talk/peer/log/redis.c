@@ -1,9 +1,10 @@
 /*
- * log_redis.c - the event log as its publishers see it: a stream of Redis.
+ * redis.c - the event log as its publishers see it: a stream of Redis.
  *
- * Rows are added as `largesse copy' adds them, with the ids 1, 2, 3... of a
- * log in SQLite (0-1, 0-2, 0-3... to Redis), so that a claim can name them.
- * One redis-server serves all the claims of a file, each with its own stream.
+ * Rows are added as `largesse copy' adds them, with the ids that a log in
+ * SQLite would have: 1, 2, 3... (Redis calls them 0-1, 0-2, 0-3...).  So a
+ * claim can name the ids, whatever the engine.  All claims of a file share one
+ * redis-server, and each has a stream of its own.
  */
 #include <sys/stat.h>
 

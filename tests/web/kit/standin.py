@@ -106,7 +106,7 @@ class Request:
         except OSError:
             return True
 
-    def beats_until_gone(self, most, timeout=20):
+    def beats_until_gone(self, most, timeout=60):
         """How many heartbeats it takes the web server to notice that its
         client has left.  Between two it gets a second for it."""
         for n in range(most):
@@ -150,7 +150,7 @@ class Standin:
             self.requests.append(r)
             self.queue.put(r)
 
-    def take(self, timeout=20):
+    def take(self, timeout=60):
         """The next request that has come."""
         return self.queue.get(timeout=timeout)
 

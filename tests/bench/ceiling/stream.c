@@ -1,8 +1,8 @@
 /*
- * ceiling_stream.c - what a stream of the ceiling program is sent, and how.
+ * stream.c - what a stream of the ceiling program is sent, and how.
  *
- * All who stand at the same place are due the same bytes: they are put behind
- * their header once and sent from there.
+ * Streams at the same place are due the same bytes.  The bytes are put behind
+ * a header once and sent from there to each of those streams.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include "ceiling.h"
+#include "tests/bench/ceiling/ceiling.h"
 
 static const char greeting[] = "Content-Type: text/event-stream\r\n"
 			       "Cache-Control: no-store\r\n"

@@ -1,6 +1,6 @@
 /*
- * log_sqlite_harm.c - what may befall a log that is a file: moved, restored
- * from a copy, locked by another, and rights that do not suffice.
+ * sqlite_harm.c - what can go wrong with a log in a file.  The file is moved,
+ * restored from a copy, or locked by somebody else; rights are missing.
  */
 #include <stdio.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /*
- * log.c - the event log as its publishers see it, on whichever engine.
- *
- * LARGESSE_TALK_LOG says which: sqlite (as without it) or redis.
+ * log.c - the event log as its publishers see it.  Each call goes to the
+ * engine that the environment variable LARGESSE_TALK_LOG names: sqlite, which
+ * is also the default, or redis.
  */
 #include <stdio.h>
 #include <stdlib.h>

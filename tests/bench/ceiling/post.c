@@ -1,14 +1,15 @@
 /*
- * ceiling_post.c - a POST to the ceiling program.
+ * post.c - a POST to the ceiling program.
  *
- * It knows the body that tests/bench/post.c makes and no other: what stands
- * between "data":" and the next quote is an event.  The answer has the ids,
- * as ours has, and goes out at once; nothing is on any disk.
+ * It understands the body that tests/bench/post.c makes, and no other: the
+ * text between "data":" and the next quote is an event.  The answer has the
+ * ids in it, as largesse's has, and goes out at once.  Nothing is written to a
+ * disk.
  */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "ceiling.h"
+#include "tests/bench/ceiling/ceiling.h"
 
 enum {
 	IDS = 1000,

@@ -19,7 +19,7 @@ from client import Crowd, Cut, Ended, request
 from fronts import listens
 from yard import ROOTED, children, end_process, free_port, until
 
-LONG, SHORT = 20, 1     # seconds: for what has to come, for what must not
+LONG, SHORT = 60, 1     # seconds: for what has to come, for what must not
 
 
 def probe(name, *about):
@@ -41,7 +41,7 @@ def starts(y, patience):
     """Some listen first, and then find that they cannot go on."""
     if patience == SHORT:
         try:
-            return y.server.wait(5) == 0
+            return y.server.wait(20) == 0
         except subprocess.TimeoutExpired:
             pass
     return True

@@ -13,7 +13,7 @@ import traceback
 
 import yard
 
-LIMIT = 90
+LIMIT = 300
 
 
 def each(name, values):

@@ -1,7 +1,7 @@
 /*
- * log_redis_harm.c - what may befall a log on Redis: its keys renamed, copied
- * over and begun again, a server that is out of reach or stands still, and a
- * user who may only read.
+ * redis_harm.c - what can go wrong with a log on Redis.  Its keys are renamed,
+ * overwritten by a copy, or made anew; its server cannot be reached, or stands
+ * still; its user may only read.
  */
 #include <signal.h>
 #include <stdio.h>

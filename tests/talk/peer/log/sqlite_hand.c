@@ -1,6 +1,6 @@
 /*
- * log_sqlite_hand.c - what people do by hand to a log that is a file: a
- * transaction of their own, the sqlite3 program, and a look at every row.
+ * sqlite_hand.c - what people do to a log in a file by hand: they run a
+ * transaction, use the sqlite3 program, and read every row.
  */
 #include "tests/talk/peer/peer.h"
 #include "tests/talk/peer/within.h"

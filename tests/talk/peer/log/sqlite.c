@@ -1,6 +1,6 @@
 /*
- * log_sqlite.c - the event log as its publishers see it: a SQLite file with a
- * table in it.  None of the program's code has a part in this.
+ * sqlite.c - the event log as its publishers see it: a SQLite file with a
+ * table in it.  Nothing of the program's code is used.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * ceiling.h - the ceiling program's streams and what they are sent from.
+ * ceiling.h - the streams of the ceiling program, and the log they read.
  */
 #ifndef CEILING_H
 #define CEILING_H

@@ -16,6 +16,10 @@ import socket
 import threading
 import time
 
+# Seconds that a thing may take.  A busy machine needs far less; only a test
+# that fails waits so long.
+PATIENCE = 60
+
 Event = collections.namedtuple("Event", "id event data at")
 
 
@@ -150,7 +154,7 @@ class Stream:
     """One connection and the response on it.  Blocking, with time-outs."""
 
     def __init__(self, address, target, last_id=None, method="GET",
-                 headers=(), body=b"", timeout=20, source=""):
+                 headers=(), body=b"", timeout=PATIENCE, source=""):
         self.wire = Wire(last_id or "", method == "HEAD")
         self.notes = []             # the stream-* events, in order
         self.sock = socket.create_connection(address, timeout, (source, 0))
@@ -183,7 +187,7 @@ class Stream:
                           bytes(self.wire.body[-100:]))
             self.wire.feed(data)
 
-    def next_event(self, timeout=20):
+    def next_event(self, timeout=PATIENCE):
         """The next event that a publisher made; ours go into notes."""
         while True:
             self._until(lambda: self.wire.events, timeout)
@@ -192,7 +196,7 @@ class Stream:
                 return event
             self.notes.append(event)
 
-    def next_note(self, name, timeout=20):
+    def next_note(self, name, timeout=PATIENCE):
         """The next event of ours; a publisher's must not come before it."""
         self._until(lambda: self.wire.events, timeout)
         event = self.wire.events.popleft()
@@ -205,15 +209,15 @@ class Stream:
         self.next_note("stream-start")
         return self
 
-    def data(self, n, timeout=20):
+    def data(self, n, timeout=PATIENCE):
         return [self.next_event(timeout).data for _ in range(n)]
 
-    def beats(self, n, timeout=20):
+    def beats(self, n, timeout=PATIENCE):
         """Wait for n comment lines from now."""
         n += self.wire.comments
         self._until(lambda: self.wire.comments >= n, timeout)
 
-    def rest(self, timeout=20):
+    def rest(self, timeout=PATIENCE):
         """The body of a response that ends, whole."""
         try:
             self._until(lambda: False, timeout)
@@ -258,7 +262,7 @@ class Follower(threading.Thread):
 
     def _follow(self):
         wire = Wire(self.last_id or "")
-        with socket.create_connection(self.address, 60) as self.sock:
+        with socket.create_connection(self.address, PATIENCE) as self.sock:
             self.sock.sendall(request(self.target, last_id=self.last_id))
             counted = False
             while not wire.ended and not self.leaving:
@@ -284,7 +288,7 @@ class Follower(threading.Thread):
             self.last_id = wire.last_id
             self.news.notify_all()
 
-    def wait(self, enough, timeout=30):
+    def wait(self, enough, timeout=PATIENCE):
         with self.news:
             if self.news.wait_for(lambda: enough(self) or self.error, timeout):
                 if self.error:
@@ -296,7 +300,7 @@ class Follower(threading.Thread):
     def wait_start(self):
         return self.wait(lambda me: me.notes)
 
-    def wait_count(self, n, timeout=30):
+    def wait_count(self, n, timeout=PATIENCE):
         return self.wait(lambda me: len(me.got) >= n, timeout)
 
     def cut(self):
@@ -309,7 +313,7 @@ class Follower(threading.Thread):
     def leave(self):
         self.leaving = True
         self.cut()
-        self.join(20)
+        self.join(PATIENCE)
 
 
 class Crowd:
@@ -320,7 +324,7 @@ class Crowd:
         self.socks = []
         self.poll = selectors.DefaultSelector()
         for _ in range(n):
-            sock = socket.create_connection(address, 20)
+            sock = socket.create_connection(address, PATIENCE)
             sock.sendall(request(target))
             sock.setblocking(False)
             wire = Wire()
@@ -328,7 +332,7 @@ class Crowd:
             self.socks.append(sock)
             self.wires.append(wire)
 
-    def until(self, enough, timeout=60):
+    def until(self, enough, timeout=PATIENCE):
         """Read until every wire is enough."""
         missing = [w for w in self.wires if not enough(w)]
         end = time.monotonic() + timeout

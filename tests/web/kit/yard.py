@@ -23,9 +23,9 @@ import sys
 import tempfile
 import time
 
-from client import Follower, Stream
+from client import PATIENCE, Follower, Stream
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 LARGESSE = str(pathlib.Path(os.environ.get(
     "LARGESSE", ROOT / "build/asan/largesse")).resolve())
 LOAD = str(pathlib.Path(os.environ.get(
@@ -54,7 +54,7 @@ NGINX_FCGIWRAP = """fastcgi_pass %s;
 open_yards = []
 
 
-def until(what, test, timeout=20):
+def until(what, test, timeout=PATIENCE):
     """Wait for the thing itself; what it is goes into the failure."""
     end = time.monotonic() + timeout
     while True:
@@ -100,7 +100,7 @@ def alive(pid):
     return state(pid) not in (None, "Z")
 
 
-def end_process(proc, sig=signal.SIGTERM, timeout=20):
+def end_process(proc, sig=signal.SIGTERM, timeout=PATIENCE):
     """Signal a process we started, wait, and return its exit status."""
     if proc.poll() is None:
         proc.send_signal(sig)
@@ -204,7 +204,7 @@ class Yard:
 
     def sqlite3(self, sql):
         """By the program, one process."""
-        subprocess.run(["sqlite3", "-cmd", ".timeout 5000", str(self.log),
+        subprocess.run(["sqlite3", "-cmd", ".timeout 20000", str(self.log),
                         sql], check=True, timeout=60)
 
     def new_log(self):

@@ -3,18 +3,18 @@
  *
  * usage: ceiling [-g MS] SOCKET BELL
  *
- * Whatever is asked, it answers with an endless event stream: one log of
- * encoded events, one cursor a stream (but for a POST, whose events it takes
- * and answers with their ids); what is due goes out as one record in
- * one send, framed once for all who stand at the same place.  (A record for
- * each event costs nginx half of its deliveries.)  It parses nothing (but
- * looks for a Last-Event-ID), keeps no log on disk, knows no topics, sends no
- * heartbeats.  So it is not a rival: it is what the web server in front
- * leaves possible.
+ * It answers every request with an endless event stream, but for a POST, whose
+ * events it takes and answers with their ids.  It has one log of encoded
+ * events in memory and one cursor for each stream.  What a stream is due goes
+ * out as one record in one send, and streams at the same place share the
+ * record.  (With one record for each event nginx makes half as many
+ * deliveries.)  It looks for a Last-Event-ID and parses nothing else.  It has
+ * no log on disk, no topics and no heartbeats.  So it is no rival of largesse:
+ * it shows the most that the web server in front of it can do.
  *
  * Events come as lines on connections to BELL.  With -g the next flush waits
- * until the web server should be done with the last one, MS at most, and as
- * long again as the last one took; the first after a pause goes out at once.
+ * until the web server should be done with the last one: as long as the last
+ * one took, and at most MS.  The first flush after a pause goes out at once.
  */
 #include <errno.h>
 #include <signal.h>
@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "store/clock.h"
-#include "ceiling.h"
+#include "tests/bench/ceiling/ceiling.h"
 
 enum {
 	EVENTS_A_TURN = 512,

@@ -25,14 +25,14 @@ import shutil
 import signal
 import subprocess
 
-from client import Cut, Stream
+from client import PATIENCE, Cut, Stream
 from fronts import Edits, Front, listens
 from shipped import Shipped
 from standin import Standin
 from yard import (ROOT, ROOTED, Yard, alive, children, end_process,
                   free_port, until)
 
-ECHO = str(ROOT / "tests/web/standin.py")   # as a program, it echoes
+ECHO = str(ROOT / "tests/web/kit/standin.py")   # as a program, it echoes
 
 
 class Site(Shipped, Yard):
@@ -137,7 +137,7 @@ class Site(Shipped, Yard):
         self.streams.append(s)
         return s
 
-    def get(self, target, timeout=20, **kw):
+    def get(self, target, timeout=PATIENCE, **kw):
         s = Stream(self.address, target, timeout=timeout, **kw)
         self.streams.append(s)
         try:
