@@ -1,9 +1,9 @@
 #!/bin/sh
-# post.sh URL TOKEN_FILE TOPIC DATA - an event by POST, until it is answered.
+# post.sh URL TOKEN_FILE TOPIC DATA - send an event by POST until it is answered.
 #
-# The uid makes it safe to say it again after a break: it is published once.
-# TOKEN_FILE has the line `Authorization: Bearer TOKEN`, so that the token is
-# in no list of processes.
+# With the uid it is safe to send the event again after a break: it is published
+# once.  TOKEN_FILE has the line `Authorization: Bearer TOKEN`, so that no list of
+# processes shows the token.
 set -eu
 curl --fail --silent --show-error --retry 10 --retry-connrefused \
     --header @"$2" \

@@ -1,7 +1,8 @@
 // publish.mjs FILE TOPIC DATA - an order and its event, in one transaction.
 //
-// Node has SQLite built in from version 22 on; the sqlite3 program is there
-// for all.  What is bound comes as hex, so that no text is ever SQL.
+// Node has SQLite built in only since version 22.  So this uses the sqlite3
+// program, which works with every version.  Values are passed as hex, so that no text is
+// ever taken for SQL.
 import { execFileSync } from "node:child_process";
 
 const [path, topic, data] = process.argv.slice(2);

@@ -1,9 +1,9 @@
 #!/bin/sh
 # publish.sh FILE TOPIC DATA - an order and its event, by the sqlite3 program.
 #
-# Both are committed, or neither.  .timeout: sqlite3 does not wait for another
-# writer unless told to.  In an SQL string a quote is written twice, and
-# nothing else is special.
+# Both are committed, or neither.  sqlite3 waits for another writer only because
+# .timeout tells it to.  In an SQL string a quote is written twice, and no other
+# character is special.
 set -eu
 quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/''/g")"; }
 sqlite3 -bail "$1" <<END

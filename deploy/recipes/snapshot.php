@@ -1,8 +1,8 @@
 <?php
-// snapshot.php - a page's state, and the place in the log that it is of.
+// snapshot.php - a page's state, and the place in the log that belongs to it.
 //
-// Both are read in one transaction, so the stream that starts there has
-// every change that the state has not, and none that it has:
+// Both are read in one transaction.  So the stream that starts at this place has
+// every change that is not yet in the state, and no change that is in it:
 //
 //	const page = await (await fetch("snapshot.php")).json();
 //	show(page.orders);

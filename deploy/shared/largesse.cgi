@@ -1,10 +1,11 @@
 #!/bin/sh
-# largesse.cgi - one stream, for a web server that starts a program a request.
+# largesse.cgi - one stream, for a web server that starts a program for each
+# request.
 #
 # Many hosts end a program after half a minute, and allow only a few at a time.
 # So a stream ends by itself after LARGESSE_MAX_AGE seconds and tells the
-# browser when to come back (LARGESSE_RETRY, in milliseconds); it comes with
-# the id of the last event it has, and misses nothing.
+# browser when to come back (LARGESSE_RETRY, in milliseconds).  The browser comes
+# with the id of the last event it has, and misses nothing.
 
 cd "${0%/*}" || exit 1
 export LARGESSE_DB=data/events.db LARGESSE_MAX_AGE=25 LARGESSE_RETRY=1000

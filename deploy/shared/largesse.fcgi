@@ -1,9 +1,10 @@
 #!/bin/sh
 # largesse.fcgi - one stream after another, for a web server with mod_fcgid.
 #
-# mod_fcgid keeps 64 KB of an answer back until it ends, and only the host can
-# change that (FcgidOutputBufferSize 0).  So a stream ends after two seconds,
-# and an event is up to that much late.  Where events come at once, put 25.
+# mod_fcgid keeps 64 KB of an answer back until the answer ends, and only the host
+# can change that (FcgidOutputBufferSize 0).  So a stream ends after two seconds,
+# and an event may come two seconds late.  If events come at once on your host,
+# write 25 for the 2.
 
 cd "${0%/*}" || exit 1
 export LARGESSE_DB=data/events.db LARGESSE_MAX_AGE=2 LARGESSE_RETRY=500
