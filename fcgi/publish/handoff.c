@@ -7,54 +7,14 @@
 #include "fcgi/publish/handoff.h"
 
 enum {
-	TEXTS = 4,	   /* of an event */
-	KEEP = 1024 * 1024 /* an empty parcel gives back what is over this */
+	TEXTS = 4 /* of an event */
 };
 
 static const uint32_t absent = UINT32_MAX;
 
-/* --- bytes -------------------------------------------------------------- */
-
-int
-parcel_room(struct parcel *p, size_t n)
-{
-	size_t size = p->size == 0 ? 4096 : p->size;
-	char *s;
-
-	while (size - p->len < n)
-		size *= 2;
-	if (size == p->size)
-		return 0;
-	if ((s = realloc(p->s, size)) == NULL)
-		return -1;
-	p->s = s;
-	p->size = size;
-	return 0;
-}
-
-void
-parcel_free(struct parcel *p)
-{
-	free(p->s);
-	memset(p, 0, sizeof(*p));
-}
-
-void
-parcel_trim(struct parcel *p)
-{
-	if (p->at == p->len && p->size > KEEP) {
-		parcel_free(p);
-		return;
-	}
-	p->len -= p->at;
-	if (p->len > 0)
-		memmove(p->s, p->s + p->at, p->len);
-	p->at = 0;
-}
-
 /* There is room. */
 static void
-put(struct parcel *p, const void *s, size_t len)
+put_bytes(struct bytes *p, const void *s, size_t len)
 {
 	if (len > 0)
 		memcpy(p->s + p->len, s, len);
@@ -62,7 +22,7 @@ put(struct parcel *p, const void *s, size_t len)
 }
 
 size_t
-handoff_whole(const struct parcel *p)
+handoff_whole(const struct bytes *p)
 {
 	uint32_t len;
 
@@ -91,7 +51,7 @@ handoff_size(const struct body *b)
 }
 
 int
-handoff_put(struct parcel *p, const struct body *b, int64_t until_ms)
+handoff_put(struct bytes *p, const struct body *b, int64_t until_ms)
 {
 	struct handoff_request head = {
 	    (uint32_t)handoff_size(b), (uint32_t)b->n, until_ms};
@@ -99,21 +59,21 @@ handoff_put(struct parcel *p, const struct body *b, int64_t until_ms)
 	uint32_t len;
 	size_t i, j;
 
-	if (parcel_room(p, head.len) == -1)
+	if (bytes_room(p, head.len) == -1)
 		return -1;
-	put(p, &head, sizeof(head));
+	put_bytes(p, &head, sizeof(head));
 	for (i = 0; i < b->n; i++) {
 		texts_of(&b->events[i], texts);
 		for (j = 0; j < TEXTS; j++) {
 			len = texts[j].s == NULL ? absent
 						 : (uint32_t)texts[j].len;
-			put(p, &len, sizeof(len));
+			put_bytes(p, &len, sizeof(len));
 		}
 	}
 	for (i = 0; i < b->n; i++) {
 		texts_of(&b->events[i], texts);
 		for (j = 0; j < TEXTS; j++)
-			put(p, texts[j].s, texts[j].len);
+			put_bytes(p, texts[j].s, texts[j].len);
 	}
 	return 0;
 }
@@ -161,7 +121,7 @@ handoff_events(const char *s, struct store_event *events)
 /* --- a result ----------------------------------------------------------- */
 
 int
-handoff_put_result(struct parcel *p, const struct store_batch *b)
+handoff_put_result(struct bytes *p, const struct store_batch *b)
 {
 	struct handoff_result head = {.result = b->result};
 	struct handoff_id id;
@@ -173,15 +133,15 @@ handoff_put_result(struct parcel *p, const struct store_batch *b)
 		head.why_len = (uint32_t)strlen(b->why);
 	head.len =
 	    (uint32_t)(sizeof(head) + head.n * sizeof(id) + head.why_len);
-	if (parcel_room(p, head.len) == -1)
+	if (bytes_room(p, head.len) == -1)
 		return -1;
-	put(p, &head, sizeof(head));
+	put_bytes(p, &head, sizeof(head));
 	for (i = 0; i < head.n; i++) {
 		id =
 		    (struct handoff_id){b->events[i].id, b->events[i].repeated};
-		put(p, &id, sizeof(id));
+		put_bytes(p, &id, sizeof(id));
 	}
-	put(p, b->why, head.why_len);
+	put_bytes(p, b->why, head.why_len);
 	return 0;
 }
 

@@ -3,28 +3,17 @@
  * their results in the same order the other.
  *
  * Both ends are this program on this machine, so numbers go as they lie in
- * memory.  A message begins with its own length.
+ * memory.  A message begins with its own length.  Of the bytes on their way,
+ * those from at up to len are still to go, or to be read.
  */
 #ifndef HANDOFF_H
 #define HANDOFF_H
 
+#include "fcgi/base/bytes.h"
 #include "fcgi/publish/body.h"
 
-/* Bytes on their way: those from at up to len are still to go, or to be read.
- */
-struct parcel {
-	char *s;
-	size_t at, len, size;
-};
-
-/* Room for n bytes more at s + len.  -1 without memory. */
-int parcel_room(struct parcel *, size_t n);
-/* Bytes up to at are done with. */
-void parcel_trim(struct parcel *);
-void parcel_free(struct parcel *);
-
 /* The length of the whole message that begins at s + at; 0: not all is here. */
-size_t handoff_whole(const struct parcel *);
+size_t handoff_whole(const struct bytes *);
 
 /* --- a request: what one publisher has ---------------------------------- */
 
@@ -36,7 +25,7 @@ struct handoff_request {
 /* The bytes of the message that body makes. */
 size_t handoff_size(const struct body *);
 /* -1 without memory, and nothing is put. */
-int handoff_put(struct parcel *, const struct body *, int64_t until_ms);
+int handoff_put(struct bytes *, const struct body *, int64_t until_ms);
 
 /* The head of a whole message at s, and its n events, whose texts lie there. */
 void handoff_head(const char *s, struct handoff_request *);
@@ -56,7 +45,7 @@ struct handoff_id {
 };
 
 /* Of a batch: n ids after it, or why.  -1 without memory. */
-int handoff_put_result(struct parcel *, const struct store_batch *);
+int handoff_put_result(struct bytes *, const struct store_batch *);
 /* The i-th id, and why (why_len bytes, no NUL) of a whole result at s. */
 void handoff_result_head(const char *s, struct handoff_result *);
 struct handoff_id handoff_result_id(const char *s, size_t i);

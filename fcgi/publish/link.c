@@ -83,8 +83,8 @@ on_dead(struct link *ln)
 {
 	ln->hub->count.writer_ends++;
 	drop_wire(ln);
-	parcel_free(&ln->in);
-	parcel_free(&ln->out);
+	bytes_free(&ln->in);
+	bytes_free(&ln->out);
 	if (ln->pid != 0)
 		kill(ln->pid, SIGKILL); /* not yet waited for, so still ours */
 	while (ln->first != NULL)
@@ -112,7 +112,7 @@ want_out(struct wire *wire, bool out)
 static bool
 send_out(struct link *ln)
 {
-	struct parcel *out = &ln->out;
+	struct bytes *out = &ln->out;
 	ssize_t n;
 
 	while (out->at < out->len) {
@@ -128,7 +128,7 @@ send_out(struct link *ln)
 	}
 	want_out(ln->wire, out->at < out->len);
 	if (out->at == out->len || out->at > out->size / 2)
-		parcel_trim(out);
+		bytes_trim(out);
 	return true;
 }
 
@@ -139,10 +139,9 @@ take_results(struct link *ln)
 	size_t len;
 	ssize_t n;
 
-	if (parcel_room(&ln->in, READ_BYTES) == -1)
+	if (bytes_room(&ln->in, READ_BYTES) == -1)
 		return false;
-	n = recv(ln->wire->fd, ln->in.s + ln->in.len, ln->in.size - ln->in.len,
-	    MSG_DONTWAIT);
+	n = recv(ln->wire->fd, ln->in.s + ln->in.len, READ_BYTES, MSG_DONTWAIT);
 	if (n <= 0)
 		return n == -1 && (errno == EAGAIN || errno == EINTR);
 	ln->in.len += (size_t)n;
@@ -151,7 +150,7 @@ take_results(struct link *ln)
 		ln->in.at += len;
 		news_written(ln->hub);
 	}
-	parcel_trim(&ln->in);
+	bytes_trim(&ln->in);
 	return true;
 }
 
@@ -348,6 +347,6 @@ link_close(struct link *ln)
 	drop_wire(ln);
 	while (ln->first != NULL)
 		tell_first(ln, NULL);
-	parcel_free(&ln->in);
-	parcel_free(&ln->out);
+	bytes_free(&ln->in);
+	bytes_free(&ln->out);
 }

@@ -38,7 +38,7 @@ struct link {
 	struct wire *wire; /* NULL: no writer that takes anything */
 	pid_t pid;	   /* of the writer; 0: none */
 	uint64_t born_ms;  /* by the loop's clock */
-	struct parcel in, out;
+	struct bytes in, out;
 	struct ticket *first, **last; /* in the order they were handed over */
 	size_t bytes;		      /* of them all */
 	uv_timer_t again;	      /* to start the next writer */

@@ -19,7 +19,7 @@
 static const char *const later = "Retry-After: 1\r\n";
 
 static bool
-say(struct publisher *pub, const struct peer *peer, int status,
+say_line(struct publisher *pub, const struct peer *peer, int status,
     const char *headers, const char *line)
 {
 	char body[512];
@@ -75,7 +75,7 @@ static enum answered
 say_no(struct publisher *pub, const struct peer *peer, const struct refusal *no)
 {
 	return answered(no->status == 503
-			    ? say(pub, peer, 503, later, no->line)
+			    ? say_line(pub, peer, 503, later, no->line)
 			    : reply_refusal(pub->hub, peer, no, false));
 }
 
@@ -116,7 +116,7 @@ say_ids(struct publisher *pub, const struct peer *peer, const char *result,
 static bool
 say_unknown(struct publisher *pub, const struct peer *peer)
 {
-	return say(pub, peer, 503, later,
+	return say_line(pub, peer, 503, later,
 	    "no answer from the writer, it may have written this: "
 	    "try again with the same uid");
 }
@@ -140,19 +140,19 @@ say_trouble(struct publisher *pub, const struct peer *peer, const char *result,
 	case STORE_REFUSED:
 		snprintf(line, sizeof(line), "the log refused it: %s",
 		    strlen(why) > path ? why + path : why);
-		return say(pub, peer, 400, NULL, line);
+		return say_line(pub, peer, 400, NULL, line);
 	case STORE_BUSY:
-		return say(pub, peer, 503, later,
+		return say_line(pub, peer, 503, later,
 		    "the log is busy: nothing was written, try again");
 	case STORE_LATER:
 		return say_unknown(pub, peer);
 	case STORE_FULL:
 		log_plain(why);
-		return say(pub, peer, 507, NULL,
+		return say_line(pub, peer, 507, NULL,
 		    "no room in the log: nothing was written");
 	default:
 		log_plain(why);
-		return say(pub, peer, 500, NULL,
+		return say_line(pub, peer, 500, NULL,
 		    "the log cannot be written: nothing was");
 	}
 }
@@ -178,7 +178,7 @@ static enum answered
 write_self(struct publisher *pub, const struct peer *peer, struct body *body)
 {
 	struct store_batch batch = {.events = body->events, .n = body->n};
-	struct parcel result = {0};
+	struct bytes result = {0};
 	struct store *log;
 	bool whole = false;
 
@@ -189,7 +189,7 @@ write_self(struct publisher *pub, const struct peer *peer, struct body *body)
 		store_append_all(log, &batch, 1);
 	if (handoff_put_result(&result, &batch) == 0)
 		whole = publish_answer(pub, peer, result.s);
-	parcel_free(&result);
+	bytes_free(&result);
 	store_close(log);
 	return answered(whole);
 }
@@ -203,7 +203,7 @@ hand_over(struct publisher *pub, const struct peer *peer, struct body *body,
 		return write_self(pub, peer, body);
 	*ticket = pub->hub->closing ? NULL : link_hand(&pub->link, body);
 	if (*ticket == NULL)
-		return answered(say(pub, peer, 503, later,
+		return answered(say_line(pub, peer, 503, later,
 		    "too busy: nothing was written, try again"));
 	return ANSWERED_LATER;
 }

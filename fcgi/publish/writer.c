@@ -29,7 +29,7 @@ enum {
 
 struct writer {
 	struct store *store;
-	struct parcel in, out;
+	struct bytes in, out;
 	struct store_event *events; /* of the group */
 	size_t size;
 	const char *requests[GROUP]; /* n of them, where they lie */
@@ -103,7 +103,7 @@ put_results(struct writer *w, const bool *begun)
 }
 
 static int
-send_all(struct writer *w)
+send_results(struct writer *w)
 {
 	ssize_t n;
 
@@ -116,7 +116,7 @@ send_all(struct writer *w)
 			return -1;
 		w->out.at += (size_t)n;
 	}
-	parcel_trim(&w->out);
+	bytes_trim(&w->out);
 	return 0;
 }
 
@@ -130,24 +130,23 @@ write_all(struct writer *w)
 		if (find_group(w) == -1)
 			return -1;
 		append_group(w, begun);
-		if (put_results(w, begun) == -1 || send_all(w) == -1)
+		if (put_results(w, begun) == -1 || send_results(w) == -1)
 			return -1;
 	}
-	parcel_trim(&w->in);
+	bytes_trim(&w->in);
 	return 0;
 }
 
 /* Until the loop closes its end: true, or false on trouble, with errno. */
 static bool
-run(struct writer *w)
+serve_loop(struct writer *w)
 {
 	ssize_t n;
 
 	for (;;) {
-		if (parcel_room(&w->in, READ_BYTES) == -1)
+		if (bytes_room(&w->in, READ_BYTES) == -1)
 			return false;
-		n = read(
-		    STDIN_FILENO, w->in.s + w->in.len, w->in.size - w->in.len);
+		n = read(STDIN_FILENO, w->in.s + w->in.len, READ_BYTES);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -180,12 +179,12 @@ cmd_writer(int argc, char **argv)
 	} else if (store_set_synchronous(
 		       w->store, strcmp(argv[1], "full") == 0) == -1) {
 		log_plain(store_why(w->store));
-	} else if (!(ok = run(w))) {
+	} else if (!(ok = serve_loop(w))) {
 		log_error("writer", "%s", strerror(errno));
 	}
 	store_close(w->store);
-	parcel_free(&w->in);
-	parcel_free(&w->out);
+	bytes_free(&w->in);
+	bytes_free(&w->out);
 	free(w->events);
 	free(w);
 	return ok ? STATUS_DONE : STATUS_FAILED;

@@ -90,7 +90,7 @@ put_store(FILE *f, const struct status *st)
 }
 
 static void
-put_all(FILE *f, const struct status *st)
+put_metrics(FILE *f, const struct status *st)
 {
 	size_t i;
 
@@ -117,7 +117,7 @@ status_metrics(const struct status *st, size_t *len)
 
 	if (f == NULL)
 		return NULL;
-	put_all(f, st);
+	put_metrics(f, st);
 	if (ferror(f) | fclose(f)) {
 		free(text);
 		return NULL;

@@ -56,7 +56,7 @@ read_pair(struct probe_ask *ask, const struct query_pair *pair)
 }
 
 static const char *
-check(const struct probe_ask *ask)
+check_ask(const struct probe_ask *ask)
 {
 	if (ask->ticks > 2 && ask->every_ms > PROBE_EVERY_MS)
 		return "every: more than 2000 ms";
@@ -83,7 +83,7 @@ probe_ask_read(struct probe_ask *ask, const char *text)
 	while (wrong == NULL && query_next(&query, &pair))
 		wrong = read_pair(ask, &pair);
 	free(copy);
-	return wrong != NULL ? wrong : check(ask);
+	return wrong != NULL ? wrong : check_ask(ask);
 }
 
 /* --- said --------------------------------------------------------------- */

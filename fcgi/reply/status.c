@@ -86,7 +86,7 @@ status_gather(struct hub *hub, struct status *st)
 /* --- limits ------------------------------------------------------------- */
 
 static const char *
-unit(const struct option *o)
+unit_suffix(const struct option *o)
 {
 	if (o->kind == OPTION_AGE || (o->arg && strcmp(o->arg, "MS") == 0))
 		return "_ms";
@@ -107,7 +107,7 @@ status_limit(const struct status *st, size_t i, char name[64], uint64_t *value)
 	if (o->kind != OPTION_UNSIGNED && o->kind != OPTION_AGE &&
 	    o->kind != OPTION_BYTES)
 		return true;
-	snprintf(name, 64, "%s%s", o->name, unit(o));
+	snprintf(name, 64, "%s%s", o->name, unit_suffix(o));
 	for (p = name; *p != '\0'; p++)
 		if (*p == '-')
 			*p = '_';

@@ -7,13 +7,13 @@
 #include "fcgi/reply/status.h"
 
 static json_t *
-number(uint64_t n)
+json_number(uint64_t n)
 {
 	return json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX);
 }
 
 static json_t *
-store(const struct status *st)
+json_store(const struct status *st)
 {
 	json_t *j = json_object();
 
@@ -25,19 +25,19 @@ store(const struct status *st)
 }
 
 static json_t *
-ended(const struct counters *count)
+json_ended(const struct counters *count)
 {
 	json_t *j = json_object();
 	int i;
 
 	for (i = 0; i < END_REASONS; i++)
 		json_object_set_new(j, reason_word((enum end_reason)i),
-		    number(count->ended[i]));
+		    json_number(count->ended[i]));
 	return j;
 }
 
 static json_t *
-limits(const struct status *st)
+json_limits(const struct status *st)
 {
 	json_t *j = json_object();
 	char name[64];
@@ -46,7 +46,7 @@ limits(const struct status *st)
 
 	for (i = 0; status_limit(st, i, name, &value); i++)
 		if (*name != '\0')
-			json_object_set_new(j, name, number(value));
+			json_object_set_new(j, name, json_number(value));
 	return j;
 }
 
@@ -59,16 +59,16 @@ status_json(const struct status *st, size_t *len)
 	size_t i;
 
 	json_object_set_new(j, "version", json_string(VERSION));
-	json_object_set_new(j, "started_ms", number(st->started_ms));
-	json_object_set_new(
-	    j, "uptime_seconds", number((st->now_ms - st->started_ms) / 1000));
-	json_object_set_new(j, "workers", number(st->workers));
-	json_object_set_new(j, "store", store(st));
+	json_object_set_new(j, "started_ms", json_number(st->started_ms));
+	json_object_set_new(j, "uptime_seconds",
+	    json_number((st->now_ms - st->started_ms) / 1000));
+	json_object_set_new(j, "workers", json_number(st->workers));
+	json_object_set_new(j, "store", json_store(st));
 	for (i = 0; i < tally_nlines; i++)
 		json_object_set_new(j, tally_lines[i].name,
-		    number(tally_number(&st->sum, &tally_lines[i])));
-	json_object_set_new(j, "ended", ended(&st->sum.count));
-	json_object_set_new(j, "limits", limits(st));
+		    json_number(tally_number(&st->sum, &tally_lines[i])));
+	json_object_set_new(j, "ended", json_ended(&st->sum.count));
+	json_object_set_new(j, "limits", json_limits(st));
 	text = json_dumps(j, JSON_INDENT(2));
 	json_decref(j);
 	*len = text != NULL ? strlen(text) : 0;

@@ -92,7 +92,7 @@ listen_address(struct server *srv, const struct addrinfo *ai)
 }
 
 static bool
-is_port(const char *s)
+is_listen_port(const char *s)
 {
 	size_t len = strspn(s, "0123456789");
 
@@ -114,7 +114,7 @@ listen_check(const char *where)
 	}
 	if ((colon = strrchr(where, ':')) == NULL)
 		return "neither unix:PATH nor HOST:PORT";
-	return is_port(colon + 1) ? NULL : "the port is not 0 to 65535";
+	return is_listen_port(colon + 1) ? NULL : "the port is not 0 to 65535";
 }
 
 /* HOST:PORT, where HOST may be [::1] or nothing, which is every address. */

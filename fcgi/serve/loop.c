@@ -30,7 +30,7 @@ enum {
 /* Frees what is over.  A web server may use a connection for another request.
  */
 static void
-sweep(struct server *srv)
+free_over(struct server *srv)
 {
 	struct conn *c;
 	int again;
@@ -55,7 +55,7 @@ sweep(struct server *srv)
 
 /* One transaction for all that a look asks of the log. */
 static void
-look(struct server *srv)
+look_at_log(struct server *srv)
 {
 	store_hold(srv->hub.store);
 	if (news_take(&srv->hub))
@@ -89,8 +89,9 @@ take_turn(struct server *srv)
 	link_turn(&srv->pub.link); /* POSTs go to the writer */
 	began = uv_hrtime();
 	if (news_due(hub)) {
-		look(srv); /* the log is read once; who waits for it asks again
-			    */
+		look_at_log(
+		    srv); /* the log is read once; who waits for it asks again
+			   */
 		read_ns = uv_hrtime() - began;
 	}
 	if (!hub->revoking) {
@@ -98,7 +99,7 @@ take_turn(struct server *srv)
 		flush_behind(hub);		/* those behind, in turn */
 	}
 	hub_end_turn(hub); /* what is left wakes the loop */
-	sweep(srv);	   /* what is over is freed */
+	free_over(srv);	   /* what is over is freed */
 	if (hub->tallies != NULL)
 		status_share(hub); /* the other workers see our numbers */
 	if (is_over(srv))
@@ -281,7 +282,7 @@ loop_close(struct server *srv)
 	link_close(&srv->pub.link);
 	wheel_each(&hub->wheel, close_conn);
 	probes_end(&srv->probes);
-	sweep(srv);
+	free_over(srv);
 	while (hub->todo != NULL) /* all ended, and no turn frees them now */
 		stream_free(hub, todo_pop(hub));
 	if (srv->listen_fd != -1)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/base/bytes.h"
 #include "fcgi/base/log.h"
 #include "fcgi/request/gate.h"
 #include "fcgi/serve/answer.h"
@@ -25,25 +26,26 @@
 enum {
 	REQUEST_MS = 30 * 1000, /* from the first byte to a whole request */
 	IDLE_MS = 300 * 1000,	/* between two requests of one connection */
-	DRAIN_MS = 5 * 1000	/* until a refused peer has stopped sending */
+	DRAIN_MS = 5 * 1000,	/* until a refused peer has stopped sending */
+	ROOM_BYTES = 4096	/* to read into, at the least */
 };
 
 struct pending {
 	struct conn conn;
 	struct gate gate;
-	uint8_t *buf; /* NULL: its bytes are in the scratch of the hub */
-	size_t len, cap;
-	size_t body;	      /* of its request, where it begins */
-	bool draining;	      /* answered; what still comes is thrown away */
-	bool more;	      /* something came while it waited */
-	struct parked parked; /* waits for the log */
+	struct bytes own; /* s NULL: its bytes are in the scratch of the hub */
+	size_t len;	  /* of its bytes */
+	size_t body;	  /* of its request, where it begins */
+	bool draining;	  /* answered; what still comes is thrown away */
+	bool more;	  /* something came while it waited */
+	struct parked parked;	   /* waits for the log */
 	struct answering *posting; /* waits for the writer; or NULL */
 };
 
 void
 pending_free(struct pending *p)
 {
-	free(p->buf);
+	bytes_free(&p->own);
 	free(p);
 }
 
@@ -89,25 +91,18 @@ set_time(struct server *srv, struct pending *p, uint64_t ms)
 static uint8_t *
 bytes_of(const struct server *srv, const struct pending *p)
 {
-	return p->buf != NULL ? p->buf : (uint8_t *)srv->hub.scratch;
+	return (uint8_t *)(p->own.s != NULL ? p->own.s : srv->hub.scratch);
 }
 
 /* Room for more bytes, in memory of its own.  -1 without. */
 static int
 own_memory(struct server *srv, struct pending *p)
 {
-	size_t cap = p->buf == NULL ? 4096 : p->cap * 2;
-	uint8_t *buf;
-
-	while (cap < p->len + 1024)
-		cap *= 2;
-	if ((buf = realloc(p->buf, cap)) == NULL)
+	if (p->own.s == NULL &&
+	    bytes_add(&p->own, srv->hub.scratch, p->len) == -1)
 		return -1;
-	if (p->buf == NULL)
-		memcpy(buf, srv->hub.scratch, p->len);
-	p->buf = buf;
-	p->cap = cap;
-	return 0;
+	p->own.len = p->len;
+	return bytes_room(&p->own, ROOM_BYTES);
 }
 
 /* The next request may be here already, behind this one. */
@@ -139,7 +134,7 @@ drain(struct server *srv, struct pending *p)
 static bool
 wait_for_log(struct server *srv, struct pending *p)
 {
-	if (p->buf == NULL && own_memory(srv, p) == -1)
+	if (p->own.s == NULL && own_memory(srv, p) == -1)
 		return false;
 	if (p->parked.until == 0)
 		p->more = false;
@@ -165,7 +160,7 @@ wait_for_writer(struct server *srv, struct pending *p, struct answering *a)
  * become a stream's, or waits, where it is not.
  */
 static bool
-take_answer(struct server *srv, struct pending *p, struct answering *a,
+take_answered(struct server *srv, struct pending *p, struct answering *a,
     enum answered done, bool too_long)
 {
 	bool open = true;
@@ -209,7 +204,7 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 	char **env = gate_parse(srv->reader, &p->gate, bytes);
 
 	/* The answer is written in the scratch: save what comes after. */
-	if (rest > 0 && p->buf == NULL && own_memory(srv, p) == -1)
+	if (rest > 0 && p->own.s == NULL && own_memory(srv, p) == -1)
 		env = NULL;
 	if (env == NULL) {
 		pending_close(srv, p);
@@ -221,7 +216,7 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		a.peer.body = (char *)bytes + p->body;
 		a.peer.body_len = p->gate.body_len;
 	}
-	return take_answer(
+	return take_answered(
 	    srv, p, &a, answer(srv, &a, env, too_long), too_long);
 }
 
@@ -280,10 +275,10 @@ read_all(struct server *srv, struct pending *p)
 	do {
 		if (p->draining)
 			p->len = 0;
-		if (p->buf != NULL && p->len == p->cap &&
+		if (p->own.s != NULL && p->len == p->own.size &&
 		    own_memory(srv, p) == -1)
 			break;
-		room = (p->buf != NULL ? p->cap : SCRATCH_SIZE) - p->len;
+		room = (p->own.s != NULL ? p->own.size : SCRATCH_SIZE) - p->len;
 		if (room == 0) {
 			if (own_memory(srv, p) == -1)
 				break;
@@ -292,7 +287,7 @@ read_all(struct server *srv, struct pending *p)
 		n = recv(
 		    p->conn.fd, bytes_of(srv, p) + p->len, room, MSG_DONTWAIT);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-			if (p->buf == NULL && p->len > 0 &&
+			if (p->own.s == NULL && p->len > 0 &&
 			    own_memory(srv, p) == -1)
 				break;
 			return;
@@ -363,7 +358,7 @@ ask_again(struct server *srv, struct pending *p)
 {
 	parked_remove(&srv->hub, &p->parked);
 	srv->hub.count.requests--; /* it was counted when it came */
-	go_on(srv, p, take_request(srv, p, p->buf));
+	go_on(srv, p, take_request(srv, p, (uint8_t *)p->own.s));
 }
 
 void

@@ -45,7 +45,7 @@ replace_log(struct hub *hub, struct store_id place)
 }
 
 static bool
-add_event(void *arg, const struct store_event *ev)
+add_to_window(void *arg, const struct store_event *ev)
 {
 	struct hub *hub = arg;
 
@@ -79,7 +79,7 @@ read_news(struct hub *hub)
 	enum store_result r;
 
 	r = store_read(
-	    hub->store, head, NULL, 0, NEWS_ROWS, add_event, hub, &span);
+	    hub->store, head, NULL, 0, NEWS_ROWS, add_to_window, hub, &span);
 	hub->read_waits = r == STORE_LATER;
 	if (r != STORE_OK)
 		return; /* the store's descriptor will call again */

@@ -40,7 +40,7 @@ read_topic(struct revoked *r, const char *s, size_t len)
 }
 
 static void
-take(void *arg, const struct store_revocation *rv)
+take_row(void *arg, const struct store_revocation *rv)
 {
 	struct taking *t = arg;
 	struct revoked *r = &t->row[t->n];
@@ -164,7 +164,8 @@ revoke_turn(struct hub *hub)
 		return REVOKING_DONE;
 	t = calloc(1, sizeof(*t));
 	if (t != NULL &&
-	    store_revocations(hub->store, &upto, ROWS, take, t) == STORE_OK &&
+	    store_revocations(hub->store, &upto, ROWS, take_row, t) ==
+		STORE_OK &&
 	    !t->failed) {
 		qsort(t->row, t->n, sizeof(t->row[0]), compare);
 		end_streams(hub, t);

@@ -7,7 +7,7 @@
 
 /* An id is a number or a uid; it came from outside, so it may be neither. */
 static void
-seek_id(const struct hub *hub, const char *text, struct store_seek *seek)
+seek_last_id(const struct hub *hub, const char *text, struct store_seek *seek)
 {
 	size_t len = strlen(text);
 
@@ -63,7 +63,7 @@ start_find(
 		seek.from = STORE_FROM_FIRST;
 		break;
 	case START_ID:
-		seek_id(hub, rq->last_id, &seek);
+		seek_last_id(hub, rq->last_id, &seek);
 		break;
 	case START_LAST:
 		seek.from = STORE_FROM_LAST;

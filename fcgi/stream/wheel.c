@@ -42,7 +42,7 @@ wheel_ticks(uint64_t ms)
 
 /* Sees to it that the timer fires no later than at this tick. */
 static void
-arm(struct wheel *w, uint32_t tick)
+set_wheel_timer(struct wheel *w, uint32_t tick)
 {
 	uint64_t at = w->start_ms + (uint64_t)tick * TICK_MS;
 	uint64_t now = uv_now(w->timer.loop), in = at > now ? at - now : 0;
@@ -85,7 +85,7 @@ wheel_set(struct wheel *w, struct conn *c, uint32_t tick)
 	*slot = c;
 	w->count++;
 	if (!w->turning)
-		arm(w, tick);
+		set_wheel_timer(w, tick);
 }
 
 void
@@ -136,5 +136,5 @@ on_timer(uv_timer_t *timer)
 	for (i = 1; i < WHEEL_SLOTS; i++)
 		if (w->slots[(w->tick + i) % WHEEL_SLOTS] != NULL)
 			break;
-	arm(w, w->tick + i);
+	set_wheel_timer(w, w->tick + i);
 }
