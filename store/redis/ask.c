@@ -367,7 +367,7 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 	rs->ask_bytes += a->bytes;
 	a->stage = ASK_DONE;
 	a->turn = rs->turn;
-	rs->answered = true;
+	rs->base.answered = true;
 	if (v != LOG_SAME || a->stale)
 		return v;
 	redis_state_note(rs, &a->page.state);

@@ -180,7 +180,8 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
 		freeReplyObject(r);
 	redis_words_free(&w);
 	if (result == STORE_OK)
-		snprintf(rs->log_id, sizeof(rs->log_id), "%s", from->log_id);
+		snprintf(rs->base.log_id, sizeof(rs->base.log_id), "%s",
+		    from->log_id);
 	return result;
 }
 
@@ -317,7 +318,7 @@ redis_numbers(struct store *store, uint64_t *n)
 	const size_t lens[] = {4, strlen(argv[1]), 7};
 	const struct redis_ask *a;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
 	if ((a = redis_ask_command(rs, 3, argv, lens, false)) == NULL)
 		return redis_later(rs);

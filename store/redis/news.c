@@ -40,8 +40,7 @@ redis_news_close(struct redis *rs)
 void
 redis_bad(struct redis *rs, const char *why)
 {
-	if (rs->bad_since == 0)
-		rs->bad_since = clock_steady_ms();
+	store_set_bad(&rs->base);
 	store_set_why(
 	    &rs->base, "%s: %.150s; trying again", rs->url->shown, why);
 }
@@ -134,7 +133,7 @@ redis_news_ask(struct redis *rs)
 	if (l->phase != LINK_UP || rs->waiting)
 		return;
 	rs->looking = !rs->replaced &&
-		      (rs->session != l->session || rs->log_id[0] == '\0');
+		      (rs->session != l->session || rs->base.log_id[0] == '\0');
 	rs->session = l->session;
 	rs->floor = rs->newest;
 	rs->asked_mark = rs->mark;
@@ -224,8 +223,8 @@ take_revocations(struct redis *rs)
 
 	if (r == NULL || !last_id(r, &rs->revoked_known))
 		return false;
-	if (store_id_cmp(rs->revoked, rs->revoked_known) < 0)
-		rs->revoked = rs->revoked_known;
+	if (store_id_cmp(rs->base.revoked, rs->revoked_known) < 0)
+		rs->base.revoked = rs->revoked_known;
 	return true;
 }
 
@@ -238,14 +237,14 @@ static enum store_news
 take_over(struct redis *rs, const struct redis_state *st, struct store_id *id)
 {
 	*id = st->last;
-	if (rs->log_id[0] != '\0' && !redis_id(rs->heard, id))
+	if (rs->base.log_id[0] != '\0' && !redis_id(rs->heard, id))
 		*id = redis_state_floor(st);
 	redis_ask_forget(rs);
 	redis_page_free(&rs->tail);
 	redis_state_adopt(rs, st);
 	rs->replaced = false;
-	rs->answered = true;
-	rs->bad_since = 0;
+	rs->base.answered = true;
+	rs->base.bad_since_ms = 0;
 	return STORE_REPLACED;
 }
 
@@ -255,7 +254,7 @@ take_same(struct redis *rs, const struct redis_state *st)
 {
 	bool look = false;
 
-	rs->bad_since = 0;
+	rs->base.bad_since_ms = 0;
 	redis_state_note(rs, st);
 	if (rs->heard == NULL)
 		return STORE_QUIET;
@@ -278,7 +277,7 @@ take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 		redis_link_fail(&rs->news, "%s", redis_no_log);
 		return STORE_QUIET;
 	}
-	if (rs->replaced || (v == LOG_OTHER && rs->log_id[0] == '\0'))
+	if (rs->replaced || (v == LOG_OTHER && rs->base.log_id[0] == '\0'))
 		return take_over(rs, st, id);
 	if (v == LOG_SAME)
 		return take_same(rs, st);
@@ -346,7 +345,7 @@ redis_news(struct store *store, struct store_id *id)
 		return STORE_QUIET;
 	while (read(rs->timer_fd, &ticks, sizeof(ticks)) > 0)
 		continue;
-	rs->served.is = rs->answered = false;
+	rs->served.is = rs->base.answered = false;
 	redis_link_turn(&rs->news);
 	note_link(rs);
 	redis_news_ask(rs);

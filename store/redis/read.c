@@ -177,7 +177,7 @@ redis_read(struct store *store, struct store_id after,
 	const struct redis_ask *a;
 
 	rs->served.is = false;
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
 	if (store_id_cmp(after, rs->newest) >= 0) {
 		*span = (struct store_span){after, true};

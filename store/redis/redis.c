@@ -19,37 +19,10 @@
 
 /* --- the door ----------------------------------------------------------- */
 
-static const char *
-redis_log_id(const struct store *st)
-{
-	return ((const struct redis *)st)->log_id;
-}
-
-static int
-redis_fd(const struct store *st)
-{
-	return ((const struct redis *)st)->epoll_fd;
-}
-
 static void
 redis_set_poll(struct store *st, unsigned ms)
 {
 	redis_of(st)->poll_ms = ms;
-}
-
-static bool
-redis_healthy(const struct store *st)
-{
-	const struct redis *rs = (const struct redis *)st;
-
-	return rs->bad_since == 0 ||
-	       clock_steady_ms() - rs->bad_since < REDIS_BAD_MS;
-}
-
-static bool
-redis_answered(const struct store *st)
-{
-	return ((const struct redis *)st)->answered;
 }
 
 /* What was answered was of this turn. */
@@ -80,25 +53,20 @@ redis_close(struct store *st)
 	redis_news_close(rs);
 	if (rs->timer_fd != -1)
 		close(rs->timer_fd);
-	if (rs->epoll_fd != -1)
-		close(rs->epoll_fd);
+	if (rs->base.fd != -1)
+		close(rs->base.fd);
 	redis_url_free(rs->url);
 	free(rs);
 }
 
 static const struct store_ops ops = {
     .close = redis_close,
-    .log_id = redis_log_id,
     .read = redis_read,
     .seek = redis_seek,
     .hold = redis_hold,
-    .answered = redis_answered,
-    .fd = redis_fd,
     .set_poll = redis_set_poll,
     .news = redis_news,
-    .healthy = redis_healthy,
     .revocations = redis_revocations,
-    .revocations_after = redis_revocations_after,
     .revoked = redis_revoked,
     .append = redis_append,
     .append_all = redis_append_all,
@@ -116,11 +84,11 @@ open_fds(struct redis *rs)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
 
-	rs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	rs->base.fd = epoll_create1(EPOLL_CLOEXEC);
 	rs->timer_fd =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (rs->epoll_fd == -1 || rs->timer_fd == -1 ||
-	    epoll_ctl(rs->epoll_fd, EPOLL_CTL_ADD, rs->timer_fd, &ev) == -1) {
+	if (rs->base.fd == -1 || rs->timer_fd == -1 ||
+	    epoll_ctl(rs->base.fd, EPOLL_CTL_ADD, rs->timer_fd, &ev) == -1) {
 		store_set_why(&rs->base, "%s", strerror(errno));
 		return -1;
 	}
@@ -180,7 +148,7 @@ first_look(struct redis *rs)
 	if (result != STORE_BUSY)
 		return result;
 	redis_bad(rs, why);
-	rs->bad_since -= REDIS_BAD_MS; /* at the start it is told */
+	rs->base.bad_since_ms -= STORE_BAD_MS; /* at the start it is told */
 	return STORE_BUSY;
 }
 
@@ -198,7 +166,7 @@ make(const char *path, enum store_mode mode, char *why, size_t size)
 	rs->mode = mode;
 	rs->poll_ms = 250;
 	rs->rows = 64;
-	rs->epoll_fd = rs->timer_fd = -1;
+	rs->base.fd = rs->timer_fd = -1;
 	rs->news.fd = rs->link.fd = -1;
 	if ((rs->url = redis_url_read(path, why, size)) == NULL) {
 		redis_close(&rs->base);
@@ -217,9 +185,9 @@ redis_open(const char *path, enum store_mode mode, char *why, size_t size)
 		return NULL;
 	if (mode == STORE_READ && open_fds(rs) == 0) {
 		redis_link_init(
-		    &rs->news, rs->url, redis_script_state, rs->epoll_fd);
+		    &rs->news, rs->url, redis_script_state, rs->base.fd);
 		redis_link_init(
-		    &rs->link, rs->url, redis_script_state, rs->epoll_fd);
+		    &rs->link, rs->url, redis_script_state, rs->base.fd);
 		r = first_look(rs);
 		rs->session = r == STORE_OK ? rs->news.session : 0;
 		redis_news_ask(rs);

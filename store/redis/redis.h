@@ -21,8 +21,7 @@ enum {
 	REDIS_ASKS = 64,
 	REDIS_ROWS_MAX = 512,
 	REDIS_OPEN_MS = 2000, /* what opening waits for Redis */
-	REDIS_WAIT_MS = 5000, /* what a writer does */
-	REDIS_BAD_MS = 2000   /* trouble shorter is nobody's business */
+	REDIS_WAIT_MS = 5000  /* what a writer does */
 };
 
 /* What the log says of itself, all at one moment. */
@@ -83,27 +82,25 @@ struct redis {
 	struct store base;
 	struct redis_url *url;
 	enum store_mode mode;
-	int epoll_fd, timer_fd;
+	int timer_fd;
 	unsigned poll_ms;
 	struct redis_link news, link; /* the second asks, or writes */
-	int64_t bad_since;	      /* ms, monotonic; 0 while all is well */
 	bool astray;		      /* who writes was sent to a replica */
 
 	/* by what the log is known again (redis_state.c) */
-	char log_id[40];	/* "": never seen so far */
 	struct store_id newest; /* the newest id heard of */
 	struct store_id mark;	/* the newest entry seen, or 0 */
 	int64_t ok_ms;		/* the server's time then */
 
 	/* news (redis_news.c) */
-	struct store_id known;	/* all up to here was news */
-	int64_t added;		/* entries ever added up to known... */
-	bool counted;		/* ...if that is so */
-	struct redis_page tail; /* the last news */
-	struct store_id revoked_known, revoked; /* newest: heard, and of all */
-	uint64_t session;  /* of the link when news was asked for */
-	bool waiting;	   /* for the answer */
-	bool looking;	   /* it is of the state alone */
+	struct store_id known;	       /* all up to here was news */
+	int64_t added;		       /* entries ever added up to known... */
+	bool counted;		       /* ...if that is so */
+	struct redis_page tail;	       /* the last news */
+	struct store_id revoked_known; /* the newest that news brought */
+	uint64_t session;	       /* of the link when news was asked for */
+	bool waiting;		       /* for the answer */
+	bool looking;		       /* it is of the state alone */
 	bool replaced;	   /* another log: news will find where it is new */
 	redisReply *heard; /* its first part */
 	struct store_id floor, asked_mark; /* newest, mark when asking */
@@ -117,8 +114,7 @@ struct redis {
 	bool full; /* Redis's memory was: see redis_full.c */
 	int64_t ask_used_ms;
 	uint64_t turn;
-	bool answered; /* in this turn, or it is a log at last */
-	bool held;     /* answers of the moment are good until release */
+	bool held; /* answers of the moment are good until release */
 
 	/* the verdict that goes with the last read (redis_read.c) */
 	struct {

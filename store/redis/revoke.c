@@ -72,11 +72,11 @@ redis_revocations(struct store *store, struct store_id *after, size_t limit,
 	struct store_id last = *after;
 	size_t n;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
-	if (limit == 0 || store_id_cmp(rs->revoked, *after) <= 0) {
+	if (limit == 0 || store_id_cmp(rs->base.revoked, *after) <= 0) {
 		if (limit == 0)
-			*after = rs->revoked;
+			*after = rs->base.revoked;
 		return STORE_OK;
 	}
 	redis_id_print(*after, from + 1);
@@ -88,12 +88,6 @@ redis_revocations(struct store *store, struct store_id *after, size_t limit,
 		last = a->page.state.revoked;
 	*after = last;
 	return STORE_OK;
-}
-
-bool
-redis_revocations_after(const struct store *store, struct store_id after)
-{
-	return store_id_cmp(((const struct redis *)store)->revoked, after) > 0;
 }
 
 enum store_result
@@ -110,7 +104,7 @@ redis_revoked(struct store *store, struct store_text subject, int64_t issued_ms,
 	const struct redis_ask *a;
 	struct store_id last;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
 	snprintf(
 	    ms, sizeof(ms), "%lld", (long long)(issued_ms < 0 ? 0 : issued_ms));

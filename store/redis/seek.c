@@ -168,7 +168,7 @@ redis_seek(
 	struct redis *rs = redis_of(store);
 	const struct redis_ask *a;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
 	if (seek->from == STORE_FROM_ID && rs->served.is &&
 	    store_id_cmp(seek->id, rs->served.after) == 0) {

@@ -117,7 +117,7 @@ redis_state_judge(const struct redis *rs, const struct redis_state *st,
 {
 	if (st->log_id[0] == '\0')
 		return LOG_NONE;
-	if (strcmp(st->log_id, rs->log_id) != 0 ||
+	if (strcmp(st->log_id, rs->base.log_id) != 0 ||
 	    store_id_cmp(st->last, floor) < 0 || mark_lost(st, mark))
 		return LOG_OTHER;
 	return LOG_SAME;
@@ -128,8 +128,8 @@ redis_state_note(struct redis *rs, const struct redis_state *st)
 {
 	if (store_id_cmp(rs->newest, st->last) < 0)
 		rs->newest = st->last;
-	if (store_id_cmp(rs->revoked, st->revoked) < 0)
-		rs->revoked = st->revoked;
+	if (store_id_cmp(rs->base.revoked, st->revoked) < 0)
+		rs->base.revoked = st->revoked;
 	if (rs->ok_ms < st->time_ms)
 		rs->ok_ms = st->time_ms;
 }
@@ -137,10 +137,10 @@ redis_state_note(struct redis *rs, const struct redis_state *st)
 void
 redis_state_adopt(struct redis *rs, const struct redis_state *st)
 {
-	memcpy(rs->log_id, st->log_id, sizeof(rs->log_id));
+	memcpy(rs->base.log_id, st->log_id, sizeof(rs->base.log_id));
 	rs->newest = rs->known = st->last;
 	rs->mark = st->entry;
-	rs->revoked = rs->revoked_known = st->revoked;
+	rs->base.revoked = rs->revoked_known = st->revoked;
 	rs->added = st->added;
 	rs->counted = st->added >= 0;
 	rs->ok_ms = st->time_ms;

@@ -25,17 +25,6 @@ struct target {
 	sqlite3_stmt *insert, *moved;
 };
 
-static enum store_result
-trouble(struct sqlite *sq)
-{
-	enum store_result r = sqlite_trouble(sq);
-	int code = sqlite3_errcode(sq->db) & 0xff;
-
-	if (code == SQLITE_FULL || code == SQLITE_TOOBIG)
-		return STORE_FULL;
-	return code == SQLITE_CONSTRAINT ? STORE_REFUSED : r;
-}
-
 static int
 set_id(sqlite3 *db, const char *key, struct store_id id)
 {
@@ -166,7 +155,7 @@ take_name(struct target *t, const struct store_origin *from)
 
 	if (sql_text(sq->db, &log_id,
 		"SELECT value FROM largesse WHERE key = 'log'") == -1)
-		return trouble(sq);
+		return sqlite_write_trouble(sq);
 	if (log_id == NULL || strcmp(log_id, from->log_id) != 0) {
 		if (t->seq > 0) {
 			store_set_why(&sq->base,
@@ -178,7 +167,7 @@ take_name(struct target *t, const struct store_origin *from)
 			       "UPDATE largesse SET value = %Q"
 			       " WHERE key = 'log'",
 			       from->log_id) == -1)
-			r = trouble(sq);
+			r = sqlite_write_trouble(sq);
 	}
 	sqlite3_free(log_id);
 	return r;
@@ -197,7 +186,7 @@ begin(struct target *t, const struct store_origin *from,
 			" event INTEGER NOT NULL) WITHOUT ROWID") == -1 ||
 	    get_sequence(t) == -1 ||
 	    sql_number(db, &any, "SELECT 1 FROM events LIMIT 1") == -1)
-		return trouble(t->sq);
+		return sqlite_write_trouble(t->sq);
 	if ((r = take_name(t, from)) != STORE_OK)
 		return r;
 	if (t->numbers < (int64_t)from->numbers)
@@ -207,15 +196,15 @@ begin(struct target *t, const struct store_origin *from,
 		" VALUES('numbers', %lld)",
 		t->numbers) == -1 ||
 	    get_place(t, &done->upto) == -1)
-		return trouble(t->sq);
+		return sqlite_write_trouble(t->sq);
 	if (any == 0 && store_id_cmp(done->upto, from->base) < 0) {
 		if (begin_at(t, from) == -1)
-			return trouble(t->sq);
+			return sqlite_write_trouble(t->sq);
 		done->upto = from->base;
 	}
 	return get_id(db, "copied-revoked", &done->revoked) == 0
 		   ? STORE_OK
-		   : trouble(t->sq);
+		   : sqlite_write_trouble(t->sq);
 }
 
 /* The id that an event of ours had in the other log. */
@@ -258,7 +247,7 @@ static enum store_result
 end(struct sqlite *sq, enum store_result r)
 {
 	if (r == STORE_OK && sql_run(sq->db, "COMMIT") == -1)
-		r = trouble(sq);
+		r = sqlite_write_trouble(sq);
 	if (!sqlite3_get_autocommit(sq->db))
 		sql_run(sq->db, "ROLLBACK");
 	return r;
@@ -268,7 +257,7 @@ enum store_result
 sqlite_copy_begin(struct store *store, const struct store_origin *from,
     struct store_copied *done, store_each *newest, void *arg)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	struct target t = {.sq = sq};
 	enum store_result r;
 
@@ -276,10 +265,10 @@ sqlite_copy_begin(struct store *store, const struct store_origin *from,
 		return sqlite_trouble(sq);
 	r = begin(&t, from, done);
 	if (r == STORE_OK && show_newest(sq, newest, arg) == -1)
-		r = trouble(sq);
+		r = sqlite_write_trouble(sq);
 	r = end(sq, r);
 	if (r == STORE_OK)
-		snprintf(sq->self.log_id, sizeof(sq->self.log_id), "%s",
+		snprintf(sq->base.log_id, sizeof(sq->base.log_id), "%s",
 		    from->log_id);
 	return r;
 }
@@ -288,17 +277,15 @@ sqlite_copy_begin(struct store *store, const struct store_origin *from,
 
 /* 1, or 0 when another event has this uid, or -1. */
 static int
-insert_row(struct target *t, const struct store_event *ev, int64_t id,
+copy_row(struct target *t, const struct store_event *ev, int64_t id,
     struct store_text uid)
 {
+	struct store_event row = *ev;
 	sqlite3_stmt *st = t->insert;
 
+	row.uid = uid;
 	sqlite3_bind_int64(st, 1, id);
-	sqlite_bind_text(st, 2, ev->topic);
-	sqlite_bind_text(st, 3, ev->event);
-	sqlite_bind_text(st, 4, ev->data);
-	sqlite_bind_text(st, 5, uid);
-	sqlite3_bind_int64(st, 6, ev->time_ms);
+	sqlite_bind_event(st, 2, &row, true, ev->time_ms);
 	sqlite3_step(st);
 	if (sqlite3_reset(st) != SQLITE_OK)
 		return -1;
@@ -311,7 +298,7 @@ insert_row(struct target *t, const struct store_event *ev, int64_t id,
  * rather than too little.
  */
 static int
-insert(struct target *t, const struct store_event *ev)
+copy_event(struct target *t, const struct store_event *ev)
 {
 	char was[STORE_ID_SIZE];
 	struct store_text name = {NULL, 0};
@@ -323,9 +310,9 @@ insert(struct target *t, const struct store_event *ev)
 		name.len = store_id_print(&dashed, ev->id, was);
 		name.s = was;
 	}
-	r = insert_row(t, ev, id, ev->uid.s != NULL ? ev->uid : name);
+	r = copy_row(t, ev, id, ev->uid.s != NULL ? ev->uid : name);
 	if (r == 0)
-		r = insert_row(t, ev, id, name);
+		r = copy_row(t, ev, id, name);
 	else if (r == 1 && ev->uid.s != NULL && name.s != NULL &&
 		 remember_moved(t, ev->id, id, true) == -1)
 		r = -1;
@@ -338,7 +325,7 @@ insert(struct target *t, const struct store_event *ev)
 }
 
 static int
-insert_all(struct target *t, const struct store_copy *cp)
+copy_events(struct target *t, const struct store_copy *cp)
 {
 	size_t i;
 
@@ -349,7 +336,7 @@ insert_all(struct target *t, const struct store_copy *cp)
 		-1, &t->insert, NULL) != SQLITE_OK)
 		return -1;
 	for (i = 0; i < cp->n; i++)
-		if (insert(t, &cp->events[i]) == -1)
+		if (copy_event(t, &cp->events[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -409,7 +396,7 @@ copy_in(struct target *t, const struct store_copy *cp)
 	if (get_sequence(t) == -1 || get_place(t, &place) == -1 ||
 	    sql_text(sq->db, &log_id,
 		"SELECT value FROM largesse WHERE key = 'log'") != 1)
-		return trouble(sq);
+		return sqlite_write_trouble(sq);
 	same = strcmp(log_id, cp->log_id) == 0 &&
 	       store_id_cmp(place, cp->after) == 0;
 	sqlite3_free(log_id);
@@ -419,16 +406,16 @@ copy_in(struct target *t, const struct store_copy *cp)
 		    sq->path);
 		return STORE_REFUSED;
 	}
-	if (insert_all(t, cp) == -1 || revoke_all(t, cp) == -1 ||
+	if (copy_events(t, cp) == -1 || revoke_all(t, cp) == -1 ||
 	    move_on(t, cp) == -1)
-		return trouble(sq);
+		return sqlite_write_trouble(sq);
 	return STORE_OK;
 }
 
 enum store_result
 sqlite_copy_in(struct store *store, const struct store_copy *cp)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	struct target t = {.sq = sq};
 	enum store_result r;
 
@@ -444,7 +431,7 @@ sqlite_copy_in(struct store *store, const struct store_copy *cp)
 enum store_result
 sqlite_numbers(struct store *store, uint64_t *n)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 
 	if (r != STORE_OK)

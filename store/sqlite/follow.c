@@ -16,7 +16,7 @@ take_over(struct sqlite *sq, struct store_id *id)
 
 	if (sqlite_enter_any(sq) != STORE_OK)
 		return STORE_QUIET;
-	if (sq->self.log_id[0] == '\0') { /* half made: not yet a log */
+	if (sq->base.log_id[0] == '\0') { /* half made: not yet a log */
 		sq->self.ok_ms = ok_ms;
 		store_set_why(&sq->base, "%s: not an event log", sq->path);
 		sqlite_end(sq);
@@ -65,7 +65,7 @@ take_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
 enum store_news
 sqlite_news(struct store *st, struct store_id *id)
 {
-	struct sqlite *sq = (struct sqlite *)st;
+	struct sqlite *sq = sqlite_of(st);
 	struct news_seen sn = news_take(&sq->news);
 	enum store_news news;
 
@@ -76,16 +76,10 @@ sqlite_news(struct store *st, struct store_id *id)
 	return news;
 }
 
-int
-sqlite_fd(const struct store *st)
-{
-	return ((const struct sqlite *)st)->news.epoll_fd;
-}
-
 void
 sqlite_set_poll(struct store *st, unsigned ms)
 {
-	struct sqlite *sq = (struct sqlite *)st;
+	struct sqlite *sq = sqlite_of(st);
 
 	sq->news.poll_ms = ms;
 	news_again(&sq->news);

@@ -109,7 +109,7 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
 				 ? INT64_MAX
 				 : sqlite3_column_int64(st, 2);
-		sq->revoked = sqlite3_column_int64(st, 3);
+		sq->base.revoked.lo = (uint64_t)sqlite3_column_int64(st, 3);
 	}
 	sqlite3_reset(st);
 	if (found)
@@ -127,7 +127,8 @@ identity_take(struct sqlite *sq)
 	sq->self.ok_ms = clock_wall_ms();
 	if (stat(sq->path, &sb) == 0)
 		identity_take_files(sq, &sb);
-	read_self(sq, sq->self.log_id, sizeof(sq->self.log_id));
+	sq->base.log_id[0] = '\0';
+	read_self(sq, sq->base.log_id, sizeof(sq->base.log_id));
 }
 
 /* A pruned row proves nothing; a different one does. */
@@ -143,13 +144,13 @@ same_last_row(struct sqlite *sq)
 enum store_result
 identity_verify(struct sqlite *sq)
 {
-	char log_id[sizeof(sq->self.log_id)] = "";
+	char log_id[sizeof(sq->base.log_id)] = "";
 	int64_t now = clock_wall_ms();
 	enum store_result r = read_self(sq, log_id, sizeof(log_id));
 
 	if (r != STORE_OK)
 		return r;
-	if (strcmp(log_id, sq->self.log_id) != 0 ||
+	if (strcmp(log_id, sq->base.log_id) != 0 ||
 	    sq->seq < sq->self.last.id || !same_last_row(sq))
 		return STORE_UNKNOWN;
 	sq->self.ok_ms = now;

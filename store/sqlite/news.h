@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 struct news {
-	int epoll_fd; /* what the loop waits for: the two below */
+	int epoll_fd; /* what a loop waits for: the two below */
 	int inotify_fd, timer_fd;
 	int watch;	  /* on the directory, or -1 */
 	unsigned step;	  /* next rung of the ladder */

@@ -163,7 +163,7 @@ sqlite_read(struct store *st, struct store_id after,
     const struct store_topic *topics, size_t n, size_t limit, store_each *each,
     void *arg, struct store_span *span)
 {
-	struct sqlite *sq = (struct sqlite *)st;
+	struct sqlite *sq = sqlite_of(st);
 	struct page pg = {sq, topics, n, limit, 0, each, arg, span};
 	enum store_result r = sqlite_enter(sq);
 	bool scan = true;

@@ -59,7 +59,7 @@ enum store_result
 sqlite_revocations(struct store *store, struct store_id *after, size_t limit,
     store_each_revoked *each, void *arg)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 	int64_t last = (int64_t)after->lo;
 	sqlite3_stmt *st;
@@ -67,9 +67,9 @@ sqlite_revocations(struct store *store, struct store_id *after, size_t limit,
 
 	if (r != STORE_OK)
 		return r;
-	if (limit == 0 || sq->revoked <= last) {
+	if (limit == 0 || sq->base.revoked.lo <= after->lo) {
 		if (limit == 0)
-			after->lo = (uint64_t)sq->revoked;
+			after->lo = sq->base.revoked.lo;
 		sqlite_leave(sq);
 		return STORE_OK;
 	}
@@ -81,22 +81,16 @@ sqlite_revocations(struct store *store, struct store_id *after, size_t limit,
 	}
 	r = each_row(sq, st, each, arg, &n, &last);
 	if (r == STORE_OK && n < limit)
-		last = sq->revoked; /* what was deleted again is done, too */
+		last = (int64_t)sq->base.revoked.lo; /* deleted since */
 	after->lo = (uint64_t)last;
 	return r;
-}
-
-bool
-sqlite_revocations_after(const struct store *store, struct store_id after)
-{
-	return ((const struct sqlite *)store)->revoked > (int64_t)after.lo;
 }
 
 enum store_result
 sqlite_revoked(struct store *store, struct store_text subject,
     int64_t issued_ms, store_each_revoked *each, void *arg)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 	sqlite3_stmt *st;
 	int64_t last;
@@ -104,7 +98,7 @@ sqlite_revoked(struct store *store, struct store_text subject,
 
 	if (r != STORE_OK)
 		return r;
-	if (sq->revoked == 0) {
+	if (sq->base.revoked.lo == 0) {
 		sqlite_leave(sq);
 		return STORE_OK;
 	}

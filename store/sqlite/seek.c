@@ -169,7 +169,7 @@ enum store_result
 sqlite_seek(
     struct store *store, const struct store_seek *seek, struct store_id *id)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 	int64_t place = 0;
 
