@@ -12,11 +12,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "store/sqlite/check/check.h"
@@ -27,35 +25,10 @@ enum {
 	LOW_BYTES = 32 << 20, /* of room on the disk */
 };
 
-void
-check_tell(const struct check *ck, const struct check_kind *kind,
-    const char *const *mend, const char *seen, ...)
-{
-	struct store_finding f = {.code = kind->code,
-	    .grade = kind->grade,
-	    .certain = kind->certain,
-	    .effect = kind->effect};
-	char text[CHECK_SEEN + PATH_MAX];
-	va_list ap;
-	int i;
-
-	va_start(ap, seen);
-	vsnprintf(text, sizeof(text), seen, ap);
-	va_end(ap);
-	f.seen = text;
-	for (i = 0; mend != NULL && i < STORE_MENDS && mend[i] != NULL; i++)
-		f.mend[i] = mend[i];
-	ck->want->found(ck->want->arg, &f);
-}
-
 /* --- the file ----------------------------------------------------------- */
 
 static const struct check_kind no_file = {
     "missing", STORE_SICK, true, "There is no log to read or to publish to."};
-const struct check_kind check_no_log = {"not-a-log", STORE_SICK, true,
-    "The responder does not start, and publishing fails."};
-const struct check_kind check_unreadable = {
-    "unreadable", STORE_SICK, true, "Whoever asks here cannot read the log."};
 static const struct check_kind not_wal = {"journal", STORE_SICK, true,
     "Readers and publishers lock each other out: inserts fail with "
     "`database is locked`, and streams are late."};

@@ -114,24 +114,6 @@ look_once(const struct check *ck)
 
 /* --- what it means ------------------------------------------------------ */
 
-void
-check_process(char *buf, size_t size, int pid)
-{
-	char path[64], name[32] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = pid > 0 ? fopen(path, "re") : NULL;
-	if (f != NULL && fgets(name, sizeof(name), f) != NULL)
-		name[strcspn(name, "\n")] = '\0';
-	if (f != NULL)
-		fclose(f);
-	if (*name != '\0')
-		snprintf(buf, size, "process %d (%s)", pid, name);
-	else
-		snprintf(buf, size, "a process that cannot be seen from here");
-}
-
 /* Somebody whose snapshot is older than the end, in all the looks. */
 static int
 holder(const struct wal_look *look)
