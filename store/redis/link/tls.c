@@ -14,7 +14,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "store/redis/link/link.h"
+#include "store/redis/link/tls.h"
 
 struct redis_tls {
 	SSL_CTX *ctx;

@@ -1,7 +1,7 @@
 /*
  * trouble.h - what an error of Redis means.
  *
- * Private to store/.
+ * Private to store/redis.
  */
 #ifndef REDIS_TROUBLE_H
 #define REDIS_TROUBLE_H
@@ -19,6 +19,15 @@ extern const char redis_no_log[];
  */
 enum store_result redis_trouble(
     const redisReply *error, char *why, size_t size);
+
+/* What has to be known of an error besides, to say what mends it. */
+enum redis_kind {
+	REDIS_OTHER,
+	REDIS_NO_LOGIN,	  /* no password was given, or a wrong one */
+	REDIS_FORBIDDEN,  /* the user may not do it */
+	REDIS_WRONG_TYPE, /* the key holds something that is not ours */
+};
+enum redis_kind redis_trouble_kind(const redisReply *error);
 
 /* Does the error begin with this? */
 bool redis_trouble_is(const redisReply *, const char *word);
