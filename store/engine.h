@@ -64,6 +64,9 @@ struct store {
 	char why[256];
 };
 
+/* For ids as Redis writes them, where no store of it is open. */
+extern const struct store store_dashed;
+
 /* Sets why, in the manner of printf. */
 void store_set_why(struct store *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

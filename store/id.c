@@ -9,6 +9,8 @@
 
 #include "store/engine.h"
 
+const struct store store_dashed = {.dashed = true};
+
 int
 store_id_cmp(struct store_id a, struct store_id b)
 {

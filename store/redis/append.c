@@ -57,16 +57,6 @@ check_all(struct store *st, const struct store_event *events, size_t n)
 
 /* --- the command -------------------------------------------------------- */
 
-static void
-add_event(struct redis_words *w, const struct store_event *ev)
-{
-	redis_words_event(w, ev);
-	if (ev->time_ms == 0)
-		redis_words_add(w, "", 0);
-	else
-		redis_words_number(w, "=%lld", ev->time_ms);
-}
-
 /* Queues the call that appends these. */
 static bool
 put_append(struct redis *rs, const struct store_event *events, size_t n)
@@ -76,14 +66,13 @@ put_append(struct redis *rs, const struct store_event *events, size_t n)
 	bool ok;
 
 	for (i = 0; i < n; i++)
-		bytes += events[i].topic.len + events[i].event.len +
-			 events[i].data.len + events[i].uid.len + 64;
+		bytes += redis_words_event_size(&events[i]);
 	ok = redis_words_begin(
 	    &w, rs, "EVALSHA", rs->link.sha, 1 + n * FIELDS, bytes);
 	if (ok) {
 		redis_words_number(&w, "%lld", clock_wall_ms());
 		for (i = 0; i < n; i++)
-			add_event(&w, &events[i]);
+			redis_words_event(&w, &events[i], 0);
 		ok = redis_link_put(&rs->link, w.argc, w.argv, w.lens);
 	}
 	redis_words_free(&w);

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/redis/redis.h"
 #include "store/redis/mend.h"
+#include "store/redis/redis.h"
 
 struct kind {
 	const char *code;
@@ -215,15 +215,14 @@ tell_trouble(struct exam *x, const char *why)
 	const struct redis_url *u = x->once->url;
 	char line[LINE];
 
-	if (strstr(why, "WRONGTYPE") != NULL) {
+	if (x->once->link.kind == REDIS_WRONG_TYPE) {
 		tell(x, &no_log, NULL,
 		    "%s: at %s there is no stream, or none of ours: give "
 		    "another name with ?stream=",
 		    u->shown, u->stream);
 		return;
 	}
-	if (strstr(why, "NOPERM") == NULL && strstr(why, "ACL") == NULL &&
-	    strstr(why, "can't run this command") == NULL) {
+	if (x->once->link.kind != REDIS_FORBIDDEN) {
 		tell(x, &unreachable, NULL, "%s", why);
 		return;
 	}
@@ -261,9 +260,8 @@ look(struct exam *x, char *why, size_t size)
 static void
 tell_no_link(const struct exam *x, const char *why)
 {
-	bool refused = strstr(why, "WRONGPASS") != NULL ||
-		       strstr(why, "NOAUTH") != NULL ||
-		       strstr(why, "NOPERM") != NULL;
+	enum redis_kind kind = x->once->link.kind;
+	bool refused = kind == REDIS_NO_LOGIN || kind == REDIS_FORBIDDEN;
 
 	tell(x, refused ? &rights : &unreachable, NULL, "%s", why);
 }

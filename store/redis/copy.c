@@ -102,30 +102,12 @@ static const char copy_script[] =
 	       "numbers(ARGV[4])\n"
 	       "return 'OK'\n";
 
-/* --- a command ---------------------------------------------------------- */
-
-struct say {
-	struct redis_link *link;
-	const struct redis_words *words;
-};
-
-static bool
-put_words(void *arg)
-{
-	const struct say *s = arg;
-
-	return redis_link_put(
-	    s->link, s->words->argc, s->words->argv, s->words->lens);
-}
-
 /* The reply, to be freed, or NULL: then it may have been done or not. */
 static redisReply *
-say(struct redis *rs, const struct redis_words *w)
+run_words(struct redis *rs, const struct redis_words *w)
 {
-	struct say s = {&rs->link, w};
-
-	return redis_link_call(
-	    &rs->link, put_words, &s, clock_steady_ms() + REDIS_WAIT_MS);
+	return redis_link_ask(&rs->link, w->argc, w->argv, w->lens,
+	    clock_steady_ms() + REDIS_WAIT_MS);
 }
 
 /* --- beginning ---------------------------------------------------------- */
@@ -172,7 +154,7 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
 		redis_words_add(&w, from->log_id, strlen(from->log_id));
 		redis_words_id(&w, from->base);
 		redis_words_number(&w, "%lld", (long long)from->numbers);
-		r = say(rs, &w);
+		r = run_words(rs, &w);
 		result = r == NULL ? redis_out_of_reach(rs)
 				   : take_beginning(rs, r, done, newest, arg);
 	}
@@ -193,7 +175,7 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
  * before all ids of Redis.  There is no order in which both could be kept.
  */
 static enum store_result
-check_event(struct redis *rs, const struct store_event *ev)
+check_copied(struct redis *rs, const struct store_event *ev)
 {
 	char id[STORE_ID_SIZE], uid[STORE_ID_SIZE];
 	struct store_id was;
@@ -215,28 +197,14 @@ check_event(struct redis *rs, const struct store_event *ev)
 	return STORE_REFUSED;
 }
 
-static void
-add_event(struct redis_words *w, const struct store_event *ev)
-{
-	redis_words_id(w, ev->id);
-	redis_words_event(w, ev);
-	if (ev->time_ms == (int64_t)ev->id.hi) /* as without it */
-		redis_words_add(w, "", 0);
-	else
-		redis_words_number(w, "=%lld", ev->time_ms);
-}
-
 static size_t
 count_bytes(const struct store_copy *cp)
 {
 	size_t bytes = NUMBERS * REDIS_NUMBER_SIZE, i;
 
-	for (i = 0; i < cp->n; i++) {
-		const struct store_event *ev = &cp->events[i];
-
-		bytes += ev->topic.len + ev->event.len + ev->data.len +
-			 ev->uid.len + 4 + 2 * REDIS_NUMBER_SIZE;
-	}
+	for (i = 0; i < cp->n; i++)
+		bytes +=
+		    REDIS_NUMBER_SIZE + redis_words_event_size(&cp->events[i]);
 	for (i = 0; i < cp->nrevoked; i++)
 		bytes += cp->revoked[i].topic.len + cp->revoked[i].subject.len +
 			 2 + REDIS_NUMBER_SIZE;
@@ -268,8 +236,11 @@ put_copy(struct redis *rs, struct redis_words *w, const struct store_copy *cp)
 		redis_words_text(w, cp->revoked[i].subject);
 		redis_words_number(w, "=%lld", cp->revoked[i].time_ms);
 	}
-	for (i = 0; i < cp->n; i++)
-		add_event(w, &cp->events[i]);
+	for (i = 0; i < cp->n; i++) {
+		redis_words_id(w, cp->events[i].id);
+		redis_words_event(
+		    w, &cp->events[i], (int64_t)cp->events[i].id.hi);
+	}
 	return true;
 }
 
@@ -283,12 +254,12 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 	size_t i;
 
 	for (i = 0; i < cp->n; i++)
-		if ((result = check_event(rs, &cp->events[i])) != STORE_OK)
+		if ((result = check_copied(rs, &cp->events[i])) != STORE_OK)
 			return result;
 	if (!put_copy(rs, &w, cp)) {
 		store_set_why(store, "out of memory");
 		result = STORE_ERROR;
-	} else if ((r = say(rs, &w)) == NULL)
+	} else if ((r = run_words(rs, &w)) == NULL)
 		result = redis_out_of_reach(rs);
 	else if (r->type == REDIS_REPLY_ERROR &&
 		 strstr(r->str, "OTHERLOG") != NULL) {

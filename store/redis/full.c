@@ -48,7 +48,6 @@ static bool
 put_command(struct redis *rs, const char *cmd, size_t len, struct store_id mark)
 {
 	redisReader *reader = redisReaderCreate();
-	const size_t head = 3 + REDIS_KEYS;
 	void *reply = NULL;
 	redisReply *r;
 	bool ok = false;
@@ -58,7 +57,8 @@ put_command(struct redis *rs, const char *cmd, size_t len, struct store_id mark)
 		r = reply;
 		ok = strcmp(r->element[0]->str, "EVAL") == 0
 			 ? put_script(rs, r->element[1]->str,
-			       r->elements - head, r->element + head, mark)
+			       r->elements - REDIS_HEAD,
+			       r->element + REDIS_HEAD, mark)
 			 : put_script(rs, command_script, r->elements,
 			       r->element, mark);
 	}

@@ -6,8 +6,6 @@
  * last news and this was lost.  Nothing wakes the command when the stream is
  * deleted or flushed, so it waits for a bounded time.
  */
-#include <sys/timerfd.h>
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,8 +16,7 @@
 enum {
 	BLOCK_MS = 1000, /* when there is no sweep */
 	BLOCK_MIN_MS = 50,
-	BLOCK_MAX_MS = 5000,
-	SILENT_MS = 5000 /* beyond that: Redis does not answer */
+	BLOCK_MAX_MS = 5000
 };
 
 static void
@@ -45,40 +42,7 @@ redis_bad(struct redis *rs, const char *why)
 	    &rs->base, "%s: %.150s; trying again", rs->url->shown, why);
 }
 
-/* --- the timer ---------------------------------------------------------- */
-
-static int64_t
-sooner(int64_t a, int64_t b)
-{
-	return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-void
-redis_arm(struct redis *rs)
-{
-	int64_t at = sooner(redis_link_due(&rs->news), redis_ask_due(rs));
-	struct itimerspec when = {.it_value.tv_nsec = 0};
-
-	if (rs->timer_fd == -1)
-		return;
-	when.it_value.tv_sec = at / 1000;
-	when.it_value.tv_nsec = at % 1000 * 1000000;
-	timerfd_settime(rs->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
 /* --- asking for news ---------------------------------------------------- */
-
-bool
-redis_put_state(struct redis *rs, struct redis_link *l, struct store_id mark)
-{
-	char id[STORE_ID_SIZE];
-	char *const *key = rs->url->key;
-	const char *argv[] = {"EVALSHA", l->sha, "5", key[KEY_EVENTS],
-	    key[KEY_LOG], key[KEY_UID], key[KEY_UIDS], key[KEY_REVOKED], id};
-
-	redis_id_print(mark, id);
-	return redis_link_put(l, 9, argv, NULL);
-}
 
 /* Those of many processes do not come at the same moments. */
 static unsigned
@@ -112,13 +76,13 @@ put_wait(struct redis *rs)
 static bool
 put_place(struct redis *rs)
 {
-	char *const *key = rs->url->key;
+	const char *argv[REDIS_HEAD + 1];
 	char ms[24];
-	const char *argv[] = {"EVAL", redis_script_time, "5", key[KEY_EVENTS],
-	    key[KEY_LOG], key[KEY_UID], key[KEY_UIDS], key[KEY_REVOKED], ms};
 
+	redis_head(argv, rs->url, "EVAL", redis_script_time);
+	argv[REDIS_HEAD] = ms;
 	snprintf(ms, sizeof(ms), "%lld", (long long)rs->ok_ms);
-	return redis_link_put(&rs->news, 9, argv, NULL);
+	return redis_link_put(&rs->news, REDIS_HEAD + 1, argv, NULL);
 }
 
 /*
@@ -140,7 +104,7 @@ redis_news_ask(struct redis *rs)
 	if ((!rs->looking && !(rs->replaced ? put_place(rs) : put_wait(rs))) ||
 	    !redis_put_state(rs, l, rs->mark))
 		return;
-	l->deadline_ms = clock_steady_ms() + BLOCK_MAX_MS + SILENT_MS;
+	l->deadline_ms = clock_steady_ms() + BLOCK_MAX_MS + REDIS_SILENT_MS;
 	rs->waiting = true;
 	redis_link_send(l); /* an answer that comes at once is to wake us */
 }

@@ -95,22 +95,18 @@ redis_revoked(struct store *store, struct store_text subject, int64_t issued_ms,
     store_each_revoked *each, void *arg)
 {
 	struct redis *rs = redis_of(store);
-	char *const *key = rs->url->key;
 	char ms[24];
-	const char *argv[] = {"EVAL", redis_script_revoked, "5",
-	    key[KEY_EVENTS], key[KEY_LOG], key[KEY_UID], key[KEY_UIDS],
-	    key[KEY_REVOKED], subject.s, ms};
-	size_t lens[10], i;
+	const char *argv[] = {subject.s, ms};
+	size_t lens[] = {
+	    subject.len, (size_t)snprintf(ms, sizeof(ms), "%lld",
+			     (long long)(issued_ms < 0 ? 0 : issued_ms))};
 	const struct redis_ask *a;
 	struct store_id last;
 
 	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
-	snprintf(
-	    ms, sizeof(ms), "%lld", (long long)(issued_ms < 0 ? 0 : issued_ms));
-	for (i = 0; i < 10; i++)
-		lens[i] = i == 8 ? subject.len : strlen(argv[i]);
-	if ((a = redis_ask_command(rs, 10, argv, lens, false)) == NULL)
+	a = redis_ask_script(rs, redis_script_revoked, argv, lens, 2, false);
+	if (a == NULL)
 		return redis_later(rs);
 	each_entry(a->answer, issued_ms, each, arg, &last);
 	return STORE_OK;

@@ -8,6 +8,19 @@
  */
 #include "store/redis/script.h"
 
+void
+redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
+    const char *how, const char *script)
+{
+	int i;
+
+	argv[0] = how;
+	argv[1] = script;
+	argv[2] = "5"; /* REDIS_KEYS of them */
+	for (i = 0; i < REDIS_KEYS; i++)
+		argv[3 + i] = u->key[i];
+}
+
 /* Is id a before id b?  Times of entries; the oldest entry. */
 #define LUA_IDS                                                     \
 	"local function parts(id)"                                  \

@@ -17,26 +17,6 @@ enum {
 	TOPICS_MAX = 512
 };
 
-/* Asks what a script of ours finds. */
-static const struct redis_ask *
-ask_script(struct redis *rs, const char *script, const char **argv,
-    const size_t *lens, int n)
-{
-	const char *all[8 + TOPICS_MAX + 4] = {"EVAL", script, "5"};
-	size_t all_lens[8 + TOPICS_MAX + 4];
-	int i;
-
-	for (i = 0; i < REDIS_KEYS; i++)
-		all[3 + i] = rs->url->key[i];
-	for (i = 0; i < 3 + REDIS_KEYS; i++)
-		all_lens[i] = strlen(all[i]);
-	for (i = 0; i < n; i++) {
-		all[3 + REDIS_KEYS + i] = argv[i];
-		all_lens[3 + REDIS_KEYS + i] = lens[i];
-	}
-	return redis_ask_command(rs, 3 + REDIS_KEYS + n, all, all_lens, true);
-}
-
 /* The newest count; a topic goes as `=topic', a prefix as `^prefix'. */
 static const struct redis_ask *
 ask_last(struct redis *rs, const struct store_seek *seek)
@@ -64,7 +44,8 @@ ask_last(struct redis *rs, const struct store_seek *seek)
 		memcpy(p, seek->topics[i].name, seek->topics[i].len);
 		p += seek->topics[i].len;
 	}
-	a = ask_script(rs, redis_script_last, argv, lens, (int)(2 + n));
+	a = redis_ask_script(
+	    rs, redis_script_last, argv, lens, (int)(2 + n), true);
 	free(text);
 	return a;
 }
@@ -77,7 +58,7 @@ ask_time(struct redis *rs, int64_t time_ms)
 	size_t lens[] = {
 	    (size_t)snprintf(ms, sizeof(ms), "%lld", (long long)time_ms)};
 
-	return ask_script(rs, redis_script_time, argv, lens, 1);
+	return redis_ask_script(rs, redis_script_time, argv, lens, 1, true);
 }
 
 static const struct redis_ask *
@@ -86,7 +67,7 @@ ask_uid(struct redis *rs, struct store_text uid)
 	const char *argv[] = {uid.s, PASS_MAX};
 	size_t lens[] = {uid.len, strlen(PASS_MAX)};
 
-	return ask_script(rs, redis_script_uid, argv, lens, 2);
+	return redis_ask_script(rs, redis_script_uid, argv, lens, 2, true);
 }
 
 /* The place of an id in a log of this state. */

@@ -11,37 +11,14 @@
 
 #include "store/redis/redis.h"
 
-static bool
-number(const char **s, const char *end, uint64_t *n)
-{
-	const char *p = *s;
-
-	for (*n = 0; p < end && *p >= '0' && *p <= '9'; p++) {
-		if (*n > (UINT64_MAX - (uint64_t)(*p - '0')) / 10)
-			return false;
-		*n = *n * 10 + (uint64_t)(*p - '0');
-	}
-	if (p == *s)
-		return false;
-	*s = p;
-	return true;
-}
-
+/* Redis writes every id with its dash; a number alone is none of its. */
 bool
 redis_id(const redisReply *r, struct store_id *id)
 {
-	const char *s, *end;
-	struct store_id got;
-
-	if (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS)
-		return false;
-	s = r->str;
-	end = s + r->len;
-	if (!number(&s, end, &got.hi) || s == end || *s++ != '-' ||
-	    !number(&s, end, &got.lo) || s != end)
-		return false;
-	*id = got;
-	return true;
+	return (r->type == REDIS_REPLY_STRING ||
+		   r->type == REDIS_REPLY_STATUS) &&
+	       memchr(r->str, '-', r->len) != NULL &&
+	       store_id_parse(&store_dashed, r->str, r->len, id);
 }
 
 size_t
@@ -99,6 +76,18 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	       redis_id(r->element[AT_DELETED], &st->deleted) &&
 	       redis_id(r->element[AT_REVOKED], &st->revoked) &&
 	       redis_id(r->element[AT_PRUNED], &st->pruned);
+}
+
+bool
+redis_put_state(struct redis *rs, struct redis_link *l, struct store_id mark)
+{
+	const char *argv[REDIS_HEAD + 1];
+	char id[STORE_ID_SIZE];
+
+	redis_head(argv, rs->url, "EVALSHA", l->sha);
+	argv[REDIS_HEAD] = id;
+	redis_id_print(mark, id);
+	return redis_link_put(l, REDIS_HEAD + 1, argv, NULL);
 }
 
 /* An entry that we saw is not there, and was neither trimmed nor deleted. */

@@ -1,7 +1,7 @@
 /*
- * words.h - a script's call, as its words are put together.
+ * words.h - puts together a command that runs a script.
  *
- * Private to store/.  A text that may be none has a `=' before it, or is
+ * Private to store/redis.  A text that may be none has a `=' before it, or is
  * empty where there is none; the scripts take it apart.
  */
 #ifndef REDIS_WORDS_H
@@ -37,8 +37,13 @@ void redis_words_add(struct redis_words *, const char *, size_t len);
 
 /* These are copied.  The text may be none, and takes a byte more. */
 void redis_words_text(struct redis_words *, struct store_text);
-/* Topic, type, data and uid, with what a publisher need not say. */
-void redis_words_event(struct redis_words *, const struct store_event *);
+/*
+ * Five words: topic, type, data, uid and time, with what a publisher need not
+ * say.  The time is left out where it is what the entry has without it.
+ */
+void redis_words_event(
+    struct redis_words *, const struct store_event *, int64_t default_ms);
+size_t redis_words_event_size(const struct store_event *); /* bytes, at most */
 void redis_words_number(struct redis_words *, const char *fmt, long long);
 void redis_words_id(struct redis_words *, struct store_id);
 

@@ -17,8 +17,6 @@
 #include "store/sqlite/sql.h"
 #include "store/sqlite/sqlite.h"
 
-static const struct store dashed = {.dashed = true};
-
 struct target {
 	struct sqlite *sq;
 	int64_t seq, numbers;
@@ -30,7 +28,7 @@ set_id(sqlite3 *db, const char *key, struct store_id id)
 {
 	char text[STORE_ID_SIZE];
 
-	store_id_print(&dashed, id, text);
+	store_id_print(&store_dashed, id, text);
 	return sql_run(
 	    db, "INSERT OR REPLACE INTO largesse VALUES(%Q, %Q)", key, text);
 }
@@ -45,7 +43,7 @@ get_id(sqlite3 *db, const char *key, struct store_id *id)
 
 	*id = (struct store_id){0, 0};
 	if (r == 1)
-		store_id_parse(&dashed, text, strlen(text), id);
+		store_id_parse(&store_dashed, text, strlen(text), id);
 	sqlite3_free(text);
 	return r < 0 ? -1 : 0;
 }
@@ -90,7 +88,7 @@ remember_moved(struct target *t, struct store_id was, int64_t id, bool event)
 {
 	char text[STORE_ID_SIZE];
 
-	store_id_print(&dashed, was, text);
+	store_id_print(&store_dashed, was, text);
 	return sql_run(t->sq->db,
 	    "INSERT OR REPLACE INTO largesse_moved VALUES(%Q, %lld, %d)", text,
 	    id, event);
@@ -214,12 +212,13 @@ old_id(struct sqlite *sq, int64_t id, struct store_text uid)
 	struct store_id was = {0, (uint64_t)id};
 	char *text = NULL;
 
-	if (uid.s != NULL && store_id_parse(&dashed, uid.s, uid.len, &was))
+	if (uid.s != NULL &&
+	    store_id_parse(&store_dashed, uid.s, uid.len, &was))
 		return was;
 	if (sql_text(sq->db, &text,
 		"SELECT was FROM largesse_moved WHERE id = %lld AND event",
 		id) == 1)
-		store_id_parse(&dashed, text, strlen(text), &was);
+		store_id_parse(&store_dashed, text, strlen(text), &was);
 	sqlite3_free(text);
 	return was;
 }
@@ -307,7 +306,7 @@ copy_event(struct target *t, const struct store_event *ev)
 
 	if (ev->id.hi != 0) {
 		id = t->numbers + 1;
-		name.len = store_id_print(&dashed, ev->id, was);
+		name.len = store_id_print(&store_dashed, ev->id, was);
 		name.s = was;
 	}
 	r = copy_row(t, ev, id, ev->uid.s != NULL ? ev->uid : name);
@@ -452,7 +451,7 @@ sqlite_moved(struct sqlite *sq, struct store_text was)
 	sqlite3_stmt *st = NULL;
 	int64_t place = -1;
 
-	if (!store_id_parse(&dashed, was.s, was.len, &id) || id.hi == 0 ||
+	if (!store_id_parse(&store_dashed, was.s, was.len, &id) || id.hi == 0 ||
 	    sqlite3_prepare_v2(sq->db,
 		"SELECT id FROM largesse_moved WHERE was = ?1", -1, &st,
 		NULL) != SQLITE_OK)
