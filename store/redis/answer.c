@@ -39,7 +39,7 @@ put_ask(struct redis *rs, struct redis_ask *a)
 
 /* What was under way on a connection that is lost is asked again. */
 static void
-again(struct redis *rs)
+queue_again(struct redis *rs)
 {
 	size_t i;
 
@@ -169,7 +169,7 @@ shift_sent(struct redis *rs)
 }
 
 static enum redis_verdict
-take_all(struct redis *rs)
+take_answers(struct redis *rs)
 {
 	enum redis_verdict v = LOG_SAME;
 	struct redis_ask *a;
@@ -197,7 +197,7 @@ take_all(struct redis *rs)
 }
 
 static void
-sweep(struct redis *rs, int64_t now)
+sweep_asks(struct redis *rs, int64_t now)
 {
 	struct redis_ask *a;
 
@@ -224,17 +224,17 @@ redis_ask_turn(struct redis *rs)
 	if (l->phase != LINK_DOWN || redis_ask_queued(rs))
 		redis_link_turn(l);
 	if (l->phase != LINK_UP || l->session != rs->ask_session)
-		again(rs);
+		queue_again(rs);
 	rs->ask_session = l->session;
 	if (l->phase == LINK_UP && send_queued(rs))
 		redis_link_turn(l);
 	if (l->phase == LINK_UP)
-		v = take_all(rs);
+		v = take_answers(rs);
 	if (rs->nsent > 0 && l->phase == LINK_UP &&
 	    now - rs->ask_used_ms > REDIS_SILENT_MS)
 		redis_link_fail(l, "no answer");
 	if (l->phase != LINK_UP)
-		again(rs);
-	sweep(rs, now);
+		queue_again(rs);
+	sweep_asks(rs, now);
 	return v;
 }

@@ -23,7 +23,7 @@ enum {
 
 /* As the CHECKs of the SQLite engine have it. */
 static enum store_result
-check_event(struct store *st, const struct store_event *ev)
+may_append(struct store *st, const struct store_event *ev)
 {
 	struct store_id id;
 
@@ -45,13 +45,13 @@ check_event(struct store *st, const struct store_event *ev)
 }
 
 static enum store_result
-check_all(struct store *st, const struct store_event *events, size_t n)
+check_batch(struct store *st, const struct store_event *events, size_t n)
 {
 	enum store_result r = STORE_OK;
 	size_t i;
 
 	for (i = 0; r == STORE_OK && i < n; i++)
-		r = check_event(st, &events[i]);
+		r = may_append(st, &events[i]);
 	return r;
 }
 
@@ -141,7 +141,7 @@ redis_out_of_reach(struct redis *rs)
  * found out too late, or that leads to the wrong place.
  */
 static void
-drop_bad(struct redis *rs)
+drop_bad_link(struct redis *rs)
 {
 	char c;
 
@@ -182,12 +182,12 @@ put_call(void *arg)
 
 /* The reply, or NULL: then it may have been run. */
 static redisReply *
-call(
+call_append(
     struct redis *rs, const struct store_event *events, size_t n, int64_t until)
 {
 	struct call c = {rs, events, n};
 
-	drop_bad(rs);
+	drop_bad_link(rs);
 	return redis_link_call(&rs->link, put_call, &c, until);
 }
 
@@ -200,7 +200,7 @@ append_until(
 
 	rs->link.unsure = false;
 	do
-		r = call(rs, events, n, until);
+		r = call_append(rs, events, n, until);
 	while (r == NULL && !rs->link.hopeless && clock_steady_ms() < until &&
 	       all_have_uids(events, n));
 	if (r == NULL)
@@ -214,7 +214,7 @@ enum store_result
 redis_append(struct store *store, struct store_event *events, size_t n)
 {
 	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
-	enum store_result result = check_all(store, events, n);
+	enum store_result result = check_batch(store, events, n);
 
 	return result == STORE_OK
 		   ? append_until(redis_of(store), events, n, until)
@@ -225,13 +225,13 @@ redis_append(struct store *store, struct store_event *events, size_t n)
 
 /* Puts what may be appended on its way: those are STORE_LATER then. */
 static void
-put_all(struct redis *rs, struct store_batch *b, size_t n)
+put_batches(struct redis *rs, struct store_batch *b, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		store_set_result(&rs->base, &b[i],
-		    check_all(&rs->base, b[i].events, b[i].n));
+		    check_batch(&rs->base, b[i].events, b[i].n));
 		if (b[i].result == STORE_OK && b[i].n > 0) {
 			put_append(rs, b[i].events, b[i].n);
 			b[i].result = STORE_LATER;
@@ -275,11 +275,11 @@ redis_append_all(struct store *store, struct store_batch *b, size_t n)
 	bool up;
 	size_t i;
 
-	drop_bad(rs);
+	drop_bad_link(rs);
 	up = r != NULL && redis_link_wait_up(&rs->link, until);
 	session = rs->link.session;
 	if (up)
-		put_all(rs, b, n);
+		put_batches(rs, b, n);
 	for (i = 0; up && i < n; i++)
 		if (b[i].result == STORE_LATER &&
 		    (r[i] = redis_link_wait(&rs->link, until)) == NULL &&
@@ -308,7 +308,8 @@ redis_set_synchronous(struct store *store, bool on)
 enum store_result
 redis_writer_look(struct redis *rs)
 {
-	redisReply *r = call(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
+	redisReply *r =
+	    call_append(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
 	enum store_result result;
 
 	if (r == NULL)

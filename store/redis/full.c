@@ -45,7 +45,8 @@ put_script(struct redis *rs, const char *script, size_t n,
 
 /* A command as it is sent reads like an answer. */
 static bool
-put_command(struct redis *rs, const char *cmd, size_t len, struct store_id mark)
+put_command_script(
+    struct redis *rs, const char *cmd, size_t len, struct store_id mark)
 {
 	redisReader *reader = redisReaderCreate();
 	void *reply = NULL;
@@ -75,5 +76,5 @@ redis_full_put(
 {
 	if (cmd == NULL)
 		return put_script(rs, no_script, 0, NULL, mark);
-	return put_command(rs, cmd, len, mark);
+	return put_command_script(rs, cmd, len, mark);
 }

@@ -40,7 +40,7 @@ random_id(char id[33])
 }
 
 static bool
-describes(const redisReply *r)
+is_description(const redisReply *r)
 {
 	size_t i;
 
@@ -53,7 +53,7 @@ describes(const redisReply *r)
 }
 
 static void
-describe(
+describe_init(
     const struct redis_once *o, const redisReply *r, char *why, size_t size)
 {
 	unsigned long long rows = strtoull(r->element[1]->str, NULL, 10);
@@ -92,8 +92,8 @@ redis_init(
 	if (!redis_once_open(&o, path, why, size))
 		return -1;
 	r = redis_once_script(&o, redis_script_init, 3, argv, why, size);
-	if (r != NULL && describes(r)) {
-		describe(&o, r, why, size);
+	if (r != NULL && is_description(r)) {
+		describe_init(&o, r, why, size);
 		done = 0;
 	} else if (r != NULL)
 		snprintf(why, size, "%s: its answer is not one", o.url->shown);
@@ -107,7 +107,7 @@ redis_init(
 
 /* A few at a time, so that nobody waits for it at Redis. */
 static int64_t
-prune(
+prune_entries(
     struct redis_once *o, const struct store_keep *keep, char *why, size_t size)
 {
 	char now[24], rows[24], age[24];
@@ -142,7 +142,7 @@ redis_prune(
 		what = *keep;
 	if (!redis_once_open(&o, path, why, size))
 		return -1;
-	removed = prune(&o, &what, why, size);
+	removed = prune_entries(&o, &what, why, size);
 	if (removed == -1 && strstr(why, "NOKEEP") != NULL)
 		snprintf(why, size,
 		    "%s: keeps all: say how much with --keep-rows or "

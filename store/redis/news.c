@@ -143,7 +143,7 @@ last_id(const redisReply *entries, struct store_id *id)
  * still there, and else if as many were added as came.
  */
 static bool
-joins(const struct redis *rs, const struct redis_state *st, size_t n,
+joins_known(const struct redis *rs, const struct redis_state *st, size_t n,
     struct store_id upto)
 {
 	if (redis_state_whole(st, rs->known))
@@ -163,7 +163,7 @@ take_entries(struct redis *rs, const struct redis_state *st)
 
 	if (entries == NULL || !last_id(entries, &tail.upto))
 		return false;
-	joined = joins(rs, st, entries->elements, tail.upto);
+	joined = joins_known(rs, st, entries->elements, tail.upto);
 	redis_pace(rs, entries, rs->rows);
 	redis_page_free(&rs->tail);
 	if (joined) {
@@ -198,7 +198,7 @@ take_revocations(struct redis *rs)
  * that are.
  */
 static enum store_news
-take_over(struct redis *rs, const struct redis_state *st, struct store_id *id)
+adopt_log(struct redis *rs, const struct redis_state *st, struct store_id *id)
 {
 	*id = st->last;
 	if (rs->base.log_id[0] != '\0' && !redis_id(rs->heard, id))
@@ -242,7 +242,7 @@ take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 		return STORE_QUIET;
 	}
 	if (rs->replaced || (v == LOG_OTHER && rs->base.log_id[0] == '\0'))
-		return take_over(rs, st, id);
+		return adopt_log(rs, st, id);
 	if (v == LOG_SAME)
 		return take_same(rs, st);
 	rs->replaced = true; /* and from where on is it new? */
@@ -260,7 +260,7 @@ not_understood(struct redis *rs, redisReply *r)
 }
 
 static enum store_news
-take_news(struct redis *rs, struct store_id *id)
+take_replies(struct redis *rs, struct store_id *id)
 {
 	enum store_news news = STORE_QUIET;
 	struct redis_state st;
@@ -313,7 +313,7 @@ redis_news(struct store *store, struct store_id *id)
 	redis_link_turn(&rs->news);
 	note_link(rs);
 	redis_news_ask(rs);
-	news = take_news(rs, id);
+	news = take_replies(rs, id);
 	note_link(rs);
 	if (redis_ask_turn(rs) == LOG_OTHER && news != STORE_REPLACED &&
 	    !rs->replaced) {

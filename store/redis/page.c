@@ -57,7 +57,7 @@ read_ms(const redisReply *r, int64_t none)
 }
 
 static void
-take_field(struct store_event *ev, const redisReply *name, const redisReply *r)
+set_field(struct store_event *ev, const redisReply *name, const redisReply *r)
 {
 	static const struct {
 		const char *name;
@@ -104,7 +104,7 @@ redis_event(const redisReply *entry, struct store_event *ev)
 	for (i = 0; f->type == REDIS_REPLY_ARRAY && i + 1 < f->elements; i += 2)
 		if (f->element[i]->type == REDIS_REPLY_STRING &&
 		    f->element[i + 1]->type == REDIS_REPLY_STRING)
-			take_field(ev, f->element[i], f->element[i + 1]);
+			set_field(ev, f->element[i], f->element[i + 1]);
 	if (ev->uid.s != NULL && !is_uid(ev->uid))
 		ev->uid = (struct store_text){NULL, 0};
 	return true;

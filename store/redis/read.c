@@ -27,9 +27,9 @@ find_after(const redisReply *entries, struct store_id after)
 
 /* Hands out what a page has after a place. */
 static void
-give(struct redis *rs, const struct redis_page *p, struct store_id after,
-    const struct store_topic *topics, size_t n, size_t limit, store_each *each,
-    void *arg, struct store_span *span)
+give_entries(struct redis *rs, const struct redis_page *p,
+    struct store_id after, const struct store_topic *topics, size_t n,
+    size_t limit, store_each *each, void *arg, struct store_span *span)
 {
 	const redisReply *es = p->entries;
 	size_t i = es == NULL ? 0 : find_after(es, after);
@@ -52,8 +52,8 @@ give(struct redis *rs, const struct redis_page *p, struct store_id after,
 
 /* Whoever asks now whether the place is still there is answered from this. */
 static void
-serve(struct redis *rs, struct store_id after, const struct redis_state *st,
-    bool whole)
+note_served(struct redis *rs, struct store_id after,
+    const struct redis_state *st, bool whole)
 {
 	rs->served.is = true;
 	rs->served.after = after;
@@ -75,7 +75,8 @@ redis_read(struct store *store, struct store_id after,
 		return redis_later(rs);
 	if (store_id_cmp(after, rs->newest) >= 0) {
 		*span = (struct store_span){after, true};
-		serve(rs, after, &(struct redis_state){.last = after}, true);
+		note_served(
+		    rs, after, &(struct redis_state){.last = after}, true);
 		return STORE_OK;
 	}
 	if (p->owner == NULL || store_id_cmp(after, p->after) < 0 ||
@@ -85,8 +86,8 @@ redis_read(struct store *store, struct store_id after,
 			return redis_later(rs);
 		p = &a->page;
 	}
-	give(rs, p, after, topics, n, limit, each, arg, span);
-	serve(rs, after, &p->state,
+	give_entries(rs, p, after, topics, n, limit, each, arg, span);
+	note_served(rs, after, &p->state,
 	    p == &rs->tail || redis_state_whole(&p->state, p->after));
 	return STORE_OK;
 }

@@ -129,7 +129,7 @@ take_look(struct redis *rs, const redisReply *r, char *why, size_t size)
  * something.
  */
 static enum store_result
-first_look(struct redis *rs)
+redis_first_look(struct redis *rs)
 {
 	struct redis_link *l = &rs->news;
 	redisReply *r =
@@ -153,7 +153,7 @@ first_look(struct redis *rs)
 }
 
 static struct redis *
-make(const char *path, enum store_mode mode, char *why, size_t size)
+make_redis(const char *path, enum store_mode mode, char *why, size_t size)
 {
 	struct redis *rs = calloc(1, sizeof(*rs));
 
@@ -178,7 +178,7 @@ make(const char *path, enum store_mode mode, char *why, size_t size)
 struct store *
 redis_open(const char *path, enum store_mode mode, char *why, size_t size)
 {
-	struct redis *rs = make(path, mode, why, size);
+	struct redis *rs = make_redis(path, mode, why, size);
 	enum store_result r = STORE_ERROR;
 
 	if (rs == NULL)
@@ -188,7 +188,7 @@ redis_open(const char *path, enum store_mode mode, char *why, size_t size)
 		    &rs->news, rs->url, redis_script_state, rs->base.fd);
 		redis_link_init(
 		    &rs->link, rs->url, redis_script_state, rs->base.fd);
-		r = first_look(rs);
+		r = redis_first_look(rs);
 		rs->session = r == STORE_OK ? rs->news.session : 0;
 		redis_news_ask(rs);
 		redis_arm(rs);

@@ -12,7 +12,7 @@
 #include "store/redis/redis.h"
 
 static struct store_text
-field(const redisReply *entry, const char *name)
+find_field(const redisReply *entry, const char *name)
 {
 	const redisReply *f = entry->element[1];
 	size_t i;
@@ -26,9 +26,9 @@ field(const redisReply *entry, const char *name)
 
 /* When it was revoked: as the field time says, or else the id. */
 static int64_t
-time_of(const redisReply *entry, struct store_id id)
+revoked_ms(const redisReply *entry, struct store_id id)
 {
-	struct store_text t = field(entry, "time");
+	struct store_text t = find_field(entry, "time");
 
 	return t.len > 0 ? strtoll(t.s, NULL, 10) : (int64_t)id.hi;
 }
@@ -50,9 +50,9 @@ each_entry(const redisReply *r, int64_t since_ms, store_each_revoked *each,
 		if (e->type != REDIS_REPLY_ARRAY || e->elements != 2 ||
 		    !redis_id(e->element[0], last))
 			continue;
-		rv = (struct store_revocation){.topic = field(e, "topic"),
-		    .subject = field(e, "subject"),
-		    .time_ms = time_of(e, *last)};
+		rv = (struct store_revocation){.topic = find_field(e, "topic"),
+		    .subject = find_field(e, "subject"),
+		    .time_ms = revoked_ms(e, *last)};
 		if ((rv.topic.s != NULL || rv.subject.s != NULL) &&
 		    rv.time_ms >= since_ms)
 			each(arg, &rv);

@@ -89,7 +89,7 @@ judge_id(const struct redis_state *st, struct store_id want, bool whole,
 
 /* What the answer means; reply is that of the question, beside the state. */
 static enum store_result
-judge(const struct store_seek *seek, const struct redis_state *st,
+judge_place(const struct store_seek *seek, const struct redis_state *st,
     const redisReply *reply, struct store_id *id)
 {
 	struct store_id found;
@@ -133,13 +133,13 @@ seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
 
 	if (a == NULL)
 		return redis_later(rs);
-	r = judge(seek, &a->page.state, NULL, id);
+	r = judge_place(seek, &a->page.state, NULL, id);
 	if (r != STORE_UNKNOWN)
 		return r;
 	redis_id_print(seek->id, name);
 	a = redis_ask_command(rs, 4, argv, NULL, true);
 	return a == NULL ? redis_later(rs)
-			 : judge(seek, &a->page.state, NULL, id);
+			 : judge_place(seek, &a->page.state, NULL, id);
 }
 
 enum store_result
@@ -173,5 +173,5 @@ redis_seek(
 		a = redis_ask_state(rs);
 	}
 	return a == NULL ? redis_later(rs)
-			 : judge(seek, &a->page.state, a->answer, id);
+			 : judge_place(seek, &a->page.state, a->answer, id);
 }

@@ -172,7 +172,7 @@ take_name(struct target *t, const struct store_origin *from)
 }
 
 static enum store_result
-begin(struct target *t, const struct store_origin *from,
+begin_copy(struct target *t, const struct store_origin *from,
     struct store_copied *done)
 {
 	sqlite3 *db = t->sq->db;
@@ -243,7 +243,7 @@ show_newest(struct sqlite *sq, store_each *each, void *arg)
 }
 
 static enum store_result
-end(struct sqlite *sq, enum store_result r)
+end_copy(struct sqlite *sq, enum store_result r)
 {
 	if (r == STORE_OK && sql_run(sq->db, "COMMIT") == -1)
 		r = sqlite_write_trouble(sq);
@@ -262,10 +262,10 @@ sqlite_copy_begin(struct store *store, const struct store_origin *from,
 
 	if (sq->db == NULL || sql_run(sq->db, "BEGIN IMMEDIATE") == -1)
 		return sqlite_trouble(sq);
-	r = begin(&t, from, done);
+	r = begin_copy(&t, from, done);
 	if (r == STORE_OK && show_newest(sq, newest, arg) == -1)
 		r = sqlite_write_trouble(sq);
-	r = end(sq, r);
+	r = end_copy(sq, r);
 	if (r == STORE_OK)
 		snprintf(sq->base.log_id, sizeof(sq->base.log_id), "%s",
 		    from->log_id);
@@ -385,7 +385,7 @@ move_on(struct target *t, const struct store_copy *cp)
 }
 
 static enum store_result
-copy_in(struct target *t, const struct store_copy *cp)
+copy_chunk(struct target *t, const struct store_copy *cp)
 {
 	struct sqlite *sq = t->sq;
 	struct store_id place;
@@ -420,9 +420,9 @@ sqlite_copy_in(struct store *store, const struct store_copy *cp)
 
 	if (sq->db == NULL || sql_run(sq->db, "BEGIN IMMEDIATE") == -1)
 		return sqlite_trouble(sq);
-	r = copy_in(&t, cp);
+	r = copy_chunk(&t, cp);
 	sqlite3_finalize(t.insert);
-	return end(sq, r);
+	return end_copy(sq, r);
 }
 
 /* --- for readers -------------------------------------------------------- */

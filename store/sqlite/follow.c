@@ -10,7 +10,7 @@ enum {
 
 /* Takes the log that is there now for ours, and finds where it is new. */
 static enum store_news
-take_over(struct sqlite *sq, struct store_id *id)
+take_over_file(struct sqlite *sq, struct store_id *id)
 {
 	int64_t ok_ms = sq->self.ok_ms;
 
@@ -49,7 +49,7 @@ see_commit(struct sqlite *sq, bool hint)
 }
 
 static enum store_news
-take_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
+find_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
 {
 	if ((sn->moved || sq->db == NULL) &&
 	    (sq->db == NULL || !identity_same_file(sq)) && !sqlite_reattach(sq))
@@ -59,7 +59,7 @@ take_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
 		sqlite_leave(sq);
 		return STORE_LOOK;
 	}
-	return sq->replaced ? take_over(sq, id) : STORE_QUIET;
+	return sq->replaced ? take_over_file(sq, id) : STORE_QUIET;
 }
 
 enum store_news
@@ -71,7 +71,7 @@ sqlite_news(struct store *st, struct store_id *id)
 
 	if (!sn.look)
 		return STORE_QUIET;
-	news = take_news(sq, &sn, id);
+	news = find_news(sq, &sn, id);
 	news_next(&sq->news, sn.hint, news == STORE_LOOK);
 	return news;
 }

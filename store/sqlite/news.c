@@ -43,7 +43,7 @@ watch_fd(struct news *nw, int fd)
 
 /* The next look: the ladder's next rung, else the sweep, else none. */
 static void
-arm(struct news *nw)
+arm_look(struct news *nw)
 {
 	unsigned us =
 	    nw->step < RUNGS ? ladder_us[nw->step] : nw->poll_ms * 1000;
@@ -92,7 +92,7 @@ news_open(struct news *nw, const char *path)
 		if (watch_fd(nw, nw->inotify_fd) == -1)
 			return -1;
 	}
-	arm(nw);
+	arm_look(nw);
 	return 0;
 }
 
@@ -181,7 +181,7 @@ news_take(struct news *nw)
 		nw->step = RUNGS;
 	if (nw->watch == -1 && nw->inotify_fd != -1 && sn.moved)
 		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
-	arm(nw);
+	arm_look(nw);
 	return sn;
 }
 
@@ -194,7 +194,7 @@ news_next(struct news *nw, bool hint, bool found)
 		nw->step = 0;
 	else
 		return;
-	arm(nw);
+	arm_look(nw);
 }
 
 void

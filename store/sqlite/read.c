@@ -14,7 +14,7 @@ enum {
 };
 
 /* One read of a page, as it goes. */
-struct page {
+struct row_page {
 	struct sqlite *sq;
 	const struct store_topic *topics;
 	size_t n, limit, passed;
@@ -25,7 +25,7 @@ struct page {
 
 /* Hands out the row that the statement stands on.  False: the page ends. */
 static bool
-give(struct page *pg, sqlite3_stmt *st)
+give_row(struct row_page *pg, sqlite3_stmt *st)
 {
 	struct store_event ev = sqlite_event(st);
 
@@ -35,7 +35,7 @@ give(struct page *pg, sqlite3_stmt *st)
 }
 
 static bool
-wanted(const struct page *pg, sqlite3_stmt *st)
+wanted(const struct row_page *pg, sqlite3_stmt *st)
 {
 	struct store_text t;
 
@@ -47,7 +47,7 @@ wanted(const struct page *pg, sqlite3_stmt *st)
 
 /* Goes through the rows in order of ids and picks what is wanted. */
 static enum store_result
-read_scan(struct page *pg)
+read_scan(struct row_page *pg)
 {
 	sqlite3_stmt *st = pg->sq->st[ST_SCAN];
 	int rc;
@@ -55,7 +55,7 @@ read_scan(struct page *pg)
 	sqlite3_bind_int64(st, 1, pg->span->upto.lo);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if (wanted(pg, st)) {
-			if (!give(pg, st))
+			if (!give_row(pg, st))
 				break;
 		} else {
 			pg->span->upto.lo = sqlite3_column_int64(st, COL_ID);
@@ -70,7 +70,7 @@ read_scan(struct page *pg)
 
 /* The statement with the smallest id, of n that stand on a row or are NULL. */
 static size_t
-smallest(sqlite3_stmt *const *st, size_t n)
+smallest_id(sqlite3_stmt *const *st, size_t n)
 {
 	int64_t best_id = INT64_MAX, id;
 	size_t i, best = n;
@@ -103,7 +103,7 @@ step_or_drop(sqlite3_stmt **st)
 }
 
 static bool
-start_topics(struct page *pg, sqlite3_stmt **st)
+start_topics(struct row_page *pg, sqlite3_stmt **st)
 {
 	size_t i;
 
@@ -126,7 +126,7 @@ start_topics(struct page *pg, sqlite3_stmt **st)
  * then it stops early with *dense set.
  */
 static enum store_result
-read_topics(struct page *pg, bool *dense)
+read_topics(struct row_page *pg, bool *dense)
 {
 	sqlite3_stmt *st[TOPICS_MAX] = {NULL};
 	uint64_t from = pg->span->upto.lo;
@@ -135,13 +135,13 @@ read_topics(struct page *pg, bool *dense)
 
 	*dense = false;
 	ok = start_topics(pg, st);
-	while (ok && more && !*dense && (i = smallest(st, pg->n)) < pg->n) {
-		more = give(pg, st[i]);
+	while (ok && more && !*dense && (i = smallest_id(st, pg->n)) < pg->n) {
+		more = give_row(pg, st[i]);
 		*dense = more && ++given == PROBE_ROWS &&
 			 pg->span->upto.lo - from <= PROBE_ROWS * DENSE;
 		ok = step_or_drop(&st[i]);
 	}
-	pg->span->at_end = ok && smallest(st, pg->n) == pg->n;
+	pg->span->at_end = ok && smallest_id(st, pg->n) == pg->n;
 	for (i = 0; i < pg->n; i++)
 		sqlite3_reset(pg->sq->topic_asc[i]);
 	return ok ? STORE_OK : sqlite_trouble(pg->sq);
@@ -164,7 +164,7 @@ sqlite_read(struct store *st, struct store_id after,
     void *arg, struct store_span *span)
 {
 	struct sqlite *sq = sqlite_of(st);
-	struct page pg = {sq, topics, n, limit, 0, each, arg, span};
+	struct row_page pg = {sq, topics, n, limit, 0, each, arg, span};
 	enum store_result r = sqlite_enter(sq);
 	bool scan = true;
 

@@ -22,7 +22,7 @@ static const char *const sql[REVOKE_COUNT] = {
 
 /* NULL: there is no such table, or something is wrong with the log. */
 static sqlite3_stmt *
-statement(struct sqlite *sq, enum revoke_statement s)
+revoke_statement_of(struct sqlite *sq, enum revoke_statement s)
 {
 	if (sq->revoke[s] == NULL)
 		sqlite3_prepare_v3(sq->db, sql[s], -1,
@@ -32,7 +32,7 @@ statement(struct sqlite *sq, enum revoke_statement s)
 
 /* Hands out all rows of a statement and leaves; the last one's id in *last. */
 static enum store_result
-each_row(struct sqlite *sq, sqlite3_stmt *st, store_each_revoked *each,
+each_revoked(struct sqlite *sq, sqlite3_stmt *st, store_each_revoked *each,
     void *arg, size_t *n, int64_t *last)
 {
 	enum store_result r = STORE_OK;
@@ -73,13 +73,13 @@ sqlite_revocations(struct store *store, struct store_id *after, size_t limit,
 		sqlite_leave(sq);
 		return STORE_OK;
 	}
-	st = statement(sq, REVOKE_AFTER);
+	st = revoke_statement_of(sq, REVOKE_AFTER);
 	if (st != NULL) {
 		sqlite3_bind_int64(st, 1, last);
 		sqlite3_bind_int64(
 		    st, 2, limit < INT32_MAX ? limit : INT32_MAX);
 	}
-	r = each_row(sq, st, each, arg, &n, &last);
+	r = each_revoked(sq, st, each, arg, &n, &last);
 	if (r == STORE_OK && n < limit)
 		last = (int64_t)sq->base.revoked.lo; /* deleted since */
 	after->lo = (uint64_t)last;
@@ -102,11 +102,11 @@ sqlite_revoked(struct store *store, struct store_text subject,
 		sqlite_leave(sq);
 		return STORE_OK;
 	}
-	st = statement(sq, REVOKE_SUBJECT);
+	st = revoke_statement_of(sq, REVOKE_SUBJECT);
 	if (st != NULL) {
 		sqlite3_bind_text(
 		    st, 1, subject.s, (int)subject.len, SQLITE_STATIC);
 		sqlite3_bind_int64(st, 2, issued_ms);
 	}
-	return each_row(sq, st, each, arg, &n, &last);
+	return each_revoked(sq, st, each, arg, &n, &last);
 }

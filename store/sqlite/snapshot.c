@@ -17,7 +17,7 @@ sqlite_end(struct sqlite *sq)
 
 /* Begins the transaction, of whatever log is there. */
 static enum store_result
-begin(struct sqlite *sq)
+begin_snapshot(struct sqlite *sq)
 {
 	enum store_result r;
 
@@ -36,7 +36,7 @@ sqlite_enter(struct sqlite *sq)
 
 	if (sq->inside) /* held, and known to be our log */
 		return STORE_OK;
-	r = begin(sq);
+	r = begin_snapshot(sq);
 	if (r != STORE_OK)
 		return r;
 	version = (uint32_t)sqlite3_column_int64(sq->st[ST_VERSION], 0);
@@ -60,7 +60,7 @@ sqlite_enter(struct sqlite *sq)
 enum store_result
 sqlite_enter_any(struct sqlite *sq)
 {
-	enum store_result r = begin(sq);
+	enum store_result r = begin_snapshot(sq);
 
 	if (r == STORE_OK)
 		identity_take(sq);

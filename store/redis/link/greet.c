@@ -25,7 +25,7 @@ asks_sentinel(const struct redis_link *l)
 }
 
 static bool
-takes(const struct redis_link *l, enum step step)
+takes_step(const struct redis_link *l, enum step step)
 {
 	bool sentinel = asks_sentinel(l);
 
@@ -47,7 +47,7 @@ takes(const struct redis_link *l, enum step step)
 }
 
 static bool
-say(struct redis_link *l, enum step step)
+greet_say(struct redis_link *l, enum step step)
 {
 	const struct redis_url *u = l->url;
 	const char *cmd[STEPS][4] = {
@@ -73,7 +73,7 @@ nth_step(const struct redis_link *l, unsigned n)
 	enum step step;
 
 	for (step = 0; step < STEPS; step++)
-		if (takes(l, step) && n-- == 0)
+		if (takes_step(l, step) && n-- == 0)
 			break;
 	return step;
 }
@@ -91,7 +91,7 @@ redis_greet(struct redis_link *l)
 	enum step step;
 
 	for (step = 0; step < STEPS; step++)
-		if (takes(l, step) && !say(l, step))
+		if (takes_step(l, step) && !greet_say(l, step))
 			return LINK_DOWN;
 	if (!redis_link_put_bytes(l, sentinel ? ping : time, sizeof(ping) - 1))
 		return LINK_DOWN;
@@ -100,7 +100,7 @@ redis_greet(struct redis_link *l)
 
 /* The first word of an error is its kind; the rest may repeat a password. */
 static void
-refused(struct redis_link *l, enum step step, const redisReply *r)
+greet_refused(struct redis_link *l, enum step step, const redisReply *r)
 {
 	char why[160];
 	enum store_result result = redis_trouble(r, why, sizeof(why));
@@ -148,7 +148,7 @@ redis_greet_take(struct redis_link *l, const redisReply *r)
 
 	if (r->type == REDIS_REPLY_ERROR &&
 	    !(step == STEP_AUTH && asks_sentinel(l))) /* it may need none */
-		refused(l, step, r);
+		greet_refused(l, step, r);
 	else if (step == STEP_SENTINEL)
 		take_master(l, r);
 	else if (step == STEP_ROLE && !is_master(r))

@@ -86,7 +86,7 @@ redis_link_close(struct redis_link *l)
 
 /* The first attempts follow soon, and those of many do not come together. */
 static int64_t
-pause_ms(unsigned fails)
+retry_pause_ms(unsigned fails)
 {
 	int64_t ms = fails > 7 ? RETRY_MAX_MS : RETRY_MIN_MS << fails;
 
@@ -106,7 +106,7 @@ redis_link_fail(struct redis_link *l, const char *fmt, ...)
 	l->kind = REDIS_OTHER;
 	redis_link_drop(l);
 	try_next_host(l);
-	l->retry_ms = clock_steady_ms() + pause_ms(l->fails++);
+	l->retry_ms = clock_steady_ms() + retry_pause_ms(l->fails++);
 }
 
 /* --- bytes -------------------------------------------------------------- */
@@ -184,7 +184,7 @@ write_some(struct redis_link *l, size_t *n)
 
 /* A lost connection in words. */
 static void
-lost(struct redis_link *l, enum redis_io io)
+lose(struct redis_link *l, enum redis_io io)
 {
 	redis_link_fail(l, "%s",
 	    io == IO_END || errno == 0 ? "connection closed" : strerror(errno));
@@ -203,7 +203,7 @@ redis_link_send_all(struct redis_link *l)
 			l->out.at += n;
 	}
 	if (io == IO_END || io == IO_FAILED)
-		lost(l, io);
+		lose(l, io);
 }
 
 void
@@ -226,7 +226,7 @@ redis_link_receive_all(struct redis_link *l)
 	if (io == IO_END)
 		l->ended = true;
 	else if (io == IO_FAILED)
-		lost(l, io);
+		lose(l, io);
 }
 
 redisReply *
@@ -241,7 +241,7 @@ redis_link_next_reply(struct redis_link *l)
 		return NULL;
 	}
 	if (reply == NULL && l->ended)
-		lost(l, IO_END);
+		lose(l, IO_END);
 	return reply;
 }
 

@@ -34,7 +34,8 @@ struct redis_name {
 };
 
 static void
-add(struct redis_addresses *to, const struct sockaddr *sa, socklen_t len)
+add_address(
+    struct redis_addresses *to, const struct sockaddr *sa, socklen_t len)
 {
 	struct redis_address *a = &to->list[to->n];
 
@@ -57,7 +58,7 @@ redis_name_number(
 	if (getaddrinfo(host, port, &hint, &ai) != 0)
 		return false;
 	memset(to, 0, sizeof(*to));
-	add(to, ai->ai_addr, ai->ai_addrlen);
+	add_address(to, ai->ai_addr, ai->ai_addrlen);
 	freeaddrinfo(ai);
 	return true;
 }
@@ -94,14 +95,14 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
 	if (ai == NULL)
 		return;
 	for (node = ai->nodes; node != NULL; node = node->ai_next)
-		add(&q->found, node->ai_addr, node->ai_addrlen);
+		add_address(&q->found, node->ai_addr, node->ai_addrlen);
 	ares_freeaddrinfo(ai);
 }
 
 /* --- a question ----------------------------------------------------------- */
 
 static int
-begin(struct redis_name *q)
+begin_question(struct redis_name *q)
 {
 	struct ares_options opt = {.timeout = ASK_MS,
 	    .tries = ASK_TRIES,
@@ -130,7 +131,7 @@ redis_name_ask(const char *host, const char *port, char *why, size_t size)
 	struct redis_name *q = calloc(1, sizeof(*q));
 	int rc = ARES_ENOMEM;
 
-	if (q != NULL && (rc = begin(q)) == ARES_SUCCESS) {
+	if (q != NULL && (rc = begin_question(q)) == ARES_SUCCESS) {
 		ares_getaddrinfo(q->channel, host, port, &hint, on_answer, q);
 		return q;
 	}

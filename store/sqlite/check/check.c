@@ -150,7 +150,7 @@ check_content(const struct check *ck, char *summary, size_t size)
 
 /* What is there: is it a log, and what is wrong around it? */
 static int
-check_all(const struct check *ck, char *summary, size_t size)
+check_file(const struct check *ck, char *summary, size_t size)
 {
 	if (!S_ISREG(ck->st[CHECK_DB].st_mode)) {
 		check_tell(ck, &check_no_log, NULL, "%s is no file", ck->path);
@@ -182,7 +182,7 @@ sqlite_check(const char *path, const struct store_check *want, char *summary,
 	snprintf(ck->init, sizeof(ck->init), "largesse init %s", path);
 	mend[0] = ck->init;
 	if (find_files(ck))
-		r = check_all(ck, summary, size);
+		r = check_file(ck, summary, size);
 	else
 		check_tell(ck, errno == EACCES ? &check_unreadable : &no_file,
 		    errno == ENOENT ? mend : NULL, "%s: %s", path,
