@@ -1,8 +1,10 @@
 /*
- * engine.h - what an engine of the event log provides to store.c.
+ * engine.h - what an engine of the event log provides, and may use.
  *
- * Private to store/.  An engine puts struct store first in a struct of its
- * own and fills in ops; the promises are those of store.h.
+ * Private to store/.  An engine puts struct store first in a struct of its own
+ * and fills in ops; the promises are those of store.h.  store.c calls the
+ * functions, engine.c and id.c have what both engines do alike.  One engine
+ * knows nothing of the other.
  */
 #ifndef ENGINE_H
 #define ENGINE_H

@@ -1,5 +1,5 @@
 /*
- * store.c - the door's own side: finds the engine, passes on what is asked.
+ * store.c - finds the engine of a log and passes on what is asked of it.
  */
 #include <stdio.h>
 

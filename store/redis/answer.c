@@ -15,7 +15,7 @@ enum {
 	BYTES_MAX = 4 * 1024 * 1024 /* of answers that are kept */
 };
 
-/* One transaction, unless Redis has no room for one. */
+/* As one transaction, unless Redis has no room for a transaction. */
 static bool
 put_ask(struct redis *rs, struct redis_ask *a)
 {
@@ -37,7 +37,7 @@ put_ask(struct redis *rs, struct redis_ask *a)
 	       redis_link_put_bytes(l, exec, sizeof(exec) - 1);
 }
 
-/* What was under way on a connection that is lost is asked again. */
+/* Questions that were sent on a connection that is lost are sent again. */
 static void
 queue_again(struct redis *rs)
 {
@@ -104,7 +104,7 @@ bound_bytes(struct redis *rs, const struct redis_ask *but)
 	}
 }
 
-/* Entries and how far they reach. */
+/* The entries are the answer; how far do they reach? */
 static void
 finish_page(struct redis *rs, struct redis_ask *a)
 {
@@ -121,8 +121,8 @@ finish_page(struct redis *rs, struct redis_ask *a)
 }
 
 /*
- * Takes the answer of a transaction.  An error among its parts is one of our
- * making, or the script is not known there any more: begin anew.
+ * Takes the answer of a transaction.  If one of its parts is an error, either
+ * we made a mistake or Redis has forgotten the script: begin anew.
  */
 static enum redis_verdict
 take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)

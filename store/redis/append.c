@@ -1,10 +1,10 @@
 /*
  * append.c - adding events to a log on Redis.
  *
- * What one publisher has is one call of a script: all of it or none, and a
- * uid that is there already adds nothing.  When a commit is told, Redis has
- * it in memory and, with appendfsync always, on its disk; to wait for more
- * than that is not Redis's to offer (WAITAOF came with 7.2).
+ * What one publisher has is one call of a script: all of it is added or none,
+ * and an event whose uid is there already adds nothing.  When we tell of a
+ * commit, Redis has it in memory and, with appendfsync always, on its disk.
+ * Redis offers nothing else to wait for before its version 7.2 (WAITAOF).
  */
 #include <sys/socket.h>
 
@@ -21,7 +21,7 @@ enum {
 
 /* --- what may not be appended ------------------------------------------- */
 
-/* As the CHECKs of the SQLite engine have it. */
+/* The SQLite engine has CHECKs that ask for the same. */
 static enum store_result
 may_append(struct store *st, const struct store_event *ev)
 {
@@ -81,7 +81,7 @@ put_append(struct redis *rs, const struct store_event *events, size_t n)
 
 /* --- the answer --------------------------------------------------------- */
 
-/* Who was sent to a replica looks for the master anew. */
+/* A writer that was sent to a replica looks for the master anew. */
 enum store_result
 redis_append_trouble(struct redis *rs, const redisReply *r)
 {
@@ -93,7 +93,10 @@ redis_append_trouble(struct redis *rs, const redisReply *r)
 	return result;
 }
 
-/* A log that is full is there: who only looks (n 0) has come too early. */
+/*
+ * n is 0 when opening only looks whether there is a log.  One whose memory is
+ * full is there, so it is opened, and publishing tried later.
+ */
 static enum store_result
 take_ids(
     struct redis *rs, const redisReply *r, struct store_event *events, size_t n)
@@ -137,8 +140,9 @@ redis_out_of_reach(struct redis *rs)
 }
 
 /*
- * Lets go of a connection that was lost while it lay idle, which would be
- * found out too late, or that leads to the wrong place.
+ * Lets go of a connection that leads to the wrong place, or that was lost
+ * while it lay idle: else we find that out after the command was sent, when
+ * nobody knows whether it was run.
  */
 static void
 drop_bad_link(struct redis *rs)
@@ -154,7 +158,7 @@ drop_bad_link(struct redis *rs)
 	rs->astray = false;
 }
 
-/* May it be said again without being written twice? */
+/* May the command be sent again without any event being written twice? */
 static bool
 all_have_uids(const struct store_event *events, size_t n)
 {
@@ -180,7 +184,7 @@ put_call(void *arg)
 	return put_append(c->rs, c->events, c->n);
 }
 
-/* The reply, or NULL: then it may have been run. */
+/* The reply, or NULL: then the command may have been run. */
 static redisReply *
 call_append(
     struct redis *rs, const struct store_event *events, size_t n, int64_t until)
@@ -223,7 +227,7 @@ redis_append(struct store *store, struct store_event *events, size_t n)
 
 /* --- several publishers ------------------------------------------------- */
 
-/* Puts what may be appended on its way: those are STORE_LATER then. */
+/* Sends the batches that may be appended; their result is STORE_LATER. */
 static void
 put_batches(struct redis *rs, struct store_batch *b, size_t n)
 {
@@ -240,9 +244,10 @@ put_batches(struct redis *rs, struct store_batch *b, size_t n)
 }
 
 /*
- * The result of one whose answer is r, or has not come.  It is tried alone
- * then, if that can be done without writing twice.  Only the first that was
- * refused says where to go: the others were refused on the same connection.
+ * The result of a batch whose reply is r.  Without a reply, or when it was
+ * refused unrun, the batch is tried alone if nothing can be written twice by
+ * that.  Of several that were refused on one connection only the first tells
+ * the link where to go.
  */
 static void
 take_result(struct redis *rs, struct store_batch *b, const redisReply *r,
@@ -261,7 +266,7 @@ take_result(struct redis *rs, struct store_batch *b, const redisReply *r,
 		result = redis_out_of_reach(rs);
 	store_set_result(&rs->base, b, result);
 	if (result == STORE_BUSY && (r == NULL || (unrun && rs->link.unsure)))
-		b->result = STORE_LATER; /* it was said, and may be done yet */
+		b->result = STORE_LATER; /* it was sent, and may be done yet */
 }
 
 /* All calls go out together; the answers come in the same order. */

@@ -16,7 +16,7 @@
 #include "store/redis/redis.h"
 
 enum {
-	PLACE_MS = 1000, /* or for a place, it may be another by now */
+	PLACE_MS = 1000 /* after that the place may be another */
 };
 
 void
@@ -109,7 +109,7 @@ redis_arm(struct redis *rs)
 
 /* --- asking ------------------------------------------------------------- */
 
-/* A free place, or that of the page that was wanted longest ago. */
+/* A free entry of the table, or that of the answer wanted longest ago. */
 static struct redis_ask *
 new_ask(struct redis *rs, enum ask_kind kind)
 {
@@ -138,8 +138,8 @@ new_ask(struct redis *rs, enum ask_kind kind)
 }
 
 /*
- * An answer of the moment, if there is one: good for all who ask while the
- * log is held, else for one.
+ * An answer of the moment, if there is one.  It is good for all who ask while
+ * the log is held, and else for the first.
  */
 static const struct redis_ask *
 take_moment(struct redis *rs, struct redis_ask *a)
@@ -181,7 +181,7 @@ redis_ask_state(struct redis *rs)
 	return NULL;
 }
 
-/* A page that lies so that something after this place may be in it. */
+/* May something that comes after this place be in the page? */
 static bool
 page_has(const struct redis_page *p, struct store_id after)
 {
@@ -287,7 +287,6 @@ redis_later(struct redis *rs)
 	return STORE_LATER;
 }
 
-/* What opening has seen is as good as asked for, for its moment. */
 void
 redis_ask_answered(struct redis *rs, const struct redis_state *st)
 {

@@ -1,8 +1,9 @@
 /*
  * check.c - what is wrong with a log on Redis: redis_check.
  *
- * It asks and changes nothing.  CONFIG may be forbidden to whoever asks: then
- * what only it can tell is passed over.  No password stands in what it says.
+ * It asks and changes nothing.  CONFIG may be forbidden to the user who asks;
+ * then nothing is said of what only CONFIG can tell.  No password stands in a
+ * message.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ tell_finding(const struct exam *x, const struct kind *k, const char *mend,
 	x->want->found(x->want->arg, &f);
 }
 
-/* CONFIG SET of this, for now and for its next start. */
+/* The command that sets this now and for the next start of Redis. */
 static const char *
 setting(const struct exam *x, const char *what, char line[LINE * 2])
 {
@@ -175,8 +176,9 @@ number_of(const redisReply *r, size_t i)
 }
 
 /*
- * Is it kept as small as it was told to be?  An id that Redis gave has its
- * time; where nobody publishes what is old stays, and is no matter.
+ * Is the log kept as small as was set?  An id that Redis gave tells the time
+ * of its entry.  Old entries of a log in which nobody publishes stay, and do
+ * no harm.
  */
 static void
 check_length(const struct exam *x)
@@ -208,7 +210,7 @@ check_length(const struct exam *x)
 		    "and more.");
 }
 
-/* The log could not be asked: is that for want of Redis, or of what? */
+/* The state could not be read: for what reason? */
 static void
 tell_unread(struct exam *x, const char *why)
 {
@@ -234,7 +236,7 @@ tell_unread(struct exam *x, const char *why)
 	tell_finding(x, &rights, line, "%s", why);
 }
 
-/* What the log says of itself.  False, and told: there is none. */
+/* Reads the state of the log.  False: there is none, and that is told. */
 static bool
 look_at_state(struct exam *x, char *why, size_t size)
 {
@@ -256,7 +258,7 @@ look_at_state(struct exam *x, char *why, size_t size)
 	return ok && x->st.log_id[0] != '\0';
 }
 
-/* Of no log: there is no connection either. */
+/* There is no connection. */
 static void
 tell_no_link(const struct exam *x, const char *why)
 {

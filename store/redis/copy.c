@@ -1,11 +1,11 @@
 /*
  * copy.c - a log on Redis as the copy of another log.
  *
- * Every id stays what it was: the event that SQLite gave the number n is the
- * entry 0-n, and is printed and read as n.  So the newest id ever given is
- * how far the copy has come, and nothing else need be kept.  Who was told an
- * id by the old log finds the same place here; what was pruned there is told
- * as pruned here, and what was revoked there is revoked here.
+ * Every id stays what it was: the event to which SQLite gave the number n is
+ * the entry 0-n, and is printed and read as n.  So the newest id ever given
+ * says how far the copy has come, and nothing else need be kept.  A client
+ * that has an id of the old log finds the same place in this one.  What was
+ * pruned or revoked in the old log is so in this one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +36,9 @@ enum {
 	" redis.call('HSET', KEYS[2], 'numbers', n) end end\n"
 
 /*
- * ARGV: log id, base, numbers.  The last id, the place up to which was
- * revoked, the newest entry.  An entry that is taken away again at once makes
- * base the place before which all is gone.
+ * ARGV: log id, base, numbers.  Answers the last id, the place up to which
+ * revocations were copied, and the newest entry.  An entry that is added and
+ * removed at once makes base the place before which all is gone.
  */
 static const char begin_script[] = LUA_STREAM
     "local log = redis.call('HGET', KEYS[2], 'id')\n"
@@ -170,9 +170,10 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
 /* --- going on ----------------------------------------------------------- */
 
 /*
- * What Redis has no room for.  A uid that looks like an id of Redis was one:
- * its event came from there, and those behind it have numbers, which are
- * before all ids of Redis.  There is no order in which both could be kept.
+ * May the event be copied to Redis?  A uid that looks like an id of Redis was
+ * one: the event came from Redis to SQLite before.  The events after it have
+ * numbers, and all numbers come before all ids of Redis.  So there is no order
+ * in which both kinds could be kept.
  */
 static enum store_result
 check_copied(struct redis *rs, const struct store_event *ev)
@@ -278,8 +279,8 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 /* --- for readers -------------------------------------------------------- */
 
 /*
- * Numbers were given to events of this log up to this one: by SQLite, where
- * it was before.  All of them may be gone by now.
+ * The highest number that SQLite gave to an event of this log, when the log
+ * was there.  All events with numbers may be gone by now.
  */
 enum store_result
 redis_numbers(struct store *store, uint64_t *n)

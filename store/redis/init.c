@@ -1,8 +1,8 @@
 /*
  * init.c - making a log on Redis, and removing its old entries.
  *
- * A log is a hash beside the stream, with a random id and what to keep.  The
- * stream itself comes with the first entry.
+ * To make a log is to write a hash beside the stream, with a random id and
+ * how much to keep.  The stream itself comes with the first entry.
  */
 #include <sys/random.h>
 
@@ -105,7 +105,7 @@ redis_init(
 
 /* --- pruning ------------------------------------------------------------- */
 
-/* A few at a time, so that nobody waits for it at Redis. */
+/* A few at a time, so that no other client of Redis has to wait long. */
 static int64_t
 prune_entries(
     struct redis_once *o, const struct store_keep *keep, char *why, size_t size)

@@ -1,10 +1,10 @@
 /*
  * news.c - hearing of new entries and revocations.
  *
- * One command waits at Redis for either, and with it comes the state of the
- * log, by which it is known that this is our log and that nothing between the
- * last news and this was lost.  Nothing wakes the command when the stream is
- * deleted or flushed, so it waits for a bounded time.
+ * One command waits at Redis for either.  The state of the log comes with its
+ * answer; it tells whether this is our log and whether anything was lost
+ * between the last news and this.  Nothing wakes the command when the stream
+ * is deleted or flushed, so it waits for a bounded time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ redis_bad(struct redis *rs, const char *why)
 
 /* --- asking for news ---------------------------------------------------- */
 
-/* Those of many processes do not come at the same moments. */
+/* A random part of it, so that many processes do not ask at one moment. */
 static unsigned
 block_ms(const struct redis *rs)
 {
@@ -72,7 +72,7 @@ put_wait(struct redis *rs)
 	return redis_link_put(&rs->news, 10, argv, NULL);
 }
 
-/* The newest entry from before we last saw our own log. */
+/* Asks for the newest entry from before we last saw our own log. */
 static bool
 put_place(struct redis *rs)
 {
@@ -86,7 +86,7 @@ put_place(struct redis *rs)
 }
 
 /*
- * On a new connection only the state is asked for: what is waited for
+ * On a new connection only the state is asked for, because what to wait for
  * depends on whether this is still our log.
  */
 void
@@ -106,7 +106,8 @@ redis_news_ask(struct redis *rs)
 		return;
 	l->deadline_ms = clock_steady_ms() + BLOCK_MAX_MS + REDIS_SILENT_MS;
 	rs->waiting = true;
-	redis_link_send(l); /* an answer that comes at once is to wake us */
+	redis_link_send(
+	    l); /* else an answer that comes at once does not wake us */
 }
 
 /* --- what came ---------------------------------------------------------- */
@@ -139,8 +140,8 @@ last_id(const redisReply *entries, struct store_id *id)
 }
 
 /*
- * Do n entries join on to what was known?  They do while something older is
- * still there, and else if as many were added as came.
+ * Do n entries follow what was known without a hole?  They do while nothing
+ * after it was removed, and else if as many were added as came.
  */
 static bool
 joins_known(const struct redis *rs, const struct redis_state *st, size_t n,
@@ -193,9 +194,9 @@ take_revocations(struct redis *rs)
 }
 
 /*
- * Another log, or ours gone back: all that we have of it is void.  Its events
- * are new from the place that was asked for; a log never seen before has none
- * that are.
+ * It is another log, or ours gone back in time: all that we know is void.  Its
+ * events are new from the place on that was asked for.  If we had no log
+ * before, none of its events is new.
  */
 static enum store_news
 adopt_log(struct redis *rs, const struct redis_state *st, struct store_id *id)
@@ -229,7 +230,7 @@ take_same(struct redis *rs, const struct redis_state *st)
 	return look ? STORE_LOOK : STORE_QUIET;
 }
 
-/* The state of the log came, and what was waited for before it, if it did. */
+/* The state came; before it came what was waited for, if it came at all. */
 static enum store_news
 take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 {
@@ -237,7 +238,8 @@ take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 	    redis_state_judge(rs, st, rs->floor, rs->asked_mark);
 
 	if (v == LOG_NONE) {
-		/* Where there is none Redis answers at once: do not ask on. */
+		/* Without a stream Redis answers at once: asking on would not
+		 * end. */
 		redis_link_fail(&rs->news, "%s", redis_no_log);
 		return STORE_QUIET;
 	}

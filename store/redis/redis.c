@@ -1,9 +1,10 @@
 /*
- * redis.c - the event log in a Redis stream: opening, closing, the door.
+ * redis.c - the event log in a Redis stream: opening, closing, the functions
+ * that it is made of.
  *
- * A reader that cannot reach Redis is opened all the same: streams wait until
- * it can.  What will not pass by itself is refused: a password that is wrong,
- * or a log that was never made.
+ * A log is opened for reading even when Redis cannot be reached: streams wait
+ * until it can.  Trouble that does not pass by itself is refused, such as a
+ * wrong password or a log that was never made.
  */
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -17,15 +18,13 @@
 #include "store/clock.h"
 #include "store/redis/redis.h"
 
-/* --- the door ----------------------------------------------------------- */
-
 static void
 redis_set_poll(struct store *st, unsigned ms)
 {
 	redis_of(st)->poll_ms = ms;
 }
 
-/* What was answered was of this turn. */
+/* Answers are good for this turn; so they go when it ends. */
 static void
 redis_hold(struct store *st, bool hold)
 {
@@ -103,7 +102,7 @@ put_look(void *arg)
 	return redis_put_state(rs, &rs->news, rs->mark);
 }
 
-/* Redis is there, and has said something. */
+/* Redis has answered the first question. */
 static enum store_result
 take_look(struct redis *rs, const redisReply *r, char *why, size_t size)
 {
@@ -125,8 +124,8 @@ take_look(struct redis *rs, const redisReply *r, char *why, size_t size)
 }
 
 /*
- * The first look.  STORE_BUSY: not now; STORE_ERROR: not before somebody does
- * something.
+ * The first look at the log.  STORE_BUSY: it cannot be read now.  STORE_ERROR:
+ * nor later, unless somebody does something.
  */
 static enum store_result
 redis_first_look(struct redis *rs)
@@ -148,7 +147,8 @@ redis_first_look(struct redis *rs)
 	if (result != STORE_BUSY)
 		return result;
 	redis_bad(rs, why);
-	rs->base.bad_since_ms -= STORE_BAD_MS; /* at the start it is told */
+	rs->base.bad_since_ms -=
+	    STORE_BAD_MS; /* at the start it is told at once */
 	return STORE_BUSY;
 }
 

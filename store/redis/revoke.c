@@ -1,9 +1,9 @@
 /*
  * revoke.c - what was taken away from readers, in a stream of its own.
  *
- * Its entries have the fields topic and subject; an entry's time is that of
- * its id, unless a field time gives an earlier one.  That there are new ones
- * comes with the news.
+ * Its entries have the fields topic and subject.  The time of an entry is that
+ * of its id, unless a field time gives another.  News tells that there are new
+ * entries.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +34,8 @@ revoked_ms(const redisReply *entry, struct store_id id)
 }
 
 /*
- * Hands out entries that are not from before since_ms; *last becomes the id
- * of the last of them all.  Their number.
+ * Hands out the entries that are not from before since_ms; *last becomes the
+ * id of the last entry.  Returns the number of entries, older ones included.
  */
 static size_t
 each_entry(const redisReply *r, int64_t since_ms, store_each_revoked *each,
@@ -84,7 +84,7 @@ redis_revocations(struct store *store, struct store_id *after, size_t limit,
 	if ((a = redis_ask_command(rs, 6, argv, NULL, false)) == NULL)
 		return redis_later(rs);
 	n = each_entry(a->answer, INT64_MIN, each, arg, &last);
-	if (n < limit) /* what was deleted again is done, too */
+	if (n < limit) /* those deleted since need no look */
 		last = a->page.state.revoked;
 	*after = last;
 	return STORE_OK;

@@ -1,9 +1,9 @@
 /*
  * seek.c - finding the place where a reader is to start.
  *
- * Where the log begins and ends comes with every answer; a uid, a time or
- * the newest few of some topics are looked for in Redis itself, so that the
- * entries passed over need not come here.
+ * Every answer says where the log begins and ends.  A uid, a time or the
+ * newest few of some topics are looked for by a script in Redis, so the
+ * entries that are passed over need not come here.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,10 +118,11 @@ judge_place(const struct store_seek *seek, const struct redis_state *st,
 }
 
 /*
- * The place of an id.  An answer may be from before this id was given, asked
- * for by someone else: who heard of it by another responder is not to be told
- * that there is no such place.  An answer to a question about this very id is
- * not, for whoever asked knew of it.
+ * The place of an id.  The state that is at hand may have been asked for by
+ * another request, before this id was given.  A client that has the id from
+ * another responder must not be told that there is no such place.  So before
+ * that is said the id itself is asked about: the answer to that is younger
+ * than the id.
  */
 static enum store_result
 seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)

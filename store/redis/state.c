@@ -3,8 +3,8 @@
  *
  * A stream can be deleted, flushed, restored from an older copy, or lose its
  * newest entries with a master that fails; its ids then mean something else.
- * Three things tell: another log id, a last id that went back, and for an
- * older copy that has grown past us the absence of an entry that we saw.
+ * Three things tell: another log id; a last id that went back; and, for an
+ * older copy that has grown past us, that an entry which we saw is not there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -143,9 +143,9 @@ redis_state_floor(const struct redis_state *st)
 }
 
 /*
- * Ids skip, so a place before the oldest entry is no loss by itself.  If what
- * is gone was all removed by us, we know how far that went; else anything
- * before the oldest entry may have been lost.
+ * Ids skip, so a place before the oldest entry need not mean a loss.  If all
+ * that is gone was removed by our pruning, we know how far that went.  Else
+ * anything before the oldest entry may have been lost.
  */
 bool
 redis_state_whole(const struct redis_state *st, struct store_id id)
@@ -154,7 +154,7 @@ redis_state_whole(const struct redis_state *st, struct store_id id)
 
 	if (store_id_cmp(redis_state_floor(st), id) <= 0)
 		return true;
-	if (st->added < 0) /* before Redis 7 nobody counts */
+	if (st->added < 0) /* before version 7 Redis does not count */
 		return false;
 	if (gone == 0)
 		return true;

@@ -23,7 +23,7 @@ called_host(const struct redis_link *l)
 	return l->master[0] != '\0' ? l->master : l->url->host[l->host].name;
 }
 
-/* `MOVED slot host:port'; without a host it is the same as now. */
+/* `MOVED slot host:port'; without a host, that of this connection is meant. */
 static bool
 read_place(const char *s, const char *same, char host[256], char port[8])
 {
@@ -113,7 +113,7 @@ dial_found(struct redis_link *l)
 	connecting(l, dial_address(&l->found.list[l->found.at]));
 }
 
-/* Until there is an answer this is what the trouble is. */
+/* Until an answer comes, why says that none has come. */
 static void
 look_up(struct redis_link *l, const char *host, const char *port)
 {

@@ -82,8 +82,8 @@ enum redis_phase
 redis_greet(struct redis_link *l)
 {
 	/*
-	 * With nothing to say there is still something to be answered.  PING
-	 * is refused where the disk is full, and a Sentinel knows no TIME.
+	 * The last command is there to be answered, for there may be no other.
+	 * A Redis whose disk is full refuses PING, and a Sentinel has no TIME.
 	 */
 	static const char ping[] = "*1\r\n$4\r\nPING\r\n",
 			  time[] = "*1\r\n$4\r\nTIME\r\n";
@@ -98,7 +98,7 @@ redis_greet(struct redis_link *l)
 	return sentinel ? LINK_ASKING : LINK_GREETING;
 }
 
-/* The first word of an error is its kind; the rest may repeat a password. */
+/* Of an answer to AUTH only the first word is told: a password may follow. */
 static void
 greet_refused(struct redis_link *l, enum step step, const redisReply *r)
 {

@@ -64,7 +64,7 @@ redis_link_forget_host(struct redis_link *l)
 	l->at_master = false;
 }
 
-/* It was to no avail: another address next time, another host after that. */
+/* The next attempt goes to the next address, and after the last to a host. */
 static void
 try_next_host(struct redis_link *l)
 {
@@ -84,7 +84,7 @@ redis_link_close(struct redis_link *l)
 	l->retry_ms = 1;
 }
 
-/* The first attempts follow soon, and those of many do not come together. */
+/* The first attempts come soon; a random part keeps many links apart. */
 static int64_t
 retry_pause_ms(unsigned fails)
 {
@@ -182,7 +182,7 @@ write_some(struct redis_link *l, size_t *n)
 	return plain_outcome(put, IO_WRITE);
 }
 
-/* A lost connection in words. */
+/* Says in words why the connection was lost. */
 static void
 lose(struct redis_link *l, enum redis_io io)
 {
@@ -222,7 +222,8 @@ redis_link_receive_all(struct redis_link *l)
 			return;
 		}
 	}
-	/* What came before the end may be the reason for it: let it be read. */
+	/* What came before the end may say why it ended: let it be read first.
+	 */
 	if (io == IO_END)
 		l->ended = true;
 	else if (io == IO_FAILED)
@@ -245,7 +246,7 @@ redis_link_next_reply(struct redis_link *l)
 	return reply;
 }
 
-/* Where all that is asked is refused, it is no use to come back at once. */
+/* A Redis that refuses everything is left alone longer and longer. */
 redisReply *
 redis_link_get(struct redis_link *l)
 {

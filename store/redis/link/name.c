@@ -1,11 +1,12 @@
 /*
  * name.c - the addresses of a host.
  *
- * The C library's getaddrinfo waits for the name server, and while that is
- * away so would every stream.  c-ares does not wait.  Its sockets come and go
- * as it likes, so they are in an epoll set of their own, and whoever waits
- * for the answer waits for that one.  Each question reads /etc/resolv.conf
- * anew: a machine that moved to another network finds its new name server.
+ * The C library's getaddrinfo waits for the name server; while that does not
+ * answer every stream would wait, too.  c-ares does not wait.  It opens and
+ * closes sockets as it likes, so they are in an epoll set of their own, and
+ * whoever waits for the answer waits for that set.  Each question reads
+ * /etc/resolv.conf anew: a machine that moved to another network finds its new
+ * name server.
  */
 #include <sys/epoll.h>
 
@@ -19,7 +20,8 @@
 #include "store/redis/link/name.h"
 
 enum {
-	ASK_MS = 1000, /* then another name server is asked, or it again */
+	ASK_MS =
+	    1000, /* then another name server is asked, or the same again */
 	ASK_TRIES = 3, /* and the pauses double */
 	EVENTS = 16
 };
@@ -46,7 +48,7 @@ add_address(
 	to->n++;
 }
 
-/* With an address and a port's number the C library has nobody to ask. */
+/* For an address and a port's number the C library asks nobody. */
 bool
 redis_name_number(
     const char *host, const char *port, struct redis_addresses *to)
@@ -65,7 +67,7 @@ redis_name_number(
 
 /* --- what c-ares calls ---------------------------------------------------- */
 
-/* A socket of its is to be watched for this from now on; nothing: it goes. */
+/* Watches a socket of c-ares for this from now on; for nothing: it goes. */
 static void
 on_socket(void *arg, ares_socket_t fd, int readable, int writable)
 {
@@ -82,7 +84,7 @@ on_socket(void *arg, ares_socket_t fd, int readable, int writable)
 		epoll_ctl(q->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
 }
 
-/* Nothing may be given back from in here: note it. */
+/* c-ares must not be closed from in here, so the answer is only noted. */
 static void
 on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
 {
@@ -185,7 +187,7 @@ redis_name_turn(
 		    ev[i].events & ~(uint32_t)EPOLLOUT ? ev[i].data.fd
 						       : ARES_SOCKET_BAD,
 		    ev[i].events & EPOLLOUT ? ev[i].data.fd : ARES_SOCKET_BAD);
-	if (!q->done) /* whose time has passed */
+	if (!q->done) /* for the timeouts that have passed */
 		ares_process_fd(q->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	if (!q->done)
 		return NAME_ASKED;

@@ -55,7 +55,6 @@ set_wants(struct redis_link *l)
 	l->wants = ev.events;
 }
 
-/* The reader of replies is there before the first can come. */
 static void
 begin_connect(struct redis_link *l)
 {
@@ -136,7 +135,7 @@ take_greeting(struct redis_link *l)
 		redis_greet_take(l, r);
 		freeReplyObject(r);
 	}
-	if (l->phase == LINK_DOWN && l->fd != -1) { /* on to the master */
+	if (l->phase == LINK_DOWN && l->fd != -1) { /* the master is next */
 		redis_link_drop(l);
 		l->retry_ms = 1;
 	}
@@ -203,7 +202,7 @@ redis_link_due(const struct redis_link *l)
 
 /* --- waiting ------------------------------------------------------------ */
 
-/* Until something came or is due.  False: the time has passed. */
+/* Waits until something came or is due.  False: the time is over. */
 static bool
 wait_turn(struct redis_link *l, int64_t until_ms)
 {

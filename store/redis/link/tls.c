@@ -1,8 +1,8 @@
 /*
  * tls.c - TLS on a connection to Redis, without blocking.
  *
- * The certificate is always checked, against the system's authorities or a
- * file, and has to name the host that was asked for.
+ * The certificate is always checked against the authorities of the system or
+ * of a file, and has to name the host that was asked for.
  */
 #include <arpa/inet.h>
 
@@ -32,7 +32,7 @@ tls_why(char *why, size_t size, const char *what)
 	ERR_clear_error();
 }
 
-/* An address is named in a certificate in another way than a name. */
+/* A certificate names an address in another way than a host's name. */
 static int
 expect_host(SSL *ssl, const char *host)
 {

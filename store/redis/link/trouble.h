@@ -10,12 +10,12 @@
 
 #include "store/store.h"
 
-/* What is said where store_init has made nothing. */
+/* The message for a place where store_init has made no log. */
 extern const char redis_no_log[];
 
 /*
- * STORE_BUSY: it passes by itself.  STORE_FULL: when there is room again.
- * STORE_ERROR: when somebody does something.  why says it in words.
+ * STORE_BUSY: it passes by itself.  STORE_FULL: it passes when there is room
+ * again.  STORE_ERROR: somebody has to do something.  why says it in words.
  */
 enum store_result redis_trouble(
     const redisReply *error, char *why, size_t size);

@@ -1,8 +1,8 @@
 /*
  * url.c - where a log on Redis is, as one address.
  *
- * Nothing that was given is repeated in a message but the names of hosts: a
- * misplaced `@' or `/' would put a password there.
+ * A message repeats nothing of the address but the names of hosts: with a
+ * misplaced `@' or `/' anything else may be a password.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ hex_byte(const char *s)
 	return (int)((high - digits) * 16 + (low - digits));
 }
 
-/* A copy with %XX read.  NULL without memory, or for one that is no text. */
+/* A copy with %XX read.  NULL without memory, or where it is not text. */
 static char *
 decode_percent(const char *s, size_t len)
 {
@@ -92,7 +92,7 @@ set_part(char **to, const char *s, size_t len)
 	return *to == NULL ? "not written as an address is" : NULL;
 }
 
-/* [user]:password, or a password alone has no colon before it here. */
+/* [user]:password.  Without a colon it is not known which of the two it is. */
 static const char *
 take_credentials(struct redis_url *u, const char *s, size_t len)
 {
@@ -258,7 +258,7 @@ take_url(struct redis_url *u, const char *s)
 	return take_path(u, slash + 1, len - (size_t)(slash - s) - 1, sc);
 }
 
-/* Where the hash tag would be another's, the keys would part in a cluster. */
+/* Braces in the name would send its keys to different slots of a cluster. */
 static const char *
 make_keys(struct redis_url *u)
 {
@@ -321,7 +321,7 @@ redis_url_read(const char *s, char *why, size_t size)
 	return NULL;
 }
 
-/* Not to be found in memory that another gets. */
+/* Wipes it, so that it is not found in memory that is used again. */
 static void
 forget_secret(char *secret)
 {
