@@ -37,9 +37,9 @@ append_one(struct sqlite *sq, struct store_event *ev, int64_t now)
 /*
  * INSERT_ROWS events after one that was given the id before.  More than half
  * of what an INSERT costs is the statement, not the row: AUTOINCREMENT looks
- * up and writes its sequence for each.  Their ids are those that follow, for
- * there is room for no other between before and the last.  Returns 1 when it
- * was not so: a trigger adds rows of its own, or leaves some out.
+ * up and writes its sequence for each statement.  If the last id is before +
+ * INSERT_ROWS, no other id fits in between, so all ids are known.  Returns 1
+ * if it is not: a trigger adds rows of its own, or leaves some out.
  */
 static int
 append_rows(
@@ -63,7 +63,7 @@ append_rows(
 	return 0;
 }
 
-/* Are there so many, and is none by a uid that may be there already? */
+/* Are there INSERT_ROWS more, none with a uid that may be there already? */
 static bool
 fit_rows(const struct store_event *ev, size_t n)
 {
@@ -82,7 +82,10 @@ run_kept(struct sqlite *sq, enum sqlite_statement s)
 	return sqlite3_reset(sq->st[s]) == SQLITE_OK ? 0 : -1;
 }
 
-/* 1: they have to be inserted singly, when those that were are undone. */
+/*
+ * 1: sixteen in one statement do not go.  Undo what was inserted and call it
+ * again, when it inserts them one by one.
+ */
 static int
 append_events(struct sqlite *sq, struct store_event *events, size_t n)
 {
@@ -143,8 +146,8 @@ set_results(
 }
 
 /*
- * One batch within the transaction.  Even a single event is marked: a trigger
- * that does RAISE(FAIL) leaves the row that it complains of.
+ * One batch within the transaction.  Even a single event gets a savepoint: a
+ * trigger that does RAISE(FAIL) leaves the row of which it complains.
  */
 static void
 append_within(struct sqlite *sq, struct store_batch *b)
@@ -166,8 +169,8 @@ append_within(struct sqlite *sq, struct store_batch *b)
 }
 
 /*
- * The transaction is gone, by a trigger's RAISE(ROLLBACK) or a full disk.
- * The one that did it has its result; all others are tried alone.
+ * A trigger's RAISE(ROLLBACK) or a full disk has ended the transaction.  The
+ * batch that caused it has its result; all others are tried alone.
  */
 static void
 append_alone(

@@ -1,15 +1,15 @@
 /*
  * copy.c - a SQLite log as the copy of another log.
  *
- * Numbers stay what they were.  An event whose id was ms-seq, as Redis gives
- * them, gets a new number behind all that were ever given, and keeps the old
- * id as its uid: whoever comes back with it is found by that.  One that has a
- * uid of its own, and a place without an event, is remembered in the table
- * largesse_moved instead.
+ * A number stays what it was.  An event whose id was ms-seq, as Redis gives
+ * them, gets a new number after all that were ever given.  It keeps the old id
+ * as its uid, so a client that comes back with that finds its place.  If the
+ * event has a uid of its own, the table largesse_moved has the old id instead;
+ * it also has places at which there is no event.
  *
- * How far the copy has come is written with what was copied, together with
- * the sequence at that moment: if that has moved on by itself, someone else
- * published here.
+ * How far the copy has come is written in the transaction that copies, and
+ * with it the sequence at that moment.  If the sequence is another later,
+ * somebody else published here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +122,7 @@ set_place(struct target *t, struct store_id id)
 
 /* --- beginning ---------------------------------------------------------- */
 
-/* What was before base is gone there, and so is to be told as gone here. */
+/* What came before base is gone in the other log, so it is gone in this. */
 static int
 begin_at(struct target *t, const struct store_origin *from)
 {
@@ -143,7 +143,7 @@ begin_at(struct target *t, const struct store_origin *from)
 	return set_place(t, base);
 }
 
-/* Takes the name of the other log.  STORE_REFUSED if this has a life. */
+/* Takes the log id of the other.  STORE_REFUSED if this log has events. */
 static enum store_result
 take_name(struct target *t, const struct store_origin *from)
 {
@@ -292,9 +292,9 @@ copy_row(struct target *t, const struct store_event *ev, int64_t id,
 }
 
 /*
- * Redis does not see to it that a uid that someone gives to XADD is there
- * once.  Here the first one has it: who comes back with it is sent too much
- * rather than too little.
+ * Redis does not check that a uid given to XADD by hand is new.  Here the
+ * first event with it keeps it: a client that comes back with that uid is sent
+ * some events twice rather than missing some.
  */
 static int
 copy_event(struct target *t, const struct store_event *ev)
@@ -441,8 +441,8 @@ sqlite_numbers(struct store *store, uint64_t *n)
 }
 
 /*
- * Asked only for what looks like an id of Redis and is nobody's uid, so the
- * statement is not kept; most logs have no such table.
+ * It is called only for what looks like an id of Redis and is no event's uid,
+ * so the statement is not kept.  Most logs have no such table.
  */
 int64_t
 sqlite_moved(struct sqlite *sq, struct store_text was)

@@ -8,7 +8,7 @@ enum {
 	HINT_LOOKS = 8 /* that follow a hint at once */
 };
 
-/* Takes the log that is there now for ours, and finds where it is new. */
+/* Takes the log that is there now for ours; *id: from there on it is new. */
 static enum store_news
 take_over_file(struct sqlite *sq, struct store_id *id)
 {
@@ -29,9 +29,9 @@ take_over_file(struct sqlite *sq, struct store_id *id)
 }
 
 /*
- * Has there been a commit since news last told of one?  After a hint it is
- * most often a few microseconds away, less than a timer takes to wake us: so
- * a few looks follow one another at once.
+ * Has there been a commit since news last told of one?  After a hint the
+ * commit is most often a few microseconds away, less than a timer takes to
+ * wake us.  So a few looks follow each other at once.
  */
 static bool
 see_commit(struct sqlite *sq, bool hint)

@@ -1,9 +1,9 @@
 /*
- * prune.c - removing old rows at once and to the row.
+ * prune.c - removing old rows at once, and exactly as many as was said.
  *
- * Publishers go on meanwhile: a transaction removes a page of rows, small
- * enough to be over in a moment, and the lock is left alone for longer than
- * it was held, for the sqlite3 program gives up at the first try.
+ * Publishers go on meanwhile.  A transaction removes few enough rows to be
+ * over in a moment.  Then the lock is left alone for longer than it was held,
+ * because the sqlite3 program gives up when it does not get the lock at once.
  */
 #include <time.h>
 
@@ -112,7 +112,7 @@ prune_all(struct pruning *pr, const struct store_keep *keep)
 {
 	int64_t now;
 
-	/* Whoever loses power here has a few old rows back, no more. */
+	/* If the power fails now, a few old rows are back, and no more. */
 	if (sql_run(pr->job.db, "PRAGMA synchronous = NORMAL") == -1)
 		return -1;
 	if (keep->rows != 0 && prune_rows(pr, keep->rows) == -1)

@@ -2,8 +2,9 @@
  * read.c - a page of a SQLite log: the events after an id, of some topics.
  *
  * Step, hand out, reset: no statement stands open when sqlite_read returns.
- * A few exact topics are read by their index, and all else, and topics that
- * turn out to be most of the log, by going through the rows.
+ * A few exact topics are read by their index.  Prefixes, many topics, and
+ * topics that turn out to be most of the log are read by going through all
+ * rows.
  */
 #include "store/sqlite/sqlite.h"
 

@@ -1,13 +1,14 @@
 /*
  * retention.c - the triggers by which a log stays small.
  *
- * Publishers pay for it, readers never: a trigger looks at one insert in many
- * (measured: at each of them -41 % inserts a second, at one in 100 -2 %), from
- * the old end on, and removes a bounded number, so that no INSERT has to wait
- * for a long catching up.  Rows are counted by their ids: of a log with gaps
- * fewer remain.
- * What is set stands in the table largesse; a trigger that someone dropped
- * counts as not set.
+ * Publishers pay for it, readers never.  A trigger acts at one insert in many
+ * (measured: at each insert -41 % inserts a second, at one in 100 -2 %).  It
+ * begins at the oldest row and removes a bounded number, so that no INSERT
+ * waits long.  Rows are counted by their ids, so of a log with gaps fewer
+ * remain.
+ *
+ * What is set stands in the table largesse.  If somebody dropped the trigger,
+ * it counts as not set.
  */
 #include <string.h>
 

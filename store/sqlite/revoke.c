@@ -1,8 +1,9 @@
 /*
  * revoke.c - what was taken away from readers, in the table largesse_revoke.
  *
- * The newest id of it comes with the look at the log that is due anyway
- * (identity.c), so a log in which nothing is revoked costs nothing more.
+ * The look at the log that every new commit needs (identity.c) brings the
+ * newest id of the table along.  So a log in which nothing is revoked costs
+ * nothing more.
  */
 #include "store/sqlite/sqlite.h"
 

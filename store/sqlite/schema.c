@@ -1,13 +1,13 @@
 /*
  * schema.c - the tables of a log: made, adopted, upgraded.
  *
- * The tables may lie in an application's own database, so all of it happens
- * in one transaction, and what is not ours is refused before anything is
- * changed.  Run twice it writes nothing.  Names of ours begin with largesse,
- * but for the one table that users write to.
+ * The tables may be in an application's own database.  So all is done in one
+ * transaction, and a table that does not fit is refused before anything is
+ * changed.  The second run writes nothing.  Our names begin with largesse,
+ * except that of the table to which users write, events.
  *
- * An older log is taken up one schema at a time.  What a step makes may be
- * there already, for someone may have made the table by hand.
+ * An older log is upgraded by one schema after the other.  What a step makes
+ * may be there already, for somebody may have made the table by hand.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,11 +36,11 @@ static const char *const steps[SCHEMA_VERSION] = {
 };
 
 /*
- * What a log needs besides, made again if it was dropped.  Rows of
- * largesse_revoke end streams; an older largesse takes no notice of it.  An
- * index ends with the id of its rows, so that of topic serves (topic, id).
- * The trigger keeps the newest id that was ever removed, by which a reader
- * tells events that were pruned from ids that were never given.
+ * What else a log needs; it is made again if somebody dropped it.  Rows of
+ * largesse_revoke end streams; an older largesse takes no notice of them.
+ * Every index of SQLite ends with the id of the row, so the index on topic
+ * serves (topic, id).  The trigger keeps the newest id that was ever removed:
+ * by it a reader tells events that were pruned from ids that were never given.
  */
 static const char besides[] =
     "CREATE INDEX IF NOT EXISTS largesse_topic ON events(topic);"
@@ -226,8 +226,9 @@ make_tables(const struct sql_job *job, const struct store_keep *keep)
 }
 
 /*
- * WAL cannot be set in a transaction, so it is last: a refused database keeps
- * its mode.  Readers of the old mode are not waited for by SQLite here.
+ * WAL cannot be set in a transaction, so it comes last, and a database that was
+ * refused keeps its mode.  SQLite does not wait for readers of the old mode, so
+ * we try again.
  */
 static int
 set_wal(const struct sql_job *job)

@@ -1,8 +1,8 @@
 /*
  * seek.c - finding the place where a reader is to start.
  *
- * A place is an id: the reader gets what comes after it.  A place that is
- * gone is said to be gone, never quietly replaced by a better one.
+ * A place is an id: the reader gets what comes after it.  If a place is gone,
+ * that is said; it is never replaced by another without a word.
  */
 #include "store/sqlite/sqlite.h"
 
@@ -30,8 +30,8 @@ floor_id(struct sqlite *sq)
 }
 
 /*
- * Times grow with ids, near enough: publishers stamp rows as they commit.
- * So the place is found by halving, without an index on time.
+ * Times grow with ids, near enough, because publishers give the time as they
+ * commit.  So the place is found by halving, without an index on time.
  */
 int64_t
 sqlite_seek_time(struct sqlite *sq, int64_t time_ms)

@@ -2,12 +2,12 @@
  * watch.c - triggers that turn the changes of a table into events.
  *
  * The table and the log are in one database, so an event is committed with
- * the change that it tells of, or not at all.  A trigger must never make an
+ * the change of which it tells, or not at all.  A trigger must never make an
  * application's own statement fail: whatever a row holds, there is a topic and
  * there is JSON for it.
  *
- * A trigger is called largesse_watch_EVENT_TABLE.  What it does in words stands
- * in the table largesse under watch:TABLE; both keep the name that the table
+ * A trigger is called largesse_watch_EVENT_TABLE.  The table largesse says in
+ * words what it does, under watch:TABLE.  Both keep the name that the table
  * had when they were made.
  */
 #include <stdarg.h>
@@ -58,7 +58,7 @@ find_table(struct watching *w)
 	return 0;
 }
 
-/* Its name as the schema spells it, which may have been found by another. */
+/* The name of a column as the schema spells it; case does not count. */
 static int
 find_column(const struct watching *w, const char *name, char **found)
 {
@@ -133,8 +133,9 @@ find_all(struct watching *w)
 /* --- a trigger ---------------------------------------------------------- */
 
 /*
- * INSERT INTO events of one row, which is NEW or OLD.  A BLOB is told in hex,
- * for JSON has none and json_object would fail.  Nor has it infinity.
+ * INSERT INTO events of one row, which is NEW or OLD.  JSON has no BLOB and no
+ * infinity, and json_object would fail: a BLOB is told in hex, infinity as
+ * null.
  */
 static void
 put_event(sqlite3_str *s, const struct watching *w, const char *event,
@@ -174,8 +175,9 @@ put_differs(sqlite3_str *s, const char *column, const char *before)
 }
 
 /*
- * An update that changes nothing of what is told is none.  A row that leaves
- * its topic is deleted to those who listen there.
+ * An update that changes none of the columns that are told gives no event.
+ * When a row moves to another topic, those who listen to the old topic are
+ * told that it was deleted.
  */
 static void
 put_update(sqlite3_str *s, const struct watching *w)
@@ -223,7 +225,7 @@ make_trigger(const struct watching *w, const char *event)
 
 /* --- all of a table's --------------------------------------------------- */
 
-/* How many triggers there are no more, or -1. */
+/* Returns how many triggers were dropped, or -1. */
 static int
 drop_triggers(const struct watching *w)
 {
@@ -289,7 +291,7 @@ make_triggers(struct watching *w)
 	return remember_watch(w);
 }
 
-/* Work that is done whole or not at all. */
+/* Does work as one transaction. */
 static int
 in_transaction(struct watching *w, int (*work)(struct watching *))
 {
@@ -308,7 +310,7 @@ free_watching(struct watching *w)
 	sqlite3_close(w->job.db);
 }
 
-/* --- the door ----------------------------------------------------------- */
+/* --- what store.c calls ------------------------------------------------- */
 
 static int
 list_watched(

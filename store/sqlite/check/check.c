@@ -1,9 +1,9 @@
 /*
  * check.c - what is wrong with a log: sqlite_check.
  *
- * A doctor may not make anyone ill.  Without -wal and -shm nobody is
- * connected, and the file is read as it lies (immutable): opening it in the
- * usual way would make them, and they would belong to whoever asks.
+ * A check must do no harm.  When there is no -wal and -shm, nobody is
+ * connected, and the file is read as it lies (immutable).  To open it in the
+ * usual way would make them, and they would belong to the user who asks.
  */
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -148,7 +148,7 @@ check_content(const struct check *ck, char *summary, size_t size)
 	return is_log;
 }
 
-/* What is there: is it a log, and what is wrong around it? */
+/* Of a file that is there: is it a log, and what is wrong with it? */
 static int
 check_file(const struct check *ck, char *summary, size_t size)
 {

@@ -1,9 +1,9 @@
 /*
  * rights.c - who may do what with the files of a log.
  *
- * Computed from owners and modes, for a user may be asked about who is not
- * running us.  An access list can grant more than is seen here, which is why
- * such a finding is likely and not certain.
+ * It is computed from owners and modes, because the user in question is often
+ * not the one who runs the check.  An access list can grant more than is seen
+ * here; so such a finding is likely and not certain.
  */
 #include <grp.h>
 #include <libgen.h>
@@ -117,8 +117,8 @@ describe_file(char *buf, size_t size, const char *path, const struct stat *sb)
 }
 
 /*
- * What mends it: all users in the directory's group, and the files open to
- * that.  A directory of root's group has none yet that could be meant.
+ * What mends it: every user is in the group of the directory, and the group
+ * may write the files.  If that group is root's, no group was chosen yet.
  */
 static void
 tell_shared(const struct check *ck, const struct check_kind *kind,
@@ -235,8 +235,9 @@ has_user(const struct user *users, size_t n, uid_t uid)
 }
 
 /*
- * Those who were named, ourselves, and the owner, who most likely publishes;
- * each once, and not root, whom nothing stops.
+ * The users that were named, ourselves, and the owner, who most likely
+ * publishes.  Each is taken once; ourselves and the owner not if that is root,
+ * for root may do everything.
  */
 static int
 gather_users(const struct check *ck, struct user *users, size_t *n)

@@ -1,5 +1,5 @@
 /*
- * tables.c - the tables of a log: all there, kept small, told the time?
+ * tables.c - are the tables of a log complete, kept small, and the times right?
  */
 #include <inttypes.h>
 #include <stdio.h>
