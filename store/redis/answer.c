@@ -137,10 +137,7 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 		if (r->type == REDIS_REPLY_ARRAY && r->elements == 2)
 			e = r->element[r->element[0]->type !=
 				       REDIS_REPLY_ERROR];
-		if (e->type == REDIS_REPLY_ERROR)
-			redis_link_refused(&rs->link, e);
-		else
-			redis_link_fail(&rs->link, "not an answer of Redis");
+		redis_link_reject(&rs->link, e);
 		freeReplyObject(r);
 		return LOG_SAME;
 	}

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "store/clock.h"
-#include "store/redis/redis.h"
+#include "store/redis/words.h"
 
 enum {
 	PLACE_MS = 1000 /* after that the place may be another */
@@ -259,24 +259,12 @@ redis_ask_command(struct redis *rs, int argc, const char **argv,
 }
 
 const struct redis_ask *
-redis_ask_script(struct redis *rs, const char *script, const char **argv,
-    const size_t *lens, int argc, bool place)
+redis_ask_words(struct redis *rs, struct redis_words *w, bool place)
 {
-	size_t n = REDIS_HEAD + (size_t)argc, i;
-	const char **all = malloc(n * sizeof(*all));
-	size_t *all_lens = malloc(n * sizeof(*all_lens));
-	const struct redis_ask *a = NULL;
+	const struct redis_ask *a =
+	    redis_ask_command(rs, w->argc, w->argv, w->lens, place);
 
-	if (all != NULL && all_lens != NULL) {
-		redis_head(all, rs->url, "EVAL", script);
-		memcpy(all + REDIS_HEAD, argv, (size_t)argc * sizeof(*all));
-		for (i = 0; i < n; i++)
-			all_lens[i] = i < REDIS_HEAD ? strlen(all[i])
-						     : lens[i - REDIS_HEAD];
-		a = redis_ask_command(rs, (int)n, all, all_lens, place);
-	}
-	free(all);
-	free(all_lens);
+	redis_words_free(w);
 	return a;
 }
 

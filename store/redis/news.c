@@ -251,16 +251,6 @@ take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 	return STORE_QUIET;
 }
 
-static void
-not_understood(struct redis *rs, redisReply *r)
-{
-	if (r->type == REDIS_REPLY_ERROR)
-		redis_link_refused(&rs->news, r);
-	else
-		redis_link_fail(&rs->news, "not an answer of Redis");
-	freeReplyObject(r);
-}
-
 static enum store_news
 take_replies(struct redis *rs, struct store_id *id)
 {
@@ -276,7 +266,8 @@ take_replies(struct redis *rs, struct store_id *id)
 			continue;
 		}
 		if (!redis_state_read(r, &st)) {
-			not_understood(rs, r);
+			redis_link_reject(&rs->news, r);
+			freeReplyObject(r);
 			break;
 		}
 		freeReplyObject(r);

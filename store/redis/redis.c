@@ -45,10 +45,8 @@ redis_close(struct store *st)
 
 	redis_link_close(&rs->news);
 	redis_link_close(&rs->link);
-	for (i = 0; i < REDIS_ASKS; i++) {
-		redis_page_free(&rs->ask[i].page);
-		free(rs->ask[i].cmd);
-	}
+	for (i = 0; i < REDIS_ASKS; i++)
+		redis_ask_free(rs, &rs->ask[i]);
 	redis_news_close(rs);
 	if (rs->timer_fd != -1)
 		close(rs->timer_fd);

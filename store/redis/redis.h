@@ -203,14 +203,12 @@ void redis_bad(struct redis *, const char *why);
 
 /*
  * The answer to a question, or NULL: it was asked, and will come.  A place or
- * revocations are asked for by a command, or by a script with its ARGV.
+ * revocations are asked for by a command, or by words (words.h).
  */
 const struct redis_ask *redis_ask_state(struct redis *);
 const struct redis_ask *redis_ask_page(struct redis *, struct store_id after);
 const struct redis_ask *redis_ask_command(struct redis *, int argc,
     const char **argv, const size_t *lens, bool place);
-const struct redis_ask *redis_ask_script(struct redis *, const char *script,
-    const char **argv, const size_t *lens, int argc, bool place);
 /* What a question that has no answer yet results in. */
 enum store_result redis_later(struct redis *);
 /* Opening has seen the state: as if it had been asked for. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/redis/redis.h"
+#include "store/redis/words.h"
 
 static struct store_text
 find_field(const redisReply *entry, const char *name)
@@ -95,17 +95,18 @@ redis_revoked(struct store *store, struct store_text subject, int64_t issued_ms,
     store_each_revoked *each, void *arg)
 {
 	struct redis *rs = redis_of(store);
-	char ms[24];
-	const char *argv[] = {subject.s, ms};
-	size_t lens[] = {
-	    subject.len, (size_t)snprintf(ms, sizeof(ms), "%lld",
-			     (long long)(issued_ms < 0 ? 0 : issued_ms))};
-	const struct redis_ask *a;
+	const struct redis_ask *a = NULL;
+	struct redis_words w;
 	struct store_id last;
 
 	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
-	a = redis_ask_script(rs, redis_script_revoked, argv, lens, 2, false);
+	if (redis_words_begin(
+		&w, rs, "EVAL", redis_script_revoked, 2, REDIS_NUMBER_SIZE)) {
+		redis_words_add(&w, subject.s, subject.len);
+		redis_words_number(&w, "%lld", issued_ms < 0 ? 0 : issued_ms);
+		a = redis_ask_words(rs, &w, false);
+	}
 	if (a == NULL)
 		return redis_later(rs);
 	each_entry(a->answer, issued_ms, each, arg, &last);

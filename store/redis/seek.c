@@ -5,11 +5,9 @@
  * newest few of some topics are looked for by a script in Redis, so the
  * entries that are passed over need not come here.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "store/redis/redis.h"
+#include "store/redis/words.h"
 
 #define PASS_MAX "20000" /* entries that are gone through at most */
 
@@ -23,51 +21,45 @@ ask_last(struct redis *rs, const struct store_seek *seek)
 {
 	uint64_t most = seek->count < 1000000 ? seek->count : 1000000;
 	size_t n = seek->n < TOPICS_MAX ? seek->n : TOPICS_MAX;
-	const char *argv[2 + TOPICS_MAX];
-	size_t lens[2 + TOPICS_MAX], size = 1, i;
-	const struct redis_ask *a;
-	char count[24], *text, *p;
+	size_t size = REDIS_NUMBER_SIZE, i;
+	struct redis_words w;
 
 	for (i = 0; i < n; i++)
 		size += seek->topics[i].len + 1;
-	if ((text = p = malloc(size)) == NULL)
+	if (!redis_words_begin(&w, rs, "EVAL", redis_script_last, 2 + n, size))
 		return NULL;
-	lens[0] = (size_t)snprintf(
-	    count, sizeof(count), "%llu", (unsigned long long)most);
-	argv[0] = count;
-	argv[1] = PASS_MAX;
-	lens[1] = strlen(PASS_MAX);
+	redis_words_number(&w, "%lld", (long long)most);
+	redis_words_add(&w, PASS_MAX, strlen(PASS_MAX));
 	for (i = 0; i < n; i++) {
-		argv[2 + i] = p;
-		lens[2 + i] = seek->topics[i].len + 1;
-		*p++ = seek->topics[i].prefix ? '^' : '=';
-		memcpy(p, seek->topics[i].name, seek->topics[i].len);
-		p += seek->topics[i].len;
+		const struct store_topic *t = &seek->topics[i];
+
+		redis_words_marked(&w, t->prefix ? '^' : '=', t->name, t->len);
 	}
-	a = redis_ask_script(
-	    rs, redis_script_last, argv, lens, (int)(2 + n), true);
-	free(text);
-	return a;
+	return redis_ask_words(rs, &w, true);
 }
 
 static const struct redis_ask *
 ask_time(struct redis *rs, int64_t time_ms)
 {
-	char ms[24];
-	const char *argv[] = {ms};
-	size_t lens[] = {
-	    (size_t)snprintf(ms, sizeof(ms), "%lld", (long long)time_ms)};
+	struct redis_words w;
 
-	return redis_ask_script(rs, redis_script_time, argv, lens, 1, true);
+	if (!redis_words_begin(
+		&w, rs, "EVAL", redis_script_time, 1, REDIS_NUMBER_SIZE))
+		return NULL;
+	redis_words_number(&w, "%lld", time_ms);
+	return redis_ask_words(rs, &w, true);
 }
 
 static const struct redis_ask *
 ask_uid(struct redis *rs, struct store_text uid)
 {
-	const char *argv[] = {uid.s, PASS_MAX};
-	size_t lens[] = {uid.len, strlen(PASS_MAX)};
+	struct redis_words w;
 
-	return redis_ask_script(rs, redis_script_uid, argv, lens, 2, true);
+	if (!redis_words_begin(&w, rs, "EVAL", redis_script_uid, 2, 1))
+		return NULL;
+	redis_words_add(&w, uid.s, uid.len);
+	redis_words_add(&w, PASS_MAX, strlen(PASS_MAX));
+	return redis_ask_words(rs, &w, true);
 }
 
 /* The place of an id in a log of this state. */

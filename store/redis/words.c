@@ -28,8 +28,10 @@ redis_words_begin(struct redis_words *w, const struct redis *rs,
 	w->argv = malloc((REDIS_HEAD + n) * sizeof(*w->argv));
 	w->lens = malloc((REDIS_HEAD + n) * sizeof(*w->lens));
 	w->text = w->p = malloc(bytes);
-	if (w->argv == NULL || w->lens == NULL || w->text == NULL)
+	if (w->argv == NULL || w->lens == NULL || w->text == NULL) {
+		redis_words_free(w);
 		return false;
+	}
 	redis_head(w->argv, rs->url, how, script);
 	for (i = 0; i < REDIS_HEAD; i++)
 		w->lens[i] = strlen(w->argv[i]);
@@ -43,6 +45,7 @@ redis_words_free(struct redis_words *w)
 	free(w->argv);
 	free(w->lens);
 	free(w->text);
+	memset(w, 0, sizeof(*w));
 }
 
 void
@@ -61,16 +64,22 @@ add_own(struct redis_words *w, size_t len)
 }
 
 void
+redis_words_marked(struct redis_words *w, char mark, const char *s, size_t len)
+{
+	*w->p = mark;
+	if (len > 0)
+		memcpy(w->p + 1, s, len);
+	add_own(w, len + 1);
+}
+
+void
 redis_words_text(struct redis_words *w, struct store_text t)
 {
 	if (t.s == NULL) {
 		redis_words_add(w, "", 0);
 		return;
 	}
-	*w->p = '=';
-	if (t.len > 0)
-		memcpy(w->p + 1, t.s, t.len);
-	add_own(w, t.len + 1);
+	redis_words_marked(w, '=', t.s, t.len);
 }
 
 size_t

@@ -25,18 +25,24 @@ bool redis_words_fit(const struct store_event *);
 
 /*
  * Begins with how (EVAL, EVALSHA), script and keys.  There is room for n words
- * more, and for so many bytes of text, numbers and ids.  False without memory;
- * to be freed in any case.
+ * more, and for so many bytes of text, numbers and ids.  False without memory,
+ * with nothing to be freed.
  */
 bool redis_words_begin(struct redis_words *, const struct redis *,
     const char *how, const char *script, size_t n, size_t bytes);
 void redis_words_free(struct redis_words *);
+
+/* Asks this as redis_ask_command does (ask.c), and frees the words. */
+const struct redis_ask *redis_ask_words(
+    struct redis *, struct redis_words *, bool place);
 
 /* A word that lies elsewhere until all is said. */
 void redis_words_add(struct redis_words *, const char *, size_t len);
 
 /* These are copied.  The text may be none, and takes a byte more. */
 void redis_words_text(struct redis_words *, struct store_text);
+void redis_words_marked(
+    struct redis_words *, char mark, const char *, size_t len);
 /*
  * Five words: topic, type, data, uid and time, with what a publisher need not
  * say.  The time is left out where it is what the entry has without it.

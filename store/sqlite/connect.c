@@ -94,24 +94,22 @@ sqlite_no_log(struct sqlite *sq)
 
 /* --- opening ------------------------------------------------------------ */
 
+static void
+finalize_all(sqlite3_stmt **st, size_t n)
+{
+	while (n-- > 0) {
+		sqlite3_finalize(st[n]);
+		st[n] = NULL;
+	}
+}
+
 void
 sqlite_detach(struct sqlite *sq)
 {
-	size_t i;
-
-	for (i = 0; i < ST_COUNT; i++) {
-		sqlite3_finalize(sq->st[i]);
-		sq->st[i] = NULL;
-	}
-	for (i = 0; i < REVOKE_COUNT; i++) {
-		sqlite3_finalize(sq->revoke[i]);
-		sq->revoke[i] = NULL;
-	}
-	for (i = 0; i < TOPICS_MAX; i++) {
-		sqlite3_finalize(sq->topic_asc[i]);
-		sqlite3_finalize(sq->topic_desc[i]);
-		sq->topic_asc[i] = sq->topic_desc[i] = NULL;
-	}
+	finalize_all(sq->st, ST_COUNT);
+	finalize_all(sq->revoke, REVOKE_COUNT);
+	finalize_all(sq->topic_asc, TOPICS_MAX);
+	finalize_all(sq->topic_desc, TOPICS_MAX);
 	sqlite3_close(sq->db);
 	sq->db = NULL;
 	sq->inside = sq->singly = false;

@@ -45,6 +45,15 @@ redis_link_refused(struct redis_link *l, const redisReply *r)
 		redis_link_fail(l, "%s", why);
 }
 
+void
+redis_link_reject(struct redis_link *l, const redisReply *r)
+{
+	if (r->type == REDIS_REPLY_ERROR)
+		redis_link_refused(l, r);
+	else
+		redis_link_fail(l, "not an answer of Redis");
+}
+
 bool
 redis_link_refusal(const redisReply *r)
 {

@@ -80,19 +80,16 @@ dial_address(const struct redis_address *a)
 static int
 dial_path(const char *path)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd;
+	struct redis_address a = {.len = sizeof(struct sockaddr_un)};
+	struct sockaddr_un *sun = (struct sockaddr_un *)&a.sa;
 
-	if (strlen(path) >= sizeof(sun.sun_path)) {
+	if (strlen(path) >= sizeof(sun->sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(sun.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	sun->sun_family = AF_UNIX;
+	strcpy(sun->sun_path, path);
+	return dial_address(&a);
 }
 
 static void

@@ -118,6 +118,9 @@ redisReply *redis_link_wait(struct redis_link *, int64_t until_ms);
  */
 void redis_link_refused(struct redis_link *, const redisReply *error);
 
+/* The same for any reply that is not what was asked for. */
+void redis_link_reject(struct redis_link *, const redisReply *);
+
 /*
  * Was the command refused before it was run, for a reason that another
  * connection may not meet?
