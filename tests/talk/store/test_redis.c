@@ -1,6 +1,7 @@
 /*
- * test_redis.c - what is so because the log is on Redis: entries by XADD, a
- * server that goes away and comes back, and a stream that is no longer ours.
+ * test_redis.c - what happens only with a log on Redis: entries that somebody
+ * adds by XADD, a Redis that goes away and comes back, and a stream that is
+ * replaced by another.
  */
 #include <signal.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * test_redis_cluster.c - a log on a cluster of two nodes, which it moves
- * through.  The address names the node that does not have it.
+ * test_redis_cluster.c - a log that moves between the two nodes of a cluster.
+ * The address names the node that does not have the log.
  */
 #include <arpa/inet.h>
 #include <signal.h>

@@ -1,9 +1,10 @@
 /*
  * test_redis_name.c - a Redis that is given by name, and a name server that
- * says nothing, or names several addresses.
+ * does not answer, or names several addresses.
  *
- * It takes port 53 and another /etc/resolv.conf, so this process moves into a
- * network and mounts of its own first; all that it starts is in there, too.
+ * The test needs port 53 and its own /etc/resolv.conf.  So the process first
+ * moves into a network and mounts of its own, and all that it starts is in
+ * there, too.
  */
 #include <arpa/inet.h>
 #include <errno.h>

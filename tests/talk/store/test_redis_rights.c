@@ -1,9 +1,9 @@
 /*
- * test_redis_rights.c - a Redis that refuses: who may not, or not now.
+ * test_redis_rights.c - a Redis that refuses: a user may not, or not now.
  *
- * Each claim says what is told, in one line without the password, and that the
- * streams stay open and go on when the trouble is over.  The users are those
- * of deploy/redis/users.acl, to the word.
+ * Each test says what is told, in one line without the password, and that the
+ * streams stay open and go on when the trouble is over.  The users are exactly
+ * those of deploy/redis/users.acl.
  */
 #include <stdio.h>
 
@@ -115,7 +115,7 @@ want_told(struct server *sv, const char *words)
 	check(strstr(errors(sv), PASSWORD) == NULL);
 }
 
-/* What comes now comes, and nothing that was refused came before it. */
+/* The next event is the one added now; none that was refused came before. */
 static void
 want_goes_on(struct server *sv, struct client *c, const char *data)
 {

@@ -1,6 +1,6 @@
 /*
- * test_redis_secret.c - a password is in no command line that we make: what
- * ps shows of a responder, its workers and its writer.
+ * test_redis_secret.c - no command line that we make has a password in it: ps
+ * is asked for a responder, its workers and its writer.
  */
 #include <dirent.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * test_sqlite_news.c - a commit is noticed by the files of SQLite's, however
- * the log is kept and wherever it lies; and no reader of ours holds it up.
+ * test_sqlite_news.c - a commit is noticed by what SQLite does to its files,
+ * however the log is kept and wherever it is; and no reader of ours delays it.
  */
 #include <stdlib.h>
 #include <string.h>

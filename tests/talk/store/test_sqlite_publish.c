@@ -1,6 +1,6 @@
 /*
- * test_sqlite_publish.c - POST where the log is a file of SQLite's: the site's
- * own triggers refuse, and other writers lock it.
+ * test_sqlite_publish.c - POST to a log in a SQLite file: the triggers of the
+ * site refuse an event, and other writers lock the log.
  */
 #include <string.h>
 

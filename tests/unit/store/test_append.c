@@ -1,6 +1,6 @@
 /*
- * test_append.c - each event of a batch gets the id of its own row, whatever
- * the statements that add them and the triggers that a log may have.
+ * test_append.c - each event of a batch gets the id of its own row, by whatever
+ * statements the rows are added and whatever triggers the log has.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * test_schema.c - making, adopting, keeping and pruning a log.
  *
- * Each test has a directory of its own; what a test knows of the log it asks
+ * Each test has a directory of its own.  To see what is in the log a test asks
  * SQLite itself, over a connection of its own.
  */
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /*
- * test_sqlite.c - what readers of a SQLite log owe to its publishers.
+ * test_sqlite.c - readers of a SQLite log do not hold up its publishers.
  */
 #include "tests/unit/kit.h"
 

@@ -1,6 +1,6 @@
 /*
- * test_watch.c - a table's changes as events: what is told, to whom, and that
- * no row makes the application's own statement fail.
+ * test_watch.c - changes of a table become events: what is told, in which
+ * topic, and that no row makes the application's own statement fail.
  */
 #include <stdio.h>
 #include <stdlib.h>
