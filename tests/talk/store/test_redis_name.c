@@ -149,7 +149,7 @@ names_up(void)
 		answer_one();
 }
 
-/* Its socket stays: questions come in, and nobody reads them. */
+/* The socket of the name server stays, and nobody reads the questions. */
 static void
 names_down(void)
 {
@@ -217,7 +217,7 @@ want_status_soon(struct server *sv)
 	leave(c);
 }
 
-/* All this time nothing of the responder's stands still. */
+/* All this time the responder does everything else. */
 static void
 test_a_silent_name_server_stops_nothing(void)
 {
@@ -258,7 +258,7 @@ test_a_silent_name_server_stops_nothing(void)
 	names_down();
 }
 
-/* Who waits for one thing is told what is missing, and in time. */
+/* A command that waits for Redis says in time what is missing. */
 static void
 test_a_silent_name_server_is_told(void)
 {

@@ -212,7 +212,7 @@ test_a_publisher_copies(void)
 	check(atoi(tell(&own, text("XLEN %s", redis_stream(sv)))) == 1);
 }
 
-/* The keys of another stream are all that this one may touch. */
+/* This user may touch nothing but the keys of another stream. */
 static void
 test_who_may_not_read_is_told_at_once(void)
 {
@@ -339,7 +339,7 @@ test_its_memory_is_full(void)
 	want_event(late, NULL, "message", "two");
 }
 
-/* Nobody answers there: it has what it had. */
+/* No master answers there: the replica serves what it had. */
 #define A_REPLICA "REPLICAOF 127.0.0.1 1"
 
 static void

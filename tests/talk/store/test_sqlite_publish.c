@@ -63,7 +63,7 @@ test_a_trigger_refuses_no_other_of_the_transaction(void)
 	}
 }
 
-/* While another holds the log all that is no publishing goes on. */
+/* While another process holds the log everything but publishing goes on. */
 static void
 test_a_busy_log_delays_no_stream(void)
 {
