@@ -1,10 +1,10 @@
 /*
- * clock.h - what time it is, for both houses.
+ * clock.h - what time it is.
  *
- * Pure but for the clock, and of neither house: fcgi/ and store/ both include
- * it, and nothing is to be linked.  Only the wall's time may be shown, stored
- * or compared with another process's; it jumps when somebody sets it.  What
- * was waited for or has passed is measured by the steady clock.
+ * store/store.h includes this file, so store/ and fcgi/ go by the same clocks.
+ * Only the time of the wall clock may be shown, stored or compared with that
+ * of another process; it jumps when somebody sets it.  How long something
+ * takes or has taken is measured by the steady clock.
  */
 #ifndef CLOCK_H
 #define CLOCK_H

@@ -1,53 +1,80 @@
 /*
- * engine.h - what an engine of the event log provides to store.c.
+ * engine.h - what an engine of the event log provides, and may use.
  *
- * Private to store/.  An engine puts struct store first in a struct of its
- * own and fills in ops; the promises are those of store.h.
+ * Private to store/.  An engine puts struct store first in a struct of its own
+ * and fills in ops; the promises are those of store.h.  store.c calls the
+ * functions, engine.c and id.c have what both engines do alike.  One engine
+ * knows nothing of the other.
  */
 #ifndef ENGINE_H
 #define ENGINE_H
 
 #include "store/store.h"
 
+/* The functions of an engine, each as the function of store.h is declared. */
+typedef enum store_result store_read_fn(struct store *, struct store_id after,
+    const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
+    struct store_span *);
+typedef enum store_result store_seek_fn(
+    struct store *, const struct store_seek *, struct store_id *);
+typedef enum store_news store_news_fn(struct store *, struct store_id *);
+typedef enum store_result store_revocations_fn(struct store *,
+    struct store_id *after, size_t limit, store_each_revoked *, void *arg);
+typedef enum store_result store_revoked_fn(struct store *,
+    struct store_text subject, int64_t issued_ms, store_each_revoked *,
+    void *arg);
+typedef enum store_result store_append_fn(
+    struct store *, struct store_event *, size_t n);
+typedef void store_append_all_fn(struct store *, struct store_batch *, size_t);
+typedef enum store_result store_numbers_fn(struct store *, uint64_t *n);
+typedef enum store_result store_copy_begin_fn(struct store *,
+    const struct store_origin *, struct store_copied *, store_each *newest,
+    void *arg);
+typedef enum store_result store_copy_in_fn(
+    struct store *, const struct store_copy *);
+
 struct store_ops {
 	void (*close)(struct store *);
-	const char *(*log_id)(const struct store *);
-	enum store_result (*read)(struct store *, struct store_id after,
-	    const struct store_topic *, size_t n, size_t limit, store_each *,
-	    void *arg, struct store_span *);
-	enum store_result (*seek)(
-	    struct store *, const struct store_seek *, struct store_id *);
+	store_read_fn *read;
+	store_seek_fn *seek;
 	void (*hold)(struct store *, bool);
-	bool (*answered)(const struct store *); /* NULL: never STORE_LATER */
-	int (*fd)(const struct store *);
 	void (*set_poll)(struct store *, unsigned ms);
-	enum store_news (*news)(struct store *, struct store_id *);
-	bool (*healthy)(const struct store *);
-	enum store_result (*revocations)(struct store *, struct store_id *after,
-	    size_t limit, store_each_revoked *, void *arg);
-	bool (*revocations_after)(const struct store *, struct store_id);
-	enum store_result (*revoked)(struct store *, struct store_text subject,
-	    int64_t issued_ms, store_each_revoked *, void *arg);
-	enum store_result (*append)(
-	    struct store *, struct store_event *, size_t n);
-	void (*append_all)(struct store *, struct store_batch *, size_t n);
+	store_news_fn *news;
+	store_revocations_fn *revocations;
+	store_revoked_fn *revoked;
+	store_append_fn *append;
+	store_append_all_fn *append_all;
 	int (*set_synchronous)(struct store *, bool on);
-	enum store_result (*numbers)(struct store *, uint64_t *n);
-	enum store_result (*copy_begin)(struct store *,
-	    const struct store_origin *, struct store_copied *,
-	    store_each *newest, void *arg);
-	enum store_result (*copy_in)(struct store *, const struct store_copy *);
+	store_numbers_fn *numbers;
+	store_copy_begin_fn *copy_begin;
+	store_copy_in_fn *copy_in;
 };
 
+enum {
+	STORE_BAD_MS = 2000 /* trouble that is shorter is not told */
+};
+
+/* What store.c answers from without asking the engine is kept here. */
 struct store {
 	const struct store_ops *ops;
-	bool dashed; /* ids are printed hi-lo, not as one number */
+	bool dashed;		 /* ids are printed hi-lo, not as one number */
+	bool answered;		 /* see store_answered */
+	int fd;			 /* what a reader's loop waits for */
+	char log_id[40];	 /* empty: no log was seen so far */
+	struct store_id revoked; /* the newest revocation, or 0 */
+	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
 	char why[256];
 };
+
+/* For ids as Redis writes them, where no store of it is open. */
+extern const struct store store_dashed;
 
 /* Sets why, in the manner of printf. */
 void store_set_why(struct store *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The log cannot be read now; bad_since_ms is 0 again when it can. */
+void store_set_bad(struct store *);
 
 /* What came of a batch; why is the store's, unless all is well. */
 void store_set_result(

@@ -1,13 +1,16 @@
 /*
  * id.c - an event's id: compare, print, parse.
  *
- * Sixteen bytes hold SQLite's integers (hi is 0) and Redis's entry ids (hi is
- * the milliseconds, lo the sequence), in the same order as the log's.
+ * Sixteen bytes hold the integers of SQLite (hi is 0) and the entry ids of
+ * Redis (hi is the milliseconds, lo the sequence).  Their order is that of the
+ * events in the log.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "store/engine.h"
+
+const struct store store_dashed = {.dashed = true};
 
 int
 store_id_cmp(struct store_id a, struct store_id b)
@@ -75,9 +78,9 @@ parse_number(const char *s, size_t len, uint64_t *n)
 }
 
 /*
- * A bare number is SQLite's id on either engine: on a log that was copied to
- * Redis the event of that number stands at 0-number, and is printed as it was
- * before the move.
+ * A number alone is an id of SQLite, on either engine.  In a log that was
+ * copied to Redis the event with that number is the entry 0-number, and its id
+ * is printed as before the copy.
  */
 bool
 store_id_parse(

@@ -1,10 +1,7 @@
 /*
- * store.c - the door's own side: finds the engine, passes on what is asked.
+ * store.c - finds the engine of a log and passes on what is asked of it.
  */
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "store/engine.h"
 #include "store/redis/link/url.h"
@@ -108,30 +105,10 @@ store_why(const struct store *st)
 	return st->why;
 }
 
-void
-store_set_why(struct store *st, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(st->why, sizeof(st->why), fmt, ap);
-	va_end(ap);
-}
-
-void
-store_set_result(
-    const struct store *st, struct store_batch *b, enum store_result r)
-{
-	b->result = r;
-	b->why[0] = '\0';
-	if (r != STORE_OK)
-		snprintf(b->why, sizeof(b->why), "%s", st->why);
-}
-
 const char *
 store_log_id(const struct store *st)
 {
-	return st->ops->log_id(st);
+	return st->log_id;
 }
 
 enum store_result
@@ -157,7 +134,7 @@ store_release(struct store *st)
 bool
 store_answered(const struct store *st)
 {
-	return st->ops->answered != NULL && st->ops->answered(st);
+	return st->answered;
 }
 
 enum store_result
@@ -169,7 +146,7 @@ store_seek(struct store *st, const struct store_seek *seek, struct store_id *id)
 int
 store_fd(const struct store *st)
 {
-	return st->ops->fd(st);
+	return st->fd;
 }
 
 void
@@ -187,7 +164,8 @@ store_news(struct store *st, struct store_id *id)
 bool
 store_healthy(const struct store *st)
 {
-	return st->ops->healthy(st);
+	return st->bad_since_ms == 0 ||
+	       clock_steady_ms() - st->bad_since_ms < STORE_BAD_MS;
 }
 
 enum store_result
@@ -200,7 +178,7 @@ store_revocations(struct store *st, struct store_id *after, size_t limit,
 bool
 store_revocations_after(const struct store *st, struct store_id id)
 {
-	return st->ops->revocations_after(st, id);
+	return store_id_cmp(st->revoked, id) > 0;
 }
 
 enum store_result
@@ -245,20 +223,4 @@ enum store_result
 store_copy_in(struct store *st, const struct store_copy *cp)
 {
 	return st->ops->copy_in(st, cp);
-}
-
-bool
-store_topic_match(
-    const struct store_topic *want, size_t n, const char *topic, size_t len)
-{
-	size_t i;
-
-	if (n == 0)
-		return true;
-	for (i = 0; i < n; i++)
-		if ((want[i].prefix ? len >= want[i].len
-				    : len == want[i].len) &&
-		    memcmp(topic, want[i].name, want[i].len) == 0)
-			return true;
-	return false;
 }

@@ -1,18 +1,23 @@
 /*
- * store.h - the event log, and the only door to it.
+ * store.h - the event log, and the only door to it.  Read this page first.
  *
  * The log is a sequence of events with growing ids.  A reader asks for what
- * comes after an id; nothing is remembered for it in between.  Behind the
- * door is SQLite (sqlite.c), or Redis at the other end of a network (redis.c):
+ * comes after an id, and nothing is remembered for the reader in between.
+ * Behind the door is a SQLite file (sqlite/) or Redis at the other end of a
+ * network (redis/):
  *
  *   - an id is opaque.  Compare two with store_id_cmp, print and parse them
  *     with the store they belong to, and do no arithmetic on them;
- *   - nothing here blocks.  What cannot be answered now is STORE_LATER: ask
- *     the same again after store_fd has become readable;
- *   - news comes through a descriptor, so that any loop can wait for it.
+ *   - nothing here blocks a reader.  What cannot be answered now is
+ *     STORE_LATER: ask the same again after store_fd has become readable;
+ *   - news comes through a descriptor, so any loop can wait for it.
  *
  * A store belongs to one thread.  Functions that return an enum store_result
- * leave their results untouched unless they return STORE_OK (or as said).
+ * leave their results untouched unless they return STORE_OK, or as said.
+ *
+ * store.c finds the engine, engine.h is what an engine provides, engine.c and
+ * id.c are what both engines share.  fcgi/ includes this file and nothing else
+ * of store/.  store/ includes nothing of fcgi/: it knows no HTTP and no stream.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -54,7 +59,7 @@ enum store_result {
 	STORE_BUSY,    /* locked or out of reach: passing trouble, try again */
 	STORE_GONE,    /* the place asked for was pruned (store_seek) */
 	STORE_UNKNOWN, /* no such place in this log (store_seek) */
-	STORE_FULL,    /* too large, or no room for it (store_append) */
+	STORE_FULL,    /* it is too large, or there is no room (store_append) */
 	STORE_REFUSED, /* by a constraint or a trigger (store_append) */
 	STORE_ERROR    /* broken: store_why says how */
 };
@@ -67,7 +72,7 @@ enum store_mode {
 struct store;
 
 /*
- * Open the log at path: a file, or an address of Redis (redis_url.h).  A
+ * Open the log at path: a file, or an address of Redis (redis/link/url.h).  A
  * reader needs no right to change rows.  A log that was never made by
  * store_init is refused.  NULL on failure, and why (which takes size bytes)
  * says in one line what is wrong and what mends it.
@@ -127,9 +132,10 @@ struct store_span {
 /*
  * Reads up to limit events that come after an id, of any of n topics (n 0:
  * all).  A page may end early, even empty, when many events had to be passed
- * over: span says how far it came, and the reader goes on from there.  One
- * short transaction, over when this returns; what was read in it is one log's
- * (STORE_BUSY when it is not the log known so far: news will tell).
+ * over: span says how far it came, and the reader goes on from there.  It is
+ * one short transaction, which is over when this returns.  All of it comes
+ * from one log: STORE_BUSY when that is not the log known so far, and
+ * store_news will say so.
  */
 enum store_result store_read(struct store *, struct store_id after,
     const struct store_topic *topics, size_t n, size_t limit, store_each *each,
@@ -137,15 +143,15 @@ enum store_result store_read(struct store *, struct store_id after,
 
 /*
  * Until store_release all reads, news and seeks see one state of the log and
- * take its locks once.  For the length of a turn: a log that is held cannot
- * be checkpointed to its end.
+ * take its locks once.  Hold it for one turn and not longer: a log that is
+ * held cannot be checkpointed to its end.
  */
 void store_hold(struct store *);
 void store_release(struct store *);
 
 /*
- * Has the last store_news brought what somebody was told STORE_LATER for?  If
- * not, there is no use in asking again yet.
+ * Has the last store_news brought an answer for which somebody was told
+ * STORE_LATER?  If not, it is of no use to ask again yet.
  */
 bool store_answered(const struct store *);
 
@@ -218,10 +224,10 @@ struct store_revocation {
 typedef void store_each_revoked(void *arg, const struct store_revocation *);
 
 /*
- * Up to limit revocations that come after *after, in order; *after becomes
- * the last of them.  With limit 0 it becomes the newest there is.  A reader
- * that reads events first and asks then knows of what was revoked before any
- * of them.
+ * Calls with up to limit revocations that come after *after, in order; *after
+ * becomes the last of them.  With limit 0 it becomes the newest there is.  A
+ * reader that reads events first and asks for revocations then knows all that
+ * were there before any of these events.
  */
 enum store_result store_revocations(struct store *, struct store_id *after,
     size_t limit, store_each_revoked *, void *arg);
@@ -229,7 +235,7 @@ enum store_result store_revocations(struct store *, struct store_id *after,
 /* Had the log any after this one, when it was last read? */
 bool store_revocations_after(const struct store *, struct store_id);
 
-/* Those of a subject that hold for what was given out at this time. */
+/* Those of a subject that hold for a token that was issued at this time. */
 enum store_result store_revoked(struct store *, struct store_text subject,
     int64_t issued_ms, store_each_revoked *, void *arg);
 
@@ -238,8 +244,8 @@ enum store_result store_revoked(struct store *, struct store_text subject,
 /*
  * Appends n events in one transaction: all of them or none.  Sets id and
  * repeated of each.  An event whose uid the log has already is not added
- * again.  The one call here that may wait: up to five seconds for another
- * publisher, then STORE_BUSY.  Readers' loops do not make it.
+ * again.  This call may wait, up to five seconds, for another publisher, then
+ * it is STORE_BUSY.  A reader's loop does not make it.
  */
 enum store_result store_append(struct store *, struct store_event *, size_t n);
 
@@ -253,16 +259,18 @@ struct store_batch {
 
 /*
  * Appends what several publishers have, in one transaction where that can be,
- * so that they share its cost; one that fails fails alone.  A batch whose
- * result is STORE_OK is committed, of any other nothing is written; but what
- * is STORE_LATER may have been or may be yet, for no answer came.  A log that
- * was replaced is found by its path again.  It may wait as store_append.
+ * so that they share its cost.  A batch that fails fails alone.  STORE_OK:
+ * the batch is committed.  STORE_LATER: no answer came, so it may have been
+ * written, or may be yet.  With any other result nothing of it is written.  A
+ * log that was replaced is found by its path again.  It may wait as
+ * store_append.
  */
 void store_append_all(struct store *, struct store_batch *, size_t n);
 
 /*
- * Is a commit on the disk when it is told, and survives the machine's crash
- * (true, as a writer begins), or only that of the process?  0, or -1: why.
+ * True, as a writer begins: when a commit is told it is on the disk, and
+ * survives a crash of the machine.  False: it survives only a crash of the
+ * process, and costs less.  0, or -1: why.
  */
 int store_set_synchronous(struct store *, bool on);
 
@@ -316,15 +324,16 @@ int64_t store_prune(
 /* --- copying ------------------------------------------------------------ */
 
 /*
- * The highest number that was ever an event's id here, also before this log
- * was copied to an engine whose ids are none.  0: there was none.
+ * The highest number that was ever an event's id in this log.  It counts also
+ * if that was before the log was copied to an engine whose ids are not
+ * numbers.  0: there was none.
  */
 enum store_result store_numbers(struct store *, uint64_t *n);
 
 /* The log that is copied. */
 struct store_origin {
 	const char *log_id;
-	struct store_id base; /* all up to here is gone there; 0: nothing is */
+	struct store_id base; /* all up to here is gone from it; 0: nothing */
 	uint64_t numbers;
 };
 
@@ -335,11 +344,12 @@ struct store_copied {
 };
 
 /*
- * Makes this log, open for writing, the copy of another: the same log for who
- * comes back with an id.  One that has events must be that copy already; then
- * it goes on from where *done says, and newest is called with the newest event
- * there is, under the id that it has in the other.  STORE_REFUSED if it is
- * another log with events of its own.  It may wait as store_append.
+ * Makes this log, open for writing, the copy of another: a client that comes
+ * back with an id of the other finds its place in this one.  If this log has
+ * events already it must be a copy of the other.  Then the copying goes on
+ * from where *done says, and newest is called with the newest event here,
+ * under the id that it has in the other.  STORE_REFUSED if this is another log
+ * with events of its own.  It may wait as store_append.
  */
 enum store_result store_copy_begin(struct store *, const struct store_origin *,
     struct store_copied *done, store_each *newest, void *arg);
@@ -356,8 +366,8 @@ struct store_copy {
 };
 
 /*
- * Adds it, all or nothing, with ids by which their readers find them again: a
- * number stays, and so does any other id on an engine that has such; else it
+ * Adds it, all or nothing, with ids by which readers find the events again.  A
+ * number stays.  Any other id stays on an engine that has such ids, and else
  * becomes the uid.  STORE_REFUSED when someone else wrote here since.  After
  * STORE_BUSY it may have been done: store_copy_begin tells.
  */
@@ -367,7 +377,7 @@ enum store_result store_copy_in(struct store *, const struct store_copy *);
 
 enum store_grade {
 	STORE_SICK,   /* readers or publishers fail */
-	STORE_AILING, /* they will, or some do, or it is slow */
+	STORE_AILING, /* they will fail, or some do, or it is slow */
 	STORE_NOTE    /* nothing is wrong */
 };
 
@@ -388,7 +398,7 @@ struct store_finding {
 typedef void store_found(void *arg, const struct store_finding *);
 
 struct store_check {
-	const char *const *users; /* nusers who have to open it, besides us */
+	const char *const *users; /* nusers that must open it, besides us */
 	size_t nusers;
 	store_found *found;
 	void *arg;

@@ -1,10 +1,10 @@
 /*
  * append.c - adding events to a log on Redis.
  *
- * What one publisher has is one call of a script: all of it or none, and a
- * uid that is there already adds nothing.  When a commit is told, Redis has
- * it in memory and, with appendfsync always, on its disk; to wait for more
- * than that is not Redis's to offer (WAITAOF came with 7.2).
+ * What one publisher has is one call of a script: all of it is added or none,
+ * and an event whose uid is there already adds nothing.  When we tell of a
+ * commit, Redis has it in memory and, with appendfsync always, on its disk.
+ * Redis offers nothing else to wait for before its version 7.2 (WAITAOF).
  */
 #include <sys/socket.h>
 
@@ -21,9 +21,9 @@ enum {
 
 /* --- what may not be appended ------------------------------------------- */
 
-/* As the CHECKs of the SQLite engine have it. */
+/* The SQLite engine has CHECKs that ask for the same. */
 static enum store_result
-check_event(struct store *st, const struct store_event *ev)
+may_append(struct store *st, const struct store_event *ev)
 {
 	struct store_id id;
 
@@ -45,27 +45,17 @@ check_event(struct store *st, const struct store_event *ev)
 }
 
 static enum store_result
-check_all(struct store *st, const struct store_event *events, size_t n)
+check_batch(struct store *st, const struct store_event *events, size_t n)
 {
 	enum store_result r = STORE_OK;
 	size_t i;
 
 	for (i = 0; r == STORE_OK && i < n; i++)
-		r = check_event(st, &events[i]);
+		r = may_append(st, &events[i]);
 	return r;
 }
 
 /* --- the command -------------------------------------------------------- */
-
-static void
-add_event(struct redis_words *w, const struct store_event *ev)
-{
-	redis_words_event(w, ev);
-	if (ev->time_ms == 0)
-		redis_words_add(w, "", 0);
-	else
-		redis_words_number(w, "=%lld", ev->time_ms);
-}
 
 /* Queues the call that appends these. */
 static bool
@@ -76,14 +66,13 @@ put_append(struct redis *rs, const struct store_event *events, size_t n)
 	bool ok;
 
 	for (i = 0; i < n; i++)
-		bytes += events[i].topic.len + events[i].event.len +
-			 events[i].data.len + events[i].uid.len + 64;
+		bytes += redis_words_event_size(&events[i]);
 	ok = redis_words_begin(
 	    &w, rs, "EVALSHA", rs->link.sha, 1 + n * FIELDS, bytes);
 	if (ok) {
 		redis_words_number(&w, "%lld", clock_wall_ms());
 		for (i = 0; i < n; i++)
-			add_event(&w, &events[i]);
+			redis_words_event(&w, &events[i], 0);
 		ok = redis_link_put(&rs->link, w.argc, w.argv, w.lens);
 	}
 	redis_words_free(&w);
@@ -92,7 +81,7 @@ put_append(struct redis *rs, const struct store_event *events, size_t n)
 
 /* --- the answer --------------------------------------------------------- */
 
-/* Who was sent to a replica looks for the master anew. */
+/* A writer that was sent to a replica looks for the master anew. */
 enum store_result
 redis_append_trouble(struct redis *rs, const redisReply *r)
 {
@@ -104,7 +93,10 @@ redis_append_trouble(struct redis *rs, const redisReply *r)
 	return result;
 }
 
-/* A log that is full is there: who only looks (n 0) has come too early. */
+/*
+ * n is 0 when opening only looks whether there is a log.  One whose memory is
+ * full is there, so it is opened, and publishing tried later.
+ */
 static enum store_result
 take_ids(
     struct redis *rs, const redisReply *r, struct store_event *events, size_t n)
@@ -148,11 +140,12 @@ redis_out_of_reach(struct redis *rs)
 }
 
 /*
- * Lets go of a connection that was lost while it lay idle, which would be
- * found out too late, or that leads to the wrong place.
+ * Lets go of a connection that leads to the wrong place, or that was lost
+ * while it lay idle: else we find that out after the command was sent, when
+ * nobody knows whether it was run.
  */
 static void
-drop_bad(struct redis *rs)
+drop_bad_link(struct redis *rs)
 {
 	char c;
 
@@ -165,7 +158,7 @@ drop_bad(struct redis *rs)
 	rs->astray = false;
 }
 
-/* May it be said again without being written twice? */
+/* May the command be sent again without any event being written twice? */
 static bool
 all_have_uids(const struct store_event *events, size_t n)
 {
@@ -191,14 +184,14 @@ put_call(void *arg)
 	return put_append(c->rs, c->events, c->n);
 }
 
-/* The reply, or NULL: then it may have been run. */
+/* The reply, or NULL: then the command may have been run. */
 static redisReply *
-call(
+call_append(
     struct redis *rs, const struct store_event *events, size_t n, int64_t until)
 {
 	struct call c = {rs, events, n};
 
-	drop_bad(rs);
+	drop_bad_link(rs);
 	return redis_link_call(&rs->link, put_call, &c, until);
 }
 
@@ -211,7 +204,7 @@ append_until(
 
 	rs->link.unsure = false;
 	do
-		r = call(rs, events, n, until);
+		r = call_append(rs, events, n, until);
 	while (r == NULL && !rs->link.hopeless && clock_steady_ms() < until &&
 	       all_have_uids(events, n));
 	if (r == NULL)
@@ -225,7 +218,7 @@ enum store_result
 redis_append(struct store *store, struct store_event *events, size_t n)
 {
 	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
-	enum store_result result = check_all(store, events, n);
+	enum store_result result = check_batch(store, events, n);
 
 	return result == STORE_OK
 		   ? append_until(redis_of(store), events, n, until)
@@ -234,15 +227,15 @@ redis_append(struct store *store, struct store_event *events, size_t n)
 
 /* --- several publishers ------------------------------------------------- */
 
-/* Puts what may be appended on its way: those are STORE_LATER then. */
+/* Sends the batches that may be appended; their result is STORE_LATER. */
 static void
-put_all(struct redis *rs, struct store_batch *b, size_t n)
+put_batches(struct redis *rs, struct store_batch *b, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		store_set_result(&rs->base, &b[i],
-		    check_all(&rs->base, b[i].events, b[i].n));
+		    check_batch(&rs->base, b[i].events, b[i].n));
 		if (b[i].result == STORE_OK && b[i].n > 0) {
 			put_append(rs, b[i].events, b[i].n);
 			b[i].result = STORE_LATER;
@@ -251,9 +244,10 @@ put_all(struct redis *rs, struct store_batch *b, size_t n)
 }
 
 /*
- * The result of one whose answer is r, or has not come.  It is tried alone
- * then, if that can be done without writing twice.  Only the first that was
- * refused says where to go: the others were refused on the same connection.
+ * The result of a batch whose reply is r.  Without a reply, or when it was
+ * refused unrun, the batch is tried alone if nothing can be written twice by
+ * that.  Of several that were refused on one connection only the first tells
+ * the link where to go.
  */
 static void
 take_result(struct redis *rs, struct store_batch *b, const redisReply *r,
@@ -272,7 +266,7 @@ take_result(struct redis *rs, struct store_batch *b, const redisReply *r,
 		result = redis_out_of_reach(rs);
 	store_set_result(&rs->base, b, result);
 	if (result == STORE_BUSY && (r == NULL || (unrun && rs->link.unsure)))
-		b->result = STORE_LATER; /* it was said, and may be done yet */
+		b->result = STORE_LATER; /* it was sent, and may be done yet */
 }
 
 /* All calls go out together; the answers come in the same order. */
@@ -286,11 +280,11 @@ redis_append_all(struct store *store, struct store_batch *b, size_t n)
 	bool up;
 	size_t i;
 
-	drop_bad(rs);
+	drop_bad_link(rs);
 	up = r != NULL && redis_link_wait_up(&rs->link, until);
 	session = rs->link.session;
 	if (up)
-		put_all(rs, b, n);
+		put_batches(rs, b, n);
 	for (i = 0; up && i < n; i++)
 		if (b[i].result == STORE_LATER &&
 		    (r[i] = redis_link_wait(&rs->link, until)) == NULL &&
@@ -319,7 +313,8 @@ redis_set_synchronous(struct store *store, bool on)
 enum store_result
 redis_writer_look(struct redis *rs)
 {
-	redisReply *r = call(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
+	redisReply *r =
+	    call_append(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
 	enum store_result result;
 
 	if (r == NULL)

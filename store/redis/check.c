@@ -1,16 +1,17 @@
 /*
  * check.c - what is wrong with a log on Redis: redis_check.
  *
- * It asks and changes nothing.  CONFIG may be forbidden to whoever asks: then
- * what only it can tell is passed over.  No password stands in what it says.
+ * It asks and changes nothing.  CONFIG may be forbidden to the user who asks;
+ * then nothing is said of what only CONFIG can tell.  No password stands in a
+ * message.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/redis/redis.h"
 #include "store/redis/mend.h"
+#include "store/redis/redis.h"
 
 struct kind {
 	const char *code;
@@ -60,7 +61,7 @@ struct exam {
 };
 
 static void
-tell(const struct exam *x, const struct kind *k, const char *mend,
+tell_finding(const struct exam *x, const struct kind *k, const char *mend,
     const char *fmt, ...)
 {
 	struct store_finding f = {.code = k->code,
@@ -78,7 +79,7 @@ tell(const struct exam *x, const struct kind *k, const char *mend,
 	x->want->found(x->want->arg, &f);
 }
 
-/* CONFIG SET of this, for now and for its next start. */
+/* The command that sets this now and for the next start of Redis. */
 static const char *
 setting(const struct exam *x, const char *what, char line[LINE * 2])
 {
@@ -114,23 +115,23 @@ check_info(const struct exam *x, const redisReply *info)
 	char a[64], b[64], line[LINE * 2];
 
 	if (info_value(info, "redis_version", a) && atoi(a) < 7)
-		tell(x, &old, NULL, "Redis %s", a);
+		tell_finding(x, &old, NULL, "Redis %s", a);
 	if (info_value(info, "role", a) && strcmp(a, "slave") == 0)
-		tell(x, &replica, NULL, "It is a replica.");
+		tell_finding(x, &replica, NULL, "It is a replica.");
 	if (info_value(info, "aof_enabled", a) && strcmp(a, "0") == 0)
-		tell(x, &no_aof, setting(x, "appendonly yes", line),
+		tell_finding(x, &no_aof, setting(x, "appendonly yes", line),
 		    "appendonly is off.");
 	if (info_value(info, "maxmemory", a) && strcmp(a, "0") != 0 &&
 	    info_value(info, "maxmemory_policy", b) &&
 	    strncmp(b, "allkeys", 7) == 0)
-		tell(x, &evicts,
+		tell_finding(x, &evicts,
 		    setting(x, "maxmemory-policy noeviction", line),
 		    "maxmemory is %s bytes, and the policy %s.", a, b);
 }
 
 /* Asks for something that may be refused; NULL then. */
 static redisReply *
-ask(const struct exam *x, int argc, const char **argv)
+ask_once(const struct exam *x, int argc, const char **argv)
 {
 	char why[256];
 
@@ -141,7 +142,7 @@ static void
 check_fsync(const struct exam *x)
 {
 	const char *argv[] = {"CONFIG", "GET", "append*"};
-	redisReply *r = ask(x, 3, argv);
+	redisReply *r = ask_once(x, 3, argv);
 	const char *fsync = "always";
 	char line[LINE * 2];
 	bool aof = false;
@@ -157,7 +158,7 @@ check_fsync(const struct exam *x)
 			fsync = value;
 	}
 	if (aof && strcmp(fsync, "always") != 0)
-		tell(x, &lazy, setting(x, "appendfsync always", line),
+		tell_finding(x, &lazy, setting(x, "appendfsync always", line),
 		    "appendfsync is %s.", fsync);
 	if (r != NULL)
 		freeReplyObject(r);
@@ -175,15 +176,16 @@ number_of(const redisReply *r, size_t i)
 }
 
 /*
- * Is it kept as small as it was told to be?  An id that Redis gave has its
- * time; where nobody publishes what is old stays, and is no matter.
+ * Is the log kept as small as was set?  An id that Redis gave tells the time
+ * of its entry.  Old entries of a log in which nobody publishes stay, and do
+ * no harm.
  */
 static void
 check_length(const struct exam *x)
 {
 	const char *argv[] = {
 	    "HMGET", x->once->url->key[KEY_LOG], "rows", "age"};
-	redisReply *r = ask(x, 4, argv);
+	redisReply *r = ask_once(x, 4, argv);
 	long long rows = number_of(r, 0), age = number_of(r, 1);
 	long long there = (long long)x->st.length;
 	char line[LINE];
@@ -193,38 +195,37 @@ check_length(const struct exam *x)
 	if (rows == 0 && age == 0) {
 		snprintf(line, sizeof(line), "largesse init %s --keep-age 7d",
 		    x->address);
-		tell(x, &all_kept, line,
+		tell_finding(x, &all_kept, line,
 		    "no limit is set, and the log has %lld entries", there);
 		return;
 	}
 	snprintf(line, sizeof(line), "largesse prune %s", x->address);
 	if (rows > 0 && there > rows + rows / 10 + 200)
-		tell(x, &unpruned, line,
+		tell_finding(x, &unpruned, line,
 		    "%lld entries, and %lld are to be kept.", there, rows);
 	else if (age > 0 && there > 1000 && x->st.first.hi > 0 &&
 		 x->st.time_ms - (int64_t)x->st.first.hi > age * 2)
-		tell(x, &unpruned, line,
+		tell_finding(x, &unpruned, line,
 		    "The oldest entry is of twice the age that is to be kept, "
 		    "and more.");
 }
 
-/* The log could not be asked: is that for want of Redis, or of what? */
+/* The state could not be read: for what reason? */
 static void
-tell_trouble(struct exam *x, const char *why)
+tell_unread(struct exam *x, const char *why)
 {
 	const struct redis_url *u = x->once->url;
 	char line[LINE];
 
-	if (strstr(why, "WRONGTYPE") != NULL) {
-		tell(x, &no_log, NULL,
+	if (x->once->link.kind == REDIS_WRONG_TYPE) {
+		tell_finding(x, &no_log, NULL,
 		    "%s: at %s there is no stream, or none of ours: give "
 		    "another name with ?stream=",
 		    u->shown, u->stream);
 		return;
 	}
-	if (strstr(why, "NOPERM") == NULL && strstr(why, "ACL") == NULL &&
-	    strstr(why, "can't run this command") == NULL) {
-		tell(x, &unreachable, NULL, "%s", why);
+	if (x->once->link.kind != REDIS_FORBIDDEN) {
+		tell_finding(x, &unreachable, NULL, "%s", why);
 		return;
 	}
 	snprintf(line, sizeof(line),
@@ -232,12 +233,12 @@ tell_trouble(struct exam *x, const char *why)
 	    "+@scripting +multi +exec +xinfo +time",
 	    x->client, u->user != NULL ? "USER" : "default", u->stream,
 	    u->stream);
-	tell(x, &rights, line, "%s", why);
+	tell_finding(x, &rights, line, "%s", why);
 }
 
-/* What the log says of itself.  False, and told: there is none. */
+/* Reads the state of the log.  False: there is none, and that is told. */
 static bool
-look(struct exam *x, char *why, size_t size)
+look_at_state(struct exam *x, char *why, size_t size)
 {
 	const char *argv[] = {"0-0"};
 	redisReply *r =
@@ -247,9 +248,9 @@ look(struct exam *x, char *why, size_t size)
 
 	snprintf(line, sizeof(line), "largesse init %s", x->address);
 	if (r == NULL)
-		tell_trouble(x, why);
+		tell_unread(x, why);
 	else if (!ok || x->st.log_id[0] == '\0')
-		tell(x, &no_log, line, "%s: no log was made.",
+		tell_finding(x, &no_log, line, "%s: no log was made.",
 		    x->once->url->shown);
 	if (r != NULL)
 		freeReplyObject(r);
@@ -257,15 +258,14 @@ look(struct exam *x, char *why, size_t size)
 	return ok && x->st.log_id[0] != '\0';
 }
 
-/* Of no log: there is no connection either. */
+/* There is no connection. */
 static void
 tell_no_link(const struct exam *x, const char *why)
 {
-	bool refused = strstr(why, "WRONGPASS") != NULL ||
-		       strstr(why, "NOAUTH") != NULL ||
-		       strstr(why, "NOPERM") != NULL;
+	enum redis_kind kind = x->once->link.kind;
+	bool refused = kind == REDIS_NO_LOGIN || kind == REDIS_FORBIDDEN;
 
-	tell(x, refused ? &rights : &unreachable, NULL, "%s", why);
+	tell_finding(x, refused ? &rights : &unreachable, NULL, "%s", why);
 }
 
 int
@@ -285,17 +285,17 @@ redis_check(const char *path, const struct store_check *want, char *summary,
 	}
 	redis_mend_address(path, x.address, sizeof(x.address));
 	redis_mend_client(once.url, x.client, sizeof(x.client));
-	if (look(&x, summary, size)) {
+	if (look_at_state(&x, summary, size)) {
 		redis_id_print(x.st.last, last);
 		snprintf(summary, size,
 		    "stream %s, log %s, %lld entries, the newest %s",
 		    once.url->stream, x.st.log_id, (long long)x.st.length,
 		    last);
-		if ((info = ask(&x, 1, argv)) != NULL) {
+		if ((info = ask_once(&x, 1, argv)) != NULL) {
 			check_info(&x, info);
 			freeReplyObject(info);
 		} else
-			tell(&x, &unseen, NULL, "INFO is forbidden.");
+			tell_finding(&x, &unseen, NULL, "INFO is forbidden.");
 		check_fsync(&x);
 		check_length(&x);
 	}

@@ -1,11 +1,11 @@
 /*
  * copy.c - a log on Redis as the copy of another log.
  *
- * Every id stays what it was: the event that SQLite gave the number n is the
- * entry 0-n, and is printed and read as n.  So the newest id ever given is
- * how far the copy has come, and nothing else need be kept.  Who was told an
- * id by the old log finds the same place here; what was pruned there is told
- * as pruned here, and what was revoked there is revoked here.
+ * Every id stays what it was: the event to which SQLite gave the number n is
+ * the entry 0-n, and is printed and read as n.  So the newest id ever given
+ * says how far the copy has come, and nothing else need be kept.  A client
+ * that has an id of the old log finds the same place in this one.  What was
+ * pruned or revoked in the old log is so in this one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +36,9 @@ enum {
 	" redis.call('HSET', KEYS[2], 'numbers', n) end end\n"
 
 /*
- * ARGV: log id, base, numbers.  The last id, the place up to which was
- * revoked, the newest entry.  An entry that is taken away again at once makes
- * base the place before which all is gone.
+ * ARGV: log id, base, numbers.  Answers the last id, the place up to which
+ * revocations were copied, and the newest entry.  An entry that is added and
+ * removed at once makes base the place before which all is gone.
  */
 static const char begin_script[] = LUA_STREAM
     "local log = redis.call('HGET', KEYS[2], 'id')\n"
@@ -102,30 +102,12 @@ static const char copy_script[] =
 	       "numbers(ARGV[4])\n"
 	       "return 'OK'\n";
 
-/* --- a command ---------------------------------------------------------- */
-
-struct say {
-	struct redis_link *link;
-	const struct redis_words *words;
-};
-
-static bool
-put_words(void *arg)
-{
-	const struct say *s = arg;
-
-	return redis_link_put(
-	    s->link, s->words->argc, s->words->argv, s->words->lens);
-}
-
 /* The reply, to be freed, or NULL: then it may have been done or not. */
 static redisReply *
-say(struct redis *rs, const struct redis_words *w)
+run_words(struct redis *rs, const struct redis_words *w)
 {
-	struct say s = {&rs->link, w};
-
-	return redis_link_call(
-	    &rs->link, put_words, &s, clock_steady_ms() + REDIS_WAIT_MS);
+	return redis_link_ask(&rs->link, w->argc, w->argv, w->lens,
+	    clock_steady_ms() + REDIS_WAIT_MS);
 }
 
 /* --- beginning ---------------------------------------------------------- */
@@ -172,7 +154,7 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
 		redis_words_add(&w, from->log_id, strlen(from->log_id));
 		redis_words_id(&w, from->base);
 		redis_words_number(&w, "%lld", (long long)from->numbers);
-		r = say(rs, &w);
+		r = run_words(rs, &w);
 		result = r == NULL ? redis_out_of_reach(rs)
 				   : take_beginning(rs, r, done, newest, arg);
 	}
@@ -180,19 +162,21 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
 		freeReplyObject(r);
 	redis_words_free(&w);
 	if (result == STORE_OK)
-		snprintf(rs->log_id, sizeof(rs->log_id), "%s", from->log_id);
+		snprintf(rs->base.log_id, sizeof(rs->base.log_id), "%s",
+		    from->log_id);
 	return result;
 }
 
 /* --- going on ----------------------------------------------------------- */
 
 /*
- * What Redis has no room for.  A uid that looks like an id of Redis was one:
- * its event came from there, and those behind it have numbers, which are
- * before all ids of Redis.  There is no order in which both could be kept.
+ * May the event be copied to Redis?  A uid that looks like an id of Redis was
+ * one: the event came from Redis to SQLite before.  The events after it have
+ * numbers, and all numbers come before all ids of Redis.  So there is no order
+ * in which both kinds could be kept.
  */
 static enum store_result
-check_event(struct redis *rs, const struct store_event *ev)
+check_copied(struct redis *rs, const struct store_event *ev)
 {
 	char id[STORE_ID_SIZE], uid[STORE_ID_SIZE];
 	struct store_id was;
@@ -214,28 +198,14 @@ check_event(struct redis *rs, const struct store_event *ev)
 	return STORE_REFUSED;
 }
 
-static void
-add_event(struct redis_words *w, const struct store_event *ev)
-{
-	redis_words_id(w, ev->id);
-	redis_words_event(w, ev);
-	if (ev->time_ms == (int64_t)ev->id.hi) /* as without it */
-		redis_words_add(w, "", 0);
-	else
-		redis_words_number(w, "=%lld", ev->time_ms);
-}
-
 static size_t
 count_bytes(const struct store_copy *cp)
 {
 	size_t bytes = NUMBERS * REDIS_NUMBER_SIZE, i;
 
-	for (i = 0; i < cp->n; i++) {
-		const struct store_event *ev = &cp->events[i];
-
-		bytes += ev->topic.len + ev->event.len + ev->data.len +
-			 ev->uid.len + 4 + 2 * REDIS_NUMBER_SIZE;
-	}
+	for (i = 0; i < cp->n; i++)
+		bytes +=
+		    REDIS_NUMBER_SIZE + redis_words_event_size(&cp->events[i]);
 	for (i = 0; i < cp->nrevoked; i++)
 		bytes += cp->revoked[i].topic.len + cp->revoked[i].subject.len +
 			 2 + REDIS_NUMBER_SIZE;
@@ -267,8 +237,11 @@ put_copy(struct redis *rs, struct redis_words *w, const struct store_copy *cp)
 		redis_words_text(w, cp->revoked[i].subject);
 		redis_words_number(w, "=%lld", cp->revoked[i].time_ms);
 	}
-	for (i = 0; i < cp->n; i++)
-		add_event(w, &cp->events[i]);
+	for (i = 0; i < cp->n; i++) {
+		redis_words_id(w, cp->events[i].id);
+		redis_words_event(
+		    w, &cp->events[i], (int64_t)cp->events[i].id.hi);
+	}
 	return true;
 }
 
@@ -282,12 +255,12 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 	size_t i;
 
 	for (i = 0; i < cp->n; i++)
-		if ((result = check_event(rs, &cp->events[i])) != STORE_OK)
+		if ((result = check_copied(rs, &cp->events[i])) != STORE_OK)
 			return result;
 	if (!put_copy(rs, &w, cp)) {
 		store_set_why(store, "out of memory");
 		result = STORE_ERROR;
-	} else if ((r = say(rs, &w)) == NULL)
+	} else if ((r = run_words(rs, &w)) == NULL)
 		result = redis_out_of_reach(rs);
 	else if (r->type == REDIS_REPLY_ERROR &&
 		 strstr(r->str, "OTHERLOG") != NULL) {
@@ -306,8 +279,8 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 /* --- for readers -------------------------------------------------------- */
 
 /*
- * Numbers were given to events of this log up to this one: by SQLite, where
- * it was before.  All of them may be gone by now.
+ * The highest number that SQLite gave to an event of this log, when the log
+ * was there.  All events with numbers may be gone by now.
  */
 enum store_result
 redis_numbers(struct store *store, uint64_t *n)
@@ -317,7 +290,7 @@ redis_numbers(struct store *store, uint64_t *n)
 	const size_t lens[] = {4, strlen(argv[1]), 7};
 	const struct redis_ask *a;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
 	if ((a = redis_ask_command(rs, 3, argv, lens, false)) == NULL)
 		return redis_later(rs);

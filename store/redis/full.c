@@ -1,10 +1,10 @@
 /*
  * full.c - a question to a Redis whose memory is full.
  *
- * It refuses to queue anything in a transaction then, even what only reads,
- * and no stream could begin.  So the question and the state of the log are
- * one script.  That costs Redis more, as Lua takes every entry in its hands,
- * and is left again when it is no longer needed.
+ * Such a Redis refuses every command of a transaction, even one that only
+ * reads, and no stream could begin.  So the question and the state of the log
+ * are asked for by one script.  That costs Redis more, because every entry
+ * goes through Lua; so it ends with the connection.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +12,11 @@
 
 #include "store/redis/words.h"
 
-/* A question of one command; and the one that every answer brings along. */
+/* The script for a question that is one command, and for none. */
 static const char command_script[] = "return redis.call(unpack(ARGV))",
 		  no_script[] = "return 0";
 
-/* The script of EVAL is the question, with its arguments but the last. */
+/* Runs the script of a question, with its ARGV, and after it the state. */
 static bool
 put_script(struct redis *rs, const char *script, size_t n,
     redisReply *const *args, struct store_id mark)
@@ -43,12 +43,15 @@ put_script(struct redis *rs, const char *script, size_t n,
 	return ok;
 }
 
-/* A command as it is sent reads like an answer. */
+/*
+ * Takes a command apart that was put together to be sent.  It has the form of
+ * a reply, so the reader of replies reads it.
+ */
 static bool
-put_command(struct redis *rs, const char *cmd, size_t len, struct store_id mark)
+put_command_script(
+    struct redis *rs, const char *cmd, size_t len, struct store_id mark)
 {
 	redisReader *reader = redisReaderCreate();
-	const size_t head = 3 + REDIS_KEYS;
 	void *reply = NULL;
 	redisReply *r;
 	bool ok = false;
@@ -58,7 +61,8 @@ put_command(struct redis *rs, const char *cmd, size_t len, struct store_id mark)
 		r = reply;
 		ok = strcmp(r->element[0]->str, "EVAL") == 0
 			 ? put_script(rs, r->element[1]->str,
-			       r->elements - head, r->element + head, mark)
+			       r->elements - REDIS_HEAD,
+			       r->element + REDIS_HEAD, mark)
 			 : put_script(rs, command_script, r->elements,
 			       r->element, mark);
 	}
@@ -75,5 +79,5 @@ redis_full_put(
 {
 	if (cmd == NULL)
 		return put_script(rs, no_script, 0, NULL, mark);
-	return put_command(rs, cmd, len, mark);
+	return put_command_script(rs, cmd, len, mark);
 }

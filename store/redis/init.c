@@ -1,8 +1,8 @@
 /*
  * init.c - making a log on Redis, and removing its old entries.
  *
- * A log is a hash beside the stream, with a random id and what to keep.  The
- * stream itself comes with the first entry.
+ * To make a log is to write a hash beside the stream, with a random id and
+ * how much to keep.  The stream itself comes with the first entry.
  */
 #include <sys/random.h>
 
@@ -12,82 +12,6 @@
 
 #include "store/clock.h"
 #include "store/redis/redis.h"
-
-/* --- a link for one thing ------------------------------------------------ */
-
-bool
-redis_once_open(struct redis_once *o, const char *path, char *why, size_t size)
-{
-	memset(o, 0, sizeof(*o));
-	o->link.fd = -1;
-	if ((o->url = redis_url_read(path, why, size)) == NULL)
-		return false;
-	redis_link_init(&o->link, o->url, NULL, -1);
-	if (redis_link_wait_up(&o->link, clock_steady_ms() + REDIS_WAIT_MS))
-		return true;
-	snprintf(why, size, "%s: %s", o->url->shown,
-	    o->link.why[0] != '\0' ? o->link.why : "no answer");
-	redis_once_close(o);
-	return false;
-}
-
-void
-redis_once_close(struct redis_once *o)
-{
-	redis_link_close(&o->link);
-	redis_url_free(o->url);
-	o->url = NULL;
-}
-
-struct ask {
-	struct redis_link *link;
-	int argc;
-	const char **argv;
-};
-
-static bool
-put_ask(void *arg)
-{
-	const struct ask *a = arg;
-
-	return redis_link_put(a->link, a->argc, a->argv, NULL);
-}
-
-redisReply *
-redis_once_ask(
-    struct redis_once *o, int argc, const char **argv, char *why, size_t size)
-{
-	struct ask a = {&o->link, argc, argv};
-	char words[160];
-	redisReply *r = redis_link_call(
-	    &o->link, put_ask, &a, clock_steady_ms() + REDIS_WAIT_MS);
-
-	if (r != NULL && r->type != REDIS_REPLY_ERROR)
-		return r;
-	if (r != NULL)
-		redis_trouble(r, words, sizeof(words));
-	snprintf(why, size, "%s: %s", o->url->shown,
-	    r != NULL		     ? words
-	    : o->link.why[0] != '\0' ? o->link.why
-				     : "no answer");
-	if (r != NULL)
-		freeReplyObject(r);
-	return NULL;
-}
-
-redisReply *
-redis_once_script(struct redis_once *o, const char *script, int argc,
-    const char **argv, char *why, size_t size)
-{
-	const char *all[16] = {"EVAL", script, "5"};
-	int i, n = 3;
-
-	for (i = 0; i < REDIS_KEYS; i++)
-		all[n++] = o->url->key[i];
-	for (i = 0; i < argc && n < 16; i++)
-		all[n++] = argv[i];
-	return redis_once_ask(o, n, all, why, size);
-}
 
 /* --- making -------------------------------------------------------------- */
 
@@ -116,7 +40,7 @@ random_id(char id[33])
 }
 
 static bool
-describes(const redisReply *r)
+is_description(const redisReply *r)
 {
 	size_t i;
 
@@ -129,7 +53,7 @@ describes(const redisReply *r)
 }
 
 static void
-describe(
+describe_init(
     const struct redis_once *o, const redisReply *r, char *why, size_t size)
 {
 	unsigned long long rows = strtoull(r->element[1]->str, NULL, 10);
@@ -168,8 +92,8 @@ redis_init(
 	if (!redis_once_open(&o, path, why, size))
 		return -1;
 	r = redis_once_script(&o, redis_script_init, 3, argv, why, size);
-	if (r != NULL && describes(r)) {
-		describe(&o, r, why, size);
+	if (r != NULL && is_description(r)) {
+		describe_init(&o, r, why, size);
 		done = 0;
 	} else if (r != NULL)
 		snprintf(why, size, "%s: its answer is not one", o.url->shown);
@@ -181,9 +105,9 @@ redis_init(
 
 /* --- pruning ------------------------------------------------------------- */
 
-/* A few at a time, so that nobody waits for it at Redis. */
+/* A few at a time, so that no other client of Redis has to wait long. */
 static int64_t
-prune(
+prune_entries(
     struct redis_once *o, const struct store_keep *keep, char *why, size_t size)
 {
 	char now[24], rows[24], age[24];
@@ -218,7 +142,7 @@ redis_prune(
 		what = *keep;
 	if (!redis_once_open(&o, path, why, size))
 		return -1;
-	removed = prune(&o, &what, why, size);
+	removed = prune_entries(&o, &what, why, size);
 	if (removed == -1 && strstr(why, "NOKEEP") != NULL)
 		snprintf(why, size,
 		    "%s: keeps all: say how much with --keep-rows or "

@@ -1,6 +1,8 @@
 /*
- * mend.c - an address of a log on Redis in a line that a shell takes:
- * the line is to be pasted and to mend, and may show no password.
+ * mend.c - the address of a log on Redis, for a line that is pasted into a
+ * shell.
+ *
+ * The line mends something, so it has to work; and it may show no password.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +30,7 @@ redis_mend_address(const char *address, char *buf, size_t size)
 	stpcpy(p, "'");
 }
 
-/* Who is master when the line is read, Sentinels know and nobody here. */
+/* Only the Sentinels know who is master by the time the line is read. */
 void
 redis_mend_client(const struct redis_url *u, char *buf, size_t size)
 {

@@ -1,17 +1,18 @@
 /*
- * mend.h - an address of a log on Redis in a line that a shell takes.
+ * mend.h - the address of a log on Redis, for a line that is pasted into a
+ * shell.
  *
- * Private to store/.
+ * Private to store/redis.
  */
 #ifndef REDIS_MEND_H
 #define REDIS_MEND_H
 
 #include "store/redis/link/url.h"
 
-/* It in quotes, with words instead of the credentials that it has. */
+/* The address in quotes; USER:PASSWORD stands for its credentials. */
 void redis_mend_address(const char *address, char *buf, size_t size);
 
-/* redis-cli, and where. */
+/* redis-cli, with the options by which it finds that Redis. */
 void redis_mend_client(const struct redis_url *, char *buf, size_t size);
 
 #endif

@@ -1,13 +1,11 @@
 /*
  * news.c - hearing of new entries and revocations.
  *
- * One command waits at Redis for either, and with it comes the state of the
- * log, by which it is known that this is our log and that nothing between the
- * last news and this was lost.  Nothing wakes the command when the stream is
- * deleted or flushed, so it waits for a bounded time.
+ * One command waits at Redis for either.  The state of the log comes with its
+ * answer; it tells whether this is our log and whether anything was lost
+ * between the last news and this.  Nothing wakes the command when the stream
+ * is deleted or flushed, so it waits for a bounded time.
  */
-#include <sys/timerfd.h>
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,8 +16,7 @@
 enum {
 	BLOCK_MS = 1000, /* when there is no sweep */
 	BLOCK_MIN_MS = 50,
-	BLOCK_MAX_MS = 5000,
-	SILENT_MS = 5000 /* beyond that: Redis does not answer */
+	BLOCK_MAX_MS = 5000
 };
 
 static void
@@ -40,48 +37,14 @@ redis_news_close(struct redis *rs)
 void
 redis_bad(struct redis *rs, const char *why)
 {
-	if (rs->bad_since == 0)
-		rs->bad_since = clock_steady_ms();
+	store_set_bad(&rs->base);
 	store_set_why(
 	    &rs->base, "%s: %.150s; trying again", rs->url->shown, why);
 }
 
-/* --- the timer ---------------------------------------------------------- */
-
-static int64_t
-sooner(int64_t a, int64_t b)
-{
-	return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-void
-redis_arm(struct redis *rs)
-{
-	int64_t at = sooner(redis_link_due(&rs->news), redis_ask_due(rs));
-	struct itimerspec when = {.it_value.tv_nsec = 0};
-
-	if (rs->timer_fd == -1)
-		return;
-	when.it_value.tv_sec = at / 1000;
-	when.it_value.tv_nsec = at % 1000 * 1000000;
-	timerfd_settime(rs->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
 /* --- asking for news ---------------------------------------------------- */
 
-bool
-redis_put_state(struct redis *rs, struct redis_link *l, struct store_id mark)
-{
-	char id[STORE_ID_SIZE];
-	char *const *key = rs->url->key;
-	const char *argv[] = {"EVALSHA", l->sha, "5", key[KEY_EVENTS],
-	    key[KEY_LOG], key[KEY_UID], key[KEY_UIDS], key[KEY_REVOKED], id};
-
-	redis_id_print(mark, id);
-	return redis_link_put(l, 9, argv, NULL);
-}
-
-/* Those of many processes do not come at the same moments. */
+/* A random part of it, so that many processes do not ask at one moment. */
 static unsigned
 block_ms(const struct redis *rs)
 {
@@ -109,21 +72,21 @@ put_wait(struct redis *rs)
 	return redis_link_put(&rs->news, 10, argv, NULL);
 }
 
-/* The newest entry from before we last saw our own log. */
+/* Asks for the newest entry from before we last saw our own log. */
 static bool
 put_place(struct redis *rs)
 {
-	char *const *key = rs->url->key;
+	const char *argv[REDIS_HEAD + 1];
 	char ms[24];
-	const char *argv[] = {"EVAL", redis_script_time, "5", key[KEY_EVENTS],
-	    key[KEY_LOG], key[KEY_UID], key[KEY_UIDS], key[KEY_REVOKED], ms};
 
+	redis_head(argv, rs->url, "EVAL", redis_script_time);
+	argv[REDIS_HEAD] = ms;
 	snprintf(ms, sizeof(ms), "%lld", (long long)rs->ok_ms);
-	return redis_link_put(&rs->news, 9, argv, NULL);
+	return redis_link_put(&rs->news, REDIS_HEAD + 1, argv, NULL);
 }
 
 /*
- * On a new connection only the state is asked for: what is waited for
+ * On a new connection only the state is asked for, because what to wait for
  * depends on whether this is still our log.
  */
 void
@@ -134,16 +97,17 @@ redis_news_ask(struct redis *rs)
 	if (l->phase != LINK_UP || rs->waiting)
 		return;
 	rs->looking = !rs->replaced &&
-		      (rs->session != l->session || rs->log_id[0] == '\0');
+		      (rs->session != l->session || rs->base.log_id[0] == '\0');
 	rs->session = l->session;
 	rs->floor = rs->newest;
 	rs->asked_mark = rs->mark;
 	if ((!rs->looking && !(rs->replaced ? put_place(rs) : put_wait(rs))) ||
 	    !redis_put_state(rs, l, rs->mark))
 		return;
-	l->deadline_ms = clock_steady_ms() + BLOCK_MAX_MS + SILENT_MS;
+	l->deadline_ms = clock_steady_ms() + BLOCK_MAX_MS + REDIS_SILENT_MS;
 	rs->waiting = true;
-	redis_link_send(l); /* an answer that comes at once is to wake us */
+	redis_link_send(
+	    l); /* else an answer that comes at once does not wake us */
 }
 
 /* --- what came ---------------------------------------------------------- */
@@ -176,11 +140,11 @@ last_id(const redisReply *entries, struct store_id *id)
 }
 
 /*
- * Do n entries join on to what was known?  They do while something older is
- * still there, and else if as many were added as came.
+ * Do n entries follow what was known without a hole?  They do while nothing
+ * after it was removed, and else if as many were added as came.
  */
 static bool
-joins(const struct redis *rs, const struct redis_state *st, size_t n,
+joins_known(const struct redis *rs, const struct redis_state *st, size_t n,
     struct store_id upto)
 {
 	if (redis_state_whole(st, rs->known))
@@ -200,7 +164,7 @@ take_entries(struct redis *rs, const struct redis_state *st)
 
 	if (entries == NULL || !last_id(entries, &tail.upto))
 		return false;
-	joined = joins(rs, st, entries->elements, tail.upto);
+	joined = joins_known(rs, st, entries->elements, tail.upto);
 	redis_pace(rs, entries, rs->rows);
 	redis_page_free(&rs->tail);
 	if (joined) {
@@ -224,28 +188,28 @@ take_revocations(struct redis *rs)
 
 	if (r == NULL || !last_id(r, &rs->revoked_known))
 		return false;
-	if (store_id_cmp(rs->revoked, rs->revoked_known) < 0)
-		rs->revoked = rs->revoked_known;
+	if (store_id_cmp(rs->base.revoked, rs->revoked_known) < 0)
+		rs->base.revoked = rs->revoked_known;
 	return true;
 }
 
 /*
- * Another log, or ours gone back: all that we have of it is void.  Its events
- * are new from the place that was asked for; a log never seen before has none
- * that are.
+ * It is another log, or ours gone back in time: all that we know is void.  Its
+ * events are new from the place on that was asked for.  If we had no log
+ * before, none of its events is new.
  */
 static enum store_news
-take_over(struct redis *rs, const struct redis_state *st, struct store_id *id)
+adopt_log(struct redis *rs, const struct redis_state *st, struct store_id *id)
 {
 	*id = st->last;
-	if (rs->log_id[0] != '\0' && !redis_id(rs->heard, id))
+	if (rs->base.log_id[0] != '\0' && !redis_id(rs->heard, id))
 		*id = redis_state_floor(st);
 	redis_ask_forget(rs);
 	redis_page_free(&rs->tail);
 	redis_state_adopt(rs, st);
 	rs->replaced = false;
-	rs->answered = true;
-	rs->bad_since = 0;
+	rs->base.answered = true;
+	rs->base.bad_since_ms = 0;
 	return STORE_REPLACED;
 }
 
@@ -255,7 +219,7 @@ take_same(struct redis *rs, const struct redis_state *st)
 {
 	bool look = false;
 
-	rs->bad_since = 0;
+	rs->base.bad_since_ms = 0;
 	redis_state_note(rs, st);
 	if (rs->heard == NULL)
 		return STORE_QUIET;
@@ -266,7 +230,7 @@ take_same(struct redis *rs, const struct redis_state *st)
 	return look ? STORE_LOOK : STORE_QUIET;
 }
 
-/* The state of the log came, and what was waited for before it, if it did. */
+/* The state came; before it came what was waited for, if it came at all. */
 static enum store_news
 take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 {
@@ -274,30 +238,21 @@ take_state(struct redis *rs, const struct redis_state *st, struct store_id *id)
 	    redis_state_judge(rs, st, rs->floor, rs->asked_mark);
 
 	if (v == LOG_NONE) {
-		/* Where there is none Redis answers at once: do not ask on. */
+		/* Without a stream Redis answers at once: asking on would not
+		 * end. */
 		redis_link_fail(&rs->news, "%s", redis_no_log);
 		return STORE_QUIET;
 	}
-	if (rs->replaced || (v == LOG_OTHER && rs->log_id[0] == '\0'))
-		return take_over(rs, st, id);
+	if (rs->replaced || (v == LOG_OTHER && rs->base.log_id[0] == '\0'))
+		return adopt_log(rs, st, id);
 	if (v == LOG_SAME)
 		return take_same(rs, st);
 	rs->replaced = true; /* and from where on is it new? */
 	return STORE_QUIET;
 }
 
-static void
-not_understood(struct redis *rs, redisReply *r)
-{
-	if (r->type == REDIS_REPLY_ERROR)
-		redis_link_refused(&rs->news, r);
-	else
-		redis_link_fail(&rs->news, "not an answer of Redis");
-	freeReplyObject(r);
-}
-
 static enum store_news
-take_news(struct redis *rs, struct store_id *id)
+take_replies(struct redis *rs, struct store_id *id)
 {
 	enum store_news news = STORE_QUIET;
 	struct redis_state st;
@@ -311,7 +266,8 @@ take_news(struct redis *rs, struct store_id *id)
 			continue;
 		}
 		if (!redis_state_read(r, &st)) {
-			not_understood(rs, r);
+			redis_link_reject(&rs->news, r);
+			freeReplyObject(r);
 			break;
 		}
 		freeReplyObject(r);
@@ -346,11 +302,11 @@ redis_news(struct store *store, struct store_id *id)
 		return STORE_QUIET;
 	while (read(rs->timer_fd, &ticks, sizeof(ticks)) > 0)
 		continue;
-	rs->served.is = rs->answered = false;
+	rs->served.is = rs->base.answered = false;
 	redis_link_turn(&rs->news);
 	note_link(rs);
 	redis_news_ask(rs);
-	news = take_news(rs, id);
+	news = take_replies(rs, id);
 	note_link(rs);
 	if (redis_ask_turn(rs) == LOG_OTHER && news != STORE_REPLACED &&
 	    !rs->replaced) {

@@ -1,9 +1,10 @@
 /*
- * redis.c - the event log in a Redis stream: opening, closing, the door.
+ * redis.c - the event log in a Redis stream: opening, closing, the functions
+ * that it is made of.
  *
- * A reader that cannot reach Redis is opened all the same: streams wait until
- * it can.  What will not pass by itself is refused: a password that is wrong,
- * or a log that was never made.
+ * A log is opened for reading even when Redis cannot be reached: streams wait
+ * until it can.  Trouble that does not pass by itself is refused, such as a
+ * wrong password or a log that was never made.
  */
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -17,42 +18,13 @@
 #include "store/clock.h"
 #include "store/redis/redis.h"
 
-/* --- the door ----------------------------------------------------------- */
-
-static const char *
-redis_log_id(const struct store *st)
-{
-	return ((const struct redis *)st)->log_id;
-}
-
-static int
-redis_fd(const struct store *st)
-{
-	return ((const struct redis *)st)->epoll_fd;
-}
-
 static void
 redis_set_poll(struct store *st, unsigned ms)
 {
 	redis_of(st)->poll_ms = ms;
 }
 
-static bool
-redis_healthy(const struct store *st)
-{
-	const struct redis *rs = (const struct redis *)st;
-
-	return rs->bad_since == 0 ||
-	       clock_steady_ms() - rs->bad_since < REDIS_BAD_MS;
-}
-
-static bool
-redis_answered(const struct store *st)
-{
-	return ((const struct redis *)st)->answered;
-}
-
-/* What was answered was of this turn. */
+/* Answers are good for this turn; so they go when it ends. */
 static void
 redis_hold(struct store *st, bool hold)
 {
@@ -73,32 +45,25 @@ redis_close(struct store *st)
 
 	redis_link_close(&rs->news);
 	redis_link_close(&rs->link);
-	for (i = 0; i < REDIS_ASKS; i++) {
-		redis_page_free(&rs->ask[i].page);
-		free(rs->ask[i].cmd);
-	}
+	for (i = 0; i < REDIS_ASKS; i++)
+		redis_ask_free(rs, &rs->ask[i]);
 	redis_news_close(rs);
 	if (rs->timer_fd != -1)
 		close(rs->timer_fd);
-	if (rs->epoll_fd != -1)
-		close(rs->epoll_fd);
+	if (rs->base.fd != -1)
+		close(rs->base.fd);
 	redis_url_free(rs->url);
 	free(rs);
 }
 
 static const struct store_ops ops = {
     .close = redis_close,
-    .log_id = redis_log_id,
     .read = redis_read,
     .seek = redis_seek,
     .hold = redis_hold,
-    .answered = redis_answered,
-    .fd = redis_fd,
     .set_poll = redis_set_poll,
     .news = redis_news,
-    .healthy = redis_healthy,
     .revocations = redis_revocations,
-    .revocations_after = redis_revocations_after,
     .revoked = redis_revoked,
     .append = redis_append,
     .append_all = redis_append_all,
@@ -116,11 +81,11 @@ open_fds(struct redis *rs)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
 
-	rs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	rs->base.fd = epoll_create1(EPOLL_CLOEXEC);
 	rs->timer_fd =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (rs->epoll_fd == -1 || rs->timer_fd == -1 ||
-	    epoll_ctl(rs->epoll_fd, EPOLL_CTL_ADD, rs->timer_fd, &ev) == -1) {
+	if (rs->base.fd == -1 || rs->timer_fd == -1 ||
+	    epoll_ctl(rs->base.fd, EPOLL_CTL_ADD, rs->timer_fd, &ev) == -1) {
 		store_set_why(&rs->base, "%s", strerror(errno));
 		return -1;
 	}
@@ -135,7 +100,7 @@ put_look(void *arg)
 	return redis_put_state(rs, &rs->news, rs->mark);
 }
 
-/* Redis is there, and has said something. */
+/* Redis has answered the first question. */
 static enum store_result
 take_look(struct redis *rs, const redisReply *r, char *why, size_t size)
 {
@@ -157,11 +122,11 @@ take_look(struct redis *rs, const redisReply *r, char *why, size_t size)
 }
 
 /*
- * The first look.  STORE_BUSY: not now; STORE_ERROR: not before somebody does
- * something.
+ * The first look at the log.  STORE_BUSY: it cannot be read now.  STORE_ERROR:
+ * nor later, unless somebody does something.
  */
 static enum store_result
-first_look(struct redis *rs)
+redis_first_look(struct redis *rs)
 {
 	struct redis_link *l = &rs->news;
 	redisReply *r =
@@ -180,12 +145,13 @@ first_look(struct redis *rs)
 	if (result != STORE_BUSY)
 		return result;
 	redis_bad(rs, why);
-	rs->bad_since -= REDIS_BAD_MS; /* at the start it is told */
+	rs->base.bad_since_ms -=
+	    STORE_BAD_MS; /* at the start it is told at once */
 	return STORE_BUSY;
 }
 
 static struct redis *
-make(const char *path, enum store_mode mode, char *why, size_t size)
+make_redis(const char *path, enum store_mode mode, char *why, size_t size)
 {
 	struct redis *rs = calloc(1, sizeof(*rs));
 
@@ -198,7 +164,7 @@ make(const char *path, enum store_mode mode, char *why, size_t size)
 	rs->mode = mode;
 	rs->poll_ms = 250;
 	rs->rows = 64;
-	rs->epoll_fd = rs->timer_fd = -1;
+	rs->base.fd = rs->timer_fd = -1;
 	rs->news.fd = rs->link.fd = -1;
 	if ((rs->url = redis_url_read(path, why, size)) == NULL) {
 		redis_close(&rs->base);
@@ -210,17 +176,17 @@ make(const char *path, enum store_mode mode, char *why, size_t size)
 struct store *
 redis_open(const char *path, enum store_mode mode, char *why, size_t size)
 {
-	struct redis *rs = make(path, mode, why, size);
+	struct redis *rs = make_redis(path, mode, why, size);
 	enum store_result r = STORE_ERROR;
 
 	if (rs == NULL)
 		return NULL;
 	if (mode == STORE_READ && open_fds(rs) == 0) {
 		redis_link_init(
-		    &rs->news, rs->url, redis_script_state, rs->epoll_fd);
+		    &rs->news, rs->url, redis_script_state, rs->base.fd);
 		redis_link_init(
-		    &rs->link, rs->url, redis_script_state, rs->epoll_fd);
-		r = first_look(rs);
+		    &rs->link, rs->url, redis_script_state, rs->base.fd);
+		r = redis_first_look(rs);
 		rs->session = r == STORE_OK ? rs->news.session : 0;
 		redis_news_ask(rs);
 		redis_arm(rs);

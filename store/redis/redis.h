@@ -1,13 +1,26 @@
 /*
- * redis.h - the Redis engine's insides, shared by its rooms.
+ * redis.h - the log in a Redis stream.  Read this page of the room first.
  *
- * Private to store/: redis.c opens and closes, redis_news.c hears of new
- * entries, redis_ask.c asks for everything else and keeps the answers for a
- * moment, redis_state.c knows the log again, redis_read.c and redis_seek.c
- * answer readers from what has come, redis_append.c writes.
+ * A reader has two links to Redis.  On one it waits for news, and on the other
+ * it asks while streams catch up.  Nothing blocks: all I/O of a reader is done
+ * in store_news, and who asks for what is not there is told STORE_LATER.  A
+ * writer has one link, and waits.
  *
- * A reader has a link on which it waits for news, and while streams catch up
- * one on which it asks.  All I/O is done in store_news.
+ *	redis.c		opens and closes; the table of the engine's functions
+ *	news.c		hears of new entries and revocations
+ *	ask.c		the questions that were asked; answer.c sends them
+ *	full.c		a question to a Redis whose memory is full
+ *	state.c		is it still the same log, and is all of it there?
+ *	page.c		entries as events
+ *	read.c, seek.c	readers, from what has come; revoke.c likewise
+ *	append.c	publishers; copy.c a log that is copied to here
+ *	words.c		a command with a script; script.c the scripts in Lua
+ *	init.c		makes and prunes, check.c examines, over a link of
+ *once.c
+ *
+ * The room may include store/store.h, store/engine.h, its own headers and
+ * those of link/, which has the connection.  It knows no SQL and no file, and
+ * leaves what is the same for both engines to store/engine.c and store/id.c.
  */
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
@@ -15,14 +28,14 @@
 #include "store/engine.h"
 #include "store/redis/link/link.h"
 #include "store/redis/script.h"
-#include "store/redis/link/trouble.h"
 
 enum {
 	REDIS_ASKS = 64,
 	REDIS_ROWS_MAX = 512,
-	REDIS_OPEN_MS = 2000, /* what opening waits for Redis */
-	REDIS_WAIT_MS = 5000, /* what a writer does */
-	REDIS_BAD_MS = 2000   /* trouble shorter is nobody's business */
+	REDIS_OPEN_MS = 2000,  /* what opening waits for Redis */
+	REDIS_WAIT_MS = 5000,  /* what a writer waits */
+	REDIS_IDLE_MS = 3000,  /* then the link that asks is given back */
+	REDIS_SILENT_MS = 5000 /* then Redis does not answer */
 };
 
 /* What the log says of itself, all at one moment. */
@@ -83,44 +96,41 @@ struct redis {
 	struct store base;
 	struct redis_url *url;
 	enum store_mode mode;
-	int epoll_fd, timer_fd;
+	int timer_fd;
 	unsigned poll_ms;
 	struct redis_link news, link; /* the second asks, or writes */
-	int64_t bad_since;	      /* ms, monotonic; 0 while all is well */
 	bool astray;		      /* who writes was sent to a replica */
 
-	/* by what the log is known again (redis_state.c) */
-	char log_id[40];	/* "": never seen so far */
+	/* by what the log is known again (state.c) */
 	struct store_id newest; /* the newest id heard of */
 	struct store_id mark;	/* the newest entry seen, or 0 */
 	int64_t ok_ms;		/* the server's time then */
 
-	/* news (redis_news.c) */
-	struct store_id known;	/* all up to here was news */
-	int64_t added;		/* entries ever added up to known... */
-	bool counted;		/* ...if that is so */
-	struct redis_page tail; /* the last news */
-	struct store_id revoked_known, revoked; /* newest: heard, and of all */
-	uint64_t session;  /* of the link when news was asked for */
-	bool waiting;	   /* for the answer */
-	bool looking;	   /* it is of the state alone */
+	/* news (news.c) */
+	struct store_id known;	       /* all up to here was news */
+	int64_t added;		       /* entries ever added up to known... */
+	bool counted;		       /* ...if that is so */
+	struct redis_page tail;	       /* the last news */
+	struct store_id revoked_known; /* the newest that news brought */
+	uint64_t session;	       /* of the link when news was asked for */
+	bool waiting;		       /* for the answer */
+	bool looking;		       /* it is of the state alone */
 	bool replaced;	   /* another log: news will find where it is new */
 	redisReply *heard; /* its first part */
 	struct store_id floor, asked_mark; /* newest, mark when asking */
 	size_t rows;			   /* of a page, or of news */
 
-	/* questions (redis_ask.c) */
+	/* questions (ask.c) */
 	struct redis_ask ask[REDIS_ASKS];
 	size_t sent[REDIS_ASKS], nsent; /* in order */
 	size_t ask_bytes;
 	uint64_t ask_session;
-	bool full; /* Redis's memory was: see redis_full.c */
+	bool full; /* Redis's memory was full: see full.c */
 	int64_t ask_used_ms;
 	uint64_t turn;
-	bool answered; /* in this turn, or it is a log at last */
-	bool held;     /* answers of the moment are good until release */
+	bool held; /* answers of the moment are good until release */
 
-	/* the verdict that goes with the last read (redis_read.c) */
+	/* the verdict that goes with the last read (read.c) */
 	struct {
 		bool is;
 		struct store_id after;
@@ -135,11 +145,11 @@ redis_of(const struct store *st)
 	return (struct redis *)st;
 }
 
-/* --- redis.c --- */
+/* --- once.c --- */
 
 /*
- * Opens a link that waits, and has its one reply to a command; for what is
- * done once.  NULL and why.
+ * A link that waits, for what is done once; each function gives the reply to
+ * one command.  NULL and why; link.kind says more.
  */
 struct redis_once {
 	struct redis_url *url;
@@ -153,7 +163,7 @@ redisReply *redis_once_ask(
     struct redis_once *, int argc, const char **argv, char *why, size_t size);
 void redis_once_close(struct redis_once *);
 
-/* --- redis_state.c --- */
+/* --- state.c --- */
 
 /* Reads an id that Redis wrote.  False: it is none. */
 bool redis_id(const redisReply *, struct store_id *);
@@ -174,28 +184,26 @@ enum redis_verdict redis_state_judge(const struct redis *,
 void redis_state_note(struct redis *, const struct redis_state *);
 /* It is our log from now on. */
 void redis_state_adopt(struct redis *, const struct redis_state *);
+/* Asks for the state on a link, by the script that it has loaded. */
+bool redis_put_state(struct redis *, struct redis_link *, struct store_id mark);
 /* Are all events after id still there? */
 bool redis_state_whole(const struct redis_state *, struct store_id);
 /* The place before the oldest entry. */
 struct store_id redis_state_floor(const struct redis_state *);
 
-/* --- redis_news.c --- */
-enum store_news redis_news(struct store *, struct store_id *);
+/* --- news.c --- */
+store_news_fn redis_news;
 /* Begins to wait for news, if it can. */
 void redis_news_ask(struct redis *);
 void redis_news_close(struct redis *);
-/* A timer of the engine has to be set anew. */
-void redis_arm(struct redis *);
-/* Asks for the state on a link, as `EVALSHA'. */
-bool redis_put_state(struct redis *, struct redis_link *, struct store_id mark);
 /* Trouble with the log, in these words. */
 void redis_bad(struct redis *, const char *why);
 
-/* --- redis_ask.c --- */
+/* --- ask.c --- */
 
 /*
- * The answer to a question, or NULL: it was asked, and will come.  A place
- * or revocations are asked for by a command.
+ * The answer to a question, or NULL: it was asked, and will come.  A place or
+ * revocations are asked for by a command, or by words (words.h).
  */
 const struct redis_ask *redis_ask_state(struct redis *);
 const struct redis_ask *redis_ask_page(struct redis *, struct store_id after);
@@ -203,56 +211,52 @@ const struct redis_ask *redis_ask_command(struct redis *, int argc,
     const char **argv, const size_t *lens, bool place);
 /* What a question that has no answer yet results in. */
 enum store_result redis_later(struct redis *);
-
+/* Opening has seen the state: as if it had been asked for. */
 void redis_ask_answered(struct redis *, const struct redis_state *);
 
-/* I/O.  LOG_OTHER: an answer was not our log's. */
-enum redis_verdict redis_ask_turn(struct redis *);
 /* Answers of the moment are no longer good. */
 void redis_ask_expire(struct redis *);
 void redis_ask_forget(struct redis *); /* all of them */
-int64_t redis_ask_due(const struct redis *);
+void redis_ask_free(struct redis *, struct redis_ask *);
+bool redis_ask_queued(const struct redis *); /* is any to be sent? */
+/* Sets the timer for when a link or a question wants a turn. */
+void redis_arm(struct redis *);
 
-/* --- redis_full.c --- */
+/* --- answer.c --- */
+
+/* I/O.  LOG_OTHER: an answer was not our log's. */
+enum redis_verdict redis_ask_turn(struct redis *);
+
+/* --- full.c --- */
 /* Queues a command (NULL: none) and the state of the log as one script. */
 bool redis_full_put(
     struct redis *, const char *cmd, size_t len, struct store_id mark);
 
-/* --- redis_read.c --- */
+/* --- page.c --- */
 void redis_page_free(struct redis_page *);
 bool redis_event(const redisReply *entry, struct store_event *);
-enum store_result redis_read(struct store *, struct store_id,
-    const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
-    struct store_span *);
-/* How much of a page is to be asked for, after one of so many bytes came. */
+/* Sets how much of a page is asked for next, after how large this one was. */
 void redis_pace(struct redis *, const redisReply *entries, size_t rows);
 
-/* --- redis_seek.c --- */
-enum store_result redis_seek(
-    struct store *, const struct store_seek *, struct store_id *);
+/* --- the engine's functions, each in the file of its name --- */
+store_read_fn redis_read;
+store_seek_fn redis_seek;
+store_revocations_fn redis_revocations; /* revoke.c */
+store_revoked_fn redis_revoked;
+store_append_fn redis_append;
+store_append_all_fn redis_append_all;
+int redis_set_synchronous(struct store *, bool on); /* append.c */
+store_copy_begin_fn redis_copy_begin;		    /* copy.c */
+store_copy_in_fn redis_copy_in;
+store_numbers_fn redis_numbers;
 
-/* --- redis_revoke.c --- */
-enum store_result redis_revocations(struct store *, struct store_id *,
-    size_t limit, store_each_revoked *, void *arg);
-bool redis_revocations_after(const struct store *, struct store_id);
-enum store_result redis_revoked(struct store *, struct store_text subject,
-    int64_t issued_ms, store_each_revoked *, void *arg);
+/* --- append.c, also for copy.c --- */
 
-/* --- redis_append.c --- */
-enum store_result redis_append(struct store *, struct store_event *, size_t n);
-void redis_append_all(struct store *, struct store_batch *, size_t n);
-int redis_set_synchronous(struct store *, bool on);
 /* What an error of Redis means to who writes. */
 enum store_result redis_append_trouble(struct redis *, const redisReply *);
 /* That it cannot be reached, and why. */
 enum store_result redis_out_of_reach(struct redis *);
 /* Is there a log to be written?  What is only out of reach is STORE_BUSY. */
 enum store_result redis_writer_look(struct redis *);
-
-/* --- redis_copy.c --- */
-enum store_result redis_copy_begin(struct store *, const struct store_origin *,
-    struct store_copied *, store_each *newest, void *arg);
-enum store_result redis_copy_in(struct store *, const struct store_copy *);
-enum store_result redis_numbers(struct store *, uint64_t *n);
 
 #endif

@@ -1,18 +1,18 @@
 /*
  * revoke.c - what was taken away from readers, in a stream of its own.
  *
- * Its entries have the fields topic and subject; an entry's time is that of
- * its id, unless a field time gives an earlier one.  That there are new ones
- * comes with the news.
+ * Its entries have the fields topic and subject.  The time of an entry is that
+ * of its id, unless a field time gives another.  News tells that there are new
+ * entries.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/redis/redis.h"
+#include "store/redis/words.h"
 
 static struct store_text
-field(const redisReply *entry, const char *name)
+find_field(const redisReply *entry, const char *name)
 {
 	const redisReply *f = entry->element[1];
 	size_t i;
@@ -26,16 +26,16 @@ field(const redisReply *entry, const char *name)
 
 /* When it was revoked: as the field time says, or else the id. */
 static int64_t
-time_of(const redisReply *entry, struct store_id id)
+revoked_ms(const redisReply *entry, struct store_id id)
 {
-	struct store_text t = field(entry, "time");
+	struct store_text t = find_field(entry, "time");
 
 	return t.len > 0 ? strtoll(t.s, NULL, 10) : (int64_t)id.hi;
 }
 
 /*
- * Hands out entries that are not from before since_ms; *last becomes the id
- * of the last of them all.  Their number.
+ * Hands out the entries that are not from before since_ms; *last becomes the
+ * id of the last entry.  Returns the number of entries, older ones included.
  */
 static size_t
 each_entry(const redisReply *r, int64_t since_ms, store_each_revoked *each,
@@ -50,9 +50,9 @@ each_entry(const redisReply *r, int64_t since_ms, store_each_revoked *each,
 		if (e->type != REDIS_REPLY_ARRAY || e->elements != 2 ||
 		    !redis_id(e->element[0], last))
 			continue;
-		rv = (struct store_revocation){.topic = field(e, "topic"),
-		    .subject = field(e, "subject"),
-		    .time_ms = time_of(e, *last)};
+		rv = (struct store_revocation){.topic = find_field(e, "topic"),
+		    .subject = find_field(e, "subject"),
+		    .time_ms = revoked_ms(e, *last)};
 		if ((rv.topic.s != NULL || rv.subject.s != NULL) &&
 		    rv.time_ms >= since_ms)
 			each(arg, &rv);
@@ -72,11 +72,11 @@ redis_revocations(struct store *store, struct store_id *after, size_t limit,
 	struct store_id last = *after;
 	size_t n;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
-	if (limit == 0 || store_id_cmp(rs->revoked, *after) <= 0) {
+	if (limit == 0 || store_id_cmp(rs->base.revoked, *after) <= 0) {
 		if (limit == 0)
-			*after = rs->revoked;
+			*after = rs->base.revoked;
 		return STORE_OK;
 	}
 	redis_id_print(*after, from + 1);
@@ -84,16 +84,10 @@ redis_revocations(struct store *store, struct store_id *after, size_t limit,
 	if ((a = redis_ask_command(rs, 6, argv, NULL, false)) == NULL)
 		return redis_later(rs);
 	n = each_entry(a->answer, INT64_MIN, each, arg, &last);
-	if (n < limit) /* what was deleted again is done, too */
+	if (n < limit) /* those deleted since need no look */
 		last = a->page.state.revoked;
 	*after = last;
 	return STORE_OK;
-}
-
-bool
-redis_revocations_after(const struct store *store, struct store_id after)
-{
-	return store_id_cmp(((const struct redis *)store)->revoked, after) > 0;
 }
 
 enum store_result
@@ -101,22 +95,19 @@ redis_revoked(struct store *store, struct store_text subject, int64_t issued_ms,
     store_each_revoked *each, void *arg)
 {
 	struct redis *rs = redis_of(store);
-	char *const *key = rs->url->key;
-	char ms[24];
-	const char *argv[] = {"EVAL", redis_script_revoked, "5",
-	    key[KEY_EVENTS], key[KEY_LOG], key[KEY_UID], key[KEY_UIDS],
-	    key[KEY_REVOKED], subject.s, ms};
-	size_t lens[10], i;
-	const struct redis_ask *a;
+	const struct redis_ask *a = NULL;
+	struct redis_words w;
 	struct store_id last;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
-	snprintf(
-	    ms, sizeof(ms), "%lld", (long long)(issued_ms < 0 ? 0 : issued_ms));
-	for (i = 0; i < 10; i++)
-		lens[i] = i == 8 ? subject.len : strlen(argv[i]);
-	if ((a = redis_ask_command(rs, 10, argv, lens, false)) == NULL)
+	if (redis_words_begin(
+		&w, rs, "EVAL", redis_script_revoked, 2, REDIS_NUMBER_SIZE)) {
+		redis_words_add(&w, subject.s, subject.len);
+		redis_words_number(&w, "%lld", issued_ms < 0 ? 0 : issued_ms);
+		a = redis_ask_words(rs, &w, false);
+	}
+	if (a == NULL)
 		return redis_later(rs);
 	each_entry(a->answer, issued_ms, each, arg, &last);
 	return STORE_OK;

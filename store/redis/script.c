@@ -2,11 +2,24 @@
  * script.c - what Redis is asked to do in one go, in its own Lua.
  *
  * An id is compared as two numbers: a double holds milliseconds and any
- * sequence that Redis itself gives.  What is removed from the front of the
- * stream is noted, so that a reader whose place lies before the oldest entry
- * can be told whether it lost anything.
+ * sequence that Redis itself gives.  How far the stream was pruned is noted,
+ * so that a reader whose place lies before the oldest entry can be told whether
+ * it lost anything.
  */
 #include "store/redis/script.h"
+
+void
+redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
+    const char *how, const char *script)
+{
+	int i;
+
+	argv[0] = how;
+	argv[1] = script;
+	argv[2] = "5"; /* REDIS_KEYS of them */
+	for (i = 0; i < REDIS_KEYS; i++)
+		argv[3 + i] = u->key[i];
+}
 
 /* Is id a before id b?  Times of entries; the oldest entry. */
 #define LUA_IDS                                                     \
@@ -96,7 +109,7 @@ const char redis_script_time[] = LUA_IDS
     " if older(at(a, mid)) then _, b = parts(low) else d = mid end end\n"
     "return low\n";
 
-/* One that was not appended by us is in no table: look for it. */
+/* A uid that was given to XADD by hand is in no table: look for it. */
 const char redis_script_uid[] = LUA_IDS
     "local id = redis.call('HGET', KEYS[3], ARGV[1])\n"
     "if id and #redis.call('XRANGE', KEYS[1], id, id) == 1 then"
@@ -166,9 +179,10 @@ const char redis_script_revoked[] = LUA_IDS
 	    " end end\n"
 
 /*
- * Everything is looked at before anything is written: an error then leaves
- * nothing half done.  Without events it writes what is there already, for
- * who may only read is to hear of it before the first event.
+ * Everything is looked at before anything is written, so an error leaves
+ * nothing half done.  Without events the script writes what is there already:
+ * a user who may only read is then refused on opening and not at the first
+ * event.
  */
 const char redis_script_append[] = LUA_TRIM
     "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"

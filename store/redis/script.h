@@ -1,10 +1,20 @@
 /*
  * script.h - what Redis is asked to do in one go, in its own Lua.
  *
- * Private to store/.  KEYS are those of enum redis_key, in that order.
+ * Private to store/redis.  KEYS are those of enum redis_key, in that order.
  */
 #ifndef REDIS_SCRIPT_H
 #define REDIS_SCRIPT_H
+
+#include "store/redis/link/url.h"
+
+enum {
+	REDIS_HEAD = 3 + REDIS_KEYS /* words before a script's ARGV */
+};
+
+/* Begins a command: how is EVAL or EVALSHA; what follows is the ARGV. */
+void redis_head(const char *argv[REDIS_HEAD], const struct redis_url *,
+    const char *how, const char *script);
 
 /* ARGV: an id.  What struct redis_state has, in its order. */
 extern const char redis_script_state[];

@@ -1,15 +1,13 @@
 /*
  * seek.c - finding the place where a reader is to start.
  *
- * Where the log begins and ends comes with every answer; a uid, a time or
- * the newest few of some topics are looked for in Redis itself, so that the
- * entries passed over need not come here.
+ * Every answer says where the log begins and ends.  A uid, a time or the
+ * newest few of some topics are looked for by a script in Redis, so the
+ * entries that are passed over need not come here.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "store/redis/redis.h"
+#include "store/redis/words.h"
 
 #define PASS_MAX "20000" /* entries that are gone through at most */
 
@@ -17,76 +15,51 @@ enum {
 	TOPICS_MAX = 512
 };
 
-/* Asks what a script of ours finds. */
-static const struct redis_ask *
-ask_script(struct redis *rs, const char *script, const char **argv,
-    const size_t *lens, int n)
-{
-	const char *all[8 + TOPICS_MAX + 4] = {"EVAL", script, "5"};
-	size_t all_lens[8 + TOPICS_MAX + 4];
-	int i;
-
-	for (i = 0; i < REDIS_KEYS; i++)
-		all[3 + i] = rs->url->key[i];
-	for (i = 0; i < 3 + REDIS_KEYS; i++)
-		all_lens[i] = strlen(all[i]);
-	for (i = 0; i < n; i++) {
-		all[3 + REDIS_KEYS + i] = argv[i];
-		all_lens[3 + REDIS_KEYS + i] = lens[i];
-	}
-	return redis_ask_command(rs, 3 + REDIS_KEYS + n, all, all_lens, true);
-}
-
 /* The newest count; a topic goes as `=topic', a prefix as `^prefix'. */
 static const struct redis_ask *
 ask_last(struct redis *rs, const struct store_seek *seek)
 {
 	uint64_t most = seek->count < 1000000 ? seek->count : 1000000;
 	size_t n = seek->n < TOPICS_MAX ? seek->n : TOPICS_MAX;
-	const char *argv[2 + TOPICS_MAX];
-	size_t lens[2 + TOPICS_MAX], size = 1, i;
-	const struct redis_ask *a;
-	char count[24], *text, *p;
+	size_t size = REDIS_NUMBER_SIZE, i;
+	struct redis_words w;
 
 	for (i = 0; i < n; i++)
 		size += seek->topics[i].len + 1;
-	if ((text = p = malloc(size)) == NULL)
+	if (!redis_words_begin(&w, rs, "EVAL", redis_script_last, 2 + n, size))
 		return NULL;
-	lens[0] = (size_t)snprintf(
-	    count, sizeof(count), "%llu", (unsigned long long)most);
-	argv[0] = count;
-	argv[1] = PASS_MAX;
-	lens[1] = strlen(PASS_MAX);
+	redis_words_number(&w, "%lld", (long long)most);
+	redis_words_add(&w, PASS_MAX, strlen(PASS_MAX));
 	for (i = 0; i < n; i++) {
-		argv[2 + i] = p;
-		lens[2 + i] = seek->topics[i].len + 1;
-		*p++ = seek->topics[i].prefix ? '^' : '=';
-		memcpy(p, seek->topics[i].name, seek->topics[i].len);
-		p += seek->topics[i].len;
+		const struct store_topic *t = &seek->topics[i];
+
+		redis_words_marked(&w, t->prefix ? '^' : '=', t->name, t->len);
 	}
-	a = ask_script(rs, redis_script_last, argv, lens, (int)(2 + n));
-	free(text);
-	return a;
+	return redis_ask_words(rs, &w, true);
 }
 
 static const struct redis_ask *
 ask_time(struct redis *rs, int64_t time_ms)
 {
-	char ms[24];
-	const char *argv[] = {ms};
-	size_t lens[] = {
-	    (size_t)snprintf(ms, sizeof(ms), "%lld", (long long)time_ms)};
+	struct redis_words w;
 
-	return ask_script(rs, redis_script_time, argv, lens, 1);
+	if (!redis_words_begin(
+		&w, rs, "EVAL", redis_script_time, 1, REDIS_NUMBER_SIZE))
+		return NULL;
+	redis_words_number(&w, "%lld", time_ms);
+	return redis_ask_words(rs, &w, true);
 }
 
 static const struct redis_ask *
 ask_uid(struct redis *rs, struct store_text uid)
 {
-	const char *argv[] = {uid.s, PASS_MAX};
-	size_t lens[] = {uid.len, strlen(PASS_MAX)};
+	struct redis_words w;
 
-	return ask_script(rs, redis_script_uid, argv, lens, 2);
+	if (!redis_words_begin(&w, rs, "EVAL", redis_script_uid, 2, 1))
+		return NULL;
+	redis_words_add(&w, uid.s, uid.len);
+	redis_words_add(&w, PASS_MAX, strlen(PASS_MAX));
+	return redis_ask_words(rs, &w, true);
 }
 
 /* The place of an id in a log of this state. */
@@ -108,7 +81,7 @@ judge_id(const struct redis_state *st, struct store_id want, bool whole,
 
 /* What the answer means; reply is that of the question, beside the state. */
 static enum store_result
-judge(const struct store_seek *seek, const struct redis_state *st,
+judge_place(const struct store_seek *seek, const struct redis_state *st,
     const redisReply *reply, struct store_id *id)
 {
 	struct store_id found;
@@ -137,10 +110,11 @@ judge(const struct store_seek *seek, const struct redis_state *st,
 }
 
 /*
- * The place of an id.  An answer may be from before this id was given, asked
- * for by someone else: who heard of it by another responder is not to be told
- * that there is no such place.  An answer to a question about this very id is
- * not, for whoever asked knew of it.
+ * The place of an id.  The state that is at hand may have been asked for by
+ * another request, before this id was given.  A client that has the id from
+ * another responder must not be told that there is no such place.  So before
+ * that is said the id itself is asked about: the answer to that is younger
+ * than the id.
  */
 static enum store_result
 seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
@@ -152,13 +126,13 @@ seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
 
 	if (a == NULL)
 		return redis_later(rs);
-	r = judge(seek, &a->page.state, NULL, id);
+	r = judge_place(seek, &a->page.state, NULL, id);
 	if (r != STORE_UNKNOWN)
 		return r;
 	redis_id_print(seek->id, name);
 	a = redis_ask_command(rs, 4, argv, NULL, true);
 	return a == NULL ? redis_later(rs)
-			 : judge(seek, &a->page.state, NULL, id);
+			 : judge_place(seek, &a->page.state, NULL, id);
 }
 
 enum store_result
@@ -168,7 +142,7 @@ redis_seek(
 	struct redis *rs = redis_of(store);
 	const struct redis_ask *a;
 
-	if (rs->log_id[0] == '\0')
+	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
 	if (seek->from == STORE_FROM_ID && rs->served.is &&
 	    store_id_cmp(seek->id, rs->served.after) == 0) {
@@ -192,5 +166,5 @@ redis_seek(
 		a = redis_ask_state(rs);
 	}
 	return a == NULL ? redis_later(rs)
-			 : judge(seek, &a->page.state, a->answer, id);
+			 : judge_place(seek, &a->page.state, a->answer, id);
 }

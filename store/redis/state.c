@@ -3,45 +3,22 @@
  *
  * A stream can be deleted, flushed, restored from an older copy, or lose its
  * newest entries with a master that fails; its ids then mean something else.
- * Three things tell: another log id, a last id that went back, and for an
- * older copy that has grown past us the absence of an entry that we saw.
+ * Three things tell: another log id; a last id that went back; and, for an
+ * older copy that has grown past us, that an entry which we saw is not there.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/redis/redis.h"
 
-static bool
-number(const char **s, const char *end, uint64_t *n)
-{
-	const char *p = *s;
-
-	for (*n = 0; p < end && *p >= '0' && *p <= '9'; p++) {
-		if (*n > (UINT64_MAX - (uint64_t)(*p - '0')) / 10)
-			return false;
-		*n = *n * 10 + (uint64_t)(*p - '0');
-	}
-	if (p == *s)
-		return false;
-	*s = p;
-	return true;
-}
-
+/* Redis writes every id with its dash; a number alone is none of its. */
 bool
 redis_id(const redisReply *r, struct store_id *id)
 {
-	const char *s, *end;
-	struct store_id got;
-
-	if (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS)
-		return false;
-	s = r->str;
-	end = s + r->len;
-	if (!number(&s, end, &got.hi) || s == end || *s++ != '-' ||
-	    !number(&s, end, &got.lo) || s != end)
-		return false;
-	*id = got;
-	return true;
+	return (r->type == REDIS_REPLY_STRING ||
+		   r->type == REDIS_REPLY_STATUS) &&
+	       memchr(r->str, '-', r->len) != NULL &&
+	       store_id_parse(&store_dashed, r->str, r->len, id);
 }
 
 size_t
@@ -101,6 +78,18 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	       redis_id(r->element[AT_PRUNED], &st->pruned);
 }
 
+bool
+redis_put_state(struct redis *rs, struct redis_link *l, struct store_id mark)
+{
+	const char *argv[REDIS_HEAD + 1];
+	char id[STORE_ID_SIZE];
+
+	redis_head(argv, rs->url, "EVALSHA", l->sha);
+	argv[REDIS_HEAD] = id;
+	redis_id_print(mark, id);
+	return redis_link_put(l, REDIS_HEAD + 1, argv, NULL);
+}
+
 /* An entry that we saw is not there, and was neither trimmed nor deleted. */
 static bool
 mark_lost(const struct redis_state *st, struct store_id mark)
@@ -117,7 +106,7 @@ redis_state_judge(const struct redis *rs, const struct redis_state *st,
 {
 	if (st->log_id[0] == '\0')
 		return LOG_NONE;
-	if (strcmp(st->log_id, rs->log_id) != 0 ||
+	if (strcmp(st->log_id, rs->base.log_id) != 0 ||
 	    store_id_cmp(st->last, floor) < 0 || mark_lost(st, mark))
 		return LOG_OTHER;
 	return LOG_SAME;
@@ -128,8 +117,8 @@ redis_state_note(struct redis *rs, const struct redis_state *st)
 {
 	if (store_id_cmp(rs->newest, st->last) < 0)
 		rs->newest = st->last;
-	if (store_id_cmp(rs->revoked, st->revoked) < 0)
-		rs->revoked = st->revoked;
+	if (store_id_cmp(rs->base.revoked, st->revoked) < 0)
+		rs->base.revoked = st->revoked;
 	if (rs->ok_ms < st->time_ms)
 		rs->ok_ms = st->time_ms;
 }
@@ -137,10 +126,10 @@ redis_state_note(struct redis *rs, const struct redis_state *st)
 void
 redis_state_adopt(struct redis *rs, const struct redis_state *st)
 {
-	memcpy(rs->log_id, st->log_id, sizeof(rs->log_id));
+	memcpy(rs->base.log_id, st->log_id, sizeof(rs->base.log_id));
 	rs->newest = rs->known = st->last;
 	rs->mark = st->entry;
-	rs->revoked = rs->revoked_known = st->revoked;
+	rs->base.revoked = rs->revoked_known = st->revoked;
 	rs->added = st->added;
 	rs->counted = st->added >= 0;
 	rs->ok_ms = st->time_ms;
@@ -154,9 +143,9 @@ redis_state_floor(const struct redis_state *st)
 }
 
 /*
- * Ids skip, so a place before the oldest entry is no loss by itself.  If what
- * is gone was all removed by us, we know how far that went; else anything
- * before the oldest entry may have been lost.
+ * Ids skip, so a place before the oldest entry need not mean a loss.  If all
+ * that is gone was removed by our pruning, we know how far that went.  Else
+ * anything before the oldest entry may have been lost.
  */
 bool
 redis_state_whole(const struct redis_state *st, struct store_id id)
@@ -165,7 +154,7 @@ redis_state_whole(const struct redis_state *st, struct store_id id)
 
 	if (store_id_cmp(redis_state_floor(st), id) <= 0)
 		return true;
-	if (st->added < 0) /* before Redis 7 nobody counts */
+	if (st->added < 0) /* before version 7 Redis does not count */
 		return false;
 	if (gone == 0)
 		return true;

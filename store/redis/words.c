@@ -1,5 +1,5 @@
 /*
- * words.c - a script's call, as its words are put together.
+ * words.c - puts together a command that runs a script.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 #include "store/redis/words.h"
 
 enum {
-	HEAD = 3 + REDIS_KEYS,
 	TEXT_MAX = 500 * 1000000 /* Redis takes no longer one */
 };
 
@@ -26,16 +25,17 @@ redis_words_begin(struct redis_words *w, const struct redis *rs,
 	size_t i;
 
 	memset(w, 0, sizeof(*w));
-	w->argv = malloc((HEAD + n) * sizeof(*w->argv));
-	w->lens = malloc((HEAD + n) * sizeof(*w->lens));
+	w->argv = malloc((REDIS_HEAD + n) * sizeof(*w->argv));
+	w->lens = malloc((REDIS_HEAD + n) * sizeof(*w->lens));
 	w->text = w->p = malloc(bytes);
-	if (w->argv == NULL || w->lens == NULL || w->text == NULL)
+	if (w->argv == NULL || w->lens == NULL || w->text == NULL) {
+		redis_words_free(w);
 		return false;
-	redis_words_add(w, how, strlen(how));
-	redis_words_add(w, script, strlen(script));
-	redis_words_add(w, "5", 1);
-	for (i = 0; i < REDIS_KEYS; i++)
-		redis_words_add(w, rs->url->key[i], strlen(rs->url->key[i]));
+	}
+	redis_head(w->argv, rs->url, how, script);
+	for (i = 0; i < REDIS_HEAD; i++)
+		w->lens[i] = strlen(w->argv[i]);
+	w->argc = REDIS_HEAD;
 	return true;
 }
 
@@ -45,6 +45,7 @@ redis_words_free(struct redis_words *w)
 	free(w->argv);
 	free(w->lens);
 	free(w->text);
+	memset(w, 0, sizeof(*w));
 }
 
 void
@@ -63,20 +64,36 @@ add_own(struct redis_words *w, size_t len)
 }
 
 void
+redis_words_marked(struct redis_words *w, char mark, const char *s, size_t len)
+{
+	*w->p = mark;
+	if (len > 0)
+		memcpy(w->p + 1, s, len);
+	add_own(w, len + 1);
+}
+
+void
 redis_words_text(struct redis_words *w, struct store_text t)
 {
 	if (t.s == NULL) {
 		redis_words_add(w, "", 0);
 		return;
 	}
-	*w->p = '=';
-	if (t.len > 0)
-		memcpy(w->p + 1, t.s, t.len);
-	add_own(w, t.len + 1);
+	redis_words_marked(w, '=', t.s, t.len);
+}
+
+size_t
+redis_words_event_size(const struct store_event *ev)
+{
+	return ev->topic.len + ev->event.len + ev->data.len + ev->uid.len +
+	       strlen("=main"
+		      "===") +
+	       REDIS_NUMBER_SIZE;
 }
 
 void
-redis_words_event(struct redis_words *w, const struct store_event *ev)
+redis_words_event(
+    struct redis_words *w, const struct store_event *ev, int64_t default_ms)
 {
 	static const struct store_text main_topic = {"main", 4},
 				       no_data = {"", 0};
@@ -85,6 +102,10 @@ redis_words_event(struct redis_words *w, const struct store_event *ev)
 	redis_words_text(w, ev->event);
 	redis_words_text(w, ev->data.s == NULL ? no_data : ev->data);
 	redis_words_text(w, ev->uid);
+	if (ev->time_ms == default_ms)
+		redis_words_add(w, "", 0);
+	else
+		redis_words_number(w, "=%lld", ev->time_ms);
 }
 
 void

@@ -1,7 +1,6 @@
 /*
  * append.c - adding events to a SQLite log, in one transaction.
  */
-#include "store/clock.h"
 #include "store/sqlite/sqlite.h"
 
 /* The id of the event that has this uid already. */
@@ -21,29 +20,12 @@ find_uid(struct sqlite *sq, struct store_event *ev)
 	return rc == SQLITE_ROW ? 0 : -1;
 }
 
-/* Binds from parameter i on.  Returns the next. */
 static int
-bind_event(sqlite3_stmt *st, int i, const struct store_event *ev, bool uid,
-    int64_t now)
-{
-	static const struct store_text main_topic = {"main", 4},
-				       no_data = {"", 0};
-
-	sqlite_bind_text(st, i++, ev->topic.s == NULL ? main_topic : ev->topic);
-	sqlite_bind_text(st, i++, ev->event);
-	sqlite_bind_text(st, i++, ev->data.s == NULL ? no_data : ev->data);
-	if (uid)
-		sqlite_bind_text(st, i++, ev->uid);
-	sqlite3_bind_int64(st, i++, ev->time_ms == 0 ? now : ev->time_ms);
-	return i;
-}
-
-static int
-insert(struct sqlite *sq, struct store_event *ev, int64_t now)
+append_one(struct sqlite *sq, struct store_event *ev, int64_t now)
 {
 	sqlite3_stmt *st = sq->st[ST_INSERT];
 
-	bind_event(st, 1, ev, true, now);
+	sqlite_bind_event(st, 1, ev, true, now);
 	sqlite3_step(st);
 	if (sqlite3_reset(st) != SQLITE_OK)
 		return -1;
@@ -55,19 +37,19 @@ insert(struct sqlite *sq, struct store_event *ev, int64_t now)
 /*
  * INSERT_ROWS events after one that was given the id before.  More than half
  * of what an INSERT costs is the statement, not the row: AUTOINCREMENT looks
- * up and writes its sequence for each.  Their ids are those that follow, for
- * there is room for no other between before and the last.  Returns 1 when it
- * was not so: a trigger adds rows of its own, or leaves some out.
+ * up and writes its sequence for each statement.  If the last id is before +
+ * INSERT_ROWS, no other id fits in between, so all ids are known.  Returns 1
+ * if it is not: a trigger adds rows of its own, or leaves some out.
  */
 static int
-insert_rows(
+append_rows(
     struct sqlite *sq, struct store_event *ev, uint64_t before, int64_t now)
 {
 	sqlite3_stmt *st = sq->st[ST_INSERT_ROWS];
 	int i, next = 1;
 
 	for (i = 0; i < INSERT_ROWS; i++)
-		next = bind_event(st, next, &ev[i], false, now);
+		next = sqlite_bind_event(st, next, &ev[i], false, now);
 	sqlite3_step(st);
 	if (sqlite3_reset(st) != SQLITE_OK)
 		return -1;
@@ -81,7 +63,7 @@ insert_rows(
 	return 0;
 }
 
-/* Are there so many, and is none by a uid that may be there already? */
+/* Are there INSERT_ROWS more, none with a uid that may be there already? */
 static bool
 fit_rows(const struct store_event *ev, size_t n)
 {
@@ -94,34 +76,18 @@ fit_rows(const struct store_event *ev, size_t n)
 }
 
 static int
-run(struct sqlite *sq, enum sqlite_statement s)
+run_kept(struct sqlite *sq, enum sqlite_statement s)
 {
 	sqlite3_step(sq->st[s]);
 	return sqlite3_reset(sq->st[s]) == SQLITE_OK ? 0 : -1;
 }
 
-/* What the last error means for whoever wants to append. */
-static enum store_result
-trouble(struct sqlite *sq)
-{
-	enum store_result r = sqlite_trouble(sq);
-
-	switch (sqlite3_errcode(sq->db) & 0xff) {
-	case SQLITE_FULL:
-	case SQLITE_TOOBIG:
-		return STORE_FULL;
-	case SQLITE_CONSTRAINT:
-		return STORE_REFUSED;
-	case SQLITE_READONLY:
-		return STORE_ERROR;
-	default:
-		return r;
-	}
-}
-
-/* 1: they have to be inserted singly, when those that were are undone. */
+/*
+ * 1: sixteen in one statement do not go.  Undo what was inserted and call it
+ * again, when it inserts them one by one.
+ */
 static int
-insert_all(struct sqlite *sq, struct store_event *events, size_t n)
+append_events(struct sqlite *sq, struct store_event *events, size_t n)
 {
 	uint64_t before = 0; /* the id of the last one, if that was added */
 	int64_t now = clock_wall_ms();
@@ -130,14 +96,14 @@ insert_all(struct sqlite *sq, struct store_event *events, size_t n)
 
 	while (i < n) {
 		if (before != 0 && !sq->singly && fit_rows(&events[i], n - i)) {
-			rc = insert_rows(sq, &events[i], before, now);
+			rc = append_rows(sq, &events[i], before, now);
 			sq->singly = rc == 1;
 			if (rc != 0)
 				return rc;
 			i += INSERT_ROWS;
 			before += INSERT_ROWS;
 		} else {
-			if (insert(sq, &events[i], now) == -1)
+			if (append_one(sq, &events[i], now) == -1)
 				return -1;
 			before = events[i].repeated ? 0 : events[i].id.lo;
 			i++;
@@ -149,20 +115,21 @@ insert_all(struct sqlite *sq, struct store_event *events, size_t n)
 enum store_result
 sqlite_append(struct store *store, struct store_event *events, size_t n)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r;
 	int rc;
 
-	if (run(sq, ST_BEGIN) == -1)
+	if (run_kept(sq, ST_BEGIN) == -1)
 		return sqlite_trouble(sq);
-	rc = insert_all(sq, events, n);
-	if (rc == 1 && run(sq, ST_ROLLBACK) == 0 && run(sq, ST_BEGIN) == 0)
-		rc = insert_all(sq, events, n);
-	if (rc == 0 && run(sq, ST_COMMIT) == 0)
+	rc = append_events(sq, events, n);
+	if (rc == 1 && run_kept(sq, ST_ROLLBACK) == 0 &&
+	    run_kept(sq, ST_BEGIN) == 0)
+		rc = append_events(sq, events, n);
+	if (rc == 0 && run_kept(sq, ST_COMMIT) == 0)
 		return STORE_OK;
-	r = trouble(sq);
+	r = sqlite_write_trouble(sq);
 	if (!sqlite3_get_autocommit(sq->db))
-		run(sq, ST_ROLLBACK);
+		run_kept(sq, ST_ROLLBACK);
 	return r;
 }
 
@@ -179,30 +146,31 @@ set_results(
 }
 
 /*
- * One batch within the transaction.  Even a single event is marked: a trigger
- * that does RAISE(FAIL) leaves the row that it complains of.
+ * One batch within the transaction.  Even a single event gets a savepoint: a
+ * trigger that does RAISE(FAIL) leaves the row of which it complains.
  */
 static void
 append_within(struct sqlite *sq, struct store_batch *b)
 {
-	int rc = run(sq, ST_MARK) == 0 ? insert_all(sq, b->events, b->n) : -1;
+	int rc = run_kept(sq, ST_MARK) == 0 ? append_events(sq, b->events, b->n)
+					    : -1;
 
-	if (rc == 1 && run(sq, ST_UNDO) == 0)
-		rc = insert_all(sq, b->events, b->n);
-	if (rc == 0 && run(sq, ST_KEEP) == 0) {
+	if (rc == 1 && run_kept(sq, ST_UNDO) == 0)
+		rc = append_events(sq, b->events, b->n);
+	if (rc == 0 && run_kept(sq, ST_KEEP) == 0) {
 		store_set_result(&sq->base, b, STORE_OK);
 		return;
 	}
-	store_set_result(&sq->base, b, trouble(sq));
+	store_set_result(&sq->base, b, sqlite_write_trouble(sq));
 	if (!sqlite3_get_autocommit(sq->db)) {
-		run(sq, ST_UNDO);
-		run(sq, ST_KEEP);
+		run_kept(sq, ST_UNDO);
+		run_kept(sq, ST_KEEP);
 	}
 }
 
 /*
- * The transaction is gone, by a trigger's RAISE(ROLLBACK) or a full disk.
- * The one that did it has its result; all others are tried alone.
+ * A trigger's RAISE(ROLLBACK) or a full disk has ended the transaction.  The
+ * batch that caused it has its result; all others are tried alone.
  */
 static void
 append_alone(
@@ -219,7 +187,7 @@ append_alone(
 void
 sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r;
 	size_t i;
 
@@ -228,8 +196,8 @@ sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
 		set_results(sq, b, n, STORE_BUSY);
 		return;
 	}
-	if (run(sq, ST_BEGIN) == -1) {
-		set_results(sq, b, n, trouble(sq));
+	if (run_kept(sq, ST_BEGIN) == -1) {
+		set_results(sq, b, n, sqlite_write_trouble(sq));
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -239,29 +207,12 @@ sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
 			return;
 		}
 	}
-	if (run(sq, ST_COMMIT) == 0)
+	if (run_kept(sq, ST_COMMIT) == 0)
 		return;
-	r = trouble(sq);
+	r = sqlite_write_trouble(sq);
 	for (i = 0; i < n; i++)
 		if (b[i].result == STORE_OK)
 			store_set_result(&sq->base, &b[i], r);
 	if (!sqlite3_get_autocommit(sq->db))
-		run(sq, ST_ROLLBACK);
-}
-
-int
-sqlite_set_synchronous(struct store *store, bool on)
-{
-	struct sqlite *sq = (struct sqlite *)store;
-
-	sq->lazy = !on;
-	if (sq->mode != STORE_WRITE || sq->db == NULL)
-		return 0;
-	if (sqlite3_exec(sq->db,
-		on ? "PRAGMA synchronous = FULL"
-		   : "PRAGMA synchronous = NORMAL",
-		NULL, NULL, NULL) == SQLITE_OK)
-		return 0;
-	sqlite_trouble(sq);
-	return -1;
+		run_kept(sq, ST_ROLLBACK);
 }

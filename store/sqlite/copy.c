@@ -1,15 +1,15 @@
 /*
  * copy.c - a SQLite log as the copy of another log.
  *
- * Numbers stay what they were.  An event whose id was ms-seq, as Redis gives
- * them, gets a new number behind all that were ever given, and keeps the old
- * id as its uid: whoever comes back with it is found by that.  One that has a
- * uid of its own, and a place without an event, is remembered in the table
- * largesse_moved instead.
+ * A number stays what it was.  An event whose id was ms-seq, as Redis gives
+ * them, gets a new number after all that were ever given.  It keeps the old id
+ * as its uid, so a client that comes back with that finds its place.  If the
+ * event has a uid of its own, the table largesse_moved has the old id instead;
+ * it also has places at which there is no event.
  *
- * How far the copy has come is written with what was copied, together with
- * the sequence at that moment: if that has moved on by itself, someone else
- * published here.
+ * How far the copy has come is written in the transaction that copies, and
+ * with it the sequence at that moment.  If the sequence is another later,
+ * somebody else published here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,31 +17,18 @@
 #include "store/sqlite/sql.h"
 #include "store/sqlite/sqlite.h"
 
-static const struct store dashed = {.dashed = true};
-
 struct target {
 	struct sqlite *sq;
 	int64_t seq, numbers;
 	sqlite3_stmt *insert, *moved;
 };
 
-static enum store_result
-trouble(struct sqlite *sq)
-{
-	enum store_result r = sqlite_trouble(sq);
-	int code = sqlite3_errcode(sq->db) & 0xff;
-
-	if (code == SQLITE_FULL || code == SQLITE_TOOBIG)
-		return STORE_FULL;
-	return code == SQLITE_CONSTRAINT ? STORE_REFUSED : r;
-}
-
 static int
 set_id(sqlite3 *db, const char *key, struct store_id id)
 {
 	char text[STORE_ID_SIZE];
 
-	store_id_print(&dashed, id, text);
+	store_id_print(&store_dashed, id, text);
 	return sql_run(
 	    db, "INSERT OR REPLACE INTO largesse VALUES(%Q, %Q)", key, text);
 }
@@ -56,7 +43,7 @@ get_id(sqlite3 *db, const char *key, struct store_id *id)
 
 	*id = (struct store_id){0, 0};
 	if (r == 1)
-		store_id_parse(&dashed, text, strlen(text), id);
+		store_id_parse(&store_dashed, text, strlen(text), id);
 	sqlite3_free(text);
 	return r < 0 ? -1 : 0;
 }
@@ -101,7 +88,7 @@ remember_moved(struct target *t, struct store_id was, int64_t id, bool event)
 {
 	char text[STORE_ID_SIZE];
 
-	store_id_print(&dashed, was, text);
+	store_id_print(&store_dashed, was, text);
 	return sql_run(t->sq->db,
 	    "INSERT OR REPLACE INTO largesse_moved VALUES(%Q, %lld, %d)", text,
 	    id, event);
@@ -135,7 +122,7 @@ set_place(struct target *t, struct store_id id)
 
 /* --- beginning ---------------------------------------------------------- */
 
-/* What was before base is gone there, and so is to be told as gone here. */
+/* What came before base is gone in the other log, so it is gone in this. */
 static int
 begin_at(struct target *t, const struct store_origin *from)
 {
@@ -156,7 +143,7 @@ begin_at(struct target *t, const struct store_origin *from)
 	return set_place(t, base);
 }
 
-/* Takes the name of the other log.  STORE_REFUSED if this has a life. */
+/* Takes the log id of the other.  STORE_REFUSED if this log has events. */
 static enum store_result
 take_name(struct target *t, const struct store_origin *from)
 {
@@ -166,7 +153,7 @@ take_name(struct target *t, const struct store_origin *from)
 
 	if (sql_text(sq->db, &log_id,
 		"SELECT value FROM largesse WHERE key = 'log'") == -1)
-		return trouble(sq);
+		return sqlite_write_trouble(sq);
 	if (log_id == NULL || strcmp(log_id, from->log_id) != 0) {
 		if (t->seq > 0) {
 			store_set_why(&sq->base,
@@ -178,14 +165,14 @@ take_name(struct target *t, const struct store_origin *from)
 			       "UPDATE largesse SET value = %Q"
 			       " WHERE key = 'log'",
 			       from->log_id) == -1)
-			r = trouble(sq);
+			r = sqlite_write_trouble(sq);
 	}
 	sqlite3_free(log_id);
 	return r;
 }
 
 static enum store_result
-begin(struct target *t, const struct store_origin *from,
+begin_copy(struct target *t, const struct store_origin *from,
     struct store_copied *done)
 {
 	sqlite3 *db = t->sq->db;
@@ -197,7 +184,7 @@ begin(struct target *t, const struct store_origin *from,
 			" event INTEGER NOT NULL) WITHOUT ROWID") == -1 ||
 	    get_sequence(t) == -1 ||
 	    sql_number(db, &any, "SELECT 1 FROM events LIMIT 1") == -1)
-		return trouble(t->sq);
+		return sqlite_write_trouble(t->sq);
 	if ((r = take_name(t, from)) != STORE_OK)
 		return r;
 	if (t->numbers < (int64_t)from->numbers)
@@ -207,15 +194,15 @@ begin(struct target *t, const struct store_origin *from,
 		" VALUES('numbers', %lld)",
 		t->numbers) == -1 ||
 	    get_place(t, &done->upto) == -1)
-		return trouble(t->sq);
+		return sqlite_write_trouble(t->sq);
 	if (any == 0 && store_id_cmp(done->upto, from->base) < 0) {
 		if (begin_at(t, from) == -1)
-			return trouble(t->sq);
+			return sqlite_write_trouble(t->sq);
 		done->upto = from->base;
 	}
 	return get_id(db, "copied-revoked", &done->revoked) == 0
 		   ? STORE_OK
-		   : trouble(t->sq);
+		   : sqlite_write_trouble(t->sq);
 }
 
 /* The id that an event of ours had in the other log. */
@@ -225,12 +212,13 @@ old_id(struct sqlite *sq, int64_t id, struct store_text uid)
 	struct store_id was = {0, (uint64_t)id};
 	char *text = NULL;
 
-	if (uid.s != NULL && store_id_parse(&dashed, uid.s, uid.len, &was))
+	if (uid.s != NULL &&
+	    store_id_parse(&store_dashed, uid.s, uid.len, &was))
 		return was;
 	if (sql_text(sq->db, &text,
 		"SELECT was FROM largesse_moved WHERE id = %lld AND event",
 		id) == 1)
-		store_id_parse(&dashed, text, strlen(text), &was);
+		store_id_parse(&store_dashed, text, strlen(text), &was);
 	sqlite3_free(text);
 	return was;
 }
@@ -255,10 +243,10 @@ show_newest(struct sqlite *sq, store_each *each, void *arg)
 }
 
 static enum store_result
-end(struct sqlite *sq, enum store_result r)
+end_copy(struct sqlite *sq, enum store_result r)
 {
 	if (r == STORE_OK && sql_run(sq->db, "COMMIT") == -1)
-		r = trouble(sq);
+		r = sqlite_write_trouble(sq);
 	if (!sqlite3_get_autocommit(sq->db))
 		sql_run(sq->db, "ROLLBACK");
 	return r;
@@ -268,18 +256,18 @@ enum store_result
 sqlite_copy_begin(struct store *store, const struct store_origin *from,
     struct store_copied *done, store_each *newest, void *arg)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	struct target t = {.sq = sq};
 	enum store_result r;
 
 	if (sq->db == NULL || sql_run(sq->db, "BEGIN IMMEDIATE") == -1)
 		return sqlite_trouble(sq);
-	r = begin(&t, from, done);
+	r = begin_copy(&t, from, done);
 	if (r == STORE_OK && show_newest(sq, newest, arg) == -1)
-		r = trouble(sq);
-	r = end(sq, r);
+		r = sqlite_write_trouble(sq);
+	r = end_copy(sq, r);
 	if (r == STORE_OK)
-		snprintf(sq->self.log_id, sizeof(sq->self.log_id), "%s",
+		snprintf(sq->base.log_id, sizeof(sq->base.log_id), "%s",
 		    from->log_id);
 	return r;
 }
@@ -288,17 +276,15 @@ sqlite_copy_begin(struct store *store, const struct store_origin *from,
 
 /* 1, or 0 when another event has this uid, or -1. */
 static int
-insert_row(struct target *t, const struct store_event *ev, int64_t id,
+copy_row(struct target *t, const struct store_event *ev, int64_t id,
     struct store_text uid)
 {
+	struct store_event row = *ev;
 	sqlite3_stmt *st = t->insert;
 
+	row.uid = uid;
 	sqlite3_bind_int64(st, 1, id);
-	sqlite_bind_text(st, 2, ev->topic);
-	sqlite_bind_text(st, 3, ev->event);
-	sqlite_bind_text(st, 4, ev->data);
-	sqlite_bind_text(st, 5, uid);
-	sqlite3_bind_int64(st, 6, ev->time_ms);
+	sqlite_bind_event(st, 2, &row, true, ev->time_ms);
 	sqlite3_step(st);
 	if (sqlite3_reset(st) != SQLITE_OK)
 		return -1;
@@ -306,12 +292,12 @@ insert_row(struct target *t, const struct store_event *ev, int64_t id,
 }
 
 /*
- * Redis does not see to it that a uid that someone gives to XADD is there
- * once.  Here the first one has it: who comes back with it is sent too much
- * rather than too little.
+ * Redis does not check that a uid given to XADD by hand is new.  Here the
+ * first event with it keeps it: a client that comes back with that uid is sent
+ * some events twice rather than missing some.
  */
 static int
-insert(struct target *t, const struct store_event *ev)
+copy_event(struct target *t, const struct store_event *ev)
 {
 	char was[STORE_ID_SIZE];
 	struct store_text name = {NULL, 0};
@@ -320,12 +306,12 @@ insert(struct target *t, const struct store_event *ev)
 
 	if (ev->id.hi != 0) {
 		id = t->numbers + 1;
-		name.len = store_id_print(&dashed, ev->id, was);
+		name.len = store_id_print(&store_dashed, ev->id, was);
 		name.s = was;
 	}
-	r = insert_row(t, ev, id, ev->uid.s != NULL ? ev->uid : name);
+	r = copy_row(t, ev, id, ev->uid.s != NULL ? ev->uid : name);
 	if (r == 0)
-		r = insert_row(t, ev, id, name);
+		r = copy_row(t, ev, id, name);
 	else if (r == 1 && ev->uid.s != NULL && name.s != NULL &&
 		 remember_moved(t, ev->id, id, true) == -1)
 		r = -1;
@@ -338,7 +324,7 @@ insert(struct target *t, const struct store_event *ev)
 }
 
 static int
-insert_all(struct target *t, const struct store_copy *cp)
+copy_events(struct target *t, const struct store_copy *cp)
 {
 	size_t i;
 
@@ -349,7 +335,7 @@ insert_all(struct target *t, const struct store_copy *cp)
 		-1, &t->insert, NULL) != SQLITE_OK)
 		return -1;
 	for (i = 0; i < cp->n; i++)
-		if (insert(t, &cp->events[i]) == -1)
+		if (copy_event(t, &cp->events[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -399,7 +385,7 @@ move_on(struct target *t, const struct store_copy *cp)
 }
 
 static enum store_result
-copy_in(struct target *t, const struct store_copy *cp)
+copy_chunk(struct target *t, const struct store_copy *cp)
 {
 	struct sqlite *sq = t->sq;
 	struct store_id place;
@@ -409,7 +395,7 @@ copy_in(struct target *t, const struct store_copy *cp)
 	if (get_sequence(t) == -1 || get_place(t, &place) == -1 ||
 	    sql_text(sq->db, &log_id,
 		"SELECT value FROM largesse WHERE key = 'log'") != 1)
-		return trouble(sq);
+		return sqlite_write_trouble(sq);
 	same = strcmp(log_id, cp->log_id) == 0 &&
 	       store_id_cmp(place, cp->after) == 0;
 	sqlite3_free(log_id);
@@ -419,24 +405,24 @@ copy_in(struct target *t, const struct store_copy *cp)
 		    sq->path);
 		return STORE_REFUSED;
 	}
-	if (insert_all(t, cp) == -1 || revoke_all(t, cp) == -1 ||
+	if (copy_events(t, cp) == -1 || revoke_all(t, cp) == -1 ||
 	    move_on(t, cp) == -1)
-		return trouble(sq);
+		return sqlite_write_trouble(sq);
 	return STORE_OK;
 }
 
 enum store_result
 sqlite_copy_in(struct store *store, const struct store_copy *cp)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	struct target t = {.sq = sq};
 	enum store_result r;
 
 	if (sq->db == NULL || sql_run(sq->db, "BEGIN IMMEDIATE") == -1)
 		return sqlite_trouble(sq);
-	r = copy_in(&t, cp);
+	r = copy_chunk(&t, cp);
 	sqlite3_finalize(t.insert);
-	return end(sq, r);
+	return end_copy(sq, r);
 }
 
 /* --- for readers -------------------------------------------------------- */
@@ -444,7 +430,7 @@ sqlite_copy_in(struct store *store, const struct store_copy *cp)
 enum store_result
 sqlite_numbers(struct store *store, uint64_t *n)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 
 	if (r != STORE_OK)
@@ -455,8 +441,8 @@ sqlite_numbers(struct store *store, uint64_t *n)
 }
 
 /*
- * Asked only for what looks like an id of Redis and is nobody's uid, so the
- * statement is not kept; most logs have no such table.
+ * It is called only for what looks like an id of Redis and is no event's uid,
+ * so the statement is not kept.  Most logs have no such table.
  */
 int64_t
 sqlite_moved(struct sqlite *sq, struct store_text was)
@@ -465,7 +451,7 @@ sqlite_moved(struct sqlite *sq, struct store_text was)
 	sqlite3_stmt *st = NULL;
 	int64_t place = -1;
 
-	if (!store_id_parse(&dashed, was.s, was.len, &id) || id.hi == 0 ||
+	if (!store_id_parse(&store_dashed, was.s, was.len, &id) || id.hi == 0 ||
 	    sqlite3_prepare_v2(sq->db,
 		"SELECT id FROM largesse_moved WHERE was = ?1", -1, &st,
 		NULL) != SQLITE_OK)

@@ -8,15 +8,15 @@ enum {
 	HINT_LOOKS = 8 /* that follow a hint at once */
 };
 
-/* Takes the log that is there now for ours, and finds where it is new. */
+/* Takes the log that is there now for ours; *id: from there on it is new. */
 static enum store_news
-take_over(struct sqlite *sq, struct store_id *id)
+take_over_file(struct sqlite *sq, struct store_id *id)
 {
 	int64_t ok_ms = sq->self.ok_ms;
 
 	if (sqlite_enter_any(sq) != STORE_OK)
 		return STORE_QUIET;
-	if (sq->self.log_id[0] == '\0') { /* half made: not yet a log */
+	if (sq->base.log_id[0] == '\0') { /* half made: not yet a log */
 		sq->self.ok_ms = ok_ms;
 		store_set_why(&sq->base, "%s: not an event log", sq->path);
 		sqlite_end(sq);
@@ -29,9 +29,9 @@ take_over(struct sqlite *sq, struct store_id *id)
 }
 
 /*
- * Has there been a commit since news last told of one?  After a hint it is
- * most often a few microseconds away, less than a timer takes to wake us: so
- * a few looks follow one another at once.
+ * Has there been a commit since news last told of one?  After a hint the
+ * commit is most often a few microseconds away, less than a timer takes to
+ * wake us.  So a few looks follow each other at once.
  */
 static bool
 see_commit(struct sqlite *sq, bool hint)
@@ -49,7 +49,7 @@ see_commit(struct sqlite *sq, bool hint)
 }
 
 static enum store_news
-take_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
+find_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
 {
 	if ((sn->moved || sq->db == NULL) &&
 	    (sq->db == NULL || !identity_same_file(sq)) && !sqlite_reattach(sq))
@@ -59,33 +59,27 @@ take_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
 		sqlite_leave(sq);
 		return STORE_LOOK;
 	}
-	return sq->replaced ? take_over(sq, id) : STORE_QUIET;
+	return sq->replaced ? take_over_file(sq, id) : STORE_QUIET;
 }
 
 enum store_news
 sqlite_news(struct store *st, struct store_id *id)
 {
-	struct sqlite *sq = (struct sqlite *)st;
+	struct sqlite *sq = sqlite_of(st);
 	struct news_seen sn = sqlite_news_take(&sq->news);
 	enum store_news news;
 
 	if (!sn.look)
 		return STORE_QUIET;
-	news = take_news(sq, &sn, id);
+	news = find_news(sq, &sn, id);
 	sqlite_news_next(&sq->news, sn.hint, news == STORE_LOOK);
 	return news;
-}
-
-int
-sqlite_fd(const struct store *st)
-{
-	return ((const struct sqlite *)st)->news.epoll_fd;
 }
 
 void
 sqlite_set_poll(struct store *st, unsigned ms)
 {
-	struct sqlite *sq = (struct sqlite *)st;
+	struct sqlite *sq = sqlite_of(st);
 
 	sq->news.poll_ms = ms;
 	sqlite_news_again(&sq->news);

@@ -1,11 +1,11 @@
 /*
  * identity.c - is it still the same log?
  *
- * A log can be moved away, restored from an older copy, or rebuilt, all under
- * our feet, and its ids then mean something else.  Four things tell: another
- * file under the path, another log id, a sequence that went back, and, for an
- * older copy that has since grown past us, another row under the newest id
- * that we read.  A log that merely lost old rows is still the same.
+ * While we read a log it can be moved away, restored from an older copy, or
+ * rebuilt, and then its ids mean something else.  Four things tell: another
+ * file under the path; another log id; a sequence that went back; and, for an
+ * older copy that has grown past us, another row under the newest id that we
+ * read.  A log that only lost old rows is still the same.
  */
 #include <sys/stat.h>
 
@@ -105,11 +105,11 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 		sqlite3_snprintf(
 		    (int)size, log_id, "%s", sqlite3_column_text(st, 0));
 		sq->seq = sqlite3_column_int64(st, 1);
-		/* A log that does not say may have lost anything. */
+		/* Where this is not written anything may have been lost. */
 		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
 				 ? INT64_MAX
 				 : sqlite3_column_int64(st, 2);
-		sq->revoked = sqlite3_column_int64(st, 3);
+		sq->base.revoked.lo = (uint64_t)sqlite3_column_int64(st, 3);
 	}
 	sqlite3_reset(st);
 	if (found)
@@ -127,10 +127,11 @@ identity_take(struct sqlite *sq)
 	sq->self.ok_ms = clock_wall_ms();
 	if (stat(sq->path, &sb) == 0)
 		identity_take_files(sq, &sb);
-	read_self(sq, sq->self.log_id, sizeof(sq->self.log_id));
+	sq->base.log_id[0] = '\0';
+	read_self(sq, sq->base.log_id, sizeof(sq->base.log_id));
 }
 
-/* A pruned row proves nothing; a different one does. */
+/* A row that is gone proves nothing, for it may have been pruned. */
 static bool
 same_last_row(struct sqlite *sq)
 {
@@ -143,13 +144,13 @@ same_last_row(struct sqlite *sq)
 enum store_result
 identity_verify(struct sqlite *sq)
 {
-	char log_id[sizeof(sq->self.log_id)] = "";
+	char log_id[sizeof(sq->base.log_id)] = "";
 	int64_t now = clock_wall_ms();
 	enum store_result r = read_self(sq, log_id, sizeof(log_id));
 
 	if (r != STORE_OK)
 		return r;
-	if (strcmp(log_id, sq->self.log_id) != 0 ||
+	if (strcmp(log_id, sq->base.log_id) != 0 ||
 	    sq->seq < sq->self.last.id || !same_last_row(sq))
 		return STORE_UNKNOWN;
 	sq->self.ok_ms = now;

@@ -3,8 +3,8 @@
  *
  * SQLite gives -wal and -shm the mode of the database, whoever makes them.
  * So where two users share a directory by its group, the database has to be
- * writable for the group before anyone else opens it.  Rights are only ever
- * added here: what an administrator has set is not taken back.
+ * writable for the group before a second user opens it.  Rights are only added
+ * here: what an administrator has set is never taken away.
  */
 #include <sys/stat.h>
 
@@ -39,9 +39,9 @@ group_shares(const char *path, gid_t *gid)
 }
 
 /*
- * The umask has no say where the group shares the directory.  Giving the file
- * the directory's group is tried only: it is there already if the directory
- * is setgid, and not allowed to someone outside of the group.
+ * Where the group shares the directory the umask does not count.  That the
+ * file gets the group of the directory is only tried: it has it already if the
+ * directory is setgid, and a user outside of the group may not give it.
  */
 static void
 mode_of_new(int fd, const char *path)

@@ -1,9 +1,10 @@
 /*
  * news.c - when to look at a SQLite log: hint, ladder, sweep.
  *
- * libuv's file watching is not used here: its mask lacks IN_CLOSE_WRITE, by
- * which a one-shot `sqlite3` tells that its commit is done, and its timers
- * have whole milliseconds where the first rungs of the ladder need less.
+ * libuv's file watching is not used here.  It does not ask for IN_CLOSE_WRITE,
+ * by which a `sqlite3` of one statement tells that its commit is done.  And
+ * its timers have whole milliseconds, but the first rungs of the ladder need
+ * less.
  */
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -18,9 +19,9 @@
 #include "store/sqlite/news.h"
 
 /*
- * Microseconds from one look to the next.  Up to the break they are for the
- * commit that the hint announced; after it for one that came so close behind
- * that its hint and the first's were one.
+ * Microseconds from one look to the next.  Those before the break are for the
+ * commit that the hint announced.  Those after it are for a second commit that
+ * came so soon that there was one hint for both.
  */
 static const unsigned ladder_us[] = {30, 40, 60, 100, 270, 500, 1000, 3000,
     5000, 10000, 30000, 50000, 100000, /**/ 1000, 4000, 15000, 80000};
@@ -43,7 +44,7 @@ watch_fd(struct news *nw, int fd)
 
 /* The next look: the ladder's next rung, else the sweep, else none. */
 static void
-arm(struct news *nw)
+arm_look(struct news *nw)
 {
 	unsigned us =
 	    nw->step < RUNGS ? ladder_us[nw->step] : nw->poll_ms * 1000;
@@ -85,14 +86,14 @@ sqlite_news_open(struct news *nw, const char *path)
 	if (nw->epoll_fd == -1 || nw->timer_fd == -1 ||
 	    watch_fd(nw, nw->timer_fd) == -1)
 		return -1;
-	/* Without inotify (the user's limit is reached) the sweep is left. */
+	/* Without inotify (the user has too many) the sweep has to do. */
 	nw->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (nw->inotify_fd != -1) {
 		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
 		if (watch_fd(nw, nw->inotify_fd) == -1)
 			return -1;
 	}
-	arm(nw);
+	arm_look(nw);
 	return 0;
 }
 
@@ -127,7 +128,8 @@ is_ours(const struct news *nw, const char *name)
 static void
 take_one(struct news *nw, const struct inotify_event *ev, struct news_seen *sn)
 {
-	if (ev->mask & IN_IGNORED) /* the directory went; the sweep mends it */
+	if (ev->mask &
+	    IN_IGNORED) /* the directory is gone; the sweep watches a new one */
 		nw->watch = -1;
 	if (ev->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_MOVE_SELF)) {
 		sn->look = sn->moved = true;
@@ -149,7 +151,7 @@ take_inotify(struct news *nw, struct news_seen *sn)
 
 	if (nw->inotify_fd == -1)
 		return;
-	do { /* what is left has room for one more event: there is none */
+	do { /* until the rest of buf could hold an event: no more are there */
 		n = read(nw->inotify_fd, buf, sizeof(buf));
 		for (p = buf; p < buf + n;) {
 			struct inotify_event *ev = (struct inotify_event *)p;
@@ -181,7 +183,7 @@ sqlite_news_take(struct news *nw)
 		nw->step = RUNGS;
 	if (nw->watch == -1 && nw->inotify_fd != -1 && sn.moved)
 		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
-	arm(nw);
+	arm_look(nw);
 	return sn;
 }
 
@@ -194,7 +196,7 @@ sqlite_news_next(struct news *nw, bool hint, bool found)
 		nw->step = 0;
 	else
 		return;
-	arm(nw);
+	arm_look(nw);
 }
 
 void

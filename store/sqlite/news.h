@@ -1,12 +1,12 @@
 /*
  * news.h - when to look at a SQLite log: hint, ladder, sweep.
  *
- * Private to store/.  A hint is a change in the directory of the log's files.
- * It comes before the commit is visible: SQLite writes the WAL first and
- * publishes the commit through shared memory after, of which inotify says
- * nothing.  So one hint is a look at once and again up a ladder of delays;
- * and where no hint comes from (a network file system) a slow sweep looks
- * all the same.
+ * Private to store/sqlite.  A hint is a change in the directory of the log's
+ * files.  It comes before the commit is visible: SQLite writes the WAL first,
+ * and then tells of the commit through shared memory, of which inotify says
+ * nothing.  So after a hint we look at once, and again after delays that grow
+ * like the rungs of a ladder.  Where no hint comes from (a network file
+ * system) a slow sweep looks all the same.
  */
 #ifndef NEWS_H
 #define NEWS_H
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 struct news {
-	int epoll_fd; /* what the loop waits for: the two below */
+	int epoll_fd; /* what a loop waits for: the two below */
 	int inotify_fd, timer_fd;
 	int watch;	  /* on the directory, or -1 */
 	unsigned step;	  /* next rung of the ladder */
@@ -37,9 +37,9 @@ void sqlite_news_close(struct news *); /* takes one that news_open failed on */
 struct news_seen sqlite_news_take(struct news *);
 
 /*
- * Sets the timer for the next look, once and not before it is known: that
- * costs as much as a look.  hint: as news_take said; found: there was a
- * commit, and there may be one behind it.
+ * Sets the timer for the next look.  It is called once, when the result of
+ * this look is known, for setting a timer costs as much as a look.  hint: as
+ * news_take said; found: there was a commit, and another may follow it.
  */
 void sqlite_news_next(struct news *, bool hint, bool found);
 

@@ -1,13 +1,10 @@
 /*
- * prune.c - removing old rows at once and to the row.
+ * prune.c - removing old rows at once, and exactly as many as was said.
  *
- * Publishers go on meanwhile: a transaction removes a page of rows, small
- * enough to be over in a moment, and the lock is left alone for longer than
- * it was held, for the sqlite3 program gives up at the first try.
+ * Publishers go on meanwhile.  A transaction removes few enough rows to be
+ * over in a moment.  Then the lock is left alone for longer than it was held,
+ * because the sqlite3 program gives up when it does not get the lock at once.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "store/clock.h"
@@ -21,7 +18,7 @@ enum {
 };
 
 struct pruning {
-	sqlite3 *db;
+	struct sql_job job;
 	int page; /* rows */
 	int64_t removed;
 };
@@ -43,16 +40,16 @@ remove_page(struct pruning *pr, const char *sql)
 {
 	int64_t start = clock_steady_ns(), took;
 
-	if (sql_run(pr->db, "%s", sql) == -1)
+	if (sql_run(pr->job.db, "%s", sql) == -1)
 		return -1;
 	took = clock_steady_ns() - start;
-	pr->removed += sqlite3_changes(pr->db);
+	pr->removed += sqlite3_changes(pr->job.db);
 	if (took > PAGE_MS * 1000000LL && pr->page / 2 >= PAGE_MIN)
 		pr->page /= 2;
 	else if (took < PAGE_MS * 1000000LL / 4 && pr->page * 2 <= PAGE_MAX)
 		pr->page *= 2;
 	rest(took * REST);
-	return sqlite3_changes(pr->db);
+	return sqlite3_changes(pr->job.db);
 }
 
 /* Removes all but the newest rows. */
@@ -62,7 +59,7 @@ prune_rows(struct pruning *pr, uint64_t rows)
 	int64_t last;
 	char sql[128];
 	int r = rows > INT64_MAX ? 0
-				 : sql_number(pr->db, &last,
+				 : sql_number(pr->job.db, &last,
 				       "SELECT id FROM events ORDER BY id DESC"
 				       " LIMIT 1 OFFSET %lld",
 				       (int64_t)rows);
@@ -88,11 +85,11 @@ prune_age(struct pruning *pr, int64_t time_ms)
 	char sql[128];
 	int r;
 
-	while ((r = sql_number(pr->db, &end,
+	while ((r = sql_number(pr->job.db, &end,
 		    "SELECT max(id) FROM (SELECT id FROM events"
 		    " WHERE id > %lld ORDER BY id LIMIT %d)",
 		    at, pr->page)) == 1) {
-		r = sql_number(pr->db, &n,
+		r = sql_number(pr->job.db, &n,
 		    "SELECT 1 FROM events WHERE id > %lld AND id <= %lld"
 		    " AND time < %lld LIMIT 1",
 		    at, end, time_ms);
@@ -111,18 +108,18 @@ prune_age(struct pruning *pr, int64_t time_ms)
 }
 
 static int
-prune(struct pruning *pr, const struct store_keep *keep)
+prune_all(struct pruning *pr, const struct store_keep *keep)
 {
 	int64_t now;
 
-	/* Whoever loses power here has a few old rows back, no more. */
-	if (sql_run(pr->db, "PRAGMA synchronous = NORMAL") == -1)
+	/* If the power fails now, a few old rows are back, and no more. */
+	if (sql_run(pr->job.db, "PRAGMA synchronous = NORMAL") == -1)
 		return -1;
 	if (keep->rows != 0 && prune_rows(pr, keep->rows) == -1)
 		return -1;
 	if (keep->age_ms == 0)
 		return 0;
-	if (sql_number(pr->db, &now, "SELECT " SCHEMA_NOW_MS) != 1)
+	if (sql_number(pr->job.db, &now, "SELECT " SCHEMA_NOW_MS) != 1)
 		return -1;
 	if (keep->age_ms >= (uint64_t)now)
 		return 0;
@@ -131,36 +128,27 @@ prune(struct pruning *pr, const struct store_keep *keep)
 
 /* What to keep, with what store_init has set filled in.  0 or -1, why. */
 static int
-resolve(sqlite3 *db, const char *path, struct store_keep *keep, char *why,
-    size_t size)
+fill_in_keep(const struct sql_job *job, struct store_keep *keep)
 {
 	struct store_keep set = {0, 0};
-	int version = schema_version(db);
+	int version = schema_version(job->db);
 
-	if (version == -1 || (version > 0 && retention_get(db, &set) == -1))
-		sqlite3_snprintf(
-		    (int)size, why, "%s: %s", path, sqlite3_errmsg(db));
-	else if (version == 0)
-		sqlite3_snprintf((int)size, why,
-		    "%s: not an event log: make it one with: largesse init %s",
-		    path, path);
-	else if (version > SCHEMA_VERSION)
-		sqlite3_snprintf((int)size, why,
-		    "%s: made by a newer largesse, with schema %d", path,
-		    version);
-	else {
-		if (keep->rows == STORE_KEEP_SAME)
-			keep->rows = set.rows;
-		if (keep->age_ms == STORE_KEEP_SAME)
-			keep->age_ms = set.age_ms;
-		if (keep->rows != 0 || keep->age_ms != 0)
-			return 0;
-		sqlite3_snprintf((int)size, why,
-		    "%s: keeps all: say how much with --keep-rows or "
-		    "--keep-age",
-		    path);
-	}
-	return -1;
+	if (version == -1 ||
+	    (version > 0 && retention_get(job->db, &set) == -1))
+		return sql_trouble(job);
+	if (version == 0)
+		return sql_no_log(job);
+	if (version > SCHEMA_VERSION)
+		return sql_refuse(
+		    job, "made by a newer largesse, with schema %d", version);
+	if (keep->rows == STORE_KEEP_SAME)
+		keep->rows = set.rows;
+	if (keep->age_ms == STORE_KEEP_SAME)
+		keep->age_ms = set.age_ms;
+	if (keep->rows != 0 || keep->age_ms != 0)
+		return 0;
+	return sql_refuse(
+	    job, "keeps all: say how much with --keep-rows or --keep-age");
 }
 
 int64_t
@@ -168,21 +156,21 @@ sqlite_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
 	struct store_keep what = {STORE_KEEP_SAME, STORE_KEEP_SAME};
-	struct pruning pr = {.page = PAGE_MAX / 4};
+	struct pruning pr = {
+	    .job = {path, why, size, NULL}, .page = PAGE_MAX / 4};
 	int64_t removed = -1;
 
 	if (keep != NULL)
 		what = *keep;
-	if ((pr.db = sql_open(path, why, size)) == NULL)
+	if (sql_open(&pr.job, path) == -1)
 		return -1;
-	if (resolve(pr.db, path, &what, why, size) == 0) {
-		if (prune(&pr, &what) == 0)
+	if (fill_in_keep(&pr.job, &what) == 0) {
+		if (prune_all(&pr, &what) == 0)
 			removed = pr.removed;
 		else
-			sqlite3_snprintf((int)size, why,
-			    "%s: %s, after %lld rows were removed", path,
-			    sqlite3_errmsg(pr.db), pr.removed);
+			sql_refuse(&pr.job, "%s, after %lld rows were removed",
+			    sqlite3_errmsg(pr.job.db), pr.removed);
 	}
-	sqlite3_close(pr.db);
+	sqlite3_close(pr.job.db);
 	return removed;
 }

@@ -2,8 +2,9 @@
  * read.c - a page of a SQLite log: the events after an id, of some topics.
  *
  * Step, hand out, reset: no statement stands open when sqlite_read returns.
- * A few exact topics are read by their index, and all else, and topics that
- * turn out to be most of the log, by going through the rows.
+ * A few exact topics are read by their index.  Prefixes, many topics, and
+ * topics that turn out to be most of the log are read by going through all
+ * rows.
  */
 #include "store/sqlite/sqlite.h"
 
@@ -14,7 +15,7 @@ enum {
 };
 
 /* One read of a page, as it goes. */
-struct page {
+struct row_page {
 	struct sqlite *sq;
 	const struct store_topic *topics;
 	size_t n, limit, passed;
@@ -25,7 +26,7 @@ struct page {
 
 /* Hands out the row that the statement stands on.  False: the page ends. */
 static bool
-give(struct page *pg, sqlite3_stmt *st)
+give_row(struct row_page *pg, sqlite3_stmt *st)
 {
 	struct store_event ev = sqlite_event(st);
 
@@ -35,7 +36,7 @@ give(struct page *pg, sqlite3_stmt *st)
 }
 
 static bool
-wanted(const struct page *pg, sqlite3_stmt *st)
+wanted(const struct row_page *pg, sqlite3_stmt *st)
 {
 	struct store_text t;
 
@@ -47,7 +48,7 @@ wanted(const struct page *pg, sqlite3_stmt *st)
 
 /* Goes through the rows in order of ids and picks what is wanted. */
 static enum store_result
-read_scan(struct page *pg)
+read_scan(struct row_page *pg)
 {
 	sqlite3_stmt *st = pg->sq->st[ST_SCAN];
 	int rc;
@@ -55,7 +56,7 @@ read_scan(struct page *pg)
 	sqlite3_bind_int64(st, 1, pg->span->upto.lo);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if (wanted(pg, st)) {
-			if (!give(pg, st))
+			if (!give_row(pg, st))
 				break;
 		} else {
 			pg->span->upto.lo = sqlite3_column_int64(st, COL_ID);
@@ -70,7 +71,7 @@ read_scan(struct page *pg)
 
 /* The statement with the smallest id, of n that stand on a row or are NULL. */
 static size_t
-smallest(sqlite3_stmt *const *st, size_t n)
+smallest_id(sqlite3_stmt *const *st, size_t n)
 {
 	int64_t best_id = INT64_MAX, id;
 	size_t i, best = n;
@@ -103,7 +104,7 @@ step_or_drop(sqlite3_stmt **st)
 }
 
 static bool
-start_topics(struct page *pg, sqlite3_stmt **st)
+start_topics(struct row_page *pg, sqlite3_stmt **st)
 {
 	size_t i;
 
@@ -126,7 +127,7 @@ start_topics(struct page *pg, sqlite3_stmt **st)
  * then it stops early with *dense set.
  */
 static enum store_result
-read_topics(struct page *pg, bool *dense)
+read_topics(struct row_page *pg, bool *dense)
 {
 	sqlite3_stmt *st[TOPICS_MAX] = {NULL};
 	uint64_t from = pg->span->upto.lo;
@@ -135,13 +136,13 @@ read_topics(struct page *pg, bool *dense)
 
 	*dense = false;
 	ok = start_topics(pg, st);
-	while (ok && more && !*dense && (i = smallest(st, pg->n)) < pg->n) {
-		more = give(pg, st[i]);
+	while (ok && more && !*dense && (i = smallest_id(st, pg->n)) < pg->n) {
+		more = give_row(pg, st[i]);
 		*dense = more && ++given == PROBE_ROWS &&
 			 pg->span->upto.lo - from <= PROBE_ROWS * DENSE;
 		ok = step_or_drop(&st[i]);
 	}
-	pg->span->at_end = ok && smallest(st, pg->n) == pg->n;
+	pg->span->at_end = ok && smallest_id(st, pg->n) == pg->n;
 	for (i = 0; i < pg->n; i++)
 		sqlite3_reset(pg->sq->topic_asc[i]);
 	return ok ? STORE_OK : sqlite_trouble(pg->sq);
@@ -163,8 +164,8 @@ sqlite_read(struct store *st, struct store_id after,
     const struct store_topic *topics, size_t n, size_t limit, store_each *each,
     void *arg, struct store_span *span)
 {
-	struct sqlite *sq = (struct sqlite *)st;
-	struct page pg = {sq, topics, n, limit, 0, each, arg, span};
+	struct sqlite *sq = sqlite_of(st);
+	struct row_page pg = {sq, topics, n, limit, 0, each, arg, span};
 	enum store_result r = sqlite_enter(sq);
 	bool scan = true;
 

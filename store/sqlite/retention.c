@@ -1,13 +1,14 @@
 /*
  * retention.c - the triggers by which a log stays small.
  *
- * Publishers pay for it, readers never: a trigger looks at one insert in many
- * (measured: at each of them -41 % inserts a second, at one in 100 -2 %), from
- * the old end on, and removes a bounded number, so that no INSERT has to wait
- * for a long catching up.  Rows are counted by their ids: of a log with gaps
- * fewer remain.
- * What is set stands in the table largesse; a trigger that someone dropped
- * counts as not set.
+ * Publishers pay for it, readers never.  A trigger acts at one insert in many
+ * (measured: at each insert -41 % inserts a second, at one in 100 -2 %).  It
+ * begins at the oldest row and removes a bounded number, so that no INSERT
+ * waits long.  Rows are counted by their ids, so of a log with gaps fewer
+ * remain.
+ *
+ * What is set stands in the table largesse.  If somebody dropped the trigger,
+ * it counts as not set.
  */
 #include <string.h>
 
@@ -81,7 +82,7 @@ set_trigger(sqlite3 *db, const char *name, const char *sql)
 }
 
 static int
-remember(sqlite3 *db, const char *key, uint64_t n)
+remember_limit(sqlite3 *db, const char *key, uint64_t n)
 {
 	if (n == 0)
 		return sql_run(db, "DELETE FROM largesse WHERE key = %Q", key);
@@ -92,7 +93,7 @@ remember(sqlite3 *db, const char *key, uint64_t n)
 }
 
 static int
-set(sqlite3 *db, const char *key, const char *trigger, uint64_t n,
+set_limit(sqlite3 *db, const char *key, const char *trigger, uint64_t n,
     char *(*make_sql)(uint64_t))
 {
 	char *sql = NULL;
@@ -101,7 +102,7 @@ set(sqlite3 *db, const char *key, const char *trigger, uint64_t n,
 	if (n == 0 || (sql = make_sql(n)) != NULL)
 		r = set_trigger(db, trigger, sql);
 	sqlite3_free(sql);
-	return r == 0 ? remember(db, key, n) : r;
+	return r == 0 ? remember_limit(db, key, n) : r;
 }
 
 int
@@ -115,13 +116,13 @@ retention_set(sqlite3 *db, const struct store_keep *keep)
 		now.rows = keep->rows;
 	if (keep != NULL && keep->age_ms != STORE_KEEP_SAME)
 		now.age_ms = keep->age_ms;
-	if (set(db, "keep-rows", ROWS_TRIGGER, now.rows, rows_sql) == -1)
+	if (set_limit(db, "keep-rows", ROWS_TRIGGER, now.rows, rows_sql) == -1)
 		return -1;
-	return set(db, "keep-age", AGE_TRIGGER, now.age_ms, age_sql);
+	return set_limit(db, "keep-age", AGE_TRIGGER, now.age_ms, age_sql);
 }
 
 static int
-get(sqlite3 *db, uint64_t *to, const char *key, const char *trigger)
+get_limit(sqlite3 *db, uint64_t *to, const char *key, const char *trigger)
 {
 	int64_t n = 0;
 
@@ -138,7 +139,7 @@ get(sqlite3 *db, uint64_t *to, const char *key, const char *trigger)
 int
 retention_get(sqlite3 *db, struct store_keep *keep)
 {
-	if (get(db, &keep->rows, "keep-rows", ROWS_TRIGGER) == -1)
+	if (get_limit(db, &keep->rows, "keep-rows", ROWS_TRIGGER) == -1)
 		return -1;
-	return get(db, &keep->age_ms, "keep-age", AGE_TRIGGER);
+	return get_limit(db, &keep->age_ms, "keep-age", AGE_TRIGGER);
 }

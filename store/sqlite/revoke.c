@@ -1,8 +1,9 @@
 /*
  * revoke.c - what was taken away from readers, in the table largesse_revoke.
  *
- * The newest id of it comes with the look at the log that is due anyway
- * (identity.c), so a log in which nothing is revoked costs nothing more.
+ * The look at the log that every new commit needs (identity.c) brings the
+ * newest id of the table along.  So a log in which nothing is revoked costs
+ * nothing more.
  */
 #include "store/sqlite/sqlite.h"
 
@@ -22,7 +23,7 @@ static const char *const sql[REVOKE_COUNT] = {
 
 /* NULL: there is no such table, or something is wrong with the log. */
 static sqlite3_stmt *
-statement(struct sqlite *sq, enum revoke_statement s)
+revoke_statement_of(struct sqlite *sq, enum revoke_statement s)
 {
 	if (sq->revoke[s] == NULL)
 		sqlite3_prepare_v3(sq->db, sql[s], -1,
@@ -32,7 +33,7 @@ statement(struct sqlite *sq, enum revoke_statement s)
 
 /* Hands out all rows of a statement and leaves; the last one's id in *last. */
 static enum store_result
-each_row(struct sqlite *sq, sqlite3_stmt *st, store_each_revoked *each,
+each_revoked(struct sqlite *sq, sqlite3_stmt *st, store_each_revoked *each,
     void *arg, size_t *n, int64_t *last)
 {
 	enum store_result r = STORE_OK;
@@ -59,7 +60,7 @@ enum store_result
 sqlite_revocations(struct store *store, struct store_id *after, size_t limit,
     store_each_revoked *each, void *arg)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 	int64_t last = (int64_t)after->lo;
 	sqlite3_stmt *st;
@@ -67,36 +68,30 @@ sqlite_revocations(struct store *store, struct store_id *after, size_t limit,
 
 	if (r != STORE_OK)
 		return r;
-	if (limit == 0 || sq->revoked <= last) {
+	if (limit == 0 || sq->base.revoked.lo <= after->lo) {
 		if (limit == 0)
-			after->lo = (uint64_t)sq->revoked;
+			after->lo = sq->base.revoked.lo;
 		sqlite_leave(sq);
 		return STORE_OK;
 	}
-	st = statement(sq, REVOKE_AFTER);
+	st = revoke_statement_of(sq, REVOKE_AFTER);
 	if (st != NULL) {
 		sqlite3_bind_int64(st, 1, last);
 		sqlite3_bind_int64(
 		    st, 2, limit < INT32_MAX ? limit : INT32_MAX);
 	}
-	r = each_row(sq, st, each, arg, &n, &last);
+	r = each_revoked(sq, st, each, arg, &n, &last);
 	if (r == STORE_OK && n < limit)
-		last = sq->revoked; /* what was deleted again is done, too */
+		last = (int64_t)sq->base.revoked.lo; /* deleted since */
 	after->lo = (uint64_t)last;
 	return r;
-}
-
-bool
-sqlite_revocations_after(const struct store *store, struct store_id after)
-{
-	return ((const struct sqlite *)store)->revoked > (int64_t)after.lo;
 }
 
 enum store_result
 sqlite_revoked(struct store *store, struct store_text subject,
     int64_t issued_ms, store_each_revoked *each, void *arg)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 	sqlite3_stmt *st;
 	int64_t last;
@@ -104,15 +99,15 @@ sqlite_revoked(struct store *store, struct store_text subject,
 
 	if (r != STORE_OK)
 		return r;
-	if (sq->revoked == 0) {
+	if (sq->base.revoked.lo == 0) {
 		sqlite_leave(sq);
 		return STORE_OK;
 	}
-	st = statement(sq, REVOKE_SUBJECT);
+	st = revoke_statement_of(sq, REVOKE_SUBJECT);
 	if (st != NULL) {
 		sqlite3_bind_text(
 		    st, 1, subject.s, (int)subject.len, SQLITE_STATIC);
 		sqlite3_bind_int64(st, 2, issued_ms);
 	}
-	return each_row(sq, st, each, arg, &n, &last);
+	return each_revoked(sq, st, each, arg, &n, &last);
 }

@@ -1,13 +1,13 @@
 /*
  * schema.c - the tables of a log: made, adopted, upgraded.
  *
- * The tables may lie in an application's own database, so all of it happens
- * in one transaction, and what is not ours is refused before anything is
- * changed.  Run twice it writes nothing.  Names of ours begin with largesse,
- * but for the one table that users write to.
+ * The tables may be in an application's own database.  So all is done in one
+ * transaction, and a table that does not fit is refused before anything is
+ * changed.  The second run writes nothing.  Our names begin with largesse,
+ * except that of the table to which users write, events.
  *
- * An older log is taken up one schema at a time.  What a step makes may be
- * there already, for someone may have made the table by hand.
+ * An older log is upgraded by one schema after the other.  What a step makes
+ * may be there already, for somebody may have made the table by hand.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,11 +36,11 @@ static const char *const steps[SCHEMA_VERSION] = {
 };
 
 /*
- * What a log needs besides, made again if it was dropped.  Rows of
- * largesse_revoke end streams; an older largesse takes no notice of it.  An
- * index ends with the id of its rows, so that of topic serves (topic, id).
- * The trigger keeps the newest id that was ever removed, by which a reader
- * tells events that were pruned from ids that were never given.
+ * What else a log needs; it is made again if somebody dropped it.  Rows of
+ * largesse_revoke end streams; an older largesse takes no notice of them.
+ * Every index of SQLite ends with the id of the row, so the index on topic
+ * serves (topic, id).  The trigger keeps the newest id that was ever removed:
+ * by it a reader tells events that were pruned from ids that were never given.
  */
 static const char besides[] =
     "CREATE INDEX IF NOT EXISTS largesse_topic ON events(topic);"
@@ -123,22 +123,6 @@ enum {
 	BAD_ROWS = sizeof(bad_rows) / sizeof(bad_rows[0])
 };
 
-/* A log in the making. */
-struct making {
-	sqlite3 *db;
-	const char *path;
-	char *why;
-	size_t size;
-};
-
-static int
-db_trouble(const struct making *mk)
-{
-	sqlite3_snprintf(
-	    (int)mk->size, mk->why, "%s: %s", mk->path, sqlite3_errmsg(mk->db));
-	return -1;
-}
-
 int
 schema_version(sqlite3 *db)
 {
@@ -159,53 +143,52 @@ schema_version(sqlite3 *db)
 
 /* Does any of n checks find something?  0 if not. */
 static int
-check(const struct making *mk, const char *const *checks, int n)
+find_misfit(const struct sql_job *job, const char *const *checks, int n)
 {
 	char *found = NULL;
 	int i, r = 0;
 
 	for (i = 0; i < n && r == 0; i++)
-		r = sql_text(mk->db, &found, checks[i]);
+		r = sql_text(job->db, &found, checks[i]);
 	if (r == -1)
-		return db_trouble(mk);
+		return sql_trouble(job);
 	if (r == 0)
 		return 0;
-	sqlite3_snprintf((int)mk->size, mk->why,
-	    "%s: not made an event log, nothing was changed: %s: "
+	sql_refuse(job,
+	    "not made an event log, nothing was changed: %s: "
 	    "use a file of its own",
-	    mk->path, found);
+	    found);
 	sqlite3_free(found);
 	return -1;
 }
 
 /* The version to start from, or -1 if this database is not to be touched. */
 static int
-start_version(const struct making *mk)
+start_version(const struct sql_job *job)
 {
 	int version, r;
 	int64_t n;
 
-	if (check(mk, misfits, MISFITS) == -1)
+	if (find_misfit(job, misfits, MISFITS) == -1)
 		return -1;
-	version = schema_version(mk->db);
-	r = sql_number(mk->db, &n,
+	version = schema_version(job->db);
+	r = sql_number(job->db, &n,
 	    "SELECT 1 FROM sqlite_schema WHERE type = 'table'"
 	    " AND lower(name) = 'events'");
 	if (version == -1 || r == -1)
-		return db_trouble(mk);
-	if (version > SCHEMA_VERSION) {
-		sqlite3_snprintf((int)mk->size, mk->why,
-		    "%s: made by a newer largesse, with schema %d; "
+		return sql_trouble(job);
+	if (version > SCHEMA_VERSION)
+		return sql_refuse(job,
+		    "made by a newer largesse, with schema %d; "
 		    "this one knows %d",
-		    mk->path, version, SCHEMA_VERSION);
-		return -1;
-	}
-	if (version == 0 && r == 1 && check(mk, bad_rows, BAD_ROWS) == -1)
+		    version, SCHEMA_VERSION);
+	if (version == 0 && r == 1 &&
+	    find_misfit(job, bad_rows, BAD_ROWS) == -1)
 		return -1;
 	/* Ids begin anew with a new table: it is another log. */
 	if (version > 0 && r == 0) {
-		if (sql_run(mk->db, "DELETE FROM largesse") == -1)
-			return db_trouble(mk);
+		if (sql_run(job->db, "DELETE FROM largesse") == -1)
+			return sql_trouble(job);
 		version = 0;
 	}
 	return version;
@@ -213,44 +196,42 @@ start_version(const struct making *mk)
 
 /* Takes the log to the newest schema. */
 static int
-upgrade(const struct making *mk)
+upgrade(const struct sql_job *job)
 {
-	int version = start_version(mk);
+	int version = start_version(job);
 
 	if (version == -1)
 		return -1;
 	for (; version < SCHEMA_VERSION; version++)
-		if (sql_run(mk->db, steps[version]) == -1 ||
-		    sql_run(mk->db,
+		if (sql_run(job->db, steps[version]) == -1 ||
+		    sql_run(job->db,
 			"INSERT OR REPLACE INTO largesse VALUES('schema', %d)",
 			version + 1) == -1)
-			return db_trouble(mk);
-	return sql_run(mk->db, besides) == 0 ? 0 : db_trouble(mk);
+			return sql_trouble(job);
+	return sql_run(job->db, besides) == 0 ? 0 : sql_trouble(job);
 }
 
 /* All in one transaction, which is over when this returns. */
 static int
-make(const struct making *mk, const struct store_keep *keep)
+make_tables(const struct sql_job *job, const struct store_keep *keep)
 {
 	int r;
 
-	if (sql_run(mk->db, "BEGIN IMMEDIATE") == -1)
-		return db_trouble(mk);
-	r = upgrade(mk);
-	if (r == 0 && (retention_set(mk->db, keep) == -1 ||
-			  sql_run(mk->db, "COMMIT") == -1))
-		r = db_trouble(mk);
-	if (!sqlite3_get_autocommit(mk->db))
-		sql_run(mk->db, "ROLLBACK");
-	return r;
+	if (sql_run(job->db, "BEGIN IMMEDIATE") == -1)
+		return sql_trouble(job);
+	r = upgrade(job);
+	if (r == 0 && retention_set(job->db, keep) == -1)
+		r = sql_trouble(job);
+	return sql_end(job, r);
 }
 
 /*
- * WAL cannot be set in a transaction, so it is last: a refused database keeps
- * its mode.  Readers of the old mode are not waited for by SQLite here.
+ * WAL cannot be set in a transaction, so it comes last, and a database that was
+ * refused keeps its mode.  SQLite does not wait for readers of the old mode, so
+ * we try again.
  */
 static int
-set_wal(const struct making *mk)
+set_wal(const struct sql_job *job)
 {
 	static const struct timespec pause = {0, 20 * 1000000};
 	char *mode = NULL;
@@ -258,37 +239,35 @@ set_wal(const struct making *mk)
 	bool is_wal;
 
 	while (
-	    (r = sql_text(mk->db, &mode, "PRAGMA journal_mode = WAL")) == -1 &&
-	    (sqlite3_errcode(mk->db) & 0xff) == SQLITE_BUSY && --tries > 0)
+	    (r = sql_text(job->db, &mode, "PRAGMA journal_mode = WAL")) == -1 &&
+	    (sqlite3_errcode(job->db) & 0xff) == SQLITE_BUSY && --tries > 0)
 		nanosleep(&pause, NULL);
 	if (r != 1)
-		return db_trouble(mk);
+		return sql_trouble(job);
 	is_wal = strcmp(mode, "wal") == 0;
 	sqlite3_free(mode);
-	if (is_wal)
-		return 0;
-	sqlite3_snprintf((int)mk->size, mk->why,
-	    "%s: its file system cannot hold a log in WAL mode", mk->path);
-	return -1;
+	return is_wal ? 0
+		      : sql_refuse(job,
+			    "its file system cannot hold a log in WAL mode");
 }
 
 static int
-describe(const struct making *mk)
+describe_log(const struct sql_job *job)
 {
 	struct store_keep keep;
 	char rows[32] = "", age[32] = "", *log_id = NULL;
 
-	if (retention_get(mk->db, &keep) == -1 ||
-	    sql_text(mk->db, &log_id,
+	if (retention_get(job->db, &keep) == -1 ||
+	    sql_text(job->db, &log_id,
 		"SELECT value FROM largesse WHERE key = 'log'") != 1)
-		return db_trouble(mk);
+		return sql_trouble(job);
 	if (keep.rows != 0)
 		sqlite3_snprintf(sizeof(rows), rows, " %llu rows", keep.rows);
 	if (keep.age_ms != 0)
 		sqlite3_snprintf(
 		    sizeof(age), age, " %llu s", keep.age_ms / 1000);
-	sqlite3_snprintf((int)mk->size, mk->why,
-	    "%s: schema %d, log %s, keeps%s%s%s%s", mk->path, SCHEMA_VERSION,
+	sqlite3_snprintf((int)job->size, job->why,
+	    "%s: schema %d, log %s, keeps%s%s%s%s", job->path, SCHEMA_VERSION,
 	    log_id, rows, *rows != '\0' && *age != '\0' ? " and" : "", age,
 	    *rows == '\0' && *age == '\0' ? " all" : "");
 	sqlite3_free(log_id);
@@ -296,34 +275,30 @@ describe(const struct making *mk)
 }
 
 static int
-make_and_share(const struct making *mk, const struct store_keep *keep,
+make_and_share(const struct sql_job *job, const struct store_keep *keep,
     const char *real_path)
 {
-	if (make(mk, keep) == -1 || set_wal(mk) == -1)
+	if (make_tables(job, keep) == -1 || set_wal(job) == -1)
 		return -1;
-	if (modes_share(real_path) == -1) {
-		sqlite3_snprintf((int)mk->size, mk->why,
-		    "%s: cannot let its group write: %s", mk->path,
-		    strerror(errno));
-		return -1;
-	}
-	return describe(mk);
+	if (modes_share(real_path) == -1)
+		return sql_refuse(
+		    job, "cannot let its group write: %s", strerror(errno));
+	return describe_log(job);
 }
 
 int
 sqlite_init(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
-	struct making mk = {.path = path, .why = why, .size = size};
+	struct sql_job job = {.path = path, .why = why, .size = size};
 	char *real_path = modes_create(path);
 	int r = -1;
 
 	if (real_path == NULL)
-		sqlite3_snprintf(
-		    (int)size, why, "%s: %s", path, strerror(errno));
-	else if ((mk.db = sql_open(real_path, why, size)) != NULL)
-		r = make_and_share(&mk, keep, real_path);
-	sqlite3_close(mk.db);
+		sql_refuse(&job, "%s", strerror(errno));
+	else if (sql_open(&job, real_path) == 0)
+		r = make_and_share(&job, keep, real_path);
+	sqlite3_close(job.db);
 	free(real_path);
 	return r;
 }

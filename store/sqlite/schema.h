@@ -1,8 +1,8 @@
 /*
  * schema.h - a log in the making, between those that make it.
  *
- * Private to store/: schema.c has the tables, retention.c and prune.c what
- * is kept, modes.c who may open the files.
+ * Private to store/sqlite: schema.c has the tables, retention.c and prune.c
+ * what is kept, modes.c who may open the files.
  */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H

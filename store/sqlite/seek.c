@@ -1,8 +1,8 @@
 /*
  * seek.c - finding the place where a reader is to start.
  *
- * A place is an id: the reader gets what comes after it.  A place that is
- * gone is said to be gone, never quietly replaced by a better one.
+ * A place is an id: the reader gets what comes after it.  If a place is gone,
+ * that is said; it is never replaced by another without a word.
  */
 #include "store/sqlite/sqlite.h"
 
@@ -30,8 +30,8 @@ floor_id(struct sqlite *sq)
 }
 
 /*
- * Times grow with ids, near enough: publishers stamp rows as they commit.
- * So the place is found by halving, without an index on time.
+ * Times grow with ids, near enough, because publishers give the time as they
+ * commit.  So the place is found by halving, without an index on time.
  */
 int64_t
 sqlite_seek_time(struct sqlite *sq, int64_t time_ms)
@@ -134,7 +134,7 @@ seek_last(struct sqlite *sq, const struct store_seek *seek)
 
 /* Ids may skip, so a gap below the oldest event need not be a loss. */
 static enum store_result
-seek_id(struct sqlite *sq, struct store_id want, int64_t *id)
+find_id(struct sqlite *sq, struct store_id want, int64_t *id)
 {
 	int64_t oldest = floor_id(sq);
 
@@ -150,7 +150,7 @@ seek_id(struct sqlite *sq, struct store_id want, int64_t *id)
 }
 
 static enum store_result
-seek_uid(struct sqlite *sq, struct store_text uid, int64_t *id)
+find_uid_place(struct sqlite *sq, struct store_text uid, int64_t *id)
 {
 	sqlite3_stmt *st = sq->st[ST_UID];
 
@@ -160,7 +160,7 @@ seek_uid(struct sqlite *sq, struct store_text uid, int64_t *id)
 		return STORE_OK;
 	*id = sqlite_moved(sq, uid);
 	if (*id != -1)
-		return seek_id(sq, (struct store_id){0, (uint64_t)*id}, id);
+		return find_id(sq, (struct store_id){0, (uint64_t)*id}, id);
 	*id = sq->seq;
 	return STORE_UNKNOWN;
 }
@@ -169,7 +169,7 @@ enum store_result
 sqlite_seek(
     struct store *store, const struct store_seek *seek, struct store_id *id)
 {
-	struct sqlite *sq = (struct sqlite *)store;
+	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
 	int64_t place = 0;
 
@@ -183,10 +183,10 @@ sqlite_seek(
 		place = floor_id(sq);
 		break;
 	case STORE_FROM_ID:
-		r = seek_id(sq, seek->id, &place);
+		r = find_id(sq, seek->id, &place);
 		break;
 	case STORE_FROM_UID:
-		r = seek_uid(sq, seek->uid, &place);
+		r = find_uid_place(sq, seek->uid, &place);
 		break;
 	case STORE_FROM_LAST:
 		place = seek_last(sq, seek);

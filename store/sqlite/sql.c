@@ -9,29 +9,67 @@
 
 #include "store/sqlite/sql.h"
 
-sqlite3 *
-sql_open(const char *path, char *why, size_t size)
+int
+sql_open(struct sql_job *job, const char *file)
 {
-	sqlite3 *db = NULL;
 	int cause;
 
-	if (sqlite3_open_v2(path, &db,
+	if (sqlite3_open_v2(file, &job->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 		NULL) == SQLITE_OK) {
-		sqlite3_extended_result_codes(db, 1);
-		sqlite3_busy_timeout(db, SQL_WAIT_MS);
-		return db;
+		sqlite3_extended_result_codes(job->db, 1);
+		sqlite3_busy_timeout(job->db, SQL_WAIT_MS);
+		return 0;
 	}
-	cause = db == NULL ? ENOMEM : sqlite3_system_errno(db);
-	sqlite3_snprintf((int)size, why, "%s: %s", path,
-	    cause != 0 ? strerror(cause) : sqlite3_errmsg(db));
-	sqlite3_close(db);
-	return NULL;
+	cause = job->db == NULL ? ENOMEM : sqlite3_system_errno(job->db);
+	sqlite3_snprintf((int)job->size, job->why, "%s: %s", file,
+	    cause != 0 ? strerror(cause) : sqlite3_errmsg(job->db));
+	sqlite3_close(job->db);
+	job->db = NULL;
+	return -1;
+}
+
+int
+sql_refuse(const struct sql_job *job, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = sqlite3_vmprintf(fmt, ap);
+	va_end(ap);
+	sqlite3_snprintf((int)job->size, job->why, "%s: %s", job->path,
+	    s == NULL ? "no memory" : s);
+	sqlite3_free(s);
+	return -1;
+}
+
+int
+sql_trouble(const struct sql_job *job)
+{
+	return sql_refuse(job, "%s", sqlite3_errmsg(job->db));
+}
+
+int
+sql_no_log(const struct sql_job *job)
+{
+	return sql_refuse(job,
+	    "not an event log: make it one with: largesse init %s", job->path);
+}
+
+int
+sql_end(const struct sql_job *job, int r)
+{
+	if (r != -1 && sql_run(job->db, "COMMIT") == -1)
+		r = sql_trouble(job);
+	if (!sqlite3_get_autocommit(job->db))
+		sql_run(job->db, "ROLLBACK");
+	return r;
 }
 
 /* Prepares the one statement of fmt and steps to its first row. */
 static int
-first_row(sqlite3 *db, sqlite3_stmt **st, const char *fmt, va_list ap)
+step_to_first(sqlite3 *db, sqlite3_stmt **st, const char *fmt, va_list ap)
 {
 	char *text = sqlite3_vmprintf(fmt, ap);
 	int rc = SQLITE_NOMEM;
@@ -71,7 +109,7 @@ sql_number(sqlite3 *db, int64_t *n, const char *fmt, ...)
 	int r;
 
 	va_start(ap, fmt);
-	r = first_row(db, &st, fmt, ap);
+	r = step_to_first(db, &st, fmt, ap);
 	va_end(ap);
 	if (r == 1)
 		*n = sqlite3_column_int64(st, 0);
@@ -87,7 +125,7 @@ sql_text(sqlite3 *db, char **s, const char *fmt, ...)
 	int r;
 
 	va_start(ap, fmt);
-	r = first_row(db, &st, fmt, ap);
+	r = step_to_first(db, &st, fmt, ap);
 	va_end(ap);
 	if (r == 1) {
 		*s = sqlite3_mprintf("%s", sqlite3_column_text(st, 0));

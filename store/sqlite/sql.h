@@ -1,9 +1,9 @@
 /*
- * sql.h - the few steps of SQLite that making and pruning a log share.
+ * sql.h - the few steps of SQLite that commands at a terminal share.
  *
- * Private to store/, and for commands only: a call here may wait, up to five
- * seconds, for others who write.  Statements are written as printf has it,
- * with SQLite's %Q for a quoted string and %% for a percent sign.
+ * Private to store/sqlite.  A reader's loop does not come here: a call may
+ * wait up to five seconds for other writers.  Statements are written as for
+ * printf, with SQLite's %Q for a quoted string and %% for a percent sign.
  */
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
@@ -16,8 +16,26 @@ enum {
 	SQL_WAIT_MS = 5000
 }; /* for a lock */
 
-/* Opens a file that is there, to change it.  NULL, and why, on failure. */
-sqlite3 *sql_open(const char *path, char *why, size_t size);
+/* What a command does to one log, and where it says what came of it. */
+struct sql_job {
+	const char *path; /* as it was given; every message begins with it */
+	char *why;
+	size_t size; /* of why */
+	sqlite3 *db;
+};
+
+/* Opens a file that is there, to change it.  0, or -1 and why. */
+int sql_open(struct sql_job *, const char *file);
+
+/* Says why: the path, and this.  Always -1. */
+int sql_refuse(const struct sql_job *, const char *fmt, ...);
+/* Says the last error of the database.  Always -1. */
+int sql_trouble(const struct sql_job *);
+/* Says that the file is no log, and what makes it one.  Always -1. */
+int sql_no_log(const struct sql_job *);
+
+/* Commits if r is not -1, else undoes all.  r, or -1 and why. */
+int sql_end(const struct sql_job *, int r);
 
 /* Runs one statement or several.  0, or -1: sqlite3_errmsg says why. */
 int sql_run(sqlite3 *, const char *fmt, ...);

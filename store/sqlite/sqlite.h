@@ -1,9 +1,23 @@
 /*
- * sqlite.h - the SQLite engine's insides, shared by its rooms.
+ * sqlite.h - the log in a SQLite file.  Read this page of the room first.
  *
- * Private to store/: sqlite.c opens, read.c reads, seek.c finds places,
- * append.c writes, identity.c knows the log again, news.c knows when to look
- * and follow.c what is new then.
+ * Only this room speaks SQL.  It may include store/store.h, store/engine.h and
+ * its own headers, and nothing of store/redis.  What is the same for both
+ * engines is left to store/engine.c and store/id.c.
+ *
+ *	sqlite.c	opens and closes; the table of the engine's functions
+ *	connect.c	the connection and its statements; what an error means
+ *	snapshot.c	the transaction that every read is
+ *	identity.c	is this still the same log?
+ *	row.c		an event as a row
+ *	read.c, seek.c	pages of events; the place where a reader starts
+ *	news.c		when to look for a commit; follow.c looks
+ *	revoke.c	what was taken away from readers
+ *	append.c	publishers; copy.c a log that is copied to here
+ *
+ * Commands at a terminal have a connection of their own (sql.c): schema.c
+ * makes a log, with retention.c and modes.c; prune.c removes rows; watch.c
+ * makes triggers; check/ looks for what is wrong.
  */
 #ifndef STORE_SQLITE_H
 #define STORE_SQLITE_H
@@ -69,8 +83,7 @@ struct row_mark {
 struct identity {
 	dev_t dev;
 	ino_t ino, shm_ino; /* of the file and of its -shm; 0: none seen */
-	char log_id[40];
-	uint32_t version; /* data_version when last verified; 0 is never */
+	uint32_t version;   /* data_version when last verified; 0 is never */
 	struct row_mark last;
 	int64_t ok_ms; /* when it was last seen to be this log */
 };
@@ -93,12 +106,39 @@ struct sqlite {
 	bool hold;     /* it is not to end with the read that began it */
 	bool replaced; /* seen to be another log: news will say so */
 	int64_t seq;   /* of the last enter: the newest id ever given */
-	int64_t pruned;	   /* likewise: the newest id ever removed */
-	int64_t revoked;   /* likewise: the newest id of a revocation, or 0 */
-	int64_t bad_since; /* ms, monotonic; 0 while all is well */
+	int64_t pruned; /* likewise: the newest id ever removed */
 };
 
-/* --- sqlite.c --- */
+static inline struct sqlite *
+sqlite_of(struct store *st)
+{
+	return (struct sqlite *)st;
+}
+
+/* --- connect.c --- */
+
+/*
+ * Opens the file and prepares what is asked of it.  STORE_BUSY: it is worth
+ * trying again; STORE_ERROR: it is not, this is no log of ours.
+ */
+enum store_result sqlite_attach(struct sqlite *);
+/* Gives back the connection; db is NULL then. */
+void sqlite_detach(struct sqlite *);
+/* The same for the file that has our path now.  False: there is none. */
+bool sqlite_reattach(struct sqlite *);
+
+/* Takes the last error of the database down as why; says what it means... */
+enum store_result sqlite_trouble(struct sqlite *);
+/* ...to a reader, and this one to a writer. */
+enum store_result sqlite_write_trouble(struct sqlite *);
+/* Says that the file is no log: STORE_ERROR. */
+enum store_result sqlite_no_log(struct sqlite *);
+
+/* A statement for the i-th exact topic, prepared when first wanted. */
+sqlite3_stmt *sqlite_topic_statement(struct sqlite *, size_t i, bool newest);
+int sqlite_set_synchronous(struct store *, bool on);
+
+/* --- snapshot.c --- */
 
 /*
  * Begins a read: until sqlite_leave all statements see one state of the log,
@@ -108,61 +148,41 @@ enum store_result sqlite_enter(struct sqlite *);
 void sqlite_leave(struct sqlite *);
 
 /*
- * The same of whatever log is there, which is taken for ours: self.log_id is
+ * The same of whatever log is there, which is taken for ours: base.log_id is
  * empty when it is none.
  */
 enum store_result sqlite_enter_any(struct sqlite *);
 /* Ends a read although it may be held. */
 void sqlite_end(struct sqlite *);
 
-/* The file under our path is another: leave the old one, take it. */
-bool sqlite_reattach(struct sqlite *);
-
-/* Takes the last error of the database down as why; says what it means. */
-enum store_result sqlite_trouble(struct sqlite *);
-
-/* A statement for the i-th exact topic, prepared when first wanted. */
-sqlite3_stmt *sqlite_topic_statement(struct sqlite *, size_t i, bool newest);
-
+/* --- row.c --- */
 struct store_text sqlite_text(sqlite3_stmt *, int column);
 /* The row of EVENT_COLUMNS that it stands on; good until the next step. */
 struct store_event sqlite_event(sqlite3_stmt *);
 /* No copy is made: it has to last until the statement is reset. */
 void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
+/*
+ * Binds topic, event, data, uid (unless it is left out) and time from
+ * parameter i on; now stands for a time of 0.  Returns the next parameter.
+ */
+int sqlite_bind_event(
+    sqlite3_stmt *, int i, const struct store_event *, bool uid, int64_t now);
 
-/* --- read.c --- */
-enum store_result sqlite_read(struct store *, struct store_id after,
-    const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
-    struct store_span *);
-
-/* --- follow.c --- */
-enum store_news sqlite_news(struct store *, struct store_id *);
-int sqlite_fd(const struct store *);
+/* --- the engine's functions, each in the file of its name --- */
+store_read_fn sqlite_read;
+store_seek_fn sqlite_seek;
+store_revocations_fn sqlite_revocations; /* revoke.c */
+store_revoked_fn sqlite_revoked;
+store_append_fn sqlite_append;
+store_append_all_fn sqlite_append_all;
+store_copy_begin_fn sqlite_copy_begin; /* copy.c */
+store_copy_in_fn sqlite_copy_in;
+store_numbers_fn sqlite_numbers;
+store_news_fn sqlite_news; /* follow.c */
 void sqlite_set_poll(struct store *, unsigned ms);
 
-/* --- seek.c --- */
-enum store_result sqlite_seek(
-    struct store *, const struct store_seek *, struct store_id *);
 /* After the newest event older than time_ms; between enter and leave. */
 int64_t sqlite_seek_time(struct sqlite *, int64_t time_ms);
-
-/* --- revoke.c --- */
-enum store_result sqlite_revocations(struct store *, struct store_id *,
-    size_t limit, store_each_revoked *, void *arg);
-bool sqlite_revocations_after(const struct store *, struct store_id);
-enum store_result sqlite_revoked(struct store *, struct store_text subject,
-    int64_t issued_ms, store_each_revoked *, void *arg);
-
-/* --- append.c --- */
-enum store_result sqlite_append(struct store *, struct store_event *, size_t n);
-void sqlite_append_all(struct store *, struct store_batch *, size_t n);
-int sqlite_set_synchronous(struct store *, bool on);
-
-/* --- copy_sqlite.c --- */
-enum store_result sqlite_copy_begin(struct store *, const struct store_origin *,
-    struct store_copied *, store_each *newest, void *arg);
-enum store_result sqlite_copy_in(struct store *, const struct store_copy *);
-enum store_result sqlite_numbers(struct store *, uint64_t *n);
 /* Where an id of Redis lies in a log that was copied from there; -1: none. */
 int64_t sqlite_moved(struct sqlite *, struct store_text was);
 

@@ -2,12 +2,12 @@
  * watch.c - triggers that turn the changes of a table into events.
  *
  * The table and the log are in one database, so an event is committed with
- * the change that it tells of, or not at all.  A trigger must never make an
+ * the change of which it tells, or not at all.  A trigger must never make an
  * application's own statement fail: whatever a row holds, there is a topic and
  * there is JSON for it.
  *
- * A trigger is called largesse_watch_EVENT_TABLE.  What it does in words stands
- * in the table largesse under watch:TABLE; both keep the name that the table
+ * A trigger is called largesse_watch_EVENT_TABLE.  The table largesse says in
+ * words what it does, under watch:TABLE.  Both keep the name that the table
  * had when they were made.
  */
 #include <stdarg.h>
@@ -25,39 +25,13 @@ enum {
 };
 
 struct watching {
-	sqlite3 *db;
+	struct sql_job job;
 	const struct store_watch *watch;
 	char *table; /* as the schema spells it */
 	char *topic_column;
 	char *columns[COLUMNS_MAX]; /* n of them */
 	size_t n;
-	const char *path;
-	char *why;
-	size_t size;
 };
-
-static int
-trouble(const struct watching *w)
-{
-	sqlite3_snprintf(
-	    (int)w->size, w->why, "%s: %s", w->path, sqlite3_errmsg(w->db));
-	return -1;
-}
-
-static int __attribute__((format(printf, 2, 3)))
-refuse(const struct watching *w, const char *fmt, ...)
-{
-	va_list ap;
-	char *s;
-
-	va_start(ap, fmt);
-	s = sqlite3_vmprintf(fmt, ap);
-	va_end(ap);
-	sqlite3_snprintf((int)w->size, w->why, "%s: %s", w->path,
-	    s == NULL ? "no memory" : s);
-	sqlite3_free(s);
-	return -1;
-}
 
 /* --- the table and its columns ------------------------------------------ */
 
@@ -67,46 +41,44 @@ find_table(struct watching *w)
 	const char *name = w->watch->table;
 	int r;
 
-	if (schema_version(w->db) < 1)
-		return refuse(w,
-		    "not an event log: make it one with: "
-		    "largesse init %s",
-		    w->path);
-	r = sql_text(w->db, &w->table,
+	if (schema_version(w->job.db) < 1)
+		return sql_no_log(&w->job);
+	r = sql_text(w->job.db, &w->table,
 	    "SELECT name FROM sqlite_schema WHERE type = 'table'"
 	    " AND lower(name) = lower(%Q)",
 	    name);
 	if (r == -1)
-		return trouble(w);
+		return sql_trouble(&w->job);
 	if (r == 0)
-		return refuse(w, "no table %s in it", name);
+		return sql_refuse(&w->job, "no table %s in it", name);
 	if (sqlite3_stricmp(name, "events") == 0 ||
 	    sqlite3_stricmp(name, "largesse") == 0 ||
 	    sqlite3_strnicmp(name, "sqlite_", 7) == 0)
-		return refuse(w, "%s cannot be watched", name);
+		return sql_refuse(&w->job, "%s cannot be watched", name);
 	return 0;
 }
 
-/* Its name as the schema spells it, which may have been found by another. */
+/* The name of a column as the schema spells it; case does not count. */
 static int
 find_column(const struct watching *w, const char *name, char **found)
 {
-	int r = sql_text(w->db, found,
+	int r = sql_text(w->job.db, found,
 	    "SELECT name FROM pragma_table_xinfo(%Q)"
 	    " WHERE hidden <> 1 AND lower(name) = lower(%Q)",
 	    w->table, name);
 
 	if (r == -1)
-		return trouble(w);
+		return sql_trouble(&w->job);
 	return r == 1 ? 0
-		      : refuse(w, "table %s has no column %s", w->table, name);
+		      : sql_refuse(&w->job, "table %s has no column %s",
+			    w->table, name);
 }
 
 static int
 add_column(struct watching *w, const char *name)
 {
 	if (w->n == COLUMNS_MAX)
-		return refuse(w,
+		return sql_refuse(&w->job,
 		    "table %s: more than %d columns: choose some with "
 		    "--columns",
 		    w->table, COLUMNS_MAX);
@@ -126,12 +98,12 @@ all_columns(struct watching *w)
 	int rc = SQLITE_NOMEM, r = 0;
 
 	if (sql != NULL)
-		rc = sqlite3_prepare_v2(w->db, sql, -1, &st, NULL);
+		rc = sqlite3_prepare_v2(w->job.db, sql, -1, &st, NULL);
 	sqlite3_free(sql);
 	while (rc == SQLITE_OK && r == 0 && sqlite3_step(st) == SQLITE_ROW)
 		r = add_column(w, (const char *)sqlite3_column_text(st, 0));
 	if (sqlite3_finalize(st) != SQLITE_OK || rc != SQLITE_OK)
-		return trouble(w);
+		return sql_trouble(&w->job);
 	return r;
 }
 
@@ -139,7 +111,7 @@ static int
 chosen_columns(struct watching *w)
 {
 	char *list = strdup(w->watch->columns), *rest = list, *name;
-	int r = list == NULL ? refuse(w, "no memory") : 0;
+	int r = list == NULL ? sql_refuse(&w->job, "no memory") : 0;
 
 	while (r == 0 && (name = strsep(&rest, ",")) != NULL)
 		r = add_column(w, name);
@@ -161,8 +133,9 @@ find_all(struct watching *w)
 /* --- a trigger ---------------------------------------------------------- */
 
 /*
- * INSERT INTO events of one row, which is NEW or OLD.  A BLOB is told in hex,
- * for JSON has none and json_object would fail.  Nor has it infinity.
+ * INSERT INTO events of one row, which is NEW or OLD.  JSON has no BLOB and no
+ * infinity, and json_object would fail: a BLOB is told in hex, infinity as
+ * null.
  */
 static void
 put_event(sqlite3_str *s, const struct watching *w, const char *event,
@@ -202,8 +175,9 @@ put_differs(sqlite3_str *s, const char *column, const char *before)
 }
 
 /*
- * An update that changes nothing of what is told is none.  A row that leaves
- * its topic is deleted to those who listen there.
+ * An update that changes none of the columns that are told gives no event.
+ * When a row moves to another topic, those who listen to the old topic are
+ * told that it was deleted.
  */
 static void
 put_update(sqlite3_str *s, const struct watching *w)
@@ -227,7 +201,7 @@ put_update(sqlite3_str *s, const struct watching *w)
 static int
 make_trigger(const struct watching *w, const char *event)
 {
-	sqlite3_str *s = sqlite3_str_new(w->db);
+	sqlite3_str *s = sqlite3_str_new(w->job.db);
 	char *sql;
 	int r;
 
@@ -243,27 +217,27 @@ make_trigger(const struct watching *w, const char *event)
 	}
 	sqlite3_str_appendf(s, "; END");
 	if ((sql = sqlite3_str_finish(s)) == NULL)
-		return refuse(w, "no memory");
-	r = sql_run(w->db, "%s", sql) == 0 ? 0 : trouble(w);
+		return sql_refuse(&w->job, "no memory");
+	r = sql_run(w->job.db, "%s", sql) == 0 ? 0 : sql_trouble(&w->job);
 	sqlite3_free(sql);
 	return r;
 }
 
 /* --- all of a table's --------------------------------------------------- */
 
-/* How many triggers there are no more, or -1. */
+/* Returns how many triggers were dropped, or -1. */
 static int
 drop_triggers(const struct watching *w)
 {
 	char *name = NULL;
 	int n = 0, r;
 
-	while ((r = sql_text(w->db, &name,
+	while ((r = sql_text(w->job.db, &name,
 		    "SELECT name FROM sqlite_schema WHERE " OURS
 		    " AND lower(tbl_name) = lower(%Q) LIMIT 1",
 		    w->watch->table)) == 1) {
-		if (sql_run(w->db, "DROP TRIGGER \"%w\"", name) == 0 &&
-		    sql_run(w->db,
+		if (sql_run(w->job.db, "DROP TRIGGER \"%w\"", name) == 0 &&
+		    sql_run(w->job.db,
 			"DELETE FROM largesse WHERE key ="
 			" 'watch:' || substr(%Q, " PREFIX_LEN " + 1)",
 			name) == 0)
@@ -274,14 +248,14 @@ drop_triggers(const struct watching *w)
 		if (r == -1)
 			break;
 	}
-	return r == -1 ? trouble(w) : n;
+	return r == -1 ? sql_trouble(&w->job) : n;
 }
 
 /* In words: where the events go, and what is in them. */
 static int
-describe(const struct watching *w)
+remember_watch(const struct watching *w)
 {
-	sqlite3_str *s = sqlite3_str_new(w->db);
+	sqlite3_str *s = sqlite3_str_new(w->job.db);
 	const char *topic =
 	    w->watch->topic == NULL ? w->table : w->watch->topic;
 	char *words;
@@ -297,12 +271,12 @@ describe(const struct watching *w)
 		sqlite3_str_appendf(
 		    s, "%s%s", i > 0 ? ", " : ": ", w->columns[i]);
 	if ((words = sqlite3_str_finish(s)) == NULL)
-		return refuse(w, "no memory");
-	r = sql_run(w->db,
+		return sql_refuse(&w->job, "no memory");
+	r = sql_run(w->job.db,
 	    "INSERT OR REPLACE INTO largesse VALUES('watch:' || %Q, %Q)",
 	    w->table, words);
 	sqlite3_free(words);
-	return r == 0 ? 0 : trouble(w);
+	return r == 0 ? 0 : sql_trouble(&w->job);
 }
 
 static int
@@ -314,39 +288,33 @@ make_triggers(struct watching *w)
 	    (w->watch->on_update && make_trigger(w, "update") == -1) ||
 	    (w->watch->on_delete && make_trigger(w, "delete") == -1))
 		return -1;
-	return describe(w);
+	return remember_watch(w);
 }
 
-/* Work that is done whole or not at all. */
+/* Does work as one transaction. */
 static int
 in_transaction(struct watching *w, int (*work)(struct watching *))
 {
-	int r;
-
-	if (sql_run(w->db, "BEGIN IMMEDIATE") == -1)
-		return trouble(w);
-	r = work(w);
-	if (r >= 0 && sql_run(w->db, "COMMIT") == -1)
-		r = trouble(w);
-	if (!sqlite3_get_autocommit(w->db))
-		sql_run(w->db, "ROLLBACK");
-	return r;
+	if (sql_run(w->job.db, "BEGIN IMMEDIATE") == -1)
+		return sql_trouble(&w->job);
+	return sql_end(&w->job, work(w));
 }
 
 static void
-forget(struct watching *w)
+free_watching(struct watching *w)
 {
 	sqlite3_free(w->table);
 	sqlite3_free(w->topic_column);
 	while (w->n > 0)
 		sqlite3_free(w->columns[--w->n]);
-	sqlite3_close(w->db);
+	sqlite3_close(w->job.db);
 }
 
-/* --- the door ----------------------------------------------------------- */
+/* --- what store.c calls ------------------------------------------------- */
 
 static int
-list(struct watching *w, void (*each)(void *arg, const char *line), void *arg)
+list_watched(
+    struct watching *w, void (*each)(void *arg, const char *line), void *arg)
 {
 	static const char sql[] =
 	    "SELECT tbl_name || ': ' || group_concat(substr(name, 16, 6))"
@@ -357,48 +325,48 @@ list(struct watching *w, void (*each)(void *arg, const char *line), void *arg)
 	    " GROUP BY tbl_name";
 	sqlite3_stmt *st;
 
-	if (schema_version(w->db) < 1)
-		return refuse(w, "not an event log");
-	if (sqlite3_prepare_v2(w->db, sql, -1, &st, NULL) != SQLITE_OK)
-		return trouble(w);
+	if (schema_version(w->job.db) < 1)
+		return sql_refuse(&w->job, "not an event log");
+	if (sqlite3_prepare_v2(w->job.db, sql, -1, &st, NULL) != SQLITE_OK)
+		return sql_trouble(&w->job);
 	while (sqlite3_step(st) == SQLITE_ROW)
 		each(arg, (const char *)sqlite3_column_text(st, 0));
-	return sqlite3_finalize(st) == SQLITE_OK ? 0 : trouble(w);
+	return sqlite3_finalize(st) == SQLITE_OK ? 0 : sql_trouble(&w->job);
 }
 
 int
 sqlite_watched(const char *path, void (*each)(void *arg, const char *line),
     void *arg, char *why, size_t size)
 {
-	struct watching w = {.path = path, .why = why, .size = size};
+	struct watching w = {.job = {path, why, size, NULL}};
 	int r;
 
-	if ((w.db = sql_open(path, why, size)) == NULL)
+	if (sql_open(&w.job, path) == -1)
 		return -1;
-	r = list(&w, each, arg);
-	forget(&w);
+	r = list_watched(&w, each, arg);
+	free_watching(&w);
 	return r;
 }
 
 static int
-unwatch(struct watching *w)
+drop_watch(struct watching *w)
 {
-	return schema_version(w->db) < 1 ? refuse(w, "not an event log")
-					 : drop_triggers(w);
+	return schema_version(w->job.db) < 1
+		   ? sql_refuse(&w->job, "not an event log")
+		   : drop_triggers(w);
 }
 
 int
 sqlite_unwatch(const char *path, const char *table, char *why, size_t size)
 {
 	struct store_watch watch = {.table = table};
-	struct watching w = {
-	    .path = path, .watch = &watch, .why = why, .size = size};
+	struct watching w = {.job = {path, why, size, NULL}, .watch = &watch};
 	int r;
 
-	if ((w.db = sql_open(path, why, size)) == NULL)
+	if (sql_open(&w.job, path) == -1)
 		return -1;
-	r = in_transaction(&w, unwatch);
-	forget(&w);
+	r = in_transaction(&w, drop_watch);
+	free_watching(&w);
 	return r;
 }
 
@@ -406,15 +374,14 @@ int
 sqlite_watch(
     const char *path, const struct store_watch *watch, char *why, size_t size)
 {
-	struct watching w = {
-	    .path = path, .watch = watch, .why = why, .size = size};
+	struct watching w = {.job = {path, why, size, NULL}, .watch = watch};
 	int r;
 
-	if ((w.db = sql_open(path, why, size)) == NULL)
+	if (sql_open(&w.job, path) == -1)
 		return -1;
 	r = in_transaction(&w, make_triggers);
 	if (r == 0)
 		sqlite3_snprintf((int)size, why, "%s: watched", w.table);
-	forget(&w);
+	free_watching(&w);
 	return r;
 }

@@ -1,13 +1,12 @@
 /*
- * call.c - what is refused, and whether to say it again elsewhere.
+ * call.c - a command and its reply; a refused command is said again elsewhere.
  *
  * A node of a cluster that does not have the log names the one that has, and
- * the link goes there.  What was refused was not run, so nothing is written
- * twice by saying it again.
+ * the link goes there.  A refused command was not run, so nothing is written
+ * twice when it is said again.
  */
 #include "store/clock.h"
 #include "store/redis/link/dial.h"
-#include "store/redis/link/trouble.h"
 
 enum {
 	HOPS = 8,	/* from node to node without a pause... */
@@ -15,11 +14,11 @@ enum {
 };
 
 /*
- * Nodes that are not of one mind send us to and fro: after a few times that
- * takes longer and longer.
+ * Nodes that do not agree send us from one to the other and back.  After a few
+ * times each step takes longer than the one before.
  */
 static bool
-follow(struct redis_link *l, const redisReply *r)
+go_to_node(struct redis_link *l, const redisReply *r)
 {
 	int64_t now = clock_steady_ms();
 
@@ -42,8 +41,17 @@ redis_link_refused(struct redis_link *l, const redisReply *r)
 	char why[160];
 
 	redis_trouble(r, why, sizeof(why));
-	if (!redis_trouble_is(r, "MOVED") || !follow(l, r))
+	if (!redis_trouble_is(r, "MOVED") || !go_to_node(l, r))
 		redis_link_fail(l, "%s", why);
+}
+
+void
+redis_link_reject(struct redis_link *l, const redisReply *r)
+{
+	if (r->type == REDIS_REPLY_ERROR)
+		redis_link_refused(l, r);
+	else
+		redis_link_fail(l, "not an answer of Redis");
 }
 
 bool
@@ -76,4 +84,28 @@ redis_link_call(
 		freeReplyObject(r);
 	}
 	return NULL;
+}
+
+struct command {
+	struct redis_link *link;
+	int argc;
+	const char **argv;
+	const size_t *lens;
+};
+
+static bool
+put_command(void *arg)
+{
+	const struct command *c = arg;
+
+	return redis_link_put(c->link, c->argc, c->argv, c->lens);
+}
+
+redisReply *
+redis_link_ask(struct redis_link *l, int argc, const char **argv,
+    const size_t *lens, int64_t until_ms)
+{
+	struct command c = {l, argc, argv, lens};
+
+	return redis_link_call(l, put_command, &c, until_ms);
 }

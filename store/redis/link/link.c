@@ -1,30 +1,26 @@
 /*
- * link.c - one connection to Redis that comes back by itself.
+ * link.c - the bytes of a connection to Redis: commands out, replies in.
  *
  * Of hiredis only the parts that do no I/O are used: its reader of replies
- * and its writer of commands.  The Debian 12 version knows no TLS, and one
- * way to read and write serves the loop, which must not block, and writers,
- * which may, alike.
+ * and its writer of commands.  The version of Debian 12 knows no TLS.  And so
+ * one way to read and write serves both the loop, which must not block, and
+ * writers, which may wait.
  */
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "store/clock.h"
-#include "store/redis/link/dial.h"
 #include "store/redis/link/link.h"
 
 enum {
 	RETRY_MIN_MS = 50,
-	RETRY_MAX_MS = 5000,
-	NAME_MS = 10000, /* c-ares gives up before that */
-	GREET_MS = 3000	 /* from connecting to being up */
+	RETRY_MAX_MS = 5000
 };
 
 void
@@ -39,9 +35,8 @@ redis_link_init(struct redis_link *l, const struct redis_url *url,
 	l->retry_ms = 1;
 }
 
-/* Gives back what belongs to one connection. */
-static void
-drop(struct redis_link *l)
+void
+redis_link_drop(struct redis_link *l)
 {
 	redis_name_close(l->name); /* epoll forgets what is closed */
 	l->name = NULL;
@@ -62,17 +57,36 @@ drop(struct redis_link *l)
 }
 
 void
+redis_link_forget_host(struct redis_link *l)
+{
+	l->found.n = l->found.at = 0;
+	l->master[0] = '\0';
+	l->at_master = false;
+}
+
+/* The next attempt goes to the next address, and after the last to a host. */
+static void
+try_next_host(struct redis_link *l)
+{
+	if (l->found.at < l->found.n && ++l->found.at < l->found.n)
+		return;
+	redis_link_forget_host(l);
+	if (l->url->nhosts > 0)
+		l->host = (l->host + 1) % l->url->nhosts;
+}
+
+void
 redis_link_close(struct redis_link *l)
 {
-	drop(l);
-	redis_dial_forget(l);
+	redis_link_drop(l);
+	redis_link_forget_host(l);
 	l->fails = 0;
 	l->retry_ms = 1;
 }
 
-/* The first attempts follow soon, and those of many do not come together. */
+/* The first attempts come soon; a random part keeps many links apart. */
 static int64_t
-pause_ms(unsigned fails)
+retry_pause_ms(unsigned fails)
 {
 	int64_t ms = fails > 7 ? RETRY_MAX_MS : RETRY_MIN_MS << fails;
 
@@ -89,9 +103,10 @@ redis_link_fail(struct redis_link *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(l->why, sizeof(l->why), fmt, ap);
 	va_end(ap);
-	drop(l);
-	redis_dial_next(l);
-	l->retry_ms = clock_steady_ms() + pause_ms(l->fails++);
+	l->kind = REDIS_OTHER;
+	redis_link_drop(l);
+	try_next_host(l);
+	l->retry_ms = clock_steady_ms() + retry_pause_ms(l->fails++);
 }
 
 /* --- bytes -------------------------------------------------------------- */
@@ -167,16 +182,16 @@ write_some(struct redis_link *l, size_t *n)
 	return plain_outcome(put, IO_WRITE);
 }
 
-/* A lost connection in words. */
+/* Says in words why the connection was lost. */
 static void
-lost(struct redis_link *l, enum redis_io io)
+lose(struct redis_link *l, enum redis_io io)
 {
 	redis_link_fail(l, "%s",
 	    io == IO_END || errno == 0 ? "connection closed" : strerror(errno));
 }
 
-static void
-send_all(struct redis_link *l)
+void
+redis_link_send_all(struct redis_link *l)
 {
 	enum redis_io io = IO_DONE;
 	size_t n;
@@ -188,11 +203,11 @@ send_all(struct redis_link *l)
 			l->out.at += n;
 	}
 	if (io == IO_END || io == IO_FAILED)
-		lost(l, io);
+		lose(l, io);
 }
 
-static void
-receive_all(struct redis_link *l)
+void
+redis_link_receive_all(struct redis_link *l)
 {
 	enum redis_io io = IO_DONE;
 	char buf[65536];
@@ -207,15 +222,16 @@ receive_all(struct redis_link *l)
 			return;
 		}
 	}
-	/* What came before the end may be the reason for it: let it be read. */
+	/* What came before the end may say why it ended: let it be read first.
+	 */
 	if (io == IO_END)
 		l->ended = true;
 	else if (io == IO_FAILED)
-		lost(l, io);
+		lose(l, io);
 }
 
-static redisReply *
-next_reply(struct redis_link *l)
+redisReply *
+redis_link_next_reply(struct redis_link *l)
 {
 	void *reply = NULL;
 
@@ -226,252 +242,18 @@ next_reply(struct redis_link *l)
 		return NULL;
 	}
 	if (reply == NULL && l->ended)
-		lost(l, IO_END);
+		lose(l, IO_END);
 	return reply;
 }
 
-/* Where all that is asked is refused, it is no use to come back at once. */
+/* A Redis that refuses everything is left alone longer and longer. */
 redisReply *
 redis_link_get(struct redis_link *l)
 {
-	redisReply *r = l->phase == LINK_UP ? next_reply(l) : NULL;
+	redisReply *r = l->phase == LINK_UP ? redis_link_next_reply(l) : NULL;
 
 	if (r != NULL && r->type != REDIS_REPLY_ERROR &&
 	    r->type != REDIS_REPLY_STATUS)
 		l->fails = 0;
 	return r;
-}
-
-/* --- phases ------------------------------------------------------------- */
-
-/* The descriptor that this phase waits for, or -1. */
-static int
-awaited(const struct redis_link *l)
-{
-	return l->name != NULL ? redis_name_fd(l->name) : l->fd;
-}
-
-static uint32_t
-awaited_for(const struct redis_link *l)
-{
-	if (l->phase == LINK_CONNECTING)
-		return EPOLLOUT;
-	return l->out.at < l->out.len ? EPOLLIN | EPOLLOUT : EPOLLIN;
-}
-
-/* Tells epoll what this phase waits for. */
-static void
-set_wants(struct redis_link *l)
-{
-	struct epoll_event ev = {.events = awaited_for(l)};
-	int fd = awaited(l);
-
-	if (fd == -1 || l->epoll_fd == -1 ||
-	    (fd == l->watched && ev.events == l->wants))
-		return;
-	ev.data.fd = fd;
-	if (epoll_ctl(l->epoll_fd,
-		fd == l->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd,
-		&ev) == -1) {
-		redis_link_fail(l, "epoll: %s", strerror(errno));
-		return;
-	}
-	l->watched = fd;
-	l->wants = ev.events;
-}
-
-/* The reader of replies is there before the first can come. */
-static void
-begin_connect(struct redis_link *l)
-{
-	l->deadline_ms = clock_steady_ms() + NAME_MS;
-	l->retry_ms = 0;
-	l->greeting = 0;
-	if ((l->reader = redisReaderCreate()) == NULL)
-		redis_link_fail(l, "out of memory");
-	else
-		redis_dial(l);
-	if (l->phase == LINK_CONNECTING)
-		l->deadline_ms = clock_steady_ms() + GREET_MS;
-}
-
-/* The name's answer came, or is late. */
-static void
-name_turn(struct redis_link *l)
-{
-	redis_dial_named(l);
-	l->watched = l->name != NULL ? l->watched : -1;
-	if (l->phase == LINK_CONNECTING)
-		l->deadline_ms = clock_steady_ms() + GREET_MS;
-}
-
-/* The way is open: say who we are. */
-static void
-begin_greeting(struct redis_link *l)
-{
-	l->phase = redis_dial_greet(l);
-}
-
-static void
-connected(struct redis_link *l)
-{
-	struct pollfd pfd = {.fd = l->fd, .events = POLLOUT};
-	int error = 0;
-	socklen_t size = sizeof(error);
-
-	if (poll(&pfd, 1, 0) != 1)
-		return;
-	if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
-		error = errno;
-	if (error != 0) {
-		redis_link_fail(l, "%s", strerror(error));
-		return;
-	}
-	if (!l->url->tls) {
-		begin_greeting(l);
-		return;
-	}
-	l->tls = redis_tls_open(l->fd, l->url->ca,
-	    l->at_master ? l->master : l->url->host[l->host].name, l->why,
-	    sizeof(l->why));
-	if (l->tls == NULL)
-		redis_link_fail(l, "%s", strdupa(l->why));
-	else
-		l->phase = LINK_TLS;
-}
-
-static void
-shake(struct redis_link *l)
-{
-	char why[160] = "";
-
-	switch (redis_tls_shake(l->tls, why, sizeof(why))) {
-	case IO_DONE:
-		begin_greeting(l);
-		break;
-	case IO_READ:
-	case IO_WRITE:
-		break;
-	default:
-		redis_link_fail(l, "%s", why);
-	}
-}
-
-/* Takes the replies to what was said in greeting. */
-static void
-take_greeting(struct redis_link *l)
-{
-	redisReply *r;
-
-	while ((l->phase == LINK_GREETING || l->phase == LINK_ASKING) &&
-	       (r = next_reply(l)) != NULL) {
-		redis_dial_take(l, r);
-		freeReplyObject(r);
-	}
-	if (l->phase == LINK_DOWN && l->fd != -1) { /* on to the master */
-		drop(l);
-		l->retry_ms = 1;
-	}
-	if (l->phase != LINK_UP)
-		return;
-	l->hopeless = false;
-	l->deadline_ms = 0;
-	l->session++;
-}
-
-static void
-exchange(struct redis_link *l)
-{
-	send_all(l);
-	if (l->fd != -1)
-		receive_all(l);
-	if (l->fd != -1 && l->phase != LINK_UP)
-		take_greeting(l);
-	/* A greeting may be followed by another's, or by what was queued. */
-	if (l->fd != -1 && l->out.at < l->out.len)
-		send_all(l);
-}
-
-void
-redis_link_turn(struct redis_link *l)
-{
-	int64_t now = clock_steady_ms();
-
-	if (l->phase == LINK_DOWN && l->retry_ms != 0 && now >= l->retry_ms)
-		begin_connect(l);
-	else if (l->phase == LINK_NAMING)
-		name_turn(l);
-	if (l->phase == LINK_CONNECTING)
-		connected(l);
-	if (l->phase == LINK_TLS)
-		shake(l);
-	if (l->phase >= LINK_ASKING)
-		exchange(l);
-	if (l->phase != LINK_DOWN && l->deadline_ms != 0 &&
-	    now >= l->deadline_ms)
-		redis_link_fail(l, "%s",
-		    l->phase == LINK_NAMING ? strdupa(l->why) : "no answer");
-	set_wants(l);
-}
-
-void
-redis_link_send(struct redis_link *l)
-{
-	if (l->phase == LINK_UP)
-		send_all(l);
-	set_wants(l);
-}
-
-int64_t
-redis_link_due(const struct redis_link *l)
-{
-	int64_t now;
-
-	if (l->phase != LINK_NAMING)
-		return l->phase == LINK_DOWN ? l->retry_ms : l->deadline_ms;
-	now = clock_steady_ms();
-	return now + redis_name_wait_ms(l->name, l->deadline_ms - now);
-}
-
-/* --- waiting ------------------------------------------------------------ */
-
-/* Until something came or is due.  False: the time has passed. */
-static bool
-wait_turn(struct redis_link *l, int64_t until_ms)
-{
-	int64_t now = clock_steady_ms(), due = redis_link_due(l), ms;
-	struct pollfd pfd = {.fd = awaited(l), .events = POLLIN};
-
-	if (awaited_for(l) & EPOLLOUT)
-		pfd.events |= POLLOUT;
-	ms = due != 0 && due < until_ms ? due - now : until_ms - now;
-	poll(&pfd, 1, ms < 0 ? 0 : (int)ms);
-	redis_link_turn(l);
-	return clock_steady_ms() < until_ms;
-}
-
-bool
-redis_link_wait_up(struct redis_link *l, int64_t until_ms)
-{
-	redis_link_turn(l);
-	if (l->phase == LINK_DOWN && l->hopeless)
-		return false; /* and it is not yet tried again */
-	l->hopeless = false;
-	while (l->phase != LINK_UP && !l->hopeless && wait_turn(l, until_ms))
-		continue;
-	return l->phase == LINK_UP;
-}
-
-redisReply *
-redis_link_wait(struct redis_link *l, int64_t until_ms)
-{
-	redisReply *r = redis_link_get(l);
-
-	if (r != NULL)
-		return r;
-	redis_link_turn(l);
-	while ((r = redis_link_get(l)) == NULL && l->phase == LINK_UP)
-		if (!wait_turn(l, until_ms))
-			break;
-	return r != NULL ? r : redis_link_get(l);
 }

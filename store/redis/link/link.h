@@ -1,20 +1,28 @@
 /*
- * link.h - one connection to Redis that comes back by itself.
+ * link.h - a connection to Redis that comes back by itself.  Read this page of
+ * the room first.
  *
- * Private to store/.  It looks up the host's name, connects, shakes hands
- * (TLS), finds the master (Sentinel), logs in and loads its script; then whole
- * replies come out in the order of the commands that went in.  Nothing of it
- * blocks but redis_link_wait, which is for writers.
+ * A link looks up the host's name (name.c), connects (dial.c), shakes hands
+ * for TLS (tls.c), finds the master through a Sentinel, logs in and loads its
+ * script (greet.c).  Then whole replies come out in the order in which the
+ * commands went in.  link.c has the bytes, phase.c the steps from down to up,
+ * call.c what is done about a reply that says no.  url.c reads the address,
+ * trouble.c knows what an error of Redis means.
+ *
+ * Nothing blocks but redis_link_wait_up, redis_link_wait and what call.c makes
+ * of them; those are for writers.  The room may include store/store.h and its
+ * own headers.  What the commands and the replies say is left to store/redis.
  */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
 
-#include <stdarg.h>
 #include <stdint.h>
 
 #include <hiredis/hiredis.h>
 
 #include "store/redis/link/name.h"
+#include "store/redis/link/tls.h"
+#include "store/redis/link/trouble.h"
 #include "store/redis/link/url.h"
 
 enum redis_phase {
@@ -54,14 +62,39 @@ struct redis_link {
 	int64_t retry_ms, deadline_ms; /* monotonic; 0: none */
 	bool ended;    /* the other side closed; what it said may be unread */
 	bool hopeless; /* it is down for what will not pass by itself */
-	bool unsure;   /* what was called may have been run unanswered */
+	enum redis_kind kind; /* of the error for which it is down */
+	bool unsure;	      /* what was called may have been run unanswered */
 	char why[200];
 };
+
+/* --- link.c --- */
 
 void redis_link_init(struct redis_link *, const struct redis_url *,
     const char *script, int epoll_fd);
 /* All is given back; it is as after redis_link_init. */
 void redis_link_close(struct redis_link *);
+/* Gives back the connection alone: it is LINK_DOWN, and knows whom to call. */
+void redis_link_drop(struct redis_link *);
+/* Lets go of the connection, for this reason, and tries another later. */
+void redis_link_fail(struct redis_link *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Forgets addresses, and the master or node that was named. */
+void redis_link_forget_host(struct redis_link *);
+
+/* Queues commands.  False without memory: the link is down then. */
+bool redis_link_put(
+    struct redis_link *, int argc, const char **argv, const size_t *len);
+bool redis_link_put_bytes(struct redis_link *, const char *, size_t len);
+
+/* The next whole reply, to be freed; NULL: none yet, or it went down. */
+redisReply *redis_link_get(struct redis_link *);
+
+/* For phase.c: what can be sent or received now; a reply in any phase. */
+void redis_link_send_all(struct redis_link *);
+void redis_link_receive_all(struct redis_link *);
+redisReply *redis_link_next_reply(struct redis_link *);
+
+/* --- phase.c --- */
 
 /* Does what can be done now: begin to connect, send, receive. */
 void redis_link_turn(struct redis_link *);
@@ -72,32 +105,26 @@ void redis_link_send(struct redis_link *);
 /* When it wants a turn though nothing came; 0: never. */
 int64_t redis_link_due(const struct redis_link *);
 
-/* Queues commands.  False without memory: the link is down then. */
-bool redis_link_put(
-    struct redis_link *, int argc, const char **argv, const size_t *len);
-bool redis_link_put_bytes(struct redis_link *, const char *, size_t len);
-
-/* The next whole reply, to be freed; NULL: none yet, or it went down. */
-redisReply *redis_link_get(struct redis_link *);
-
-/* Lets go of the connection, for this reason, and tries another later. */
-void redis_link_fail(struct redis_link *, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /* Waits until it is up.  False: it is not, by then or for good. */
 bool redis_link_wait_up(struct redis_link *, int64_t until_ms);
 /* Sends all and waits for the next reply; NULL: down, or none by then. */
 redisReply *redis_link_wait(struct redis_link *, int64_t until_ms);
 
-/* --- redis_call.c --- */
+/* --- call.c --- */
 
 /*
  * Lets go of the connection because of this error, and goes to another node
- * of the cluster if it names one.
+ * of the cluster if the error names one.
  */
 void redis_link_refused(struct redis_link *, const redisReply *error);
 
-/* Was it refused unrun for what another connection may not meet? */
+/* The same for any reply that is not what was asked for. */
+void redis_link_reject(struct redis_link *, const redisReply *);
+
+/*
+ * Was the command refused before it was run, for a reason that another
+ * connection may not meet?
+ */
 bool redis_link_refusal(const redisReply *);
 
 /*
@@ -107,24 +134,8 @@ bool redis_link_refusal(const redisReply *);
 redisReply *redis_link_call(
     struct redis_link *, bool (*put)(void *arg), void *arg, int64_t until_ms);
 
-/* --- redis_tls.c --- */
-
-enum redis_io {
-	IO_DONE,
-	IO_READ,  /* again when it is readable */
-	IO_WRITE, /* again when it is writable */
-	IO_END,	  /* the other side closed */
-	IO_FAILED
-};
-
-/* NULL and why.  host is whom the certificate has to name. */
-struct redis_tls *redis_tls_open(
-    int fd, const char *ca, const char *host, char *why, size_t size);
-void redis_tls_close(struct redis_tls *);
-enum redis_io redis_tls_shake(struct redis_tls *, char *why, size_t size);
-enum redis_io redis_tls_read(
-    struct redis_tls *, char *buf, size_t size, size_t *n);
-enum redis_io redis_tls_write(
-    struct redis_tls *, const char *buf, size_t len, size_t *n);
+/* The same for one command. */
+redisReply *redis_link_ask(struct redis_link *, int argc, const char **argv,
+    const size_t *lens, int64_t until_ms);
 
 #endif

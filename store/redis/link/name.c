@@ -1,11 +1,12 @@
 /*
  * name.c - the addresses of a host.
  *
- * The C library's getaddrinfo waits for the name server, and while that is
- * away so would every stream.  c-ares does not wait.  Its sockets come and go
- * as it likes, so they are in an epoll set of their own, and whoever waits
- * for the answer waits for that one.  Each question reads /etc/resolv.conf
- * anew: a machine that moved to another network finds its new name server.
+ * The C library's getaddrinfo waits for the name server; while that does not
+ * answer every stream would wait, too.  c-ares does not wait.  It opens and
+ * closes sockets as it likes, so they are in an epoll set of their own, and
+ * whoever waits for the answer waits for that set.  Each question reads
+ * /etc/resolv.conf anew: a machine that moved to another network finds its new
+ * name server.
  */
 #include <sys/epoll.h>
 
@@ -19,7 +20,8 @@
 #include "store/redis/link/name.h"
 
 enum {
-	ASK_MS = 1000, /* then another name server is asked, or it again */
+	ASK_MS =
+	    1000, /* then another name server is asked, or the same again */
 	ASK_TRIES = 3, /* and the pauses double */
 	EVENTS = 16
 };
@@ -34,7 +36,8 @@ struct redis_name {
 };
 
 static void
-add(struct redis_addresses *to, const struct sockaddr *sa, socklen_t len)
+add_address(
+    struct redis_addresses *to, const struct sockaddr *sa, socklen_t len)
 {
 	struct redis_address *a = &to->list[to->n];
 
@@ -45,7 +48,7 @@ add(struct redis_addresses *to, const struct sockaddr *sa, socklen_t len)
 	to->n++;
 }
 
-/* With an address and a port's number the C library has nobody to ask. */
+/* For an address and a port's number the C library asks nobody. */
 bool
 redis_name_number(
     const char *host, const char *port, struct redis_addresses *to)
@@ -57,14 +60,14 @@ redis_name_number(
 	if (getaddrinfo(host, port, &hint, &ai) != 0)
 		return false;
 	memset(to, 0, sizeof(*to));
-	add(to, ai->ai_addr, ai->ai_addrlen);
+	add_address(to, ai->ai_addr, ai->ai_addrlen);
 	freeaddrinfo(ai);
 	return true;
 }
 
 /* --- what c-ares calls ---------------------------------------------------- */
 
-/* A socket of its is to be watched for this from now on; nothing: it goes. */
+/* Watches a socket of c-ares for this from now on; for nothing: it goes. */
 static void
 on_socket(void *arg, ares_socket_t fd, int readable, int writable)
 {
@@ -81,7 +84,7 @@ on_socket(void *arg, ares_socket_t fd, int readable, int writable)
 		epoll_ctl(q->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
 }
 
-/* Nothing may be given back from in here: note it. */
+/* c-ares must not be closed from in here, so the answer is only noted. */
 static void
 on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
 {
@@ -94,14 +97,14 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
 	if (ai == NULL)
 		return;
 	for (node = ai->nodes; node != NULL; node = node->ai_next)
-		add(&q->found, node->ai_addr, node->ai_addrlen);
+		add_address(&q->found, node->ai_addr, node->ai_addrlen);
 	ares_freeaddrinfo(ai);
 }
 
 /* --- a question ----------------------------------------------------------- */
 
 static int
-begin(struct redis_name *q)
+begin_question(struct redis_name *q)
 {
 	struct ares_options opt = {.timeout = ASK_MS,
 	    .tries = ASK_TRIES,
@@ -130,7 +133,7 @@ redis_name_ask(const char *host, const char *port, char *why, size_t size)
 	struct redis_name *q = calloc(1, sizeof(*q));
 	int rc = ARES_ENOMEM;
 
-	if (q != NULL && (rc = begin(q)) == ARES_SUCCESS) {
+	if (q != NULL && (rc = begin_question(q)) == ARES_SUCCESS) {
 		ares_getaddrinfo(q->channel, host, port, &hint, on_answer, q);
 		return q;
 	}
@@ -184,7 +187,7 @@ redis_name_turn(
 		    ev[i].events & ~(uint32_t)EPOLLOUT ? ev[i].data.fd
 						       : ARES_SOCKET_BAD,
 		    ev[i].events & EPOLLOUT ? ev[i].data.fd : ARES_SOCKET_BAD);
-	if (!q->done) /* whose time has passed */
+	if (!q->done) /* for the timeouts that have passed */
 		ares_process_fd(q->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	if (!q->done)
 		return NAME_ASKED;

@@ -1,9 +1,9 @@
 /*
  * name.h - the addresses of a host.
  *
- * Private to redis_link.c and redis_dial.c.  A name is looked up in
- * /etc/hosts and by DNS, and nobody waits for it: the question has a
- * descriptor of its own, which is readable when it wants a turn.
+ * Private to store/redis/link.  A name is looked up in /etc/hosts and by DNS,
+ * and nobody waits for it: the question has a descriptor of its own, which is
+ * readable when the question wants a turn.
  */
 #ifndef REDIS_NAME_H
 #define REDIS_NAME_H
@@ -26,7 +26,7 @@ struct redis_addresses {
 	size_t n, at; /* at: which is to be tried */
 };
 
-/* Is the host given by its address?  Then that is it. */
+/* Is the host given as an address?  Then no name has to be looked up. */
 bool redis_name_number(
     const char *host, const char *port, struct redis_addresses *);
 

@@ -1,8 +1,8 @@
 /*
  * tls.c - TLS on a connection to Redis, without blocking.
  *
- * The certificate is always checked, against the system's authorities or a
- * file, and has to name the host that was asked for.
+ * The certificate is always checked against the authorities of the system or
+ * of a file, and has to name the host that was asked for.
  */
 #include <arpa/inet.h>
 
@@ -14,7 +14,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "store/redis/link/link.h"
+#include "store/redis/link/tls.h"
 
 struct redis_tls {
 	SSL_CTX *ctx;
@@ -22,7 +22,7 @@ struct redis_tls {
 };
 
 static void
-say(char *why, size_t size, const char *what)
+tls_why(char *why, size_t size, const char *what)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
@@ -32,9 +32,9 @@ say(char *why, size_t size, const char *what)
 	ERR_clear_error();
 }
 
-/* An address is named in a certificate in another way than a name. */
+/* A certificate names an address in another way than a host's name. */
 static int
-expect(SSL *ssl, const char *host)
+expect_host(SSL *ssl, const char *host)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	struct in6_addr any;
@@ -62,12 +62,12 @@ redis_tls_open(int fd, const char *ca, const char *host, char *why, size_t size)
 		    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) ==
 			1 &&
 		    (t->ssl = SSL_new(t->ctx)) != NULL &&
-		    SSL_set_fd(t->ssl, fd) == 1 && expect(t->ssl, host)) {
+		    SSL_set_fd(t->ssl, fd) == 1 && expect_host(t->ssl, host)) {
 			SSL_set_connect_state(t->ssl);
 			return t;
 		}
 	}
-	say(why, size, ca == NULL ? "cannot begin" : ca);
+	tls_why(why, size, ca == NULL ? "cannot begin" : ca);
 	redis_tls_close(t);
 	return NULL;
 }
@@ -83,7 +83,7 @@ redis_tls_close(struct redis_tls *t)
 }
 
 static enum redis_io
-outcome(struct redis_tls *t, int ret)
+tls_outcome(struct redis_tls *t, int ret)
 {
 	switch (SSL_get_error(t->ssl, ret)) {
 	case SSL_ERROR_WANT_READ:
@@ -108,7 +108,7 @@ redis_tls_shake(struct redis_tls *t, char *why, size_t size)
 	ret = SSL_do_handshake(t->ssl);
 	if (ret == 1)
 		return IO_DONE;
-	io = outcome(t, ret);
+	io = tls_outcome(t, ret);
 	if (io == IO_READ || io == IO_WRITE)
 		return io;
 	bad = SSL_get_verify_result(t->ssl);
@@ -117,7 +117,7 @@ redis_tls_shake(struct redis_tls *t, char *why, size_t size)
 		    X509_verify_cert_error_string(bad));
 		ERR_clear_error();
 	} else
-		say(why, size, "no handshake");
+		tls_why(why, size, "no handshake");
 	return IO_FAILED;
 }
 
@@ -128,7 +128,7 @@ redis_tls_read(struct redis_tls *t, char *buf, size_t size, size_t *n)
 
 	ERR_clear_error();
 	ret = SSL_read_ex(t->ssl, buf, size, n);
-	return ret == 1 ? IO_DONE : outcome(t, ret);
+	return ret == 1 ? IO_DONE : tls_outcome(t, ret);
 }
 
 enum redis_io
@@ -138,5 +138,5 @@ redis_tls_write(struct redis_tls *t, const char *buf, size_t len, size_t *n)
 
 	ERR_clear_error();
 	ret = SSL_write_ex(t->ssl, buf, len, n);
-	return ret == 1 ? IO_DONE : outcome(t, ret);
+	return ret == 1 ? IO_DONE : tls_outcome(t, ret);
 }

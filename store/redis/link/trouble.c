@@ -1,8 +1,9 @@
 /*
  * trouble.c - what an error of Redis means.
  *
- * Its first word is its kind.  What is not known here is told in Redis's own
- * words, and will not pass by itself: it is better that somebody looks.
+ * The first word of an error says which it is.  An error that is not known
+ * here is told in Redis's own words and counts as one that does not pass by
+ * itself: it is better that somebody looks.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,30 +17,37 @@ static const struct trouble {
 	const char *word;
 	enum store_result result;
 	const char *why; /* NULL: in Redis's own words */
+	enum redis_kind kind;
 } known[] = {
-    {"NOLOG", STORE_ERROR, redis_no_log},
-    {"OOM", STORE_FULL, "its memory is full (maxmemory)"},
-    {"MISCONF", STORE_FULL, "it cannot write to its disk"},
-    {"READONLY", STORE_BUSY, "it is a replica: not to be written"},
-    {"LOADING", STORE_BUSY, "it is reading its log from the disk"},
-    {"BUSY", STORE_BUSY, "it is busy with a script"},
-    {"MASTERDOWN", STORE_BUSY, "it has lost its master"},
-    {"NOREPLICAS", STORE_BUSY, "too few replicas are connected"},
-    {"NOSCRIPT", STORE_BUSY, "it has forgotten the script"},
-    {"UNBLOCKED", STORE_BUSY, "it is becoming a replica"},
+    {"NOLOG", STORE_ERROR, redis_no_log, REDIS_OTHER},
+    {"OOM", STORE_FULL, "its memory is full (maxmemory)", REDIS_OTHER},
+    {"MISCONF", STORE_FULL, "it cannot write to its disk", REDIS_OTHER},
+    {"READONLY", STORE_BUSY, "it is a replica: not to be written", REDIS_OTHER},
+    {"LOADING", STORE_BUSY, "it is reading its log from the disk", REDIS_OTHER},
+    {"BUSY", STORE_BUSY, "it is busy with a script", REDIS_OTHER},
+    {"MASTERDOWN", STORE_BUSY, "it has lost its master", REDIS_OTHER},
+    {"NOREPLICAS", STORE_BUSY, "too few replicas are connected", REDIS_OTHER},
+    {"NOSCRIPT", STORE_BUSY, "it has forgotten the script", REDIS_OTHER},
+    {"UNBLOCKED", STORE_BUSY, "it is becoming a replica", REDIS_OTHER},
     {"ERR max number of clients", STORE_BUSY,
-	"it has as many clients as it takes (maxclients)"},
+	"it has as many clients as it takes (maxclients)", REDIS_OTHER},
     {"ERR SELECT is not allowed in cluster mode", STORE_ERROR,
-	"a cluster has no database but 0"},
-    {"MOVED", STORE_BUSY, "its cluster sends us from node to node"},
-    {"ASK", STORE_BUSY, "the log is on its way to another node"},
-    {"TRYAGAIN", STORE_BUSY, "the log is on its way to another node"},
-    {"CLUSTERDOWN", STORE_BUSY, "its cluster is down"},
-    {"NOAUTH", STORE_ERROR, "it wants a password"},
-    {"WRONGPASS", STORE_ERROR, "the user or the password is wrong"},
-    {"NOPERM", STORE_ERROR, NULL},
+	"a cluster has no database but 0", REDIS_OTHER},
+    {"MOVED", STORE_BUSY, "its cluster sends us from node to node",
+	REDIS_OTHER},
+    {"ASK", STORE_BUSY, "the log is on its way to another node", REDIS_OTHER},
+    {"TRYAGAIN", STORE_BUSY, "the log is on its way to another node",
+	REDIS_OTHER},
+    {"CLUSTERDOWN", STORE_BUSY, "its cluster is down", REDIS_OTHER},
+    {"NOAUTH", STORE_ERROR, "it wants a password", REDIS_NO_LOGIN},
+    {"WRONGPASS", STORE_ERROR, "the user or the password is wrong",
+	REDIS_NO_LOGIN},
+    {"NOPERM", STORE_ERROR, NULL, REDIS_FORBIDDEN},
+    {"ERR ACL failure in script:", STORE_ERROR, NULL, REDIS_FORBIDDEN},
+    {"can't run this command", STORE_ERROR, NULL, REDIS_FORBIDDEN},
     {"ERR The user executing the script", STORE_ERROR,
-	"NOPERM: the user may not do what the script does"},
+	"NOPERM: the user may not do what the script does", REDIS_FORBIDDEN},
+    {"WRONGTYPE", STORE_ERROR, NULL, REDIS_WRONG_TYPE},
 };
 
 bool
@@ -60,15 +68,33 @@ is_within(const redisReply *r, const char *word)
 	       strlen(word) > 3 && strstr(r->str, word) != NULL;
 }
 
+/* NULL: it is not known here. */
+static const struct trouble *
+find_trouble(const redisReply *r)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (redis_trouble_is(r, known[i].word) ||
+		    is_within(r, known[i].word))
+			return &known[i];
+	return NULL;
+}
+
 enum store_result
 redis_trouble(const redisReply *r, char *why, size_t size)
 {
-	const struct trouble *t, *end = known + sizeof(known) / sizeof(*known);
+	const struct trouble *t = find_trouble(r);
 
-	for (t = known; t < end; t++)
-		if (redis_trouble_is(r, t->word) || is_within(r, t->word))
-			break;
 	snprintf(
-	    why, size, "%.150s", t < end && t->why != NULL ? t->why : r->str);
-	return t < end ? t->result : STORE_ERROR;
+	    why, size, "%.150s", t != NULL && t->why != NULL ? t->why : r->str);
+	return t != NULL ? t->result : STORE_ERROR;
+}
+
+enum redis_kind
+redis_trouble_kind(const redisReply *r)
+{
+	const struct trouble *t = find_trouble(r);
+
+	return t != NULL ? t->kind : REDIS_OTHER;
 }

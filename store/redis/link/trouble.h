@@ -1,7 +1,7 @@
 /*
  * trouble.h - what an error of Redis means.
  *
- * Private to store/.
+ * Private to store/redis.
  */
 #ifndef REDIS_TROUBLE_H
 #define REDIS_TROUBLE_H
@@ -10,15 +10,24 @@
 
 #include "store/store.h"
 
-/* What is said where store_init has made nothing. */
+/* The message for a place where store_init has made no log. */
 extern const char redis_no_log[];
 
 /*
- * STORE_BUSY: it passes by itself.  STORE_FULL: when there is room again.
- * STORE_ERROR: when somebody does something.  why says it in words.
+ * STORE_BUSY: it passes by itself.  STORE_FULL: it passes when there is room
+ * again.  STORE_ERROR: somebody has to do something.  why says it in words.
  */
 enum store_result redis_trouble(
     const redisReply *error, char *why, size_t size);
+
+/* What has to be known of an error besides, to say what mends it. */
+enum redis_kind {
+	REDIS_OTHER,
+	REDIS_NO_LOGIN,	  /* no password was given, or a wrong one */
+	REDIS_FORBIDDEN,  /* the user may not do it */
+	REDIS_WRONG_TYPE, /* the key holds something that is not ours */
+};
+enum redis_kind redis_trouble_kind(const redisReply *error);
 
 /* Does the error begin with this? */
 bool redis_trouble_is(const redisReply *, const char *word);

@@ -1,8 +1,8 @@
 /*
  * url.c - where a log on Redis is, as one address.
  *
- * Nothing that was given is repeated in a message but the names of hosts: a
- * misplaced `@' or `/' would put a password there.
+ * A message repeats nothing of the address but the names of hosts: with a
+ * misplaced `@' or `/' anything else may be a password.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ redis_url_is(const char *s)
 
 /* The byte that two hexadecimal digits stand for, or -1. */
 static int
-hex(const char *s)
+hex_byte(const char *s)
 {
 	static const char digits[] = "0123456789abcdef";
 	const char *high = s[0] == '\0' ? NULL : strchr(digits, s[0] | 0x20);
@@ -54,9 +54,9 @@ hex(const char *s)
 	return (int)((high - digits) * 16 + (low - digits));
 }
 
-/* A copy with %XX read.  NULL without memory, or for one that is no text. */
+/* A copy with %XX read.  NULL without memory, or where it is not text. */
 static char *
-decoded(const char *s, size_t len)
+decode_percent(const char *s, size_t len)
 {
 	char *out = malloc(len + 1), *p = out;
 	size_t i;
@@ -65,7 +65,7 @@ decoded(const char *s, size_t len)
 	for (i = 0; out != NULL && i < len; i++) {
 		*p = s[i];
 		if (s[i] == '%') {
-			n = i + 2 < len ? hex(s + i + 1) : -1;
+			n = i + 2 < len ? hex_byte(s + i + 1) : -1;
 			if (n == -1) {
 				free(out);
 				return NULL;
@@ -85,14 +85,14 @@ decoded(const char *s, size_t len)
 
 /* Puts a copy in place of what is there.  What is wrong, or NULL. */
 static const char *
-set(char **to, const char *s, size_t len)
+set_part(char **to, const char *s, size_t len)
 {
 	free(*to);
-	*to = decoded(s, len);
+	*to = decode_percent(s, len);
 	return *to == NULL ? "not written as an address is" : NULL;
 }
 
-/* [user]:password, or a password alone has no colon before it here. */
+/* [user]:password.  Without a colon it is not known which of the two it is. */
 static const char *
 take_credentials(struct redis_url *u, const char *s, size_t len)
 {
@@ -101,15 +101,15 @@ take_credentials(struct redis_url *u, const char *s, size_t len)
 	if (colon == NULL)
 		return "a user without a password: write user:password@";
 	if (colon > s)
-		wrong = set(&u->user, s, (size_t)(colon - s));
+		wrong = set_part(&u->user, s, (size_t)(colon - s));
 	if (wrong == NULL && colon + 1 < s + len)
-		wrong =
-		    set(&u->password, colon + 1, len - (size_t)(colon - s) - 1);
+		wrong = set_part(
+		    &u->password, colon + 1, len - (size_t)(colon - s) - 1);
 	return wrong;
 }
 
 static bool
-is_port(const char *s)
+is_port_number(const char *s)
 {
 	size_t len = strlen(s);
 
@@ -137,11 +137,12 @@ take_host(struct redis_url *u, const char *s, size_t len, const char *port)
 	if (name_end == NULL || name_end == name || (s < end && *s != ':'))
 		return "no host in it";
 	u->nhosts++;
-	wrong = set(&h->name, name, (size_t)(name_end - name));
+	wrong = set_part(&h->name, name, (size_t)(name_end - name));
 	if (wrong == NULL)
-		wrong = s < end ? set(&h->port, s + 1, (size_t)(end - s) - 1)
-				: set(&h->port, port, strlen(port));
-	if (wrong == NULL && !is_port(h->port))
+		wrong = s < end
+			    ? set_part(&h->port, s + 1, (size_t)(end - s) - 1)
+			    : set_part(&h->port, port, strlen(port));
+	if (wrong == NULL && !is_port_number(h->port))
 		return "its port is not one";
 	return wrong;
 }
@@ -170,7 +171,7 @@ take_db(struct redis_url *u, const char *s, size_t len)
 		return NULL;
 	if (len > 5 || strspn(s, "0123456789") < len)
 		return "its database is not a number";
-	return set(&u->db, s, len);
+	return set_part(&u->db, s, len);
 }
 
 /* What stands after the first slash: the database, with a master before it. */
@@ -185,7 +186,7 @@ take_path(
 		return take_db(u, s, len);
 	if (n == 0)
 		return "it does not name the Sentinels' master";
-	wrong = set(&u->master, s, n);
+	wrong = set_part(&u->master, s, n);
 	if (wrong == NULL && slash != NULL)
 		wrong = take_db(u, slash + 1, len - n - 1);
 	return wrong;
@@ -200,9 +201,9 @@ take_option(struct redis_url *u, const char *s, size_t len)
 	value = equals == NULL ? s + len : equals + 1;
 	len -= equals == NULL ? len : n + 1;
 	if (n == 6 && memcmp(s, "stream", 6) == 0 && len > 0)
-		return set(&u->stream, value, len);
+		return set_part(&u->stream, value, len);
 	if (n == 2 && memcmp(s, "ca", 2) == 0 && len > 0)
-		return set(&u->ca, value, len);
+		return set_part(&u->ca, value, len);
 	if (n == 2 && memcmp(s, "db", 2) == 0)
 		return take_db(u, value, len);
 	return "only stream, db and ca may stand after the ?";
@@ -223,7 +224,7 @@ take_options(struct redis_url *u, const char *s)
 }
 
 static const char *
-take(struct redis_url *u, const char *s)
+take_url(struct redis_url *u, const char *s)
 {
 	const struct scheme *sc = find_scheme(s);
 	const char *at, *slash, *wrong = NULL;
@@ -245,7 +246,7 @@ take(struct redis_url *u, const char *s)
 	if (sc->port == NULL) {
 		u->nhosts = 1;
 		return len == 0 ? "no path in it"
-				: set(&u->host[0].name, s, len);
+				: set_part(&u->host[0].name, s, len);
 	}
 	slash = memchr(s, '/', len);
 	wrong = take_hosts(u, s, slash == NULL ? len : (size_t)(slash - s), sc);
@@ -257,7 +258,7 @@ take(struct redis_url *u, const char *s)
 	return take_path(u, slash + 1, len - (size_t)(slash - s) - 1, sc);
 }
 
-/* Where the hash tag would be another's, the keys would part in a cluster. */
+/* Braces in the name would send its keys to different slots of a cluster. */
 static const char *
 make_keys(struct redis_url *u)
 {
@@ -282,7 +283,7 @@ make_keys(struct redis_url *u)
 }
 
 static void
-show(struct redis_url *u)
+show_url(struct redis_url *u)
 {
 	const struct redis_host *h = &u->host[0];
 
@@ -306,13 +307,13 @@ redis_url_read(const char *s, char *why, size_t size)
 	if (u == NULL || (u->db = strdup("0")) == NULL ||
 	    (u->stream = strdup("events")) == NULL)
 		wrong = "out of memory";
-	else if ((wrong = take(u, s)) == NULL)
+	else if ((wrong = take_url(u, s)) == NULL)
 		wrong = make_keys(u);
 	if (wrong == NULL && u->password == NULL && password != NULL &&
 	    *password != '\0' && (u->password = strdup(password)) == NULL)
 		wrong = "out of memory";
 	if (wrong == NULL) {
-		show(u);
+		show_url(u);
 		return u;
 	}
 	snprintf(why, size, "the address of the log on Redis: %s", wrong);
@@ -320,9 +321,9 @@ redis_url_read(const char *s, char *why, size_t size)
 	return NULL;
 }
 
-/* Not to be found in memory that another gets. */
+/* Wipes it, so that it is not found in memory that is used again. */
 static void
-forget(char *secret)
+forget_secret(char *secret)
 {
 	if (secret != NULL)
 		explicit_bzero(secret, strlen(secret));
@@ -345,7 +346,7 @@ redis_url_free(struct redis_url *u)
 	free(u->ca);
 	free(u->master);
 	free(u->user);
-	forget(u->password);
+	forget_secret(u->password);
 	free(u->db);
 	free(u->stream);
 	free(u);

@@ -6,7 +6,7 @@
  *	redis+unix:///path.sock[?db=0&stream=NAME]	also unix://
  *	redis+sentinel://[[user]:password@]h1:p1,h2:p2/MASTER[/db][?...]
  *
- * Private to store/.  All keys of a log hash to one slot of a cluster.
+ * Private to store/.  All keys of a log are in one slot of a cluster.
  */
 #ifndef REDIS_URL_H
 #define REDIS_URL_H
@@ -19,7 +19,7 @@ enum {
 	REDIS_SHOWN = 160
 };
 
-/* The keys of a log.  The stream's name is that of all. */
+/* The keys of a log; each has the name of the stream in it. */
 enum redis_key {
 	KEY_EVENTS,  /* the stream */
 	KEY_LOG,     /* hash: what store_init has set, and what was pruned */
@@ -50,8 +50,9 @@ struct redis_url {
 bool redis_url_is(const char *s);
 
 /*
- * Reads an address; where it has no password LARGESSE_REDIS_PASSWORD may.
- * NULL and why, in which no password stands.  free with redis_url_free.
+ * Reads an address.  If no password is in it, that of the environment's
+ * LARGESSE_REDIS_PASSWORD is taken.  NULL and why, in which no password
+ * stands.  Free it with redis_url_free.
  */
 struct redis_url *redis_url_read(const char *s, char *why, size_t size);
 void redis_url_free(struct redis_url *);

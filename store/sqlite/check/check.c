@@ -1,9 +1,9 @@
 /*
  * check.c - what is wrong with a log: sqlite_check.
  *
- * A doctor may not make anyone ill.  Without -wal and -shm nobody is
- * connected, and the file is read as it lies (immutable): opening it in the
- * usual way would make them, and they would belong to whoever asks.
+ * A check must do no harm.  When there is no -wal and -shm, nobody is
+ * connected, and the file is read as it lies (immutable).  To open it in the
+ * usual way would make them, and they would belong to the user who asks.
  */
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -12,11 +12,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "store/sqlite/check/check.h"
@@ -27,35 +25,10 @@ enum {
 	LOW_BYTES = 32 << 20, /* of room on the disk */
 };
 
-void
-check_tell(const struct check *ck, const struct check_kind *kind,
-    const char *const *mend, const char *seen, ...)
-{
-	struct store_finding f = {.code = kind->code,
-	    .grade = kind->grade,
-	    .certain = kind->certain,
-	    .effect = kind->effect};
-	char text[CHECK_SEEN + PATH_MAX];
-	va_list ap;
-	int i;
-
-	va_start(ap, seen);
-	vsnprintf(text, sizeof(text), seen, ap);
-	va_end(ap);
-	f.seen = text;
-	for (i = 0; mend != NULL && i < STORE_MENDS && mend[i] != NULL; i++)
-		f.mend[i] = mend[i];
-	ck->want->found(ck->want->arg, &f);
-}
-
 /* --- the file ----------------------------------------------------------- */
 
 static const struct check_kind no_file = {
     "missing", STORE_SICK, true, "There is no log to read or to publish to."};
-const struct check_kind check_no_log = {"not-a-log", STORE_SICK, true,
-    "The responder does not start, and publishing fails."};
-const struct check_kind check_unreadable = {
-    "unreadable", STORE_SICK, true, "Whoever asks here cannot read the log."};
 static const struct check_kind not_wal = {"journal", STORE_SICK, true,
     "Readers and publishers lock each other out: inserts fail with "
     "`database is locked`, and streams are late."};
@@ -175,9 +148,9 @@ check_content(const struct check *ck, char *summary, size_t size)
 	return is_log;
 }
 
-/* What is there: is it a log, and what is wrong around it? */
+/* Of a file that is there: is it a log, and what is wrong with it? */
 static int
-check_all(const struct check *ck, char *summary, size_t size)
+check_file(const struct check *ck, char *summary, size_t size)
 {
 	if (!S_ISREG(ck->st[CHECK_DB].st_mode)) {
 		check_tell(ck, &check_no_log, NULL, "%s is no file", ck->path);
@@ -209,7 +182,7 @@ sqlite_check(const char *path, const struct store_check *want, char *summary,
 	snprintf(ck->init, sizeof(ck->init), "largesse init %s", path);
 	mend[0] = ck->init;
 	if (find_files(ck))
-		r = check_all(ck, summary, size);
+		r = check_file(ck, summary, size);
 	else
 		check_tell(ck, errno == EACCES ? &check_unreadable : &no_file,
 		    errno == ENOENT ? mend : NULL, "%s: %s", path,

@@ -1,10 +1,16 @@
 /*
- * check.h - a log under examination, between those that examine it.
+ * check.h - what is wrong with a log in a SQLite file.  Read this page of the
+ * room first.
  *
- * Private to store/: check.c opens it and asks its tables, check_rights.c
- * looks at who may do what, check_wal.c at who holds up a checkpoint,
- * check_who.c at who publishes.  None of them writes, and none takes a lock
- * that another could wait for.
+ * check.c finds the files, opens the database and calls the others: tables.c
+ * asks the tables, rights.c looks at who may do what, wal.c at who holds up a
+ * checkpoint, who.c at who publishes.  Each tells what it finds through
+ * tell.c.  None of them writes, and none takes a lock that another process
+ * could wait for.
+ *
+ * The room may include store/engine.h and, to read the tables, schema.h of
+ * store/sqlite.  What to do about a finding is left to the doctor and to
+ * whoever reads it.
  */
 #ifndef STORE_CHECK_H
 #define STORE_CHECK_H
@@ -47,6 +53,8 @@ struct check_kind {
 	const char *effect;
 };
 
+/* --- tell.c --- */
+
 /* Tells of it; mend holds up to STORE_MENDS commands, then NULL, or is NULL. */
 void check_tell(const struct check *, const struct check_kind *,
     const char *const *mend, const char *seen, ...)
@@ -54,15 +62,17 @@ void check_tell(const struct check *, const struct check_kind *,
 
 extern const struct check_kind check_no_log, check_unreadable;
 
-/* 0, or -1 without memory. */
+/* `process 4711 (sqlite3)`, if it can be seen. */
+void check_process(char *buf, size_t size, int pid);
+
+/* --- each in the file of its name --- */
+
+/* 0, or -1 without memory or such a user. */
 int check_rights(const struct check *);
 /* Is it a log?  summary then says what it has. */
 bool check_tables(
     const struct check *, sqlite3 *db, char *summary, size_t size);
 void check_wal(const struct check *);
 void check_who(const struct check *);
-
-/* `process 4711 (sqlite3)`, if it can be seen. */
-void check_process(char *buf, size_t size, int pid);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * rights.c - who may do what with the files of a log.
  *
- * Computed from owners and modes, for a user may be asked about who is not
- * running us.  An access list can grant more than is seen here, which is why
- * such a finding is likely and not certain.
+ * It is computed from owners and modes, because the user in question is often
+ * not the one who runs the check.  An access list can grant more than is seen
+ * here; so such a finding is likely and not certain.
  */
 #include <grp.h>
 #include <libgen.h>
@@ -52,7 +52,7 @@ static const struct check_kind only_root = {"root", STORE_NOTE, true,
 
 /* False without memory or such a user. */
 static bool
-take_user(struct user *u, const struct passwd *pw)
+read_user(struct user *u, const struct passwd *pw)
 {
 	int n = 64;
 	gid_t *groups;
@@ -86,7 +86,7 @@ is_in(const struct user *u, gid_t gid)
 }
 
 static bool
-may(const struct user *u, const struct stat *sb, unsigned bits)
+user_may(const struct user *u, const struct stat *sb, unsigned bits)
 {
 	unsigned mode = sb->st_mode;
 
@@ -103,7 +103,7 @@ may(const struct user *u, const struct stat *sb, unsigned bits)
 
 /* `file (owner alice, group www-data, mode 0644)`.  Returns buf. */
 static const char *
-described(char *buf, size_t size, const char *path, const struct stat *sb)
+describe_file(char *buf, size_t size, const char *path, const struct stat *sb)
 {
 	const struct passwd *pw = getpwuid(sb->st_uid);
 	char owner[64];
@@ -117,8 +117,8 @@ described(char *buf, size_t size, const char *path, const struct stat *sb)
 }
 
 /*
- * What mends it: all users in the directory's group, and the files open to
- * that.  A directory of root's group has none yet that could be meant.
+ * What mends it: every user is in the group of the directory, and the group
+ * may write the files.  If that group is root's, no group was chosen yet.
  */
 static void
 tell_shared(const struct check *ck, const struct check_kind *kind,
@@ -142,7 +142,7 @@ tell_shared(const struct check *ck, const struct check_kind *kind,
 		*next++ = chgrp;
 	*next++ = chmod;
 	check_tell(ck, kind, mend, "%s cannot %s %s", u->name, cannot,
-	    described(what, sizeof(what), ck->file[which], &ck->st[which]));
+	    describe_file(what, sizeof(what), ck->file[which], &ck->st[which]));
 }
 
 /* Each directory on the way has to let the user through. */
@@ -155,15 +155,16 @@ check_way(const struct check *ck, const struct user *u)
 	char *dir;
 
 	snprintf(copy, sizeof(copy), "%s", ck->file[CHECK_DIR]);
-	if (!may(u, &ck->st[CHECK_DIR], X)) {
+	if (!user_may(u, &ck->st[CHECK_DIR], X)) {
 		tell_shared(ck, &rights, u, "enter", CHECK_DIR);
 		return false;
 	}
 	for (dir = copy;; dir = dirname(dir)) {
-		if (stat(dir, &sb) == 0 && !may(u, &sb, X)) {
+		if (stat(dir, &sb) == 0 && !user_may(u, &sb, X)) {
 			snprintf(chmod, sizeof(chmod), "chmod a+x %s", dir);
 			check_tell(ck, &rights, mend, "%s cannot enter %s",
-			    u->name, described(what, sizeof(what), dir, &sb));
+			    u->name,
+			    describe_file(what, sizeof(what), dir, &sb));
 			return false;
 		}
 		if (strcmp(dir, "/") == 0 || strcmp(dir, ".") == 0)
@@ -178,26 +179,26 @@ check_one(const struct check *ck, const struct user *u)
 
 	if (!check_way(ck, u))
 		return;
-	if (!may(u, &ck->st[CHECK_DIR], R)) {
+	if (!user_may(u, &ck->st[CHECK_DIR], R)) {
 		tell_shared(ck, &rights, u, "read", CHECK_DIR);
 		return;
 	}
 	for (f = CHECK_DB; f <= CHECK_SHM; f++)
-		if (ck->there[f] && !may(u, &ck->st[f], R)) {
+		if (ck->there[f] && !user_may(u, &ck->st[f], R)) {
 			tell_shared(ck, &rights, u, "read", f);
 			return;
 		}
-	if (!may(u, &ck->st[CHECK_DIR], W)) {
+	if (!user_may(u, &ck->st[CHECK_DIR], W)) {
 		tell_shared(ck, &directory, u, "write in", CHECK_DIR);
 		return;
 	}
-	if (!may(u, &ck->st[CHECK_DB], W)) {
+	if (!user_may(u, &ck->st[CHECK_DB], W)) {
 		tell_shared(ck, &reader_first, u,
 		    "write the log, but can make files beside", CHECK_DB);
 		return;
 	}
 	for (f = CHECK_WAL; f <= CHECK_SHM; f++)
-		if (ck->there[f] && !may(u, &ck->st[f], W)) {
+		if (ck->there[f] && !user_may(u, &ck->st[f], W)) {
 			tell_shared(ck, &beside, u, "write", f);
 			return;
 		}
@@ -217,13 +218,13 @@ check_setgid(const struct check *ck, size_t n)
 	snprintf(chmod, sizeof(chmod), "chmod g+s %s", ck->file[CHECK_DIR]);
 	check_tell(ck, &not_setgid, mend,
 	    "%s is written by its group and not setgid",
-	    described(what, sizeof(what), ck->file[CHECK_DIR], dir));
+	    describe_file(what, sizeof(what), ck->file[CHECK_DIR], dir));
 }
 
 /* --- all of them -------------------------------------------------------- */
 
 static bool
-known(const struct user *users, size_t n, uid_t uid)
+has_user(const struct user *users, size_t n, uid_t uid)
 {
 	size_t i;
 
@@ -234,11 +235,12 @@ known(const struct user *users, size_t n, uid_t uid)
 }
 
 /*
- * Those who were named, ourselves, and the owner, who most likely publishes;
- * each once, and not root, whom nothing stops.
+ * The users that were named, ourselves, and the owner, who most likely
+ * publishes.  Each is taken once; ourselves and the owner not if that is root,
+ * for root may do everything.
  */
 static int
-gather(const struct check *ck, struct user *users, size_t *n)
+gather_users(const struct check *ck, struct user *users, size_t *n)
 {
 	const uid_t also[] = {geteuid(), ck->st[CHECK_DB].st_uid};
 	const struct passwd *pw;
@@ -250,9 +252,9 @@ gather(const struct check *ck, struct user *users, size_t *n)
 			 : getpwuid(also[i - ck->want->nusers]);
 		if (i >= ck->want->nusers && (pw == NULL || pw->pw_uid == 0))
 			continue;
-		if (pw != NULL && known(users, *n, pw->pw_uid))
+		if (pw != NULL && has_user(users, *n, pw->pw_uid))
 			continue;
-		if (!take_user(&users[*n], pw))
+		if (!read_user(&users[*n], pw))
 			return -1;
 		(*n)++;
 	}
@@ -266,7 +268,7 @@ check_rights(const struct check *ck)
 	size_t n = 0, i;
 	int r = -1;
 
-	if (users != NULL && gather(ck, users, &n) == 0) {
+	if (users != NULL && gather_users(ck, users, &n) == 0) {
 		for (i = 0; i < n; i++)
 			check_one(ck, &users[i]);
 		check_setgid(ck, n);

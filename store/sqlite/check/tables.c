@@ -1,5 +1,5 @@
 /*
- * tables.c - the tables of a log: all there, kept small, told the time?
+ * tables.c - are the tables of a log complete, kept small, and the times right?
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ static const struct check_kind ids_end = {"ids", STORE_AILING, true,
     "When they end every insert fails with `database or disk is full`."};
 
 static bool
-has(const struct tables *t, const char *type, const char *name)
+has_object(const struct tables *t, const char *type, const char *name)
 {
 	int64_t n;
 
@@ -87,14 +87,14 @@ check_schema(const struct tables *t, int version)
 	for (i = 0; version <= SCHEMA_VERSION &&
 		    i < sizeof(needed) / sizeof(needed[0]);
 	     i++)
-		if (!has(t, needed[i].type, needed[i].name))
+		if (!has_object(t, needed[i].type, needed[i].name))
 			check_tell(t->ck, needed[i].kind, mend,
 			    "the %s %s is gone", needed[i].type,
 			    needed[i].name);
 }
 
 static void
-check_times(const struct tables *t)
+check_newest_time(const struct tables *t)
 {
 	const char *mend[] = {"INSERT milliseconds since 1970, or no time at "
 			      "all: it has a default",
@@ -123,7 +123,7 @@ check_keeper(const struct tables *t, const char *key, const char *trigger)
 	const char *mend[] = {set, NULL};
 	int64_t n;
 
-	if (has(t, "trigger", trigger) ||
+	if (has_object(t, "trigger", trigger) ||
 	    sql_number(t->db, &n, "SELECT value FROM largesse WHERE key = %Q",
 		key) != 1)
 		return;
@@ -171,7 +171,7 @@ check_keeping(const struct tables *t)
 }
 
 static void
-check_events(struct tables *t)
+check_ids_and_keeping(struct tables *t)
 {
 	sql_number(t->db, &t->first, "SELECT min(id) FROM events");
 	sql_number(t->db, &t->last, "SELECT max(id) FROM events");
@@ -182,7 +182,7 @@ check_events(struct tables *t)
 		check_tell(t->ck, &ids_end, NULL,
 		    "the newest id is %" PRId64 ", half way to the end",
 		    t->seq);
-	check_times(t);
+	check_newest_time(t);
 	check_keeper(t, "keep-rows", "largesse_keep_rows");
 	check_keeper(t, "keep-age", "largesse_keep_age");
 	if (retention_get(t->db, &t->keep) == 0)
@@ -190,7 +190,7 @@ check_events(struct tables *t)
 }
 
 static void
-summarize(const struct tables *t, int version, char *summary, size_t size)
+summarize_log(const struct tables *t, int version, char *summary, size_t size)
 {
 	char *log_id = NULL;
 
@@ -218,13 +218,13 @@ check_tables(const struct check *ck, sqlite3 *db, char *summary, size_t size)
 		    ck->file[CHECK_DB], sqlite3_errmsg(db));
 		return false;
 	}
-	if (version == 0 || !has(&t, "table", "events")) {
+	if (version == 0 || !has_object(&t, "table", "events")) {
 		check_tell(ck, &check_no_log, mend,
 		    "%s has no table for events", ck->file[CHECK_DB]);
 		return false;
 	}
 	check_schema(&t, version);
-	check_events(&t);
-	summarize(&t, version, summary, size);
+	check_ids_and_keeping(&t);
+	summarize_log(&t, version, summary, size);
 	return true;
 }

@@ -1,10 +1,9 @@
 /*
- * wal.c - does the WAL go back into the log, and if not, who is in the
- * way?
+ * wal.c - is the WAL taken back into the log, and if not, who is in the way?
  *
- * All of it is read from outside, without a connection: the heads of the
- * -shm file (sqlite.org/walformat.html, section 2) and, from /proc/locks, who
- * holds which of its locks.  A connection of ours would be one more reader.
+ * All of it is read from outside: the head of the -shm file
+ * (sqlite.org/walformat.html, section 2), and in /proc/locks who holds which of
+ * its locks.  A connection of ours would be one more reader in the way.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -114,25 +113,7 @@ look_once(const struct check *ck)
 
 /* --- what it means ------------------------------------------------------ */
 
-void
-check_process(char *buf, size_t size, int pid)
-{
-	char path[64], name[32] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = pid > 0 ? fopen(path, "re") : NULL;
-	if (f != NULL && fgets(name, sizeof(name), f) != NULL)
-		name[strcspn(name, "\n")] = '\0';
-	if (f != NULL)
-		fclose(f);
-	if (*name != '\0')
-		snprintf(buf, size, "process %d (%s)", pid, name);
-	else
-		snprintf(buf, size, "a process that cannot be seen from here");
-}
-
-/* Somebody whose snapshot is older than the end, in all the looks. */
+/* A reader that in all looks keeps the same snapshot, older than the end. */
 static int
 holder(const struct wal_look *look)
 {
@@ -151,7 +132,7 @@ holder(const struct wal_look *look)
 	return 0;
 }
 
-/* Has nothing been taken back in all the looks, and is there much? */
+/* Is there much, and was nothing of it taken back from look to look? */
 static bool
 stuck(const struct wal_look *look)
 {
@@ -191,7 +172,7 @@ tell_stuck(const struct check *ck, const struct wal_look *look)
 		    bytes >> 20);
 }
 
-/* One who holds the lock in all the looks, and commits nothing. */
+/* A process that holds the lock in all looks and commits nothing. */
 static void
 check_writer(const struct check *ck, const struct wal_look *look)
 {

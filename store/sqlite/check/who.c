@@ -1,9 +1,9 @@
 /*
  * who.c - which processes have the log open to change it.
  *
- * One publisher waits for nobody.  Of several each has to wait for the others,
- * and whether it does cannot be seen from outside.  Whose descriptors may not
- * be seen is not counted.
+ * A single publisher waits for nobody.  Of several each has to wait for the
+ * others, and whether it does cannot be seen from outside.  A process whose
+ * descriptors we may not see is not counted.
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /*
- * test_redis.c - what is so because the log is on Redis: entries by XADD, a
- * server that goes away and comes back, and a stream that is no longer ours.
+ * test_redis.c - what happens only with a log on Redis: entries that somebody
+ * adds by XADD, a Redis that goes away and comes back, and a stream that is
+ * replaced by another.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ test_its_id_is_a_place(void)
 	want_event(c, three, "message", "three");
 }
 
-/* One that could be taken for an id would find another place. */
+/* A uid that could be taken for an id would find another place. */
 static void
 test_uid_that_looks_like_an_id_is_none(void)
 {
@@ -211,7 +212,7 @@ test_a_short_stream_loses_nothing_live(void)
 	check(c->gap == NULL);
 }
 
-/* What somebody takes away by hand was not lost by us. */
+/* An entry that somebody removes by hand was not lost by us. */
 static void
 test_entries_that_are_deleted_are_no_gap(void)
 {
@@ -276,7 +277,7 @@ test_another_type_under_its_name(void)
 	want_event(c, NULL, "message", "two");
 }
 
-/* As a machine does that is overloaded, or a link that drops all. */
+/* As on an overloaded machine, or a network that drops everything. */
 static void
 test_redis_stands_still_for_a_while(void)
 {
@@ -313,8 +314,8 @@ test_it_ends_while_redis_stands_still(void)
 }
 
 /*
- * What was said to a Redis that does not answer may be done yet, when it goes
- * on: nobody may be told that nothing was written.
+ * A Redis that does not answer may run what was sent when it goes on.  So
+ * nobody may be told that nothing was written.
  */
 static void
 test_no_answer_is_not_a_no(void)

@@ -1,6 +1,6 @@
 /*
- * test_redis_cluster.c - a log on a cluster of two nodes, which it moves
- * through.  The address names the node that does not have it.
+ * test_redis_cluster.c - a log that moves between the two nodes of a cluster.
+ * The address names the node that does not have the log.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -161,7 +161,7 @@ take_slot(const struct scene *s, struct node *n)
 	    text("CLUSTER SETSLOT %s NODE %s", s->slot, s->other->id));
 }
 
-/* The next claim's log may be in the same slot; it starts as all do. */
+/* The next test's log may be in the same slot, and must find it as usual. */
 static void
 end_move(struct scene *s)
 {
@@ -280,8 +280,8 @@ all_connections(void)
 }
 
 /*
- * Each says that the other has the log: that is no reason to ask a thousand
- * times a second.  Unbounded it was some thousand times in this.
+ * Each node says that the other has the log.  We must not ask a thousand times
+ * a second then; without a bound we asked some thousand times in this test.
  */
 static void
 test_nodes_of_two_minds(void)
@@ -386,8 +386,8 @@ replica_of(struct node *master)
 }
 
 /*
- * With two masters nobody can be voted for, so the replica is told to.  It is
- * the last claim, for the dead one's place is taken.
+ * With two masters there can be no vote, so the replica is told to take over.
+ * This test is the last, because the dead node has lost its place.
  */
 static void
 test_its_replica_takes_over(void)

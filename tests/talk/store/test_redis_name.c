@@ -1,9 +1,10 @@
 /*
  * test_redis_name.c - a Redis that is given by name, and a name server that
- * says nothing, or names several addresses.
+ * does not answer, or names several addresses.
  *
- * It takes port 53 and another /etc/resolv.conf, so this process moves into a
- * network and mounts of its own first; all that it starts is in there, too.
+ * The test needs port 53 and its own /etc/resolv.conf.  So the process first
+ * moves into a network and mounts of its own, and all that it starts is in
+ * there, too.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -148,7 +149,7 @@ names_up(void)
 		answer_one();
 }
 
-/* Its socket stays: questions come in, and nobody reads them. */
+/* The socket of the name server stays, and nobody reads the questions. */
 static void
 names_down(void)
 {
@@ -216,7 +217,7 @@ want_status_soon(struct server *sv)
 	leave(c);
 }
 
-/* All this time nothing of the responder's stands still. */
+/* All this time the responder does everything else. */
 static void
 test_a_silent_name_server_stops_nothing(void)
 {
@@ -257,7 +258,7 @@ test_a_silent_name_server_stops_nothing(void)
 	names_down();
 }
 
-/* Who waits for one thing is told what is missing, and in time. */
+/* A command that waits for Redis says in time what is missing. */
 static void
 test_a_silent_name_server_is_told(void)
 {

@@ -1,9 +1,9 @@
 /*
- * test_redis_rights.c - a Redis that refuses: who may not, or not now.
+ * test_redis_rights.c - a Redis that refuses: a user may not, or not now.
  *
- * Each claim says what is told, in one line without the password, and that the
- * streams stay open and go on when the trouble is over.  The users are those
- * of deploy/redis/users.acl, to the word.
+ * Each test says what is told, in one line without the password, and that the
+ * streams stay open and go on when the trouble is over.  The users are exactly
+ * those of deploy/redis/users.acl.
  */
 #include <stdio.h>
 
@@ -115,7 +115,7 @@ want_told(struct server *sv, const char *words)
 	check(strstr(errors(sv), PASSWORD) == NULL);
 }
 
-/* What comes now comes, and nothing that was refused came before it. */
+/* The next event is the one added now; none that was refused came before. */
 static void
 want_goes_on(struct server *sv, struct client *c, const char *data)
 {
@@ -212,7 +212,7 @@ test_a_publisher_copies(void)
 	check(atoi(tell(&own, text("XLEN %s", redis_stream(sv)))) == 1);
 }
 
-/* The keys of another stream are all that this one may touch. */
+/* This user may touch nothing but the keys of another stream. */
 static void
 test_who_may_not_read_is_told_at_once(void)
 {
@@ -339,7 +339,7 @@ test_its_memory_is_full(void)
 	want_event(late, NULL, "message", "two");
 }
 
-/* Nobody answers there: it has what it had. */
+/* No master answers there: the replica serves what it had. */
 #define A_REPLICA "REPLICAOF 127.0.0.1 1"
 
 static void

@@ -1,6 +1,6 @@
 /*
- * test_redis_secret.c - a password is in no command line that we make: what
- * ps shows of a responder, its workers and its writer.
+ * test_redis_secret.c - no command line that we make has a password in it: ps
+ * is asked for a responder, its workers and its writer.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -161,7 +161,7 @@ test_the_password_is_in_the_environment(void)
 	redis_gone(&rs);
 }
 
-/* Who gave it there has shown it; the writers do not show it again. */
+/* A password in the command line is shown; the writers do not show it too. */
 static void
 test_what_serve_was_told_is_not_repeated(void)
 {

@@ -1,6 +1,6 @@
 /*
- * test_sqlite.c - what is so because the log is a file of SQLite's: columns of
- * any type, modes, and another program's tables.
+ * test_sqlite.c - what happens only with a log in a SQLite file: columns of
+ * any type, modes of the files, and tables of another program.
  */
 #include <stdio.h>
 #include <string.h>

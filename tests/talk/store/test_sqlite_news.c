@@ -1,6 +1,6 @@
 /*
- * test_sqlite_news.c - a commit is noticed by the files of SQLite's, however
- * the log is kept and wherever it lies; and no reader of ours holds it up.
+ * test_sqlite_news.c - a commit is noticed by what SQLite does to its files,
+ * however the log is kept and wherever it is; and no reader of ours delays it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #include "tests/talk/peer/witness.h"
 
-/* No sweep comes to the rescue while anyone has patience. */
+/* The sweep comes so late that no test waits for it. */
 static struct server *
 serve_without_sweep(void)
 {
@@ -28,7 +28,7 @@ want_row(struct client *c, int n)
 	want_event(c, NULL, "message", text("%d", n));
 }
 
-/* Each alone: the next is made when the last one came. */
+/* One at a time: the next commit is made when the last event came. */
 static void
 want_one_by_one(struct server *sv, const char *pragma)
 {

@@ -1,6 +1,6 @@
 /*
- * test_sqlite_publish.c - POST where the log is a file of SQLite's: the site's
- * own triggers refuse, and other writers lock it.
+ * test_sqlite_publish.c - POST to a log in a SQLite file: the triggers of the
+ * site refuse an event, and other writers lock the log.
  */
 #include <string.h>
 
@@ -63,7 +63,7 @@ test_a_trigger_refuses_no_other_of_the_transaction(void)
 	}
 }
 
-/* While another holds the log all that is no publishing goes on. */
+/* While another process holds the log everything but publishing goes on. */
 static void
 test_a_busy_log_delays_no_stream(void)
 {

@@ -1,6 +1,6 @@
 /*
- * test_append.c - each event of a batch gets the id of its own row, whatever
- * the statements that add them and the triggers that a log may have.
+ * test_append.c - each event of a batch gets the id of its own row, by whatever
+ * statements the rows are added and whatever triggers the log has.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,7 +196,7 @@ test_a_trigger_that_adds_a_row_now_and_then(void **state)
 	assert_int_equal(number(s, "SELECT count(*) FROM events"), 403);
 }
 
-/* Those of a group that do not lie in a row in memory. */
+/* Rows of one group that are not side by side in memory. */
 static void
 test_batches_from_anywhere(void **state)
 {
@@ -237,7 +237,7 @@ test_a_uid_twice_in_a_group(void **state)
 	assert_int_equal(number(s, "SELECT count(*) FROM events"), 39);
 }
 
-/* What a trigger refuses is refused whole, and alone. */
+/* A batch that a trigger refuses is refused whole, and no other with it. */
 static void
 test_a_trigger_that_refuses(void **state)
 {

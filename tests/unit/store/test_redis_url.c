@@ -1,5 +1,5 @@
 /*
- * test_redis_url.c - addresses of logs on Redis.
+ * test_redis_url.c - the address of a log on Redis: read, or refused.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * test_revoke.c - revocations as the store tells of them.
+ * test_revoke.c - which revocations the store tells of, on each engine.
  */
 #include <stdio.h>
 #include <stdlib.h>

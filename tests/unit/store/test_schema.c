@@ -1,7 +1,7 @@
 /*
  * test_schema.c - making, adopting, keeping and pruning a log.
  *
- * Each test has a directory of its own; what a test knows of the log it asks
+ * Each test has a directory of its own.  To see what is in the log a test asks
  * SQLite itself, over a connection of its own.
  */
 #include <sys/stat.h>
@@ -527,7 +527,7 @@ test_init_of_a_dropped_table_is_another_log(void **state)
 
 /* --- keeping ------------------------------------------------------------ */
 
-/* n rows of now. */
+/* n rows with the time of now. */
 static void
 insert(const struct place *pl, int n)
 {
@@ -931,7 +931,7 @@ test_modes_of_a_refused_file_stay(void **state)
 	assert_int_equal(mode(pl, ""), 0644);
 }
 
-/* A link's own directory has no say: the files lie beside the real one. */
+/* The directory of a link does not count: the files are beside the real one. */
 static void
 test_modes_through_a_link(void **state)
 {

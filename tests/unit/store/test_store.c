@@ -1,7 +1,7 @@
 /*
- * test_store.c - what store.h promises, of whatever engine.
+ * test_store.c - what store.h promises, whatever the engine.
  *
- * The tests speak store.h alone, and are held on each engine (kit.h).
+ * The tests use nothing but store.h, and run on each engine (kit.h).
  */
 #include "tests/unit/kit.h"
 

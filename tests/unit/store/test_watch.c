@@ -1,6 +1,6 @@
 /*
- * test_watch.c - a table's changes as events: what is told, to whom, and that
- * no row makes the application's own statement fail.
+ * test_watch.c - changes of a table become events: what is told, in which
+ * topic, and that no row makes the application's own statement fail.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,7 +147,7 @@ test_only_what_was_chosen(void **state)
 			"it's update {\"name\":null,\"id\":1}\n");
 }
 
-/* Who listens to a topic learns that a row came, changed and went. */
+/* A reader of the topic is told that a row came, changed and went. */
 static void
 test_topic_by_column(void **state)
 {
@@ -297,7 +297,7 @@ test_refusals(void **state)
 	want_refusal(pl, (struct store_watch){.table = "t"}, "largesse init");
 }
 
-/* What was watched stays watched as it was. */
+/* After a refused call the table is watched as it was before. */
 static void
 test_a_refusal_changes_nothing(void **state)
 {

@@ -1,0 +1,237 @@
+/*
+ * answer.c - sending questions to Redis and taking the answers.
+ *
+ * A question is asked together with the state of the log, as one transaction.
+ * So of each answer it is known that it is our log's, and how much of the log
+ * was there.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/redis/redis.h"
+
+enum {
+	ANSWER_MS = 5000,	    /* after that nobody wants it any more */
+	BYTES_MAX = 4 * 1024 * 1024 /* of answers that are kept */
+};
+
+/* As one transaction, unless Redis has no room for a transaction. */
+static bool
+put_ask(struct redis *rs, struct redis_ask *a)
+{
+	static const char multi[] = "*1\r\n$5\r\nMULTI\r\n",
+			  exec[] = "*1\r\n$4\r\nEXEC\r\n",
+			  time[] = "*1\r\n$4\r\nTIME\r\n";
+	struct redis_link *l = &rs->link;
+
+	a->stage = ASK_SENT;
+	a->skip = rs->full ? 0 : 3;
+	a->floor = rs->newest;
+	a->mark = rs->mark;
+	if (rs->full)
+		return redis_full_put(rs, a->cmd, a->cmd_len, a->mark);
+	return redis_link_put_bytes(l, multi, sizeof(multi) - 1) &&
+	       redis_link_put_bytes(l, a->cmd != NULL ? a->cmd : time,
+		   a->cmd != NULL ? a->cmd_len : sizeof(time) - 1) &&
+	       redis_put_state(rs, l, a->mark) &&
+	       redis_link_put_bytes(l, exec, sizeof(exec) - 1);
+}
+
+/* Questions that were sent on a connection that is lost are sent again. */
+static void
+queue_again(struct redis *rs)
+{
+	size_t i;
+
+	for (i = 0; i < rs->nsent; i++) {
+		struct redis_ask *a = &rs->ask[rs->sent[i]];
+
+		if (a->stale)
+			redis_ask_free(rs, a);
+		else
+			a->stage = ASK_QUEUED;
+	}
+	rs->nsent = 0;
+}
+
+static bool
+send_queued(struct redis *rs)
+{
+	int64_t now = clock_steady_ms();
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < REDIS_ASKS; i++) {
+		if (rs->ask[i].stage != ASK_QUEUED)
+			continue;
+		rs->sent[rs->nsent++] = i;
+		any = true;
+		if (!put_ask(rs, &rs->ask[i]))
+			return false;
+	}
+	if (any)
+		rs->ask_used_ms = now;
+	return any;
+}
+
+/* --- answers ------------------------------------------------------------ */
+
+static size_t
+reply_bytes(const redisReply *r)
+{
+	size_t n = sizeof(*r) + r->len + 16, i;
+
+	if (r->type == REDIS_REPLY_ARRAY)
+		for (i = 0; i < r->elements; i++)
+			n += reply_bytes(r->element[i]) + sizeof(r);
+	return n;
+}
+
+static void
+bound_bytes(struct redis *rs, const struct redis_ask *but)
+{
+	struct redis_ask *a, *oldest;
+
+	while (rs->ask_bytes > BYTES_MAX) {
+		oldest = NULL;
+		for (a = rs->ask; a < rs->ask + REDIS_ASKS; a++)
+			if (a->stage == ASK_DONE && a != but &&
+			    (oldest == NULL || a->asked_ms < oldest->asked_ms))
+				oldest = a;
+		if (oldest == NULL)
+			return;
+		redis_ask_free(rs, oldest);
+	}
+}
+
+/* The entries are the answer; how far do they reach? */
+static void
+finish_page(struct redis *rs, struct redis_ask *a)
+{
+	struct redis_page *p = &a->page;
+	size_t n = a->answer->elements;
+
+	p->entries = a->answer;
+	p->upto = p->after;
+	redis_pace(rs, p->entries, a->rows);
+	if (n > 0)
+		redis_id(p->entries->element[n - 1]->element[0], &p->upto);
+	if (n < a->rows && store_id_cmp(p->upto, p->state.last) < 0)
+		p->upto = p->state.last;
+}
+
+/*
+ * Takes the answer of a transaction.  If one of its parts is an error, either
+ * we made a mistake or Redis has forgotten the script: begin anew.
+ */
+static enum redis_verdict
+take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
+{
+	enum redis_verdict v;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+	    r->element[0]->type == REDIS_REPLY_ERROR ||
+	    !redis_state_read(r->element[1], &a->page.state)) {
+		const redisReply *e = r;
+
+		if (r->type == REDIS_REPLY_ARRAY && r->elements == 2)
+			e = r->element[r->element[0]->type !=
+				       REDIS_REPLY_ERROR];
+		redis_link_reject(&rs->link, e);
+		freeReplyObject(r);
+		return LOG_SAME;
+	}
+	v = redis_state_judge(rs, &a->page.state, a->floor, a->mark);
+	a->page.owner = r;
+	a->answer = r->element[0];
+	a->bytes = reply_bytes(r);
+	rs->ask_bytes += a->bytes;
+	a->stage = ASK_DONE;
+	a->turn = rs->turn;
+	rs->base.answered = true;
+	if (v != LOG_SAME || a->stale)
+		return v;
+	redis_state_note(rs, &a->page.state);
+	if (a->kind == ASK_PAGE)
+		finish_page(rs, a);
+	bound_bytes(rs, a);
+	return v;
+}
+
+static void
+shift_sent(struct redis *rs)
+{
+	rs->nsent--;
+	memmove(rs->sent, rs->sent + 1, rs->nsent * sizeof(rs->sent[0]));
+}
+
+static enum redis_verdict
+take_answers(struct redis *rs)
+{
+	enum redis_verdict v = LOG_SAME;
+	struct redis_ask *a;
+	redisReply *r;
+
+	while (v == LOG_SAME && rs->nsent > 0 &&
+	       (r = redis_link_get(&rs->link)) != NULL) {
+		a = &rs->ask[rs->sent[0]];
+		if (a->skip > 0) {
+			a->skip--;
+			rs->full = rs->full || redis_trouble_is(r, "OOM");
+			if (r->type == REDIS_REPLY_ERROR)
+				redis_link_refused(&rs->link, r);
+			freeReplyObject(r);
+			continue;
+		}
+		v = take_answer(rs, a, r);
+		if (rs->link.phase != LINK_UP)
+			break;
+		shift_sent(rs);
+		if (v != LOG_SAME || a->stale)
+			redis_ask_free(rs, a);
+	}
+	return v;
+}
+
+static void
+sweep_asks(struct redis *rs, int64_t now)
+{
+	struct redis_ask *a;
+
+	for (a = rs->ask; a < rs->ask + REDIS_ASKS; a++)
+		if (a->stage != ASK_FREE && a->stage != ASK_SENT &&
+		    now - a->asked_ms > ANSWER_MS)
+			redis_ask_free(rs, a);
+	if (rs->link.phase == LINK_UP && rs->nsent == 0 &&
+	    now - rs->ask_used_ms > REDIS_IDLE_MS) {
+		redis_link_close(&rs->link);
+		rs->full = false;
+	}
+}
+
+enum redis_verdict
+redis_ask_turn(struct redis *rs)
+{
+	struct redis_link *l = &rs->link;
+	enum redis_verdict v = LOG_SAME;
+	int64_t now = clock_steady_ms();
+
+	redis_ask_expire(rs);
+	rs->turn++;
+	if (l->phase != LINK_DOWN || redis_ask_queued(rs))
+		redis_link_turn(l);
+	if (l->phase != LINK_UP || l->session != rs->ask_session)
+		queue_again(rs);
+	rs->ask_session = l->session;
+	if (l->phase == LINK_UP && send_queued(rs))
+		redis_link_turn(l);
+	if (l->phase == LINK_UP)
+		v = take_answers(rs);
+	if (rs->nsent > 0 && l->phase == LINK_UP &&
+	    now - rs->ask_used_ms > REDIS_SILENT_MS)
+		redis_link_fail(l, "no answer");
+	if (l->phase != LINK_UP)
+		queue_again(rs);
+	sweep_asks(rs, now);
+	return v;
+}

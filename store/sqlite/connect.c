@@ -1,0 +1,215 @@
+/*
+ * connect.c - the connection to the database, and its statements.
+ *
+ * It is made again when another file has taken the log's name.  What an error
+ * of SQLite means to a reader is said here, too, for it is the connection that
+ * has the error.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/sqlite/sqlite.h"
+
+#define INSERT "INSERT INTO events(topic, event, data, uid, time) VALUES"
+#define ROW    "(?, ?, ?, NULL, ?)"
+#define ROWS_4 ROW ", " ROW ", " ROW ", " ROW
+
+static const char *const sql[ST_COUNT] = {
+    [ST_VERSION] = "PRAGMA data_version",
+    [ST_SELF] = "SELECT (SELECT value FROM largesse WHERE key = 'log'),"
+		" (SELECT seq FROM sqlite_sequence WHERE name = 'events'),"
+		" (SELECT value FROM largesse WHERE key = 'pruned'),"
+		" (SELECT seq FROM sqlite_sequence"
+		"  WHERE name = 'largesse_revoke')",
+    [ST_SCAN] =
+	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
+    [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
+    [ST_UID] = "SELECT id FROM events WHERE uid = ?1",
+    [ST_FIRST] = "SELECT min(id) FROM events",
+    [ST_BACK] = "SELECT id, topic FROM events WHERE id <= ?1"
+		" ORDER BY id DESC",
+    [ST_BEGIN] = "BEGIN IMMEDIATE",
+    [ST_INSERT] = INSERT "(?, ?, ?, ?, ?)"
+			 " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
+    [ST_INSERT_ROWS] = INSERT ROWS_4 ", " ROWS_4 ", " ROWS_4 ", " ROWS_4,
+    [ST_COMMIT] = "COMMIT",
+    [ST_ROLLBACK] = "ROLLBACK",
+    [ST_MARK] = "SAVEPOINT largesse",
+    [ST_UNDO] = "ROLLBACK TO largesse",
+    [ST_KEEP] = "RELEASE largesse",
+};
+
+enum store_result
+sqlite_trouble(struct sqlite *sq)
+{
+	int code =
+	    sq->db == NULL ? SQLITE_CANTOPEN : sqlite3_extended_errcode(sq->db);
+
+	store_set_bad(&sq->base);
+	sq->news_version = 0;
+	if (sq->db == NULL)
+		return STORE_BUSY; /* why was said when it went */
+	if (code == SQLITE_READONLY_DIRECTORY)
+		store_set_why(&sq->base,
+		    "%s: its directory is not writable for this user and no "
+		    "publisher is connected: put both users in the group that "
+		    "owns the directory, mode 2770, and the file, mode 0660",
+		    sq->path);
+	else
+		store_set_why(
+		    &sq->base, "%s: %s", sq->path, sqlite3_errmsg(sq->db));
+	code &= 0xff;
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_ERROR
+							       : STORE_BUSY;
+}
+
+enum store_result
+sqlite_write_trouble(struct sqlite *sq)
+{
+	enum store_result r = sqlite_trouble(sq);
+
+	switch (sqlite3_errcode(sq->db) & 0xff) {
+	case SQLITE_FULL:
+	case SQLITE_TOOBIG:
+		return STORE_FULL;
+	case SQLITE_CONSTRAINT:
+		return STORE_REFUSED;
+	case SQLITE_READONLY:
+		return STORE_ERROR;
+	default:
+		return r;
+	}
+}
+
+enum store_result
+sqlite_no_log(struct sqlite *sq)
+{
+	store_set_why(&sq->base,
+	    "%s: not an event log: make it one with: largesse init %s",
+	    sq->path, sq->path);
+	return STORE_ERROR;
+}
+
+/* --- opening ------------------------------------------------------------ */
+
+static void
+finalize_all(sqlite3_stmt **st, size_t n)
+{
+	while (n-- > 0) {
+		sqlite3_finalize(st[n]);
+		st[n] = NULL;
+	}
+}
+
+void
+sqlite_detach(struct sqlite *sq)
+{
+	finalize_all(sq->st, ST_COUNT);
+	finalize_all(sq->revoke, REVOKE_COUNT);
+	finalize_all(sq->topic_asc, TOPICS_MAX);
+	finalize_all(sq->topic_desc, TOPICS_MAX);
+	sqlite3_close(sq->db);
+	sq->db = NULL;
+	sq->inside = sq->singly = false;
+}
+
+static int
+prepare_statement(struct sqlite *sq, const char *text, sqlite3_stmt **st)
+{
+	return sqlite3_prepare_v3(
+	    sq->db, text, -1, SQLITE_PREPARE_PERSISTENT, st, NULL);
+}
+
+static int
+prepare_all(struct sqlite *sq)
+{
+	int i, last = sq->mode == STORE_WRITE ? ST_COUNT : ST_BEGIN;
+
+	for (i = 0; i < last; i++)
+		if (prepare_statement(sq, sql[i], &sq->st[i]) != SQLITE_OK)
+			return -1;
+	return 0;
+}
+
+sqlite3_stmt *
+sqlite_topic_statement(struct sqlite *sq, size_t i, bool newest)
+{
+	sqlite3_stmt **st = newest ? &sq->topic_desc[i] : &sq->topic_asc[i];
+
+	if (*st == NULL)
+		prepare_statement(sq,
+		    newest ? "SELECT id FROM events WHERE topic = ?1"
+			     " AND id <= ?2 ORDER BY id DESC"
+			   : "SELECT " EVENT_COLUMNS " FROM events WHERE"
+			     " topic = ?1 AND id > ?2 ORDER BY id",
+		    st);
+	return *st;
+}
+
+enum store_result
+sqlite_attach(struct sqlite *sq)
+{
+	int flags = sq->mode == STORE_WRITE ? SQLITE_OPEN_READWRITE
+					    : SQLITE_OPEN_READONLY;
+	enum store_result r;
+
+	if (sqlite3_open_v2(sq->path, &sq->db, flags | SQLITE_OPEN_NOMUTEX,
+		NULL) != SQLITE_OK)
+		goto trouble;
+	sqlite3_extended_result_codes(sq->db, 1);
+	sqlite3_busy_timeout(sq->db, sq->mode == STORE_WRITE ? 5000 : 0);
+	if (sq->mode == STORE_WRITE && sqlite3_db_readonly(sq->db, "main")) {
+		store_set_why(&sq->base,
+		    "%s: may be read but not written by this user: see FILES "
+		    "in largesse(1) for the rights it takes",
+		    sq->path);
+		sqlite_detach(sq);
+		return STORE_ERROR;
+	}
+	if (prepare_all(sq) == 0 &&
+	    sqlite_set_synchronous(&sq->base, !sq->lazy) == 0)
+		return STORE_OK;
+trouble:
+	r = sqlite_trouble(sq);
+	if (sqlite3_extended_errcode(sq->db) == SQLITE_ERROR)
+		r = sqlite_no_log(sq);
+	sqlite_detach(sq);
+	return r;
+}
+
+bool
+sqlite_reattach(struct sqlite *sq)
+{
+	struct stat sb;
+
+	sqlite_detach(sq);
+	sq->self.version = sq->news_version = 0;
+	if (stat(sq->path, &sb) == -1) {
+		store_set_why(&sq->base, "%s: %s", sq->path, strerror(errno));
+		sqlite_trouble(sq);
+		return false;
+	}
+	if (sqlite_attach(sq) != STORE_OK)
+		return false;
+	identity_take_files(sq, &sb);
+	return true;
+}
+
+int
+sqlite_set_synchronous(struct store *store, bool on)
+{
+	struct sqlite *sq = sqlite_of(store);
+
+	sq->lazy = !on;
+	if (sq->mode != STORE_WRITE || sq->db == NULL)
+		return 0;
+	if (sqlite3_exec(sq->db,
+		on ? "PRAGMA synchronous = FULL"
+		   : "PRAGMA synchronous = NORMAL",
+		NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	sqlite_trouble(sq);
+	return -1;
+}

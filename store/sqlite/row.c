@@ -1,0 +1,53 @@
+/*
+ * row.c - an event as a row: read from a statement, bound to one.
+ */
+#include "store/sqlite/sqlite.h"
+
+struct store_text
+sqlite_text(sqlite3_stmt *st, int column)
+{
+	struct store_text t;
+
+	t.s = (const char *)sqlite3_column_text(st, column);
+	t.len = t.s == NULL ? 0 : (size_t)sqlite3_column_bytes(st, column);
+	return t;
+}
+
+struct store_event
+sqlite_event(sqlite3_stmt *st)
+{
+	return (struct store_event){
+	    .id.lo = (uint64_t)sqlite3_column_int64(st, COL_ID),
+	    .topic = sqlite_text(st, COL_TOPIC),
+	    .event = sqlite_text(st, COL_EVENT),
+	    .data = sqlite_text(st, COL_DATA),
+	    .uid = sqlite_text(st, COL_UID),
+	    .time_ms = sqlite3_column_int64(st, COL_TIME),
+	};
+}
+
+void
+sqlite_bind_text(sqlite3_stmt *st, int i, struct store_text t)
+{
+	if (t.s == NULL)
+		sqlite3_bind_null(st, i);
+	else
+		sqlite3_bind_text64(
+		    st, i, t.s, t.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+int
+sqlite_bind_event(sqlite3_stmt *st, int i, const struct store_event *ev,
+    bool uid, int64_t now)
+{
+	static const struct store_text main_topic = {"main", 4},
+				       no_data = {"", 0};
+
+	sqlite_bind_text(st, i++, ev->topic.s == NULL ? main_topic : ev->topic);
+	sqlite_bind_text(st, i++, ev->event);
+	sqlite_bind_text(st, i++, ev->data.s == NULL ? no_data : ev->data);
+	if (uid)
+		sqlite_bind_text(st, i++, ev->uid);
+	sqlite3_bind_int64(st, i++, ev->time_ms == 0 ? now : ev->time_ms);
+	return i;
+}

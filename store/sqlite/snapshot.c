@@ -1,0 +1,75 @@
+/*
+ * snapshot.c - the transaction that every read of the log is.
+ *
+ * It begins with the question whether this is still the log that we know
+ * (identity.c), so no row of another log is ever taken for one of ours.  No
+ * transaction lasts longer than a turn, or the WAL could not be checkpointed.
+ */
+#include "store/sqlite/sqlite.h"
+
+void
+sqlite_end(struct sqlite *sq)
+{
+	if (sq->db != NULL)
+		sqlite3_reset(sq->st[ST_VERSION]);
+	sq->inside = false;
+}
+
+/* Begins the transaction, of whatever log is there. */
+static enum store_result
+begin_snapshot(struct sqlite *sq)
+{
+	enum store_result r;
+
+	if (sq->db != NULL && sqlite3_step(sq->st[ST_VERSION]) == SQLITE_ROW)
+		return STORE_OK;
+	r = sqlite_trouble(sq);
+	sqlite_end(sq);
+	return r;
+}
+
+enum store_result
+sqlite_enter(struct sqlite *sq)
+{
+	enum store_result r;
+	uint32_t version;
+
+	if (sq->inside) /* held, and known to be our log */
+		return STORE_OK;
+	r = begin_snapshot(sq);
+	if (r != STORE_OK)
+		return r;
+	version = (uint32_t)sqlite3_column_int64(sq->st[ST_VERSION], 0);
+	if (version != sq->self.version)
+		r = identity_verify(sq);
+	if (r != STORE_OK) {
+		if (r == STORE_UNKNOWN) {
+			sq->replaced = true;
+			sqlite_news_again(&sq->news);
+		} else
+			sqlite_trouble(sq);
+		sqlite_end(sq);
+		return STORE_BUSY;
+	}
+	sq->self.version = version;
+	sq->base.bad_since_ms = 0;
+	sq->inside = true;
+	return STORE_OK;
+}
+
+enum store_result
+sqlite_enter_any(struct sqlite *sq)
+{
+	enum store_result r = begin_snapshot(sq);
+
+	if (r == STORE_OK)
+		identity_take(sq);
+	return r;
+}
+
+void
+sqlite_leave(struct sqlite *sq)
+{
+	if (!sq->hold)
+		sqlite_end(sq);
+}
