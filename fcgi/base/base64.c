@@ -1,10 +1,10 @@
 /*
- * base64.c - base64url without padding, as JOSE has it (RFC 7515, section 2).
+ * base64.c - base64url without padding, as in JOSE (RFC 7515, section 2).
  */
 #include "fcgi/base/base64.h"
 
 static int
-value(char c)
+sextet(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -25,7 +25,7 @@ base64url_decode(uint8_t *to, const char *s, size_t len)
 	if (len % 4 == 1)
 		return -1;
 	for (; len > 0; len--) {
-		if ((v = value(*s++)) == -1)
+		if ((v = sextet(*s++)) == -1)
 			return -1;
 		bits = (bits << 6 | (uint32_t)v) & 0xffff;
 		have += 6;

@@ -1,13 +1,13 @@
 /*
- * env.h - NAME=VALUE strings up to a NULL: an environment, and the parameters
- * of a request as libfcgi has them.
+ * env.h - strings NAME=VALUE with a NULL after the last: an environment, or
+ * the parameters of a request as libfcgi returns them.
  */
 #ifndef ENV_H
 #define ENV_H
 
 #include <string.h>
 
-/* The first value of this name; an empty one is as good as none: NULL. */
+/* The first value of this name.  NULL: there is none, or it is empty. */
 static inline const char *
 env_value(char *const *env, const char *name)
 {

@@ -1,12 +1,12 @@
 /*
- * json.h - text as JSON has it.
+ * json.h - a text as a JSON value.
  */
 #ifndef JSON_H
 #define JSON_H
 
 #include <jansson.h>
 
-/* A path may be of any bytes, JSON is of UTF-8; NULL is null. */
+/* A path may have any bytes, but JSON must be UTF-8.  NULL becomes null. */
 static inline json_t *
 json_words(const char *s)
 {

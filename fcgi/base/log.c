@@ -1,8 +1,8 @@
 /*
- * log.c - one line on stderr, in one write.
+ * log.c - messages on stderr, one line each.
  *
- * No state: who is to be quiet knows it and says so with each line.  errno is
- * kept, so that a caller may log first and look at it afterwards.
+ * There is no state: a caller that may be quiet says so with each line.  errno
+ * stays as it was, so a caller may log first and use errno after that.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ log_plain(const char *line)
 			buf[i] = '?';
 	buf[n++] = '\n'; /* in the place of the NUL */
 	if (write(STDERR_FILENO, buf, (size_t)n) < 0) {
-		/* Nobody is left to be told. */
+		/* There is nobody else to tell. */
 	}
 	errno = saved;
 }

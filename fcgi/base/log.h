@@ -1,9 +1,25 @@
 /*
- * log.h - what is told on stderr: one line each, `largesse: what: why`.
+ * log.h - messages on stderr, one line each: `largesse: what: why`.
  *
- * A line goes out in one write, so that the lines of several processes on
- * one log stay whole, and controls in it become '?': what a peer sent cannot
- * forge a line.  Nothing here is called on the path of an event.
+ * This is the first page of the room base/: small things that every other room
+ * may use.
+ *
+ *	log         messages on stderr
+ *	options     what a command line says; option_value reads one value
+ *	conf        the options of `serve`
+ *	command     the table of commands and their exit statuses
+ *	reason      why a stream ended, in one word
+ *	bytes       bytes that grow
+ *	hash        one hash function and one hash table
+ *	env         a value by its name in an environment
+ *	utf8        is it UTF-8?
+ *	base64      a part of a token; hex: a digit; json: a text as JSON
+ *
+ * The room includes nothing of fcgi/ but itself, and has no state of its own.
+ *
+ * A line goes out in one write, so lines of several processes in one log stay
+ * whole.  A control character becomes '?', so no peer can forge a line.
+ * Nobody logs on the path of an event.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -13,10 +29,10 @@
 void log_error(const char *what, const char *why, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* `largesse: line`, where the line says both. */
+/* `largesse: line`, where the line says what and why. */
 void log_plain(const char *line);
 
-/* As log_error, but silent when quiet: good to know and no trouble. */
+/* As log_error, but nothing when quiet: for what is no error. */
 void log_info(bool quiet, const char *what, const char *why, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,8 +1,8 @@
 /*
  * utf8.c - is this UTF-8?
  *
- * What is not counted as a character here reaches no browser: the stream
- * must be UTF-8 throughout, and SQLite's TEXT need not be.
+ * A stream must be UTF-8 from beginning to end, but a TEXT in SQLite may have
+ * any bytes.  So what is no character here never reaches a browser.
  */
 #include <stdint.h>
 #include <string.h>
@@ -20,7 +20,7 @@ utf8_next(const char *text, size_t len, bool *ok)
 	if (s[0] < 0xc2 || s[0] > 0xf4)
 		return 1;
 	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	/* Overlong forms, surrogates and what lies above U+10FFFF show here. */
+	/* The second byte shows overlong forms, surrogates and > U+10FFFF. */
 	if (s[0] == 0xe0)
 		low = 0xa0;
 	else if (s[0] == 0xed)

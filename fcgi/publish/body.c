@@ -1,8 +1,9 @@
 /*
- * body.c - the body of a POST: its three forms, and one event of each.
+ * body.c - the body of a POST, in each of its three forms.
  *
- * A member that is not known is refused: who writes `topics` would publish to
- * `main` and never learn why nobody heard.
+ * An unknown member is refused.  Otherwise a publisher who writes `topics`
+ * instead of `topic` would publish to `main` and never learn why nobody gets
+ * the events.
  */
 #include <jansson.h>
 
@@ -30,9 +31,9 @@ struct reading {
 	size_t place;
 };
 
-/* Says what is wrong, and where; returns the status for the caller to pass. */
+/* Writes down what is wrong, and where.  Returns the status. */
 static int __attribute__((format(printf, 3, 4)))
-refuse(const struct reading *rd, int status, const char *fmt, ...)
+refuse_body(const struct reading *rd, int status, const char *fmt, ...)
 {
 	char *why = rd->body->why;
 	size_t size = sizeof(rd->body->why);
@@ -47,7 +48,7 @@ refuse(const struct reading *rd, int status, const char *fmt, ...)
 	return status;
 }
 
-/* Room for one event more, all of it absent.  NULL, and *status, if not. */
+/* Adds an event without any text.  NULL, and *status, if it cannot. */
 static struct store_event *
 new_event(struct reading *rd, int *status)
 {
@@ -56,13 +57,14 @@ new_event(struct reading *rd, int *status)
 	size_t size = b->size == 0 ? 1 : b->size * 2;
 
 	if (b->n >= rd->limits->max_events) {
-		*status = refuse(rd, 413, "more than %zu events in a request",
-		    rd->limits->max_events);
+		*status =
+		    refuse_body(rd, 413, "more than %zu events in a request",
+			rd->limits->max_events);
 		return NULL;
 	}
 	if (b->n == b->size) {
 		if ((p = realloc(b->events, size * sizeof(*p))) == NULL) {
-			*status = refuse(rd, 500, "no memory");
+			*status = refuse_body(rd, 500, "no memory");
 			return NULL;
 		}
 		b->events = p;
@@ -73,66 +75,53 @@ new_event(struct reading *rd, int *status)
 	return p;
 }
 
-/* The text of this name, or NULL: there is none. */
-static struct store_text *
-member(struct store_event *ev, const char *name, size_t len)
-{
-	static const char *const names[] = {"topic", "event", "data", "uid"};
-	struct store_text *texts[] = {
-	    &ev->topic, &ev->event, &ev->data, &ev->uid};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
-			return texts[i];
-	return NULL;
-}
-
 static int
 refuse_member(const struct reading *rd, const char *name, size_t len)
 {
 	if (len > 40 || !utf8_clean(name, len))
-		return refuse(rd, 400,
+		return refuse_body(rd, 400,
 		    "a member that is not known: "
 		    "topic, event, data and uid are");
-	return refuse(rd, 400,
+	return refuse_body(rd, 400,
 	    "'%.*s' is not known: topic, event, data and uid are", (int)len,
 	    name);
 }
 
 static int
-check_event(struct reading *rd, struct store_event *ev)
+count_and_check(struct reading *rd, struct store_event *ev)
 {
 	const char *wrong;
 	int status = event_check(ev, rd->limits->max_event_bytes, &wrong);
 
 	rd->body->bytes +=
 	    ev->topic.len + ev->event.len + ev->data.len + ev->uid.len;
-	return status == 0 ? 0 : refuse(rd, status, "%s", wrong);
+	return status == 0 ? 0 : refuse_body(rd, status, "%s", wrong);
 }
 
 /* --- a form ------------------------------------------------------------- */
 
-/* A field that is left empty is none, but for data. */
+/* An empty field of a form counts as absent, but empty data is data. */
 static int
 read_form(struct reading *rd, char *text, size_t len)
 {
 	struct query q = {text, text + len};
 	struct query_pair pair;
 	struct store_text *to;
-	int status = 0;
+	int status = 0, i;
 	struct store_event *ev = new_event(rd, &status);
 
 	if (ev == NULL)
 		return status;
 	if (len == 0)
-		return refuse(rd, 400, "an empty body: no event in it");
+		return refuse_body(rd, 400, "an empty body: no event in it");
 	while (query_next(&q, &pair)) {
-		to = member(ev, pair.name, pair.name_len);
-		if (to == NULL)
+		i = event_member(pair.name, pair.name_len);
+		if (i == -1)
 			return refuse_member(rd, pair.name, pair.name_len);
+		to = event_text(ev, i);
 		if (to->s != NULL)
-			return refuse(rd, 400, "%s is there twice", pair.name);
+			return refuse_body(
+			    rd, 400, "%s is there twice", pair.name);
 		*to = (struct store_text){pair.value, pair.value_len};
 	}
 	if (ev->topic.len == 0)
@@ -141,7 +130,7 @@ read_form(struct reading *rd, char *text, size_t len)
 		ev->event.s = NULL;
 	if (ev->uid.len == 0)
 		ev->uid.s = NULL;
-	return check_event(rd, ev);
+	return count_and_check(rd, ev);
 }
 
 /* --- plain JSON --------------------------------------------------------- */
@@ -157,10 +146,10 @@ add_plain(struct reading *rd, const struct plain *p)
 	plain_take(p, ev);
 	if (ev->event.len == 0)
 		ev->event.s = NULL;
-	return check_event(rd, ev);
+	return count_and_check(rd, ev);
 }
 
-/* Only that, and all of it?  False: it is for the parser, and untouched. */
+/* Reads one plain object.  False: the text is not that, and unchanged. */
 static bool
 read_plain(struct reading *rd, char *text, size_t len, int *status)
 {
@@ -177,8 +166,9 @@ read_plain(struct reading *rd, char *text, size_t len, int *status)
 }
 
 /*
- * An array of such objects.  Each is read twice, for the parser would have to
- * begin with the first: is all of it plain?  Then it is taken.
+ * Is the text an array of plain objects?  This is asked of the whole array
+ * before its first event is taken, because taking changes the text, and jansson
+ * needs it unchanged.  So each object is read twice.
  */
 static bool
 array_is_plain(char *s, const char *end)
@@ -216,8 +206,8 @@ read_plain_array(struct reading *rd, char *s, const char *end)
 /* --- JSON --------------------------------------------------------------- */
 
 /*
- * Data that is no string is published as its JSON text.  That is kept where
- * the value was, so that it lives as long.
+ * Data that is not a string is published as its JSON text.  The text replaces
+ * the value in the object, so that it lives as long as the object.
  */
 static int
 take_value(struct reading *rd, json_t *object, const char *name, json_t *value,
@@ -230,13 +220,13 @@ take_value(struct reading *rd, json_t *object, const char *name, json_t *value,
 		return 0;
 	if (!json_is_string(value)) {
 		if (strcmp(name, "data") != 0)
-			return refuse(rd, 400, "%s is not a string", name);
+			return refuse_body(rd, 400, "%s is not a string", name);
 		dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 		as_text = dump == NULL ? NULL : json_string_nocheck(dump);
 		free(dump);
 		if (as_text == NULL ||
 		    json_object_set_new_nocheck(object, "data", as_text) == -1)
-			return refuse(rd, 500, "no memory");
+			return refuse_body(rd, 500, "no memory");
 		value = as_text;
 	}
 	*to = (struct store_text){
@@ -247,49 +237,52 @@ take_value(struct reading *rd, json_t *object, const char *name, json_t *value,
 static int
 read_object(struct reading *rd, json_t *object)
 {
-	static const char *const names[] = {"topic", "event", "data", "uid"};
 	struct store_event *ev;
-	size_t i, known = 0;
+	size_t known = 0;
 	const char *name;
 	json_t *value;
-	int status = 0;
+	int status = 0, i;
 
 	if (!json_is_object(object))
-		return refuse(rd, 400, "not a JSON object");
+		return refuse_body(rd, 400, "not a JSON object");
 	if ((ev = new_event(rd, &status)) == NULL)
 		return status;
-	for (i = 0; i < 4 && status == 0; i++) {
-		if ((value = json_object_get(object, names[i])) == NULL)
+	for (i = 0; i < EVENT_TEXTS && status == 0; i++) {
+		value = json_object_get(object, event_names[i]);
+		if (value == NULL)
 			continue;
 		known++;
-		status = take_value(rd, object, names[i], value,
-		    member(ev, names[i], strlen(names[i])));
+		status = take_value(
+		    rd, object, event_names[i], value, event_text(ev, i));
 	}
 	if (status != 0)
 		return status;
-	if (known < json_object_size(object))
-		json_object_foreach(
-		    object, name, value) if (member(ev, name, strlen(name)) ==
-					     NULL) return refuse_member(rd,
-		    name, strlen(name));
+	if (known < json_object_size(object)) {
+		/* clang-format off */
+		json_object_foreach(object, name, value)
+			if (event_member(name, strlen(name)) == -1)
+				return refuse_member(rd, name, strlen(name));
+		/* clang-format on */
+	}
 	if (ev->event.len == 0)
 		ev->event.s = NULL;
-	return check_event(rd, ev);
+	return count_and_check(rd, ev);
 }
 
-/* The parser's words quote what came: only where is said, and what kind. */
+/* jansson's message quotes the body, so only the kind and the place are told.
+ */
 static int
 refuse_json(const struct reading *rd, const json_error_t *error)
 {
 	switch (json_error_code(error)) {
 	case json_error_duplicate_key:
-		return refuse(rd, 400, "a member is there twice");
+		return refuse_body(rd, 400, "a member is there twice");
 	case json_error_stack_overflow:
-		return refuse(rd, 400, "JSON that is nested too deep");
+		return refuse_body(rd, 400, "JSON that is nested too deep");
 	case json_error_out_of_memory:
-		return refuse(rd, 500, "no memory");
+		return refuse_body(rd, 500, "no memory");
 	default:
-		return refuse(
+		return refuse_body(
 		    rd, 400, "not JSON, at byte %d of it", error->position);
 	}
 }
@@ -313,7 +306,7 @@ read_json(struct reading *rd, char *text, size_t len)
 	if (!json_is_array(root))
 		return read_object(rd, root);
 	if (json_array_size(root) == 0)
-		return refuse(rd, 400, "an empty array: no event in it");
+		return refuse_body(rd, 400, "an empty array: no event in it");
 	rd->unit = "event ";
 	json_array_foreach(root, i, value)
 	{
@@ -324,9 +317,9 @@ read_json(struct reading *rd, char *text, size_t len)
 	return status;
 }
 
-/* A line's object joins those that came before, which keeps its texts. */
+/* The object of a line is added to an array, which keeps its texts alive. */
 static int
-read_line(struct reading *rd, char *line, size_t len)
+read_ndjson_line(struct reading *rd, char *line, size_t len)
 {
 	json_error_t error;
 	json_t *object;
@@ -339,10 +332,10 @@ read_line(struct reading *rd, char *line, size_t len)
 		return refuse_json(rd, &error);
 	if (rd->body->json == NULL && (rd->body->json = json_array()) == NULL) {
 		json_decref(object);
-		return refuse(rd, 500, "no memory");
+		return refuse_body(rd, 500, "no memory");
 	}
 	if (json_array_append_new(rd->body->json, object) == -1)
-		return refuse(rd, 500, "no memory");
+		return refuse_body(rd, 500, "no memory");
 	return read_object(rd, object);
 }
 
@@ -360,13 +353,14 @@ read_ndjson(struct reading *rd, char *text, size_t len)
 			lf = end;
 		len = (size_t)(lf - text);
 		if (strspn(text, " \t\r") < len)
-			status = read_line(rd, text, len);
+			status = read_ndjson_line(rd, text, len);
 		if (lf == end)
 			break;
 	}
 	rd->unit = status == 0 ? "" : rd->unit;
 	if (status == 0 && rd->body->n == 0)
-		return refuse(rd, 400, "no line in the body: no event in it");
+		return refuse_body(
+		    rd, 400, "no line in the body: no event in it");
 	return status;
 }
 
@@ -396,7 +390,7 @@ body_read(struct body *body, const char *content_type, char *text, size_t len,
 		return read_json(&rd, text, len);
 	if (is_type(content_type, "application/x-ndjson"))
 		return read_ndjson(&rd, text, len);
-	return refuse(&rd, 415,
+	return refuse_body(&rd, 415,
 	    "the body has to be a form, application/json or "
 	    "application/x-ndjson");
 }

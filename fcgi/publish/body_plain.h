@@ -1,21 +1,17 @@
 /*
- * body_plain.h - a JSON object of strings, read where it lies.
+ * body_plain.h - a JSON object of strings, read in place.
  *
- * Nearly every event that is published is one: {"topic":"a","data":"b"}.  It
- * takes no tree, no copy and no allocation to read that.  Whatever is less
- * plain (an object as data, a name not known, anything wrong) is left as it
- * is for a whole JSON parser, which has the words for it.
+ * Nearly every event that is published is such an object, for example
+ * {"topic":"a","data":"b"}.  It is read without a tree, a copy or an
+ * allocation.  Everything else (an object as data, an unknown name, any
+ * mistake) is left unchanged for jansson, which can also say what is wrong.
  */
 #ifndef BODY_PLAIN_H
 #define BODY_PLAIN_H
 
 #include <stdbool.h>
 
-#include "store/store.h"
-
-enum {
-	PLAIN_TEXTS = 4 /* topic, event, data, uid */
-};
+#include "fcgi/publish/body_event.h"
 
 /* The texts of one object; s is NULL for null, and for what is not there. */
 struct plain {
@@ -23,19 +19,19 @@ struct plain {
 		char *s;
 		size_t len;
 		bool escaped;
-	} texts[PLAIN_TEXTS];
+	} texts[EVENT_TEXTS];
 };
 
 /*
- * Reads the object that begins at s, after white space.  Returns where it
- * ends, or NULL when it is not plain.  Nothing is written to the text.
+ * Reads the object that begins at s, after white space.  Returns its end, or
+ * NULL when it is not plain.  The text is not changed.
  */
 char *plain_read(struct plain *, char *s, const char *end);
 
-/* White space of JSON is passed over. */
+/* The first byte that is no white space of JSON, or end. */
 char *plain_space(char *s, const char *end);
 
-/* Makes an event of it, whose texts are in the text: it is written to. */
+/* Makes an event of it.  Its texts stay in the text, which is changed. */
 void plain_take(const struct plain *, struct store_event *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * burst.c - one record for all streams that stand at the same place.
+ * burst.c - one record for all streams that are at the same place.
  */
 #include <string.h>
 
@@ -33,7 +33,7 @@ burst_make(struct burst *b, const struct sub *sub, struct store_id from,
 	b->sub = sub;
 }
 
-/* The web servers there are all use request id 1; others may not. */
+/* All web servers that we know use request id 1, but others may not. */
 const uint8_t *
 burst_frame(struct burst *b, uint16_t request_id)
 {

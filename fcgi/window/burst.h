@@ -1,10 +1,10 @@
 /*
- * burst.h - one record for all streams that stand at the same place.
+ * burst.h - one record for all streams that are at the same place.
  *
- * Pure.  Streams of one subscription that have all there was before an event
- * are due the same bytes after it.  The first of them finds and frames what
- * is due; the others are sent that very record, and only what a socket did
- * not take whole goes the long way.
+ * Pure.  Streams of one subscription that have got everything before an event
+ * must all get the same bytes next.  For the first of them the bytes are found
+ * and put into a record.  The others are sent the same record.  Only a stream
+ * whose socket did not take all of it goes on with record.h by itself.
  */
 #ifndef BURST_H
 #define BURST_H
@@ -22,20 +22,20 @@ struct burst {
 };
 
 /*
- * Makes a record of all that is due after `from`, if it fits in one; else
- * there is none.  It holds until the runs of d change.
+ * Makes a record of all that is due after `from`.  If that does not fit in one
+ * record, the burst is empty.  Valid until the runs of d change.
  */
 void burst_make(struct burst *, const struct sub *, struct store_id from,
     const struct due *d);
 
-/* Is it what a stream of this subscription at this id is due? */
+/* Is it what a stream of this subscription at this id must get next? */
 static inline bool
 burst_fits(const struct burst *b, const struct sub *sub, struct store_id id)
 {
 	return b->sub == sub && store_id_cmp(b->from, id) == 0;
 }
 
-/* Its bytes with their header, for a request of this id. */
+/* The record with its header, for a request of this id. */
 const uint8_t *burst_frame(struct burst *, uint16_t request_id);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * control.h - what the responder itself says on a stream.
  *
- * Pure.  Event types that begin with `stream-` are ours; sse.c sees to it
- * that no row forges one.
+ * Pure.  Event types that begin with `stream-` are ours.  No row of the log
+ * can forge one: sse.c changes such a type.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -15,13 +15,13 @@ enum gap_reason {
 	GAP_PRUNED,   /* events after the place were pruned */
 	GAP_UNKNOWN,  /* this log never had that place */
 	GAP_REPLACED, /* another log is there now, or an older copy */
-	GAP_TOO_LARGE /* one event is over the limit; it stands in its place */
+	GAP_TOO_LARGE /* this takes the place of one event over the limit */
 };
 
 enum {
 	CONTROL_HEAD_SIZE = 1024,
 	CONTROL_GAP_SIZE = 1024,
-	/* an opening block: each topic may take six bytes for one */
+	/* the first block: in JSON a byte of a topic can become six */
 	CONTROL_OPEN_SIZE =
 	    4096 + REQUEST_TOPICS_MAX * (REQUEST_TOPIC_BYTES * 6 + 4),
 	CONTROL_BYE_SIZE = 64
@@ -38,8 +38,8 @@ const char *gap_word(enum gap_reason);
 size_t control_head(char *buf, const char *more);
 
 /*
- * `event: stream-gap`: what was asked for, and the id after which the stream
- * goes on, which is its `id:` as well.  Returns its length.
+ * `event: stream-gap`: the place that was asked for, and the id after which
+ * the stream goes on, which is also its `id:`.  Returns its length.
  */
 size_t control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason,
     const char *asked, const char *id);
@@ -51,10 +51,10 @@ size_t control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason,
 size_t control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
     const struct request *, const char *log_id);
 
-/* The last bytes: come back in so many ms. */
+/* The last bytes of a stream: when the browser may connect again. */
 size_t control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms);
 
-/* A comment line that breaks the silence. */
+/* A comment line, sent when nothing else was sent for a while. */
 #define CONTROL_HEARTBEAT ":\n"
 
 /* Writes s as a JSON string with its quotes; 6 * len + 2 bytes suffice. */

@@ -36,7 +36,7 @@ pages_forget(struct pages *ps, const struct sub *sub)
 }
 
 static struct page *
-find(struct pages *ps, const struct sub *sub, struct store_id id)
+find_page(struct pages *ps, const struct sub *sub, struct store_id id)
 {
 	size_t i;
 
@@ -52,7 +52,7 @@ find(struct pages *ps, const struct sub *sub, struct store_id id)
 
 /* A free page, or the one that was used longest ago. */
 static struct page *
-take(struct pages *ps)
+free_or_oldest(struct pages *ps)
 {
 	struct page *best = &ps->page[0];
 	size_t i;
@@ -76,7 +76,7 @@ struct filling {
 };
 
 static bool
-add_event(void *arg, const struct store_event *ev)
+page_add(void *arg, const struct store_event *ev)
 {
 	struct filling *f = arg;
 	struct run *r = &f->page->run;
@@ -95,11 +95,12 @@ add_event(void *arg, const struct store_event *ev)
 }
 
 /*
- * Reads a page.  Whether the place is still there is asked after the reading:
- * what was pruned in between is missed by both or told.
+ * Reads a page, and then asks the log whether *id is still there.  In this
+ * order nothing is lost unnoticed: if the log was pruned during the read, the
+ * question comes after the pruning and is answered with STORE_GONE.
  */
 static enum store_result
-fill(struct pages *ps, struct store *st, const struct sub *sub,
+fill_page(struct pages *ps, struct store *st, const struct sub *sub,
     struct store_id *id, struct store_id head, struct page *p)
 {
 	struct filling f = {ps, p, st, false};
@@ -114,7 +115,7 @@ fill(struct pages *ps, struct store *st, const struct sub *sub,
 		    sub->topics[i]->len, sub->topics[i]->prefix};
 	run_reset(&p->run, *id);
 	r = store_read(
-	    st, *id, topics, sub->ntopics, ps->rows, add_event, &f, &span);
+	    st, *id, topics, sub->ntopics, ps->rows, page_add, &f, &span);
 	if (r == STORE_OK && f.failed)
 		return STORE_BUSY;
 	if (r != STORE_OK)
@@ -131,13 +132,13 @@ enum store_result
 pages_get(struct pages *ps, struct store *st, const struct sub *sub,
     struct store_id *id, struct store_id head, struct page **page)
 {
-	struct page *p = find(ps, sub, *id);
+	struct page *p = find_page(ps, sub, *id);
 	enum store_result r;
 
 	if (p == NULL) {
-		p = take(ps);
+		p = free_or_oldest(ps);
 		p->sub = NULL;
-		if ((r = fill(ps, st, sub, id, head, p)) != STORE_OK)
+		if ((r = fill_page(ps, st, sub, id, head, p)) != STORE_OK)
 			return r;
 		p->sub = sub;
 	}

@@ -1,9 +1,9 @@
 /*
  * page.h - pages of the log, for streams that are behind the window.
  *
- * A page is what the log has for one subscription between two places, encoded
- * as in the window.  The few that were read last are kept, so that a storm of
- * streams resuming at about the same place reads the log once.
+ * A page has the events of one subscription between two places of the log,
+ * encoded as in the window.  The last few pages are kept: when many streams
+ * resume at about the same place, the log is read once for all of them.
  */
 #ifndef PAGE_H
 #define PAGE_H
@@ -17,9 +17,9 @@ enum {
 
 struct page {
 	const struct sub *sub; /* NULL: free */
-	struct store_id upto;  /* the page has all from run.floor to here */
+	struct store_id upto;  /* the page has all after run.floor up to here */
 	struct run run;
-	uint64_t used; /* when last, by the count of look-ups */
+	uint64_t used; /* number of the look-up that used it last */
 };
 
 struct pages {
@@ -33,16 +33,16 @@ void pages_open(struct pages *, size_t rows, uint64_t max_event_bytes);
 void pages_close(struct pages *);
 
 /*
- * The page with what comes after an id for this subscription.  head is how
- * far the window has come: a page that reached the end of the log has at
- * least that.  STORE_OK and *page, good until the next call; STORE_GONE when
- * events after the id were pruned (*id is the place to go on from); or the
- * store's trouble.
+ * Finds or reads the page with what comes after an id for this subscription.
+ * head is the newest id in the window: a page that reached the end of the log
+ * goes at least to head.  STORE_OK and *page, valid until the next call;
+ * STORE_GONE when events after the id were pruned (then *id is the place to go
+ * on from); or another result of the store.
  */
 enum store_result pages_get(struct pages *, struct store *, const struct sub *,
     struct store_id *id, struct store_id head, struct page **);
 
-/* No page is of this subscription any more; NULL: of any. */
+/* Forgets the pages of this subscription; NULL: all pages. */
 void pages_forget(struct pages *, const struct sub *);
 
 #endif

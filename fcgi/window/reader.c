@@ -1,44 +1,30 @@
 /*
- * reader.c - lines, fields, blocks of a text/event-stream.
+ * reader.c - the lines, fields and blocks of a text/event-stream.
  *
- * The other side of sse.c, and written without looking at it: from the
- * standard alone.
+ * sse.c writes what is read here.  This file was written from the standard
+ * alone and not from sse.c, so that each tests the other.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi/window/reader.h"
 
-/* Larger than any event that is meant: a peer may not fill our memory. */
-static const size_t block_max = 256 * 1024 * 1024;
+enum {
+	/* More than any real event: a peer must not fill our memory. */
+	BLOCK_MAX = 256 * 1024 * 1024
+};
 
 static bool
-text_add(struct reader_text *t, const char *s, size_t len)
+add_text(struct bytes *to, const char *s, size_t len)
 {
-	size_t size = t->size;
-	char *p;
-
-	if (len > block_max || t->len > block_max - len)
-		return false;
-	if (t->len + len + 1 > size) {
-		size = (t->len + len + 1) * 2;
-		if ((p = realloc(t->s, size)) == NULL)
-			return false;
-		t->s = p;
-		t->size = size;
-	}
-	if (len > 0)
-		memcpy(t->s + t->len, s, len);
-	t->len += len;
-	t->s[t->len] = '\0';
-	return true;
+	return len <= BLOCK_MAX && to->len <= BLOCK_MAX - len &&
+	       bytes_add(to, s, len) == 0;
 }
 
 static bool
-text_set(struct reader_text *t, const char *s, size_t len)
+set_text(struct bytes *to, const char *s, size_t len)
 {
-	t->len = 0;
-	return text_add(t, s, len);
+	to->len = 0;
+	return add_text(to, s, len);
 }
 
 void
@@ -51,16 +37,16 @@ reader_init(struct reader *r)
 void
 reader_free(struct reader *r)
 {
-	free(r->block.s);
-	free(r->id.s);
-	free(r->last_id.s);
+	bytes_free(&r->block);
+	bytes_free(&r->id);
+	bytes_free(&r->last_id);
 	reader_init(r);
 }
 
 bool
 reader_set_id(struct reader *r, const char *id)
 {
-	return text_set(&r->last_id, id, strlen(id));
+	return set_text(&r->last_id, id, strlen(id));
 }
 
 static void
@@ -75,18 +61,18 @@ reader_begin(struct reader *r)
 {
 	end_block(r);
 	r->cr = r->begun = false;
-	text_set(&r->id, r->last_id.s, r->last_id.len);
+	set_text(&r->id, r->last_id.s, r->last_id.len);
 }
 
 static bool
-is(const char *name, const char *s, size_t len)
+name_is(const char *name, const char *s, size_t len)
 {
 	return strlen(name) == len && memcmp(name, s, len) == 0;
 }
 
-/* Digits only; more than a day is as good as a day. */
+/* Digits only.  More than a day counts as a day. */
 static void
-take_retry(struct reader *r, const char *s, size_t len)
+read_retry(struct reader *r, const char *s, size_t len)
 {
 	static const int64_t day_ms = 24 * 3600 * 1000;
 	int64_t ms = 0;
@@ -103,7 +89,7 @@ take_retry(struct reader *r, const char *s, size_t len)
 }
 
 static bool
-take_field(struct reader *r, const char *line, size_t len)
+read_field(struct reader *r, const char *line, size_t len)
 {
 	const char *colon = memchr(line, ':', len), *value = line + len;
 	size_t name_len = len, value_len = 0;
@@ -117,27 +103,27 @@ take_field(struct reader *r, const char *line, size_t len)
 			value_len--;
 		}
 	}
-	if (is("data", line, name_len))
+	if (name_is("data", line, name_len))
 		r->data = true;
-	else if (is("event", line, name_len))
+	else if (name_is("event", line, name_len))
 		r->ours = value_len >= 7 && memcmp(value, "stream-", 7) == 0;
-	else if (is("retry", line, name_len))
-		take_retry(r, value, value_len);
-	else if (is("id", line, name_len) &&
+	else if (name_is("retry", line, name_len))
+		read_retry(r, value, value_len);
+	else if (name_is("id", line, name_len) &&
 		 memchr(value, '\0', value_len) == NULL)
-		return text_set(&r->id, value, value_len);
+		return set_text(&r->id, value, value_len);
 	return true;
 }
 
 static enum reader_kind
-kind(const struct reader *r)
+block_kind(const struct reader *r)
 {
 	if (!r->data)
 		return READER_NONE;
 	return r->ours ? READER_OURS : READER_EVENT;
 }
 
-/* The block's last line is whole, its LF included. */
+/* The last line of the block is whole, with its LF. */
 static bool
 end_line(struct reader *r, reader_each *each, void *arg)
 {
@@ -152,11 +138,11 @@ end_line(struct reader *r, reader_each *each, void *arg)
 	r->begun = true;
 	if (len > 0 && !(line[0] == ':' && r->line == 0)) {
 		r->line = r->block.len;
-		return take_field(r, line, len);
+		return read_field(r, line, len);
 	}
-	if (len == 0 && !text_set(&r->last_id, r->id.s, r->id.len))
+	if (len == 0 && !set_text(&r->last_id, r->id.s, r->id.len))
 		return false;
-	go_on = each(arg, r->block.s, r->block.len, kind(r));
+	go_on = each(arg, r->block.s, r->block.len, block_kind(r));
 	end_block(r);
 	return go_on;
 }
@@ -176,13 +162,13 @@ reader_feed(
 		r->cr = false;
 		for (p = s; p < end && *p != '\n' && *p != '\r'; p++)
 			continue;
-		if (!text_add(&r->block, s, (size_t)(p - s)))
+		if (!add_text(&r->block, s, (size_t)(p - s)))
 			return false;
 		if (p == end)
 			return true;
 		r->cr = *p == '\r';
 		s = p + 1;
-		if (!text_add(&r->block, "\n", 1) || !end_line(r, each, arg))
+		if (!add_text(&r->block, "\n", 1) || !end_line(r, each, arg))
 			return false;
 	}
 	return true;

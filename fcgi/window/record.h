@@ -1,9 +1,10 @@
 /*
  * record.h - FastCGI records going out (FastCGI 1.0, section 3.3).
  *
- * Pure.  What a stream sends is cut into FCGI_STDOUT records; a record that
- * the socket did not take whole is remembered by two numbers, and goes on
- * where it stopped with whatever bytes of the stream come next.
+ * Pure.  What a stream sends is cut into FCGI_STDOUT records.  When a socket
+ * takes only a part of a record, struct record keeps how much of it is left.
+ * The record then goes on with the next bytes of the stream, so nobody has to
+ * keep a copy of the part that was not sent.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -40,16 +41,16 @@ bool record_is_abort(const char *bytes, size_t len);
 size_t record_room(const struct record *);
 
 /*
- * What goes before the next len bytes of content, at most record_room of
- * them: the header of a new record, what is left of a header that was cut, or
- * nothing within a record.  Returns the length of head.
+ * Writes to head what goes before the next len bytes of content, which are at
+ * most record_room: the header of a new record, the rest of a header that was
+ * cut, or nothing inside a record.  Returns the length of head.
  */
 size_t record_frame(const struct record *, uint16_t id, size_t len,
     uint8_t head[RECORD_HEADER]);
 
 /*
- * sent bytes of a frame of head_len and content_len went out.  Returns how
- * many of them were content.
+ * Of a head of head_len and content_len bytes, sent bytes went out.  Returns
+ * how many of those were content.
  */
 size_t record_sent(
     struct record *, size_t head_len, size_t content_len, size_t sent);

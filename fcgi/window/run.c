@@ -1,9 +1,10 @@
 /*
- * run.c - events of one topic, encoded, in order of ids, one after another.
+ * run.c - encoded events of one topic, one after another in order of ids.
  *
- * Room is won back by moving the live bytes to the front once a third of the
- * buffer is dead; so a byte is moved a few times in its life, and a run takes
- * at most about half again of what it holds.
+ * When a third of the buffer is no longer used, the bytes that are used move
+ * to its front instead of the buffer growing.  So a byte is moved only a few
+ * times, and a buffer is at most about half as large again as its events.
+ * (bytes.h doubles: in the window that would cost too much memory.)
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +32,9 @@ run_reset(struct run *r, struct store_id floor)
 	r->floor = floor;
 }
 
-/* Nothing is left: give the memory back, keep the positions and the floor. */
+/* No event is left: frees the memory, keeps the positions and the floor. */
 static void
-run_empty(struct run *r)
+free_buffers(struct run *r)
 {
 	free(r->buf);
 	free(r->marks);
@@ -118,7 +119,7 @@ run_drop(struct run *r)
 	r->head += len;
 	r->mark_head++;
 	if (--r->count == 0)
-		run_empty(r);
+		free_buffers(r);
 	return len;
 }
 
@@ -136,7 +137,7 @@ run_find(const struct run *r, struct store_id id)
 {
 	size_t low = 0, high = r->count, mid;
 
-	/* Most ask for the newest event, or for what comes after all. */
+	/* Most callers ask for what comes after the newest event. */
 	if (high > 0 && store_id_cmp(run_mark(r, high - 1)->id, id) <= 0)
 		return high;
 	while (low < high) {

@@ -1,10 +1,10 @@
 /*
- * run.h - events of one topic, encoded, in order of ids, one after another.
+ * run.h - encoded events of one topic, one after another in order of ids.
  *
- * Pure.  What a stream is due is one contiguous piece of a run.  A place in
- * a run is counted in bytes from the run's beginning of time (`position`), so
- * that dropping old events moves nothing.  The window's topics are runs, and
- * so is a page that was read for a stream behind the window.
+ * Pure.  What a stream still has to get is one contiguous piece of a run.  A
+ * `position` counts all bytes that were ever added to the run, so a position
+ * stays the same when old events are dropped.  Each topic of the window has a
+ * run, and so has each page that was read for a stream behind the window.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -23,32 +23,32 @@ struct run {
 	uint64_t start, end; /* positions of oldest byte and after newest */
 	struct mark *marks;  /* count of them from mark_head on */
 	size_t mark_cap, mark_head, count;
-	struct store_id floor; /* no event after it is missing here */
+	struct store_id floor; /* the run has every event after this id */
 };
 
 void run_free(struct run *);
 
-/* Empties it but keeps its memory; all after floor will be added anew. */
+/* Drops all events, keeps the memory.  What comes after floor is added next. */
 void run_reset(struct run *, struct store_id floor);
 
 /*
- * Room for one event of up to size bytes, to be written there and then added;
- * NULL without memory.  Good until the next call.
+ * Room for one event of up to size bytes: write it there, then call run_add.
+ * NULL without memory.  Valid until the next call.
  */
 char *run_room(struct run *, size_t size);
-/* The len bytes just written are the event of this id.  -1 without memory. */
+/* Adds the event of len bytes that was written there.  -1 without memory. */
 int run_add(struct run *, struct store_id, size_t len);
 
-/* Forgets the oldest event; its id is the floor.  Returns its bytes. */
+/* Drops the oldest event.  Its id becomes the floor.  Returns its bytes. */
 size_t run_drop(struct run *);
 
-/* Forgets all up to and with id, which is the floor then. */
+/* Drops all events up to this id and with it.  The id becomes the floor. */
 void run_drop_to(struct run *, struct store_id);
 
-/* The first event after id: its index from the oldest, count if none. */
+/* The index of the first event after id; count if there is none. */
 size_t run_find(const struct run *, struct store_id);
 
-/* The event of this index: where it starts and ends. */
+/* Where the event of this index starts, and its mark: id and end. */
 uint64_t run_start(const struct run *, size_t index);
 static inline const struct mark *
 run_mark(const struct run *r, size_t index)

@@ -1,13 +1,13 @@
 /*
  * sse.c - an event as text/event-stream.
  *
- * Every event passes through here once, however many streams it goes to, and
- * on the way from the log to the window nothing else looks at its bytes.
- * Most text is ASCII without line ends, so eight bytes at a time are tested
- * and copied; only what is left is taken character by character.
+ * Every event is encoded here once, however many streams it goes to, and
+ * nothing else between the log and the window looks at its bytes.  Most text
+ * is ASCII without line ends, so eight bytes at a time are tested and copied,
+ * and only the rest is copied character by character.
  *
- * What must stay true: no byte of a row leaves its field.  A field ends at
- * CR or LF, so these two are written here and nowhere else.
+ * What must stay true: no byte of a row gets out of its field.  A field ends
+ * at CR or LF, so a CR or LF of the row is never copied.
  */
 #include <stdint.h>
 #include <string.h>
@@ -26,7 +26,7 @@ enum {
 #define OURS_LEN (sizeof(OURS) - 1)
 
 static uint64_t
-load(const char *s)
+load_eight(const char *s)
 {
 	uint64_t w;
 
@@ -35,17 +35,17 @@ load(const char *s)
 }
 
 /*
- * Not zero if one of the eight bytes may need a second look: below 0x0e,
- * which has NUL, CR and LF among it, or above 0x7f.
+ * Not zero if one of the eight bytes is not plain, and sometimes when all are.
+ * Not plain is below 0x0e (NUL, CR and LF are there) or above 0x7f.
  */
 static uint64_t
-special(uint64_t w)
+any_unplain(uint64_t w)
 {
 	return (((w - EACH(0x0e)) & ~w) | w) & EACH(0x80);
 }
 
 static bool
-plain(char c)
+is_plain(char c)
 {
 	return (unsigned char)c >= 0x0e && (unsigned char)c < 0x80;
 }
@@ -58,24 +58,24 @@ copy_plain(char *buf, const char *s, size_t len)
 	uint64_t w;
 
 	for (; len - i >= sizeof(w); i += sizeof(w)) {
-		w = load(s + i);
-		if (special(w))
+		w = load_eight(s + i);
+		if (any_unplain(w))
 			break;
 		memcpy(buf + i, &w, sizeof(w));
 	}
-	for (; i < len && plain(s[i]); i++)
+	for (; i < len && is_plain(s[i]); i++)
 		buf[i] = s[i];
 	return i;
 }
 
 static char *
-put(char *buf, const char *s, size_t len)
+put_bytes(char *buf, const char *s, size_t len)
 {
 	memcpy(buf, s, len);
 	return buf + len;
 }
 
-/* One character of s, or U+FFFD for what is none.  Returns bytes taken. */
+/* Writes one character of s, or U+FFFD for bad bytes.  Returns bytes read. */
 static size_t
 put_char(char **buf, const char *s, size_t len)
 {
@@ -83,9 +83,9 @@ put_char(char **buf, const char *s, size_t len)
 	size_t n = utf8_next(s, len, &ok);
 
 	if (ok)
-		*buf = put(*buf, s, n);
+		*buf = put_bytes(*buf, s, n);
 	else
-		*buf = put(*buf, UTF8_BAD, UTF8_BAD_LEN);
+		*buf = put_bytes(*buf, UTF8_BAD, UTF8_BAD_LEN);
 	return n;
 }
 
@@ -94,7 +94,7 @@ put_data(char *buf, const char *s, size_t len)
 {
 	size_t n;
 
-	buf = put(buf, "data: ", 6);
+	buf = put_bytes(buf, "data: ", 6);
 	for (;;) {
 		n = copy_plain(buf, s, len);
 		buf += n;
@@ -104,7 +104,7 @@ put_data(char *buf, const char *s, size_t len)
 		len -= n;
 		if (*s == '\n' || *s == '\r') {
 			n = len > 1 && s[0] == '\r' && s[1] == '\n' ? 2 : 1;
-			buf = put(buf, "\ndata: ", LINE_MAX);
+			buf = put_bytes(buf, "\ndata: ", LINE_MAX);
 		} else
 			n = put_char(&buf, s, len);
 		s += n;
@@ -114,13 +114,13 @@ put_data(char *buf, const char *s, size_t len)
 	return buf;
 }
 
-/* An event's type.  A row cannot say what only we may say: see sse.h. */
+/* The type of an event.  A type that only we may use is changed: see sse.h. */
 static char *
 put_type(char *buf, const char *s, size_t len)
 {
 	if (len >= OURS_LEN && memcmp(s, OURS, OURS_LEN) == 0) {
-		buf = put(buf, OURS, OURS_LEN - 1);
-		buf = put(buf, UTF8_BAD, UTF8_BAD_LEN);
+		buf = put_bytes(buf, OURS, OURS_LEN - 1);
+		buf = put_bytes(buf, UTF8_BAD, UTF8_BAD_LEN);
 		s += OURS_LEN;
 		len -= OURS_LEN;
 	}
@@ -132,26 +132,26 @@ sse_event(char *buf, const struct store_event *ev, const char *id)
 {
 	char *p = buf;
 
-	p = put(p, "id: ", 4);
+	p = put_bytes(p, "id: ", 4);
 	if (sse_uid_ok(ev->uid))
-		p = put(p, ev->uid.s, ev->uid.len);
+		p = put_bytes(p, ev->uid.s, ev->uid.len);
 	else
-		p = put(p, id, strlen(id));
+		p = put_bytes(p, id, strlen(id));
 	*p++ = '\n';
 	if (ev->event.s != NULL && ev->event.len > 0) {
-		p = put(p, "event: ", 7);
+		p = put_bytes(p, "event: ", 7);
 		p = put_type(p, ev->event.s, ev->event.len);
 		*p++ = '\n';
 	}
 	if (ev->data.s != NULL)
 		p = put_data(p, ev->data.s, ev->data.len);
 	else
-		p = put(p, "data: \n", 7);
+		p = put_bytes(p, "data: \n", 7);
 	*p++ = '\n';
 	return p - buf;
 }
 
-/* The most that n bytes of data can become, without the first "data: ". */
+/* The most bytes that data can become, without the first "data: ". */
 static size_t
 data_size(const char *s, size_t len)
 {
@@ -160,7 +160,7 @@ data_size(const char *s, size_t len)
 	while (i < len) {
 		if (len - i >= sizeof(uint64_t)) {
 			end = i + sizeof(uint64_t);
-			if (!special(load(s + i))) {
+			if (!any_unplain(load_eight(s + i))) {
 				i = end;
 				continue;
 			}
@@ -222,7 +222,7 @@ sse_utf8(char *buf, const char *s, size_t len, bool line)
 		s += n;
 		len -= n;
 		if (line && (*s == '\r' || *s == '\n' || *s == '\0')) {
-			p = put(p, UTF8_BAD, UTF8_BAD_LEN);
+			p = put_bytes(p, UTF8_BAD, UTF8_BAD_LEN);
 			n = 1;
 		} else
 			n = put_char(&p, s, len);

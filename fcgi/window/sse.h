@@ -1,26 +1,26 @@
 /*
  * sse.h - an event as text/event-stream (WHATWG HTML, section 9.2).
  *
- * Pure: no socket, no clock, no store.  Whatever bytes a row holds, what is
- * written here is valid UTF-8 and exactly one event: one `id:`, at most one
- * `event:`, one `data:` a line, one blank line.
+ * Pure: no socket, no clock, no store.  Whatever bytes a row has, the result is
+ * valid UTF-8 and exactly one event: one `id:`, at most one `event:`, a `data:`
+ * for each line, one blank line.
  *
- *   data     CR LF, CR and LF each end a line, as the parser has it; NUL and
- *            other control characters stay; NULL is the empty text
+ *   data     CR LF, CR and LF each end a line, as in a browser's parser; NUL
+ *            and other control characters stay; NULL is the empty text
  *   event    CR, LF and NUL become U+FFFD; NULL or empty: no field.  Types
  *            that begin with `stream-` are ours: in a row the `-` becomes
- *            U+FFFD, so that no publisher can forge a gap.  What we say
- *            ourselves is therefore not written by sse_event
- *   uid      stands for the id if sse_uid_ok, otherwise the number does
+ *            U+FFFD, so that no publisher can forge a gap.  (Our own events
+ *            are written by control.c)
+ *   uid      is the id on the wire if sse_uid_ok, otherwise the number is
  *   any      bytes that are not UTF-8 become U+FFFD, one for each maximal
- *            subpart, as a browser's decoder would have it
+ *            subpart, as in a browser's decoder
  */
 #ifndef SSE_H
 #define SSE_H
 
 #include "store/store.h"
 
-/* Room enough for sse_event to write this event; most need a bit less. */
+/* The bytes that sse_event may need for this event; it may write fewer. */
 size_t sse_event_size(const struct store_event *);
 
 /*
@@ -30,16 +30,16 @@ size_t sse_event_size(const struct store_event *);
 size_t sse_event(char *buf, const struct store_event *, const char *id);
 
 /*
- * May this uid be an id on the wire?  It comes back in a header, through web
- * servers that refuse controls and bytes above 0x7e and trim blanks: 1 to 128
- * bytes, 0x21 to 0x7e, not all digits, not `earliest`, and not `?`, which is
- * what request.h makes of an id that cannot be ours.
+ * Can this uid be an id on the wire?  It comes back in a header, through web
+ * servers that refuse controls and bytes above 0x7e and trim blanks.  So it
+ * has 1 to 128 bytes from 0x21 to 0x7e, is not all digits, not `earliest`, and
+ * not `?` (REQUEST_ID_UNKNOWN).
  */
 bool sse_uid_ok(struct store_text uid);
 
 /*
- * Copies text to buf as UTF-8, every bad byte sequence, and with line true
- * also CR, LF and NUL, replaced by U+FFFD.  buf holds 3 * len bytes.
+ * Copies text to buf as UTF-8.  Every bad byte sequence is replaced by U+FFFD;
+ * with line true, so are CR, LF and NUL.  buf holds 3 * len bytes.
  */
 size_t sse_utf8(char *buf, const char *s, size_t len, bool line);
 

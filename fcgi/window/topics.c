@@ -1,5 +1,5 @@
 /*
- * topics.c - topics that somebody listens to, and who does.
+ * topics.c - the topics that have listeners, and their subscriptions.
  */
 #include <sys/random.h>
 
@@ -149,8 +149,8 @@ topics_drop(struct topics *ts, struct topic *t)
 }
 
 /*
- * The topic by name, for a subscription more.  One that lost its last
- * listener has been passed over since: its run begins anew.
+ * Finds or makes the topic for a new subscription.  If the topic has lost its
+ * last listener, events were not added to it since: its run begins at floor.
  */
 static struct topic *
 want_topic(
@@ -167,7 +167,7 @@ want_topic(
 
 /* --- subscriptions ------------------------------------------------------ */
 
-/* Is the i-th topic among those of another one of the set? */
+/* Does a prefix in the set cover the i-th topic? */
 static bool
 is_covered(const struct request_topic *rt, size_t n, size_t i)
 {
@@ -295,7 +295,7 @@ remove_sub(struct topic *t, const struct sub *sub)
 	t->subs[i] = t->subs[--t->nsubs];
 }
 
-/* Nobody listens any more: what is kept of it is of no use. */
+/* The topic has no listener any more: frees its events. */
 static void
 quiet_topic(struct topics *ts, struct topic *t)
 {

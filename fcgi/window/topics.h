@@ -1,10 +1,11 @@
 /*
- * topics.h - topics that somebody listens to, and who does.
+ * topics.h - the topics that have listeners, and their subscriptions.
  *
- * A subscription is a set of topics; all streams that ask for the same set
- * share one, and what one of them is due all of them are due.  An event finds
- * its topics by hashing its name, so topics without listeners cost nothing
- * and a topic's event costs the same whatever else is listened to.
+ * A subscription is a set of topics.  All streams that ask for the same set
+ * share one subscription, so news for one of them is news for all of them.
+ * The topics of an event are found by a hash of the name.  So topics without
+ * listeners cost nothing, and an event costs the same however many other
+ * topics have listeners.
  */
 #ifndef TOPICS_H
 #define TOPICS_H
@@ -17,7 +18,7 @@ struct stream;
 struct topic {
 	struct topic *next; /* of the same hash */
 	uint32_t hash;
-	uint32_t nsubs, cap; /* 0 subs: it waits for its events to go */
+	uint32_t nsubs, cap; /* 0 subs: freed when its last event is dropped */
 	uint32_t queued;     /* events of it in the window's queue */
 	struct sub **subs;
 	struct run run; /* its part of the window */
@@ -31,7 +32,7 @@ struct sub {
 	uint32_t hash;
 	uint32_t nstreams, cap;
 	struct stream **streams;
-	bool due; /* stands in the list of those with news */
+	bool due; /* is in the list `due` below */
 	uint8_t ntopics;
 	struct topic *topics[]; /* none covers another */
 };
@@ -52,27 +53,27 @@ int topics_open(struct topics *); /* -1 without memory */
 void topics_close(struct topics *);
 
 /*
- * The subscription to these topics of a request, made if it is new; the
- * window then has their events after floor.  NULL without memory.
+ * Finds or makes the subscription to these topics of a request.  Of a new
+ * topic the window will have the events after floor.  NULL without memory.
  */
 struct sub *topics_subscribe(struct topics *, const struct request_topic *,
     size_t n, struct store_id floor);
 
-/* A stream joins (-1 without memory) and leaves; *index is its place. */
+/* A stream joins at place *index.  -1 without memory. */
 int sub_join(struct sub *, struct stream *, uint32_t *index);
-/* Returns the stream that takes over the place, or NULL. */
+/* The stream at this place leaves.  Returns the one that gets the place. */
 struct stream *sub_leave(struct sub *, uint32_t index);
 /* Frees a subscription without streams, and topics without subscriptions. */
 void topics_forget(struct topics *, struct sub *);
 
-/* The topic that is listened to under this name, or NULL. */
+/* The topic of this name, or NULL: it has no listener. */
 struct topic *topics_find(
     const struct topics *, const char *name, size_t len, bool prefix);
 
-/* The subscriptions of this topic are due. */
+/* Puts the subscriptions of this topic into the list `due`. */
 void topics_due(struct topics *, struct topic *);
 
-/* What a topic's events take in memory, with what keeps them. */
+/* The memory of a topic's events, with their marks and places in the queue. */
 enum {
 	KEEP_BYTES = sizeof(struct mark) + sizeof(struct topic *)
 };

@@ -30,7 +30,7 @@ window_close(struct window *w)
 	memset(w, 0, sizeof(*w));
 }
 
-/* The oldest event goes.  Its topic may have been left by all since. */
+/* Drops the oldest event.  Its topic may have lost its last listener since. */
 static void
 drop_oldest(struct window *w, struct topics *ts)
 {
@@ -44,7 +44,7 @@ drop_oldest(struct window *w, struct topics *ts)
 	topics_drop(ts, t);
 }
 
-/* Its events up to this one have to be read from the log. */
+/* This event is not in the window: streams must read it from the log. */
 static void
 leave_to_log(struct topics *ts, struct topic *t, struct store_id id)
 {
@@ -53,7 +53,7 @@ leave_to_log(struct topics *ts, struct topic *t, struct store_id id)
 	ts->kept_bytes += topic_kept(t);
 }
 
-/* A ring twice as large; failing, the oldest event makes room. */
+/* Doubles the ring when it is full.  Without memory the oldest event goes. */
 static void
 queue_room(struct window *w, struct topics *ts)
 {
@@ -76,7 +76,7 @@ queue_room(struct window *w, struct topics *ts)
 }
 
 static bool
-fits(const struct store_event *ev, uint64_t max)
+event_fits(const struct store_event *ev, uint64_t max)
 {
 	return ev->data.len <= max && ev->event.len <= max;
 }
@@ -84,7 +84,7 @@ fits(const struct store_event *ev, uint64_t max)
 size_t
 window_encode_size(const struct store_event *ev, uint64_t max)
 {
-	return fits(ev, max) ? sse_event_size(ev) : CONTROL_GAP_SIZE;
+	return event_fits(ev, max) ? sse_event_size(ev) : CONTROL_GAP_SIZE;
 }
 
 size_t
@@ -94,11 +94,11 @@ window_encode(char *buf, const struct store *st, const struct store_event *ev,
 	char id[STORE_ID_SIZE];
 
 	store_id_print(st, ev->id, id);
-	return fits(ev, max) ? sse_event(buf, ev, id)
-			     : control_gap(buf, GAP_TOO_LARGE, id, id);
+	return event_fits(ev, max) ? sse_event(buf, ev, id)
+				   : control_gap(buf, GAP_TOO_LARGE, id, id);
 }
 
-/* The event at hand, once it is encoded in the run of its first topic. */
+/* An event is encoded in the run of its first topic, then copied to others. */
 struct encoded {
 	const struct store *store;
 	const struct store_event *ev;
@@ -114,9 +114,9 @@ first_bytes(const struct encoded *en)
 	return run_bytes(r, r->end - en->len);
 }
 
-/* False without memory: then the log has to do, and nothing is lost. */
+/* False without memory: streams then read the event from the log. */
 static bool
-add_to(struct window *w, struct topic *t, struct encoded *en)
+add_to_run(struct window *w, struct topic *t, struct encoded *en)
 {
 	size_t size = en->first != NULL
 			  ? en->len
@@ -137,7 +137,7 @@ add_to(struct window *w, struct topic *t, struct encoded *en)
 	return true;
 }
 
-/* Calls for each topic that the event belongs to. */
+/* The next topic that the event belongs to: its own, then each prefix. */
 static bool
 next_topic(const struct topics *ts, const struct store_event *ev,
     size_t *prefix_len, struct topic **t)
@@ -179,7 +179,7 @@ window_add(struct window *w, struct topics *ts, const struct store *st,
 		if (t->nsubs == 0)
 			continue;
 		topics_due(ts, t);
-		if (!add_to(w, t, &en)) {
+		if (!add_to_run(w, t, &en)) {
 			leave_to_log(ts, t, ev->id);
 			continue;
 		}
