@@ -78,8 +78,8 @@ tally_take(const struct server *srv, struct tally *t)
 	t->probes = srv->nprobes;
 	t->writers = srv->link.wire != NULL;
 	t->posts_waiting = srv->link.waiting;
-	t->topics = srv->topics.ntopics;
-	t->subscriptions = srv->topics.nsubs;
+	t->topics = srv->topics.topics.n;
+	t->subscriptions = srv->topics.subs.n;
 	t->window_events = srv->window.count;
 	t->window_bytes = srv->topics.kept_bytes;
 	t->pages = srv->pages.reads;

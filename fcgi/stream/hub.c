@@ -99,14 +99,13 @@ void
 hub_each_stream(
     struct server *srv, void (*fn)(struct server *, struct stream *))
 {
-	struct sub *sub;
-	uint32_t i, j;
+	struct sub *sub = NULL;
+	uint32_t i;
 
-	for (i = 0; i <= srv->topics.sub_mask; i++)
-		for (sub = srv->topics.sub_table[i]; sub; sub = sub->next)
-			for (j = 0; j < sub->nstreams; j++)
-				if (sub->streams[j]->conn.fd != -1)
-					fn(srv, sub->streams[j]);
+	while ((sub = topics_next_sub(&srv->topics, sub)) != NULL)
+		for (i = 0; i < sub->nstreams; i++)
+			if (sub->streams[i]->conn.fd != -1)
+				fn(srv, sub->streams[i]);
 }
 
 static void

@@ -133,20 +133,18 @@ static struct stream **
 find_streams(const struct server *srv, const struct taking *t, size_t *n)
 {
 	struct stream **list = malloc((srv->nstreams + 1) * sizeof(*list));
-	struct sub *sub;
-	uint32_t i, j;
+	struct sub *sub = NULL;
+	uint32_t i;
 	bool all;
 
 	*n = 0;
-	for (i = 0; list != NULL && i <= srv->topics.sub_mask; i++)
-		for (sub = srv->topics.sub_table[i]; sub; sub = sub->next) {
-			all = topic_revoked(t, sub);
-			for (j = 0; j < sub->nstreams; j++)
-				if (sub->streams[j]->conn.fd != -1 &&
-				    (all ||
-					subject_revoked(t, sub->streams[j])))
-					list[(*n)++] = sub->streams[j];
-		}
+	while (list != NULL && (sub = topics_next_sub(&srv->topics, sub))) {
+		all = topic_revoked(t, sub);
+		for (i = 0; i < sub->nstreams; i++)
+			if (sub->streams[i]->conn.fd != -1 &&
+			    (all || subject_revoked(t, sub->streams[i])))
+				list[(*n)++] = sub->streams[i];
+	}
 	return list;
 }
 
