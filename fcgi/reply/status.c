@@ -31,8 +31,8 @@ status_tally(const struct hub *hub, struct tally *t)
 	t->count = hub->count;
 	t->count.pages = hub->pages.reads;
 	t->now = hub->now;
-	t->now.topics = hub->topics.ntopics;
-	t->now.subscriptions = hub->topics.nsubs;
+	t->now.topics = hub->topics.topics.n;
+	t->now.subscriptions = hub->topics.subs.n;
 	t->now.window_events = hub->window.count;
 	t->now.window_bytes = hub->topics.kept_bytes;
 }

@@ -130,18 +130,16 @@ subject_revoked(const struct taking *t, const struct stream *s)
 static void
 end_streams(struct hub *hub, const struct taking *t)
 {
-	struct sub *sub;
-	uint32_t i, j;
+	struct sub *sub = NULL;
+	uint32_t i;
 	bool all;
 
-	for (i = 0; i <= hub->topics.sub_mask; i++)
-		for (sub = hub->topics.sub_table[i]; sub; sub = sub->next) {
-			all = topic_revoked(t, sub);
-			for (j = 0; j < sub->nstreams; j++)
-				if (all || subject_revoked(t, sub->streams[j]))
-					stream_end(
-					    hub, sub->streams[j], END_REVOKED);
-		}
+	while ((sub = topics_next_sub(&hub->topics, sub)) != NULL) {
+		all = topic_revoked(t, sub);
+		for (i = 0; i < sub->nstreams; i++)
+			if (all || subject_revoked(t, sub->streams[i]))
+				stream_end(hub, sub->streams[i], END_REVOKED);
+	}
 }
 
 void

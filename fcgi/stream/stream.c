@@ -116,14 +116,13 @@ stream_free(struct hub *hub, struct stream *s)
 void
 stream_each(struct hub *hub, void (*fn)(void *arg, struct stream *), void *arg)
 {
-	struct sub *sub;
-	uint32_t i, j;
+	struct sub *sub = NULL;
+	uint32_t i;
 
-	for (i = 0; i <= hub->topics.sub_mask; i++)
-		for (sub = hub->topics.sub_table[i]; sub; sub = sub->next)
-			for (j = 0; j < sub->nstreams; j++)
-				if (!sub->streams[j]->conn.over)
-					fn(arg, sub->streams[j]);
+	while ((sub = topics_next_sub(&hub->topics, sub)) != NULL)
+		for (i = 0; i < sub->nstreams; i++)
+			if (!sub->streams[i]->conn.over)
+				fn(arg, sub->streams[i]);
 }
 
 /* --- opening ------------------------------------------------------------ */

@@ -1,28 +1,17 @@
 /*
  * topics.c - the topics that have listeners, and their subscriptions.
  */
-#include <sys/random.h>
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi/window/topics.h"
 
-enum {
-	FIRST_SIZE = 64
-};
-
 int
 topics_open(struct topics *ts)
 {
 	memset(ts, 0, sizeof(*ts));
-	/* Names come from outside: nobody is to choose which ones collide. */
-	if (getrandom(&ts->seed, sizeof(ts->seed), 0) != sizeof(ts->seed))
-		ts->seed = 2166136261U;
-	ts->topic_table = calloc(FIRST_SIZE, sizeof(*ts->topic_table));
-	ts->sub_table = calloc(FIRST_SIZE, sizeof(*ts->sub_table));
-	ts->topic_mask = ts->sub_mask = FIRST_SIZE - 1;
-	return ts->topic_table == NULL || ts->sub_table == NULL ? -1 : 0;
+	return hash_open(&ts->topics) == -1 || hash_open(&ts->subs) == -1 ? -1
+									  : 0;
 }
 
 static void
@@ -34,99 +23,71 @@ free_topic(struct topic *t)
 }
 
 static void
+free_topic_node(struct hash_node *node)
+{
+	free_topic((struct topic *)node);
+}
+
+static void
 free_sub(struct sub *sub)
 {
 	free(sub->streams);
 	free(sub);
 }
 
+static void
+free_sub_node(struct hash_node *node)
+{
+	free_sub((struct sub *)node);
+}
+
 void
 topics_close(struct topics *ts)
 {
-	struct topic *t;
-	struct sub *sub;
-	uint32_t i;
-
-	for (i = 0; ts->topic_table != NULL && i <= ts->topic_mask; i++)
-		while ((t = ts->topic_table[i]) != NULL) {
-			ts->topic_table[i] = t->next;
-			free_topic(t);
-		}
-	for (i = 0; ts->sub_table != NULL && i <= ts->sub_mask; i++)
-		while ((sub = ts->sub_table[i]) != NULL) {
-			ts->sub_table[i] = sub->next;
-			free_sub(sub);
-		}
-	free(ts->topic_table);
-	free(ts->sub_table);
+	hash_close(&ts->topics, free_topic_node);
+	hash_close(&ts->subs, free_sub_node);
 	free(ts->due);
 	memset(ts, 0, sizeof(*ts));
 }
 
-static uint32_t
-hash_bytes(uint32_t h, const void *bytes, size_t len)
-{
-	const unsigned char *p = bytes;
-
-	for (; len > 0; len--)
-		h = (h ^ *p++) * 16777619U;
-	return h ^ h >> 15;
-}
-
 /* --- topics ------------------------------------------------------------- */
+
+static uint32_t
+hash_name(const struct topics *ts, const char *name, size_t len, bool prefix)
+{
+	return hash_bytes(ts->topics.seed + prefix, name, len);
+}
 
 struct topic *
 topics_find(const struct topics *ts, const char *name, size_t len, bool prefix)
 {
-	uint32_t h = hash_bytes(ts->seed + prefix, name, len);
-	struct topic *t = ts->topic_table[h & ts->topic_mask];
+	uint32_t hash = hash_name(ts, name, len, prefix);
+	struct hash_node *n = hash_first(&ts->topics, hash);
 
-	for (; t != NULL; t = t->next)
-		if (t->hash == h && t->len == len && t->prefix == prefix &&
+	for (; n != NULL; n = hash_next(n)) {
+		struct topic *t = (struct topic *)n;
+
+		if (t->len == len && t->prefix == prefix &&
 		    memcmp(t->name, name, len) == 0)
 			return t;
+	}
 	return NULL;
-}
-
-/* Twice the buckets once there are as many topics; failing is no harm. */
-static void
-grow_topics(struct topics *ts)
-{
-	uint32_t size = (ts->topic_mask + 1) * 2, i;
-	struct topic **table, *t;
-
-	if (ts->ntopics <= ts->topic_mask ||
-	    (table = calloc(size, sizeof(*table))) == NULL)
-		return;
-	for (i = 0; i <= ts->topic_mask; i++)
-		while ((t = ts->topic_table[i]) != NULL) {
-			ts->topic_table[i] = t->next;
-			t->next = table[t->hash & (size - 1)];
-			table[t->hash & (size - 1)] = t;
-		}
-	free(ts->topic_table);
-	ts->topic_table = table;
-	ts->topic_mask = size - 1;
 }
 
 static struct topic *
 make_topic(
     struct topics *ts, const struct request_topic *rt, struct store_id floor)
 {
-	struct topic *t = calloc(1, sizeof(*t) + rt->len), **bucket;
+	struct topic *t = calloc(1, sizeof(*t) + rt->len);
 
 	if (t == NULL)
 		return NULL;
-	t->hash = hash_bytes(ts->seed + rt->prefix, rt->name, rt->len);
 	t->len = (uint16_t)rt->len;
 	t->prefix = rt->prefix;
 	t->run.floor = floor;
 	memcpy(t->name, rt->name, rt->len);
-	ts->ntopics++;
-	grow_topics(ts);
-	bucket = &ts->topic_table[t->hash & ts->topic_mask];
-	t->next = *bucket;
-	*bucket = t;
+	hash_add(&ts->topics, &t->node,
+	    hash_name(ts, rt->name, rt->len, rt->prefix));
 	if (t->prefix)
 		ts->prefixes[t->len]++;
 	return t;
@@ -135,14 +96,9 @@ make_topic(
 void
 topics_drop(struct topics *ts, struct topic *t)
 {
-	struct topic **p = &ts->topic_table[t->hash & ts->topic_mask];
-
 	if (t->nsubs > 0 || t->queued > 0)
 		return;
-	while (*p != t)
-		p = &(*p)->next;
-	*p = t->next;
-	ts->ntopics--;
+	hash_remove(&ts->topics, &t->node);
 	if (t->prefix)
 		ts->prefixes[t->len]--;
 	free_topic(t);
@@ -181,35 +137,18 @@ is_covered(const struct request_topic *rt, size_t n, size_t i)
 }
 
 static struct sub *
-find_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t h)
+find_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t hash)
 {
-	struct sub *sub = ts->sub_table[h & ts->sub_mask];
+	struct hash_node *node = hash_first(&ts->subs, hash);
 
-	for (; sub != NULL; sub = sub->next)
-		if (sub->hash == h && sub->ntopics == n &&
+	for (; node != NULL; node = hash_next(node)) {
+		struct sub *sub = (struct sub *)node;
+
+		if (sub->ntopics == n &&
 		    memcmp(sub->topics, topics, n * sizeof(*topics)) == 0)
 			return sub;
+	}
 	return NULL;
-}
-
-static void
-grow_subs(struct topics *ts)
-{
-	uint32_t size = (ts->sub_mask + 1) * 2, i;
-	struct sub **table, *sub;
-
-	if (ts->nsubs <= ts->sub_mask ||
-	    (table = calloc(size, sizeof(*table))) == NULL)
-		return;
-	for (i = 0; i <= ts->sub_mask; i++)
-		while ((sub = ts->sub_table[i]) != NULL) {
-			ts->sub_table[i] = sub->next;
-			sub->next = table[sub->hash & (size - 1)];
-			table[sub->hash & (size - 1)] = sub;
-		}
-	free(ts->sub_table);
-	ts->sub_table = table;
-	ts->sub_mask = size - 1;
 }
 
 /* Room for one more of size bytes in an array.  -1 without memory. */
@@ -229,14 +168,13 @@ array_room(void *array, uint32_t n, uint32_t *cap, size_t size)
 }
 
 static struct sub *
-make_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t h)
+make_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t hash)
 {
 	struct sub *sub = calloc(1, sizeof(*sub) + n * sizeof(*topics));
-	struct sub **bucket;
 	size_t i;
 
 	if (sub == NULL ||
-	    array_room(&ts->due, ts->nsubs, &ts->due_cap, sizeof(*ts->due)))
+	    array_room(&ts->due, ts->subs.n, &ts->due_cap, sizeof(*ts->due)))
 		goto fail;
 	for (i = 0; i < n; i++)
 		if (array_room(&topics[i]->subs, topics[i]->nsubs,
@@ -246,12 +184,7 @@ make_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t h)
 	for (i = 0; i < n; i++)
 		topics[i]->subs[topics[i]->nsubs++] = sub;
 	sub->ntopics = (uint8_t)n;
-	sub->hash = h;
-	ts->nsubs++;
-	grow_subs(ts);
-	bucket = &ts->sub_table[h & ts->sub_mask];
-	sub->next = *bucket;
-	*bucket = sub;
+	hash_add(&ts->subs, &sub->node, hash);
 	return sub;
 fail:
 	free(sub);
@@ -265,7 +198,7 @@ topics_subscribe(struct topics *ts, const struct request_topic *rt, size_t n,
 	struct topic *topics[REQUEST_TOPICS_MAX] = {NULL};
 	struct sub *sub = NULL;
 	size_t i, m = 0;
-	uint32_t h;
+	uint32_t hash;
 
 	for (i = 0; i < n; i++) {
 		if (is_covered(rt, n, i))
@@ -275,10 +208,10 @@ topics_subscribe(struct topics *ts, const struct request_topic *rt, size_t n,
 		m++;
 	}
 	if (i == n) {
-		h = hash_bytes(ts->seed, topics, m * sizeof(topics[0]));
-		sub = find_sub(ts, topics, m, h);
+		hash = hash_bytes(ts->subs.seed, topics, m * sizeof(topics[0]));
+		sub = find_sub(ts, topics, m, hash);
 		if (sub == NULL)
-			sub = make_sub(ts, topics, m, h);
+			sub = make_sub(ts, topics, m, hash);
 	}
 	for (i = 0; sub == NULL && i < m; i++)
 		topics_drop(ts, topics[i]);
@@ -310,15 +243,11 @@ quiet_topic(struct topics *ts, struct topic *t)
 void
 topics_forget(struct topics *ts, struct sub *sub)
 {
-	struct sub **p = &ts->sub_table[sub->hash & ts->sub_mask];
 	uint32_t i;
 
 	if (sub->nstreams > 0)
 		return;
-	while (*p != sub)
-		p = &(*p)->next;
-	*p = sub->next;
-	ts->nsubs--;
+	hash_remove(&ts->subs, &sub->node);
 	for (i = 0; sub->due && i < ts->ndue; i++)
 		if (ts->due[i] == sub) {
 			ts->due[i] = ts->due[--ts->ndue];

@@ -10,14 +10,14 @@
 #ifndef TOPICS_H
 #define TOPICS_H
 
+#include "fcgi/base/hash.h"
 #include "fcgi/request/request.h"
 #include "fcgi/window/run.h"
 
 struct stream;
 
 struct topic {
-	struct topic *next; /* of the same hash */
-	uint32_t hash;
+	struct hash_node node; /* first: see hash.h */
 	uint32_t nsubs, cap; /* 0 subs: freed when its last event is dropped */
 	uint32_t queued;     /* events of it in the window's queue */
 	struct sub **subs;
@@ -28,8 +28,7 @@ struct topic {
 };
 
 struct sub {
-	struct sub *next; /* of the same hash */
-	uint32_t hash;
+	struct hash_node node; /* first: see hash.h */
 	uint32_t nstreams, cap;
 	struct stream **streams;
 	bool due; /* is in the list `due` below */
@@ -38,11 +37,7 @@ struct sub {
 };
 
 struct topics {
-	struct topic **topic_table;
-	struct sub **sub_table;
-	uint32_t topic_mask, sub_mask; /* sizes less 1, powers of two */
-	uint32_t ntopics, nsubs;
-	uint32_t seed;
+	struct hash_table topics, subs;
 	uint64_t kept_bytes; /* by all runs together, see topic_kept */
 	uint32_t prefixes[REQUEST_TOPIC_BYTES + 1]; /* prefix topics a length */
 	struct sub **due; /* with news since the last flush; room for all */
@@ -69,6 +64,21 @@ void topics_forget(struct topics *, struct sub *);
 /* The topic of this name, or NULL: it has no listener. */
 struct topic *topics_find(
     const struct topics *, const char *name, size_t len, bool prefix);
+
+/* Goes through all topics and subscriptions: the next one, NULL at the end. */
+static inline struct topic *
+topics_next(const struct topics *ts, const struct topic *t)
+{
+	return (struct topic *)hash_after(
+	    &ts->topics, t == NULL ? NULL : &t->node);
+}
+
+static inline struct sub *
+topics_next_sub(const struct topics *ts, const struct sub *sub)
+{
+	return (struct sub *)hash_after(
+	    &ts->subs, sub == NULL ? NULL : &sub->node);
+}
 
 /* Puts the subscriptions of this topic into the list `due`. */
 void topics_due(struct topics *, struct topic *);

@@ -195,13 +195,11 @@ window_add(struct window *w, struct topics *ts, const struct store *st,
 void
 window_forget(struct window *w, struct topics *ts, struct store_id place)
 {
-	struct topic *t;
-	uint32_t i;
+	struct topic *t = NULL;
 
 	while (w->count > 0)
 		drop_oldest(w, ts);
-	for (i = 0; i <= ts->topic_mask; i++)
-		for (t = ts->topic_table[i]; t != NULL; t = t->next)
-			run_reset(&t->run, place);
+	while ((t = topics_next(ts, t)) != NULL)
+		run_reset(&t->run, place);
 	ts->kept_bytes = 0;
 }

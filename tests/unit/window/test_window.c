@@ -252,7 +252,7 @@ test_same_topics_share_one_subscription(void **state)
 	(void)state;
 	assert_ptr_equal(subscribe(w, rt, 2), subscribe(w, rt, 2));
 	assert_ptr_not_equal(subscribe(w, rt, 2), subscribe(w, rt, 1));
-	assert_int_equal(w->topics.ntopics, 2);
+	assert_int_equal(w->topics.topics.n, 2);
 	free_world(w);
 }
 
