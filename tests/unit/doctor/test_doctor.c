@@ -1,6 +1,6 @@
 /*
- * test_doctor.c - from what was seen to what is wrong, with visits made by
- * hand: what came, when, and in which order it was sent.
+ * test_doctor.c - from what was seen to what is wrong.  The visits are made
+ * here by hand: what came, when, and when it was sent.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -73,7 +73,7 @@ good_probe(void)
 	return v;
 }
 
-/* The same, and each comes when `heap` of them are together. */
+/* The same ticks, but they come in heaps of `heap`. */
 static struct visit
 heaped_probe(unsigned heap, unsigned gap_ms)
 {
@@ -303,7 +303,7 @@ test_cut_in_the_middle(void **state)
 	want(sc, "cut");
 }
 
-/* A silence that is cut matters only where the heartbeat comes later. */
+/* A cut silence matters only if the heartbeat would come later. */
 static void
 test_silence(void **state)
 {
@@ -450,7 +450,7 @@ test_no_stream_at_all(void **state)
 	want(sc, "unreachable");
 }
 
-/* Closed to a stranger, and the probe that is open shows what else is. */
+/* The stream refuses a stranger; the probe, which is open, shows the rest. */
 static void
 test_refused_and_more(void **state)
 {
@@ -588,7 +588,7 @@ test_headers_are_read(void **state)
 	assert_int_equal(v.http, 20);
 }
 
-/* Whatever a server says, and however much of it. */
+/* Any header, of any length, must do no harm. */
 static void
 test_long_headers_are_cut(void **state)
 {
