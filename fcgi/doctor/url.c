@@ -18,7 +18,7 @@ enum {
 	MORE_MS = 20000, /* after the end of a probe, if something does */
 	SMALL_BYTES = 2048,
 	LARGE_BYTES = 16384,
-	IDLE_MORE_MS = 3000, /* than the heartbeat */
+	IDLE_MORE_MS = 3000, /* of silence, after the heartbeat */
 	IDLE_MAX_MS = 300 * 1000
 };
 
