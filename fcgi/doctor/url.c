@@ -201,7 +201,7 @@ examine_url(struct examination *x, struct report *r)
 		ask_health(x);
 	if (judge_usable(x->e.stream))
 		probe_stream(x);
-	judge(&x->e, r);
+	judge_evidence(&x->e, r);
 	return !r->failed;
 }
 
