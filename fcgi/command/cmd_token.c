@@ -125,7 +125,7 @@ array(const struct option_list *l)
 }
 
 static void
-set_text(json_t *claims, const char *name, const char *value)
+set_claim(json_t *claims, const char *name, const char *value)
 {
 	if (value != NULL)
 		json_object_set_new(claims, name, json_string(value));
@@ -139,9 +139,9 @@ make_claims(const struct token_conf *conf)
 	json_t *claims = json_object(), *ours = json_object();
 	char *text;
 
-	set_text(claims, "iss", conf->issuer);
-	set_text(claims, "aud", conf->audience);
-	set_text(claims, "sub", conf->sub);
+	set_claim(claims, "iss", conf->issuer);
+	set_claim(claims, "aud", conf->audience);
+	set_claim(claims, "sub", conf->sub);
 	json_object_set_new(claims, "iat", json_integer(now));
 	if (conf->expires_ms != 0)
 		json_object_set_new(claims, "exp",

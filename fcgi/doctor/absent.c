@@ -85,7 +85,7 @@ judge_status(const struct visit *v, const struct way *w, struct report *r)
 	size_t len = strcspn(v->text, "\r\n");
 	struct finding *f;
 
-	if (len > 100 || v->text[0] == '<') /* a page: the status says it */
+	if (len > 100 || v->text[0] == '<') /* a page: the status says enough */
 		len = 0;
 	f = report_add(r, "status", LEVEL_ERROR, SURE_CERTAIN, gives_up,
 	    "status %u from %s%s%.*s", v->status, way_server(w->inner),
@@ -107,7 +107,7 @@ judge_type(const struct visit *v, struct report *r)
 	    "Content-Type: text/event-stream");
 }
 
-/* 200, a stream by its type, and all it says is when to come back. */
+/* The answer is a stream, but all it says is when to come back. */
 void
 judge_comes_back(const struct evidence *e, struct report *r)
 {

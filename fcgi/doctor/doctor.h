@@ -32,7 +32,7 @@ command cmd_doctor;
 /* What the command was asked for. */
 struct doctor {
 	const char *subject;
-	uint64_t idle_ms; /* DOCTOR_IDLE: the responder's heartbeat and more */
+	uint64_t idle_ms; /* DOCTOR_IDLE: longer than the heartbeat */
 	const char *origin;
 	struct option_list headers;
 	struct option_list users;

@@ -134,7 +134,7 @@ best_visit(const struct evidence *e)
 }
 
 void
-judge(const struct evidence *e, struct report *r)
+judge_evidence(const struct evidence *e, struct report *r)
 {
 	const struct visit *s = e->stream;
 	struct way w = way_of(best_visit(e));

@@ -7,7 +7,7 @@
 #include "fcgi/doctor/evidence.h"
 
 /* Adds all that is wrong, and a summary, to the report. */
-void judge(const struct evidence *, struct report *);
+void judge_evidence(const struct evidence *, struct report *);
 
 /* Is a probe worth trying, after what came of the stream? */
 bool judge_usable(const struct visit *stream);

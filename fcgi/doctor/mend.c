@@ -10,7 +10,7 @@
 #include "fcgi/doctor/mend.h"
 
 enum {
-	INNER = 1, /* the server that speaks FastCGI or CGI with largesse */
+	INNER = 1, /* the server that speaks FastCGI or CGI to largesse */
 	OUTER = 2  /* one in front of that */
 };
 

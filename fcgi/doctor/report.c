@@ -1,5 +1,5 @@
 /*
- * report.c - findings, on a terminal and as JSON.
+ * report.c - the findings, on a terminal and as JSON.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ report_add(struct report *r, const char *code, enum level level, enum sure sure,
 	if (r->n == r->size) {
 		r->size = r->size == 0 ? 8 : r->size * 2;
 		v = realloc(r->findings, r->size * sizeof(*v));
-		if (v == NULL) { /* a command may end for want of memory */
+		if (v == NULL) { /* a command may exit without memory */
 			perror("largesse");
 			exit(1);
 		}

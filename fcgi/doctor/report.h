@@ -21,7 +21,7 @@ enum level {
 
 enum sure {
 	SURE_CERTAIN, /* it was seen */
-	SURE_LIKELY,  /* what was seen has rarely another cause */
+	SURE_LIKELY,  /* what was seen rarely has another cause */
 	SURE_PERHAPS
 };
 
@@ -49,7 +49,7 @@ struct report {
 	bool failed; /* without memory: not all is there */
 };
 
-/* Good until the next; never NULL, for without memory it goes nowhere. */
+/* Good until the next is added.  Never NULL: without memory it exits. */
 struct finding *report_add(struct report *, const char *code, enum level,
     enum sure, const char *effect, const char *seen, ...)
     __attribute__((format(printf, 6, 7)));

@@ -18,7 +18,7 @@ enum {
 	MORE_MS = 20000, /* after the end of a probe, if something does */
 	SMALL_BYTES = 2048,
 	LARGE_BYTES = 16384,
-	IDLE_MORE_MS = 3000, /* than the heartbeat */
+	IDLE_MORE_MS = 3000, /* of silence, after the heartbeat */
 	IDLE_MAX_MS = 300 * 1000
 };
 
@@ -201,7 +201,7 @@ examine_url(struct examination *x, struct report *r)
 		ask_health(x);
 	if (judge_usable(x->e.stream))
 		probe_stream(x);
-	judge(&x->e, r);
+	judge_evidence(&x->e, r);
 	return !r->failed;
 }
 

@@ -134,7 +134,7 @@ is_word(const char *s, size_t len, const char *word)
 }
 
 static uint64_t
-member_count(const json_t *j, const char *name)
+count_member(const json_t *j, const char *name)
 {
 	json_int_t n = json_integer_value(json_object_get(j, name));
 
@@ -142,7 +142,7 @@ member_count(const json_t *j, const char *name)
 }
 
 static void
-member_text(const json_t *j, const char *name, char *to, size_t size)
+copy_member(const json_t *j, const char *name, char *to, size_t size)
 {
 	const char *s = json_string_value(json_object_get(j, name));
 
@@ -159,22 +159,22 @@ read_echo(struct echo *e, const json_t *j)
 		return;
 	e->heard = true;
 	e->cgi = gateway != NULL && strcmp(gateway, "cgi") == 0;
-	e->heartbeat_ms = member_count(j, "heartbeat_ms");
-	e->forwarded_for = member_count(j, "forwarded_for");
-	member_text(j, "protocol", e->protocol, sizeof(e->protocol));
-	member_text(j, "software", e->software, sizeof(e->software));
-	member_text(j, "via", e->via, sizeof(e->via));
-	member_text(j, "forwarded_proto", e->forwarded_proto,
+	e->heartbeat_ms = count_member(j, "heartbeat_ms");
+	e->forwarded_for = count_member(j, "forwarded_for");
+	copy_member(j, "protocol", e->protocol, sizeof(e->protocol));
+	copy_member(j, "software", e->software, sizeof(e->software));
+	copy_member(j, "via", e->via, sizeof(e->via));
+	copy_member(j, "forwarded_proto", e->forwarded_proto,
 	    sizeof(e->forwarded_proto));
-	e->query = member_count(j, "query");
-	e->path = member_count(j, "path");
-	e->address = member_count(j, "address");
-	e->last_event_id = member_count(j, "last_event_id");
-	e->authorization = member_count(j, "authorization");
-	e->cookie = member_count(j, "cookie");
-	e->accept = member_count(j, "accept");
-	e->accept_encoding = member_count(j, "accept_encoding");
-	e->origin = member_count(j, "origin");
+	e->query = count_member(j, "query");
+	e->path = count_member(j, "path");
+	e->address = count_member(j, "address");
+	e->last_event_id = count_member(j, "last_event_id");
+	e->authorization = count_member(j, "authorization");
+	e->cookie = count_member(j, "cookie");
+	e->accept = count_member(j, "accept");
+	e->accept_encoding = count_member(j, "accept_encoding");
+	e->origin = count_member(j, "origin");
 }
 
 static void
@@ -187,11 +187,11 @@ read_tick(struct visit *v, const char *data, size_t len, double now_ms)
 		json_decref(j);
 		return;
 	}
-	t->n = member_count(j, "n");
-	t->sent_ms = (double)member_count(j, "sent");
+	t->n = count_member(j, "n");
+	t->sent_ms = (double)count_member(j, "sent");
 	t->came_ms = now_ms;
 	v->nticks++;
-	v->of = (unsigned)member_count(j, "of");
+	v->of = (unsigned)count_member(j, "of");
 	read_echo(&v->echo, json_object_get(j, "echo"));
 	json_decref(j);
 }

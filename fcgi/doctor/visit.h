@@ -17,29 +17,29 @@ enum {
 };
 
 enum trouble {
-	TROUBLE_NONE,	 /* it came to its end, or we had enough */
+	TROUBLE_NONE,	 /* it ended, or the doctor had enough */
 	TROUBLE_NAME,	 /* no such host */
 	TROUBLE_CONNECT, /* nobody there */
 	TROUBLE_TLS,
 	TROUBLE_CUT,	 /* the connection ended before the response */
-	TROUBLE_TIMEOUT, /* our own: it took too long */
+	TROUBLE_TIMEOUT, /* it took longer than we wait */
 	TROUBLE_OTHER
 };
 
-/* A tick of a probe: when it was sent and came, by two different clocks. */
+/* A tick of a probe: when it was sent, and when it came. */
 struct tick {
 	uint64_t n;
-	double sent_ms; /* since 1970, by the responder's */
-	double came_ms; /* since the visit began */
+	double sent_ms; /* since 1970, by the responder's clock */
+	double came_ms; /* since the visit began, by ours */
 };
 
-/* What of the request arrived at the responder, by its own account. */
+/* What the responder says that it got of the request. */
 struct echo {
 	bool heard;
 	bool cgi; /* one process a stream */
 	uint64_t heartbeat_ms, forwarded_for;
 	char protocol[16], software[32], via[VISIT_TEXT], forwarded_proto[16];
-	/* bytes of it; 0: it did not */
+	/* bytes that arrived; 0: it did not arrive */
 	uint64_t query, path, address, last_event_id, authorization, cookie;
 	uint64_t accept, accept_encoding, origin;
 };
@@ -70,15 +70,15 @@ struct visit {
 
 /* A line of the headers. */
 void visit_header(struct visit *, const char *line, size_t len);
-/* A block of its stream, which was whole at this time. */
+/* A block of the stream, and when the last of it came. */
 void visit_block(struct visit *, const char *text, double now_ms);
 
-/* Has it all that it can have: its last tick? */
+/* Has the last tick come? */
 bool visit_full(const struct visit *);
 
 /*
- * How late each tick came, in ms, against the one that came fastest: clocks
- * differ, but alike for all.  Returns the largest.
+ * How much later than the fastest tick each tick came, in ms.  The two clocks
+ * may differ, but they differ by the same for all.  Returns the largest.
  */
 double visit_lateness(const struct visit *, double late[VISIT_TICKS]);
 

@@ -2,7 +2,7 @@
  * test_copy.c - largesse copy: a log moves from one engine to the other, and
  * nobody who listened to it can tell.
  *
- * The log that is copied is on the engine of the day, its copy on the other.
+ * The log that is copied is on the engine of this run, its copy on the other.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ copy(struct server *from, struct server *to)
 	return run_with(from, NULL, "copy", from->db, to->db, NULL);
 }
 
-/* It succeeds, having copied so many. */
+/* The copy succeeds, and says that it copied so many events. */
 static void
 want_copy(struct server *from, struct server *to, int events)
 {
@@ -49,7 +49,7 @@ want_copy(struct server *from, struct server *to, int events)
 		    "wanted %s; came %d: %s%s", said, r.status, r.out, r.err);
 }
 
-/* However many that are. */
+/* The same, whatever the number of events. */
 static void
 want_copied(struct server *from, struct server *to)
 {
@@ -70,7 +70,7 @@ want_no_copy(struct server *from, struct server *to, const char *why)
 		    r.status, r.err);
 }
 
-/* What a client of all topics gets that was there from the beginning. */
+/* What a client of all topics gets, from the first event on. */
 static const char *
 all_of(struct server *sv, int events)
 {
@@ -112,8 +112,8 @@ enum {
 };
 
 /*
- * What a log can hold, and behind it events that have ids of the engine's own
- * making, with a uid and without.
+ * All kinds of events that a log can hold, then events whose ids the engine has
+ * made, with a uid and without.
  */
 static struct server *
 mixed(void)
@@ -170,7 +170,7 @@ test_large_events_are_copied_whole(void)
 	want_same(from, to, 6);
 }
 
-/* Its id and all that comes behind it, as data between blanks. */
+/* The id of an event, then the data of all events after it. */
 static char *
 rest_after(struct server *sv, const char *id, int n)
 {
@@ -188,8 +188,7 @@ rest_after(struct server *sv, const char *id, int n)
 	return rest;
 }
 
-/* All ids that a client is ever told: of events, and where its stream begins.
- */
+/* The id of every event, and of the place where a stream starts. */
 static void
 test_every_id_is_the_same_place_in_the_copy(void)
 {
@@ -302,7 +301,7 @@ test_there_and_back_is_the_same_log(void)
 	want_same(from, back, 4);
 }
 
-/* A kill -9 at any moment, again and again. */
+/* The copy is killed with -9 at any moment, again and again. */
 static void
 test_killed_in_the_middle_it_goes_on(void)
 {
@@ -373,7 +372,7 @@ test_what_was_pruned_is_told_by_the_copy(void)
 	want_event(c, "7", NULL, "7 ");
 }
 
-/* Ids that are given nobody yet must not be those of events long gone. */
+/* A new event must not get an id that a pruned event once had. */
 static void
 test_numbers_of_pruned_events_are_not_used_again(void)
 {
@@ -411,7 +410,7 @@ test_pruned_before_it_was_copied_ends_it(void)
 	want_no_copy(from, to, "events after 5 were removed before");
 }
 
-/* Is it refused by now? */
+/* Is the copy refused now? */
 static bool
 is_refused(struct server *sv, const char *token)
 {
@@ -458,7 +457,7 @@ test_a_copy_that_was_published_to_is_refused(void)
 	check(other()->count(to) == MIXED + 1);
 }
 
-/* Its ids of then and the numbers behind them could not both be kept. */
+/* Both the ids of the first copy and the new numbers cannot be kept. */
 static void
 test_a_log_that_was_on_redis_does_not_go_there_again(void)
 {

@@ -47,7 +47,7 @@ test_a_limit_is_nothing_to_note(void)
 	check(!has_note(examine(log_of(3)), "retention"));
 }
 
-/* The same that a stream is told. */
+/* The doctor says the same as a stream is told. */
 static void
 test_summary_names_the_log(void)
 {

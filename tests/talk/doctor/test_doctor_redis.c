@@ -2,7 +2,7 @@
  * test_doctor_redis.c - what the doctor finds wrong with a log on Redis, with
  * a redis-server that is set up so.
  *
- * `version' cannot be had: there is no Redis before 7.0 to be installed.
+ * The finding `version' has no test: no Redis before 7.0 can be installed.
  */
 #include <signal.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #include "tests/talk/peer/exam.h"
 
-/* A healthy one, whatever the claim before has set. */
+/* A healthy Redis, whatever the test before has set. */
 static struct server *
 redis_log(int rows)
 {
@@ -33,7 +33,7 @@ become(struct server *sv, const char *rights)
 	    "redis+unix://eve:sesame@%s?stream=%s", socket, redis_stream(sv));
 }
 
-/* A setting that the line of the finding is to make good. */
+/* A wrong setting, which the line of the finding must mend. */
 static void
 want_mended(struct server *sv, const char *code)
 {
@@ -148,7 +148,7 @@ test_rights_of_a_user(void)
 	want_only(examine(sv), "rights");
 }
 
-/* Rights by category: where nothing is found, what is asked for works. */
+/* Rights by category: if nothing is found, then everything must work. */
 static void
 test_rights_that_suffice(void)
 {
@@ -194,7 +194,7 @@ test_what_is_forbidden_to_look_at_is_noted(void)
 	check(has_note(s, "unseen"));
 }
 
-/* In no finding, in no line and not in the summary. */
+/* No finding, no line and no summary has the password. */
 static void
 test_no_password_is_told(void)
 {
@@ -289,7 +289,7 @@ test_more_than_is_to_be_kept(void)
 	check(log_count(sv) == 100);
 }
 
-/* Three hours old by their ids, which is what Redis goes by. */
+/* Three hours old by their ids: Redis takes the age from the id. */
 static void
 test_older_than_is_to_be_kept(void)
 {

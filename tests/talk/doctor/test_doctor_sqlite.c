@@ -279,7 +279,7 @@ test_publisher_that_does_not_commit(void)
 
 /* --- rights ------------------------------------------------------------- */
 
-/* Opened and closed by nobody else, so that -wal and -shm are there. */
+/* A log that is open, so that its -wal and -shm are there. */
 static void
 modes(struct server *sv, mode_t dir, mode_t db, mode_t beside)
 {

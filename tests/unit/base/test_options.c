@@ -1,5 +1,6 @@
 /*
- * test_options.c - a command's options: what is taken, what is refused.
+ * test_options.c - the options of a command: which values are taken, and
+ * which are refused.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "fcgi/base/options.h"
 #include "fcgi/base/conf.h"
 
-/* A command of the test's own, with an option of each kind. */
+/* A command with an option of each kind. */
 struct conf {
 	const char *db, *listen;
 	uint64_t mode, topics, retry, streams, per_address, keep;
@@ -68,7 +69,7 @@ enum {
 	WHY_SIZE = 512
 };
 
-/* One reading of options, and what it made of them. */
+/* One reading of options, and its result. */
 struct reading {
 	struct conf conf;
 	enum options_result result;

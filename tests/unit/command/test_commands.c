@@ -1,7 +1,6 @@
 /*
  * test_commands.c - init, publish and prune as a script meets them.
  */
-
 #include <sqlite3.h>
 
 #include "fcgi/command/commands.h"
@@ -118,7 +117,7 @@ test_publish_lines(void **state)
 	assert_log(pl, "id", "1;2;3;4;5");
 }
 
-/* Each id has to come while the input is still open. */
+/* Each id must come while standard input is still open. */
 static void
 test_publish_a_typed_line_at_once(void **state)
 {

@@ -1,8 +1,8 @@
 /*
  * test_tail.c - largesse tail of a URL, against a server of the test's own.
  *
- * The server says exactly what the test wants it to, and hears exactly what
- * tail asks: one connection after the other, as EventSource makes them.
+ * The server sends what the test says, and the test sees what tail asks: one
+ * connection after the other, as EventSource makes them.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -158,7 +158,7 @@ test_tail_asks_for_topics_and_last(void **state)
 	child_ends(&ch, "data: x\n\n", "", 0);
 }
 
-/* Cut within an event: its id does not count and nothing of it is printed. */
+/* An event that was cut is not printed, and its id does not count. */
 static void
 test_tail_resumes_where_it_was_cut(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * test_doctor.c - from what was seen to what is wrong, with visits made by
- * hand: what came, when, and in which order it was sent.
+ * test_doctor.c - from what was seen to what is wrong.  The visits are made
+ * here by hand: what came, when, and when it was sent.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -73,7 +73,7 @@ good_probe(void)
 	return v;
 }
 
-/* The same, and each comes when `heap` of them are together. */
+/* The same ticks, but they come in heaps of `heap`. */
 static struct visit
 heaped_probe(unsigned heap, unsigned gap_ms)
 {
@@ -121,7 +121,7 @@ want(struct scene *sc, const char *codes)
 	char got[256] = "";
 	size_t i, len = 0;
 
-	judge(&sc->e, &sc->r);
+	judge_evidence(&sc->e, &sc->r);
 	for (i = 0; i < sc->r.n; i++)
 		if (sc->r.findings[i].level != LEVEL_NOTE)
 			len += (size_t)snprintf(got + len, sizeof(got) - len,
@@ -138,7 +138,7 @@ want_line(struct scene *sc, const char *code, const char *line)
 	bool found = false;
 	size_t i, j;
 
-	judge(&sc->e, &sc->r);
+	judge_evidence(&sc->e, &sc->r);
 	assert_true(report_has(&sc->r, code));
 	for (i = 0; i < sc->r.n; i++)
 		for (j = 0; j < sc->r.findings[i].nmends; j++)
@@ -186,7 +186,7 @@ test_all_at_the_end_is_buffered(void **state)
 	sc->e.large = &large;
 	sc->e.small_bytes = 2048;
 	sc->e.large_bytes = 16384;
-	judge(&sc->e, &sc->r);
+	judge_evidence(&sc->e, &sc->r);
 	assert_non_null(strstr(sc->r.findings[0].seen, "about 65536 bytes"));
 	report_free(&sc->r);
 	memset(&sc->r, 0, sizeof(sc->r));
@@ -247,7 +247,7 @@ test_compressed_and_held_by_it(void **state)
 	sc->probe = heaped_probe(20, 100);
 	strcpy(sc->probe.encoding, "gzip");
 	sc->e.plain = &plain;
-	judge(&sc->e, &sc->r);
+	judge_evidence(&sc->e, &sc->r);
 	assert_int_equal(sc->r.findings[0].level, LEVEL_ERROR);
 	report_free(&sc->r);
 	memset(&sc->r, 0, sizeof(sc->r));
@@ -303,7 +303,7 @@ test_cut_in_the_middle(void **state)
 	want(sc, "cut");
 }
 
-/* A silence that is cut matters only where the heartbeat comes later. */
+/* A cut silence matters only if the heartbeat would come later. */
 static void
 test_silence(void **state)
 {
@@ -323,7 +323,7 @@ test_silence(void **state)
 	silence.end_ms = 60003;
 	sc = scene();
 	sc->e.silence = &silence;
-	judge(&sc->e, &sc->r);
+	judge_evidence(&sc->e, &sc->r);
 	assert_true(report_has(&sc->r, "idle-limit"));
 	report_free(&sc->r);
 	memset(&sc->r, 0, sizeof(sc->r));
@@ -376,7 +376,7 @@ test_http1_is_a_note(void **state)
 
 	(void)state;
 	sc->probe.http = 11;
-	judge(&sc->e, &sc->r);
+	judge_evidence(&sc->e, &sc->r);
 	assert_true(report_has(&sc->r, "http1"));
 	report_free(&sc->r);
 	memset(&sc->r, 0, sizeof(sc->r));
@@ -450,7 +450,7 @@ test_no_stream_at_all(void **state)
 	want(sc, "unreachable");
 }
 
-/* Closed to a stranger, and the probe that is open shows what else is. */
+/* The stream refuses a stranger; the probe, which is open, shows the rest. */
 static void
 test_refused_and_more(void **state)
 {
@@ -588,7 +588,7 @@ test_headers_are_read(void **state)
 	assert_int_equal(v.http, 20);
 }
 
-/* Whatever a server says, and however much of it. */
+/* Any header, of any length, must do no harm. */
 static void
 test_long_headers_are_cut(void **state)
 {

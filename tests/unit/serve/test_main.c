@@ -1,7 +1,7 @@
 /*
- * test_main.c - which command the program takes itself to be asked for.
+ * test_main.c - which command main.c finds in the words and the environment.
  *
- * Run with the real program, as make has built it.
+ * It runs the real program, as make has built it.
  */
 #include <signal.h>
 #include <sys/socket.h>
@@ -154,7 +154,7 @@ test_main_as_cgi(void **state)
 	assert_cgi_stream(WORDS(program));
 }
 
-/* A query without `=` is handed to a CGI program as its command line. */
+/* A web server passes a query without `=` as the words of a command line. */
 static void
 test_main_obeys_no_words_of_a_url(void **state)
 {
@@ -174,7 +174,7 @@ test_main_obeys_no_words_of_a_url(void **state)
 	assert_int_equal(count(pl), 3);
 }
 
-/* The same words are obeyed when a script, not a URL, has given them. */
+/* The same words are obeyed if a script gives them, not a URL. */
 static void
 test_main_obeys_a_cgi_script(void **state)
 {

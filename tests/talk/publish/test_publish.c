@@ -1,6 +1,6 @@
 /*
- * test_publish.c - POST under difficulties, on any log: publishers that come
- * all at once or are cut off, and a log or a writer that is away.  What was
+ * test_publish.c - POST when something goes wrong, on each engine: publishers
+ * come all at once or are cut off, the log or the writer is away.  What was
  * answered 201 is in the log once, and no stream waits for any of it.
  */
 #include <signal.h>
@@ -32,8 +32,8 @@ want_all_different(const struct logged *row, size_t n)
 }
 
 /*
- * A publisher that is cut off anywhere says it again until it is answered.
- * Each time some bytes of the request go out, or all and the answer is lost.
+ * A publisher that is cut off sends its event again until it is answered.
+ * Each time only some bytes of the request are sent, or the answer is lost.
  */
 static void
 test_cut_off_a_thousand_times(void)
@@ -115,7 +115,7 @@ test_publishers_at_once_lose_and_repeat_nothing(void)
 	check(served(sv, "published") == ALL);
 }
 
-/* They wait for the log together, so they go to it together. */
+/* Events that wait for the log together are written together. */
 static void
 test_who_shares_a_transaction_shares_no_fate(void)
 {
@@ -138,7 +138,7 @@ test_who_shares_a_transaction_shares_no_fate(void)
 
 /* --- trouble ------------------------------------------------------------ */
 
-/* While the writer cannot go on all that is no publishing does. */
+/* While the writer cannot go on, everything but publishing goes on. */
 static void
 test_a_writer_that_stands_still_delays_no_stream(void)
 {
@@ -165,7 +165,7 @@ test_a_writer_that_stands_still_delays_no_stream(void)
 	want_event(late, id, "message", "waits");
 }
 
-/* What cannot be known by then, is told to be said again with a uid. */
+/* If the outcome is not known by then: send it again, with a uid. */
 static void
 test_busy_for_too_long(void)
 {
@@ -238,7 +238,7 @@ test_a_writer_that_is_killed_is_replaced(void)
 	check(strstr(errors(sv), "starting another") != NULL);
 }
 
-/* One that cannot start anew, for the log is gone: who watches sees it. */
+/* The log is gone, so the writer cannot start again: metrics show it. */
 static void
 test_metrics_tell_of_a_writer_that_is_away(void)
 {
@@ -302,7 +302,7 @@ test_no_writer_outlives_the_loop(void)
 	until(kill(writer, 0) == -1);
 }
 
-/* The old log, which has no name any more, must not take what is new. */
+/* The old log has no name any more; no new event may go there. */
 static void
 test_a_log_that_was_replaced(void)
 {
