@@ -83,6 +83,14 @@ upload: static
 build/asan/unit/%: build/asan/tests/unit/%.o $(PARTS)
 	$(LINK) $(SAN) -o $@ $^ $(LIBS) -lcmocka
 
+# The same without sanitizers, for valgrind, which cannot run with them.
+build/plain/unit/%: build/plain/tests/unit/%.o $(filter-out \
+    build/obj/fcgi/main.o,$(OBJ))
+	$(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+build/plain/tests/%.o: tests/%.c | need-build need-check
+	$(COMPILE) $(CFLAGS) -c -o $@ $<
+
 # A conversation is linked with the peer and with nothing of the program.
 build/asan/talk/%: build/asan/tests/talk/%.o $(PEER_OBJ)
 	$(LINK) $(SAN) -o $@ $^ -lsqlite3 -lhiredis -lcmocka -lcrypto
@@ -149,4 +157,5 @@ clean:
 
 -include $(patsubst %,%.d,$(OBJ) $(ASAN_OBJ) $(STATIC_OBJ) $(BENCH_OBJ) \
     $(PEER_OBJ) $(UNIT:build/asan/%=build/asan/tests/%.o) \
+    $(UNIT:build/asan/%=build/plain/tests/%.o) \
     $(TALK:build/asan/%=build/asan/tests/%.o))

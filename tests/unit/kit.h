@@ -22,7 +22,7 @@
 #include "store/store.h"
 
 enum {
-	WAIT_MS = 10000
+	WAIT_MS = 60000
 };
 
 struct log {

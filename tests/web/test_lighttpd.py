@@ -4,6 +4,7 @@ from probes import (answer, at_once, back, crowd, discreet, file_of,
                     processes, retry, soon, spread, starts, user)
 from tap import each
 from without import CACHED, DOWN, POST, STATUS, Row, run
+from yard import LOAD
 
 LOCAL = ('$HTTP["url"] =~ "^/events/(metrics|status)(/|$)" {\n'
          '\t$HTTP["remoteip"]', '$HTTP["url"] == "nothing" {\n'
@@ -30,7 +31,8 @@ LIGHTTPD = [
     Row("lighttpd", "check-local", at_once,
         swap=[('"check-local" => "disable",', "")]),
     Row("lighttpd", "disable-time", soon, swap=[
-        ('"disable-time" => 0', '"disable-time" => 1')], how="listen"),
+        ('"disable-time" => 0', '"disable-time" => 1')], how="listen",
+        program=LOAD),
     Row("lighttpd", "metrics and status",
         answer(STATUS, 404, source="127.0.0.2"), swap=[LOCAL]),
     Row("lighttpd", "metrics and status, 127.0.0.1", answer(STATUS, 200),

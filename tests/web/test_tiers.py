@@ -89,7 +89,8 @@ def test_leaving_frees_the_stream(way):
         assert held(y, way) == 2, held(y, way)
         leaves.close()
         stays.beats(3)
-        until("the stream is free", lambda: held(y, way) == 1, 1)
+        # A busy machine: the other process may be behind with its beats.
+        until("the stream is free", lambda: held(y, way) == 1, 10)
         y.insert("still here")
         assert stays.next_event().data == "still here"
 

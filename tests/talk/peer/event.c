@@ -217,13 +217,12 @@ stream(struct server *sv, const char *uri)
 }
 
 struct client *
-get_in_the_end(struct server *sv, const char *id)
+come_back(struct server *sv, const char *uri, const char *id)
 {
 	int64_t deadline = now_ms() + PATIENCE_MS;
 
 	for (;;) {
-		struct client *c =
-		    get(sv, "/events", "HTTP_LAST_EVENT_ID", id, NULL);
+		struct client *c = get(sv, uri, "HTTP_LAST_EVENT_ID", id, NULL);
 
 		while (!c->ended && strstr(c->out.s, "stream-start") == NULL)
 			if (!hear(c, deadline))
@@ -236,6 +235,12 @@ get_in_the_end(struct server *sv, const char *id)
 		want_farewell(c);
 		talk_nap(deadline, "for a stream");
 	}
+}
+
+struct client *
+get_in_the_end(struct server *sv, const char *id)
+{
+	return come_back(sv, "/events", id);
 }
 
 const char *

@@ -392,10 +392,11 @@ const char *want_start(struct client *);
 struct client *stream(struct server *, const char *uri);
 
 /*
- * Asks for main after id until it gets a stream, which has started then; till
- * then every answer must be: come back.
+ * Asks for uri after id, as a browser does, until it gets a stream; that has
+ * started then.  Any answer before that must be: come back.
  */
-struct client *get_in_the_end(struct server *, const char *id);
+struct client *come_back(struct server *, const char *uri, const char *id);
+struct client *get_in_the_end(struct server *, const char *id); /* for main */
 
 struct event {
 	const char *type; /* "message" when there is none */
