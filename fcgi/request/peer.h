@@ -14,6 +14,7 @@ struct peer {
 	bool framed;	     /* FastCGI; plain CGI otherwise */
 	bool keep_conn;	     /* FCGI_KEEP_CONN */
 	bool may_wait;	     /* for the log: ANSWERED_WAIT is allowed */
+	int64_t came_ms;     /* since 1970: when the request was whole */
 	const char *headers; /* lines that every answer to it has, or NULL */
 	char *body; /* body_len bytes, and room for one more; not kept */
 	size_t body_len;

@@ -46,6 +46,7 @@ open_stream(struct server *srv, const struct peer *peer,
 	    .framed = peer->framed,
 	    .keep_conn = peer->keep_conn,
 	    .headers = peer->headers,
+	    .came_ms = peer->came_ms,
 	    .lives_ms = life(who),
 	    .request = rq};
 	enum store_result r = start_find(&srv->hub, rq, &start);

@@ -36,6 +36,7 @@ struct pending {
 	struct bytes own; /* s NULL: its bytes are in the scratch of the hub */
 	size_t len;	  /* of its bytes */
 	size_t body;	  /* of its request, where it begins */
+	int64_t came_ms;  /* since 1970: when it was whole */
 	bool draining;	  /* answered; what still comes is thrown away */
 	bool more;	  /* something came while it waited */
 	struct parked parked;	   /* waits for the log */
@@ -210,9 +211,13 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		pending_close(srv, p);
 		return false;
 	}
-	if (!too_long) {
-		if (p->parked.until == 0) /* else it was put in one piece */
+	if (p->parked.until == 0) { /* it is asked for the first time */
+		p->came_ms = clock_wall_ms();
+		if (!too_long)
 			p->body = (size_t)(gate_body(&p->gate, bytes) - bytes);
+	}
+	a.peer.came_ms = p->came_ms;
+	if (!too_long) {
 		a.peer.body = (char *)bytes + p->body;
 		a.peer.body_len = p->gate.body_len;
 	}

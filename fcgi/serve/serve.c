@@ -148,7 +148,8 @@ answer_plain(struct server *srv, struct answering *a, bool too_long)
 static int
 serve_plain(struct server *srv)
 {
-	struct answering a = {.peer.fd = STDOUT_FILENO};
+	struct answering a = {
+	    .peer = {.fd = STDOUT_FILENO, .came_ms = clock_wall_ms()}};
 	bool too_long;
 
 	srv->plain = true;

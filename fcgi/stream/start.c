@@ -20,10 +20,14 @@ seek_last_id(const struct hub *hub, const char *text, struct store_seek *seek)
 	seek->uid = (struct store_text){text, len};
 }
 
+/*
+ * An age counts from when the request came: one that waits for the log and is
+ * asked again has to ask for the same place.
+ */
 static int64_t
-since(const struct request *rq)
+since(const struct request *rq, int64_t came_ms)
 {
-	return rq->since_age ? clock_wall_ms() - rq->since_ms : rq->since_ms;
+	return rq->since_age ? came_ms - rq->since_ms : rq->since_ms;
 }
 
 enum store_result
@@ -71,7 +75,7 @@ start_find(
 		break;
 	case START_SINCE:
 		seek.from = STORE_FROM_TIME;
-		seek.time_ms = since(rq);
+		seek.time_ms = since(rq, start->came_ms);
 		break;
 	}
 	r = store_seek(hub->store, &seek, &start->id);

@@ -7,8 +7,8 @@
 #include "fcgi/stream/stream.h"
 
 /*
- * Finds the place; sets id, gap and asked of start.  STORE_OK, or the
- * store's trouble, which may pass.
+ * Finds the place; sets id, gap and asked of start, which has came_ms already.
+ * STORE_OK, or the store's trouble, which may pass.
  */
 enum store_result start_find(
     struct hub *, const struct request *, struct stream_start *);

@@ -21,6 +21,7 @@ struct stream_start {
 	const struct request *request;
 	const char *headers;   /* more header lines, or NULL */
 	struct caller *caller; /* whose it is, the stream's own from here on */
+	int64_t came_ms;       /* since 1970: when the request was whole */
 	uint64_t lives_ms;     /* until its token ends; 0: for ever */
 };
 
