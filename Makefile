@@ -16,8 +16,8 @@ ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-# without.c is for the static build alone.
-SRC	 = $(filter-out fcgi/command/without.c,$(wildcard fcgi/*.c fcgi/*/*.c \
+# without.c of a room is for the static build alone.
+SRC	 = $(filter-out %/without.c,$(wildcard fcgi/*.c fcgi/*/*.c \
 	   store/*.c store/*/*.c store/*/*/*.c))
 OBJ	 = $(SRC:%.c=build/obj/%.o)
 ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
@@ -55,20 +55,21 @@ build/asan/tests/%.o: tests/%.c | need-build need-check
 
 # One file without shared libraries, for hosts where nothing can be installed.
 # Debian's libcurl and libjwt cannot be linked statically: what needs them is
-# left out, without.c has what answers instead, and --help says so.  What the
-# linker would warn of is names of hosts: --listen takes numbers here.
+# left out, each room's without.c has what answers instead, and --help says so.
+# The linker warns that names of hosts need the system's library; --listen takes
+# numbers here.  Its warnings are shown only if it fails.
 STATIC_OUT = fcgi/command/tail_url.c fcgi/doctor/url.c fcgi/doctor/http.c \
-	   fcgi/command/cmd_token.c fcgi/auth/token.c
+	   fcgi/doctor/clinic.c fcgi/command/cmd_token.c fcgi/auth/token.c
 STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -lcares -ljansson -lssl -lcrypto -lm -lpthread
 STATIC_SAYS = "libcurl (tail and doctor of a URL) and libjwt (tokens)"
 STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
-	   $(filter-out $(STATIC_OUT),$(SRC)) fcgi/command/without.c)
+	   $(filter-out $(STATIC_OUT),$(SRC)) $(wildcard fcgi/*/without.c))
 
 static: build/static/largesse
 
 build/static/largesse: $(STATIC_OBJ)
-	$(LINK) $(CFLAGS) $(LDFLAGS) -static -s -Wl,--no-warnings \
-	    -Wl,--wrap=keys_read -o $@ $(STATIC_OBJ) $(STATIC_LIBS)
+	$(LINK) $(CFLAGS) $(LDFLAGS) -static -s -Wl,--wrap=keys_read -o $@ \
+	    $(STATIC_OBJ) $(STATIC_LIBS) 2>$@.said || { cat $@.said >&2; exit 1; }
 
 build/static/obj/%.o: %.c | need-build
 	$(COMPILE) $(CFLAGS) -DWITHOUT='$(STATIC_SAYS)' -c -o $@ $<

@@ -1,75 +1,25 @@
 /*
- * without.c - what the static build answers where a library is missing.
+ * without.c - what the static build answers where libcurl or libjwt is missing.
  *
- * Debian has no libcurl and no libjwt that can be linked statically.  So
- * `make static` leaves out the files that read a URL or check a token
- * (STATIC_OUT in the Makefile), and the functions here take their place: each
- * refuses and says why.  None of them may look as if it worked: a responder
- * that is given keys does not start.
+ * Debian has no libcurl and no libjwt that can be linked statically.  So `make
+ * static` leaves out the files that need it (STATIC_OUT in the Makefile), and
+ * the functions here take their place: each refuses and says why.
  */
-#include <stdio.h>
-
-#include "fcgi/auth/token.h"
 #include "fcgi/base/log.h"
 #include "fcgi/command/commands.h"
 #include "fcgi/command/tail.h"
-#include "fcgi/doctor/doctor.h"
-
-#define NO_CURL "this program was built without libcurl"
-#define NO_JWT	"this program was built without libjwt"
-
-int __wrap_keys_read(struct keys *, const struct option_list *,
-    const struct option_list *, char *, size_t);
-int __real_keys_read(struct keys *, const struct option_list *,
-    const struct option_list *, char *, size_t);
 
 int
 tail_url(const struct tail *tail)
 {
-	log_error(tail->source, NO_CURL);
+	log_error(tail->source, "this program was built without libcurl");
 	return STATUS_FAILED;
-}
-
-bool
-doctor_url(const struct doctor *doctor, struct report *report)
-{
-	(void)report;
-	log_error(doctor->subject, NO_CURL);
-	return false;
-}
-
-/* The linker makes every caller of keys_read call this function. */
-int
-__wrap_keys_read(struct keys *keys, const struct option_list *key_files,
-    const struct option_list *jwks_files, char *why, size_t size)
-{
-	if (key_files->n + jwks_files->n == 0)
-		return __real_keys_read(keys, key_files, jwks_files, why, size);
-	keys->n = 0;
-	snprintf(why, size, "tokens: " NO_JWT);
-	return -1;
-}
-
-struct json_t *
-token_read(const char *s, size_t len, const struct token_rules *rules,
-    const char **why)
-{
-	(void)s, (void)len, (void)rules;
-	*why = NO_JWT;
-	return NULL;
-}
-
-int
-token_time(const struct json_t *claims, const char *name, int64_t *ms)
-{
-	(void)claims, (void)name, (void)ms;
-	return 0;
 }
 
 int
 cmd_token(int argc, char **argv)
 {
 	(void)argc;
-	log_error(argv[0], NO_JWT);
+	log_error(argv[0], "this program was built without libjwt");
 	return STATUS_FAILED;
 }
