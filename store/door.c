@@ -1,5 +1,5 @@
 /*
- * store.c - finds the engine of a log and passes on what is asked of it.
+ * door.c - finds the engine of a log and passes on what is asked of it.
  */
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  * engine.h - what an engine of the event log provides, and may use.
  *
  * Private to store/.  An engine puts struct store first in a struct of its own
- * and fills in ops; the promises are those of store.h.  store.c calls the
+ * and fills in ops; the promises are those of store.h.  door.c calls the
  * functions, engine.c and id.c have what both engines do alike.  One engine
  * knows nothing of the other.
  */
@@ -54,7 +54,7 @@ enum {
 	STORE_BAD_MS = 2000 /* trouble that is shorter is not told */
 };
 
-/* What store.c answers from without asking the engine is kept here. */
+/* What door.c answers from without asking the engine is kept here. */
 struct store {
 	const struct store_ops *ops;
 	bool dashed;		 /* ids are printed hi-lo, not as one number */

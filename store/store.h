@@ -15,7 +15,7 @@
  * A store belongs to one thread.  Functions that return an enum store_result
  * leave their results untouched unless they return STORE_OK, or as said.
  *
- * store.c finds the engine, engine.h is what an engine provides, engine.c and
+ * door.c finds the engine, engine.h is what an engine provides, engine.c and
  * id.c are what both engines share.  fcgi/ includes this file and nothing else
  * of store/.  store/ includes nothing of fcgi/: it knows no HTTP and no stream.
  */

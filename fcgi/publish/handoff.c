@@ -4,17 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi/publish/body_event.h"
 #include "fcgi/publish/handoff.h"
-
-enum {
-	TEXTS = 4 /* of an event */
-};
 
 static const uint32_t absent = UINT32_MAX;
 
 /* There is room. */
 static void
-put_bytes(struct bytes *p, const void *s, size_t len)
+put_in(struct bytes *p, const void *s, size_t len)
 {
 	if (len > 0)
 		memcpy(p->s + p->len, s, len);
@@ -34,20 +31,11 @@ handoff_whole(const struct bytes *p)
 
 /* --- a request ---------------------------------------------------------- */
 
-static void
-texts_of(const struct store_event *ev, struct store_text texts[TEXTS])
-{
-	texts[0] = ev->topic;
-	texts[1] = ev->event;
-	texts[2] = ev->data;
-	texts[3] = ev->uid;
-}
-
 size_t
 handoff_size(const struct body *b)
 {
 	return sizeof(struct handoff_request) +
-	       b->n * TEXTS * sizeof(uint32_t) + b->bytes;
+	       b->n * EVENT_TEXTS * sizeof(uint32_t) + b->bytes;
 }
 
 int
@@ -55,26 +43,25 @@ handoff_put(struct bytes *p, const struct body *b, int64_t until_ms)
 {
 	struct handoff_request head = {
 	    (uint32_t)handoff_size(b), (uint32_t)b->n, until_ms};
-	struct store_text texts[TEXTS];
+	const struct store_text *text;
 	uint32_t len;
-	size_t i, j;
+	size_t i;
+	int j;
 
 	if (bytes_room(p, head.len) == -1)
 		return -1;
-	put_bytes(p, &head, sizeof(head));
-	for (i = 0; i < b->n; i++) {
-		texts_of(&b->events[i], texts);
-		for (j = 0; j < TEXTS; j++) {
-			len = texts[j].s == NULL ? absent
-						 : (uint32_t)texts[j].len;
-			put_bytes(p, &len, sizeof(len));
+	put_in(p, &head, sizeof(head));
+	for (i = 0; i < b->n; i++)
+		for (j = 0; j < EVENT_TEXTS; j++) {
+			text = event_text(&b->events[i], j);
+			len = text->s == NULL ? absent : (uint32_t)text->len;
+			put_in(p, &len, sizeof(len));
 		}
-	}
-	for (i = 0; i < b->n; i++) {
-		texts_of(&b->events[i], texts);
-		for (j = 0; j < TEXTS; j++)
-			put_bytes(p, texts[j].s, texts[j].len);
-	}
+	for (i = 0; i < b->n; i++)
+		for (j = 0; j < EVENT_TEXTS; j++) {
+			text = event_text(&b->events[i], j);
+			put_in(p, text->s, text->len);
+		}
 	return 0;
 }
 
@@ -108,7 +95,7 @@ handoff_events(const char *s, struct store_event *events)
 	uint32_t i;
 
 	handoff_head(s, &head);
-	bytes = lengths + (size_t)head.n * TEXTS * sizeof(uint32_t);
+	bytes = lengths + (size_t)head.n * EVENT_TEXTS * sizeof(uint32_t);
 	for (i = 0; i < head.n; i++) {
 		memset(&events[i], 0, sizeof(events[i]));
 		events[i].topic = take_text(&lengths, &bytes);
@@ -135,13 +122,13 @@ handoff_put_result(struct bytes *p, const struct store_batch *b)
 	    (uint32_t)(sizeof(head) + head.n * sizeof(id) + head.why_len);
 	if (bytes_room(p, head.len) == -1)
 		return -1;
-	put_bytes(p, &head, sizeof(head));
+	put_in(p, &head, sizeof(head));
 	for (i = 0; i < head.n; i++) {
 		id =
 		    (struct handoff_id){b->events[i].id, b->events[i].repeated};
-		put_bytes(p, &id, sizeof(id));
+		put_in(p, &id, sizeof(id));
 	}
-	put_bytes(p, b->why, head.why_len);
+	put_in(p, b->why, head.why_len);
 	return 0;
 }
 

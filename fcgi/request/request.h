@@ -118,12 +118,6 @@ int request_read(
 void request_free(struct request *);
 
 /*
- * `10m`, `90s`, `7d`, `500ms`, `2h`, `1w`, or a bare number of seconds: an
- * age in ms.  False, with *ms untouched, for anything else.
- */
-bool request_age(const char *s, int64_t *ms);
-
-/*
  * An age, or a time: 2026-11-22T08:00:00Z, or a bare number from 1e9 up,
  * seconds since 1970 (from 1e12 up: ms).  False, with nothing touched, for
  * anything else.

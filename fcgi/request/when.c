@@ -1,5 +1,5 @@
 /*
- * when.c - ages and times as people and programs write them.
+ * when.c - where to start in time: an age, or a time, as people write it.
  *
  * The whole text must be an age or a time.  A typing error must be refused
  * and not be read as another time.
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fcgi/base/age.h"
 #include "fcgi/request/request.h"
 
 enum {
@@ -31,35 +32,6 @@ take_number(const char **s, int64_t *n)
 	*n = value;
 	*s = end;
 	return true;
-}
-
-bool
-request_age(const char *s, int64_t *ms)
-{
-	static const struct {
-		const char *name;
-		int64_t ms;
-	} units[] = {
-	    {"", SECOND_MS},
-	    {"ms", 1},
-	    {"s", SECOND_MS},
-	    {"m", 60 * SECOND_MS},
-	    {"h", 3600 * SECOND_MS},
-	    {"d", 24 * 3600 * SECOND_MS},
-	    {"w", 7 * 24 * 3600 * (int64_t)SECOND_MS},
-	};
-	int64_t n;
-	size_t i;
-
-	if (!take_number(&s, &n))
-		return false;
-	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(s, units[i].name) == 0 &&
-		    !__builtin_mul_overflow(n, units[i].ms, &n)) {
-			*ms = n;
-			return true;
-		}
-	return false;
 }
 
 static int
@@ -122,7 +94,7 @@ request_since(const char *s, int64_t *ms, bool *age)
 		*age = false;
 		return true;
 	}
-	if (request_age(s, &n))
+	if (age_read(s, &n))
 		*age = true;
 	else if (read_date_time(s, &n))
 		*age = false;

@@ -310,7 +310,7 @@ free_watching(struct watching *w)
 	sqlite3_close(w->job.db);
 }
 
-/* --- what store.c calls ------------------------------------------------- */
+/* --- what door.c calls -------------------------------------------------- */
 
 static int
 list_watched(

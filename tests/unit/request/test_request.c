@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fcgi/request/query.h"
+#include "fcgi/base/age.h"
 #include "fcgi/request/request.h"
 #include "tests/unit/cm.h"
 
@@ -468,15 +469,15 @@ test_age_units(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		ms = -1;
-		assert_true(request_age(good[i].s, &ms));
+		assert_true(age_read(good[i].s, &ms));
 		assert_true(ms == good[i].ms);
 	}
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ms = -1;
-		assert_false(request_age(bad[i], &ms));
+		assert_false(age_read(bad[i], &ms));
 		assert_true(ms == -1);
 	}
-	assert_true(request_age("15250284452w", &ms));
+	assert_true(age_read("15250284452w", &ms));
 }
 
 static void
