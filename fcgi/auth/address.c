@@ -57,7 +57,7 @@ address_read(struct address *a, const char *s, size_t len)
 }
 
 bool
-network_read(struct network *net, const char *s)
+address_network_read(struct network *net, const char *s)
 {
 	const char *slash = strchr(s, '/');
 	size_t len = slash != NULL ? (size_t)(slash - s) : strlen(s);
@@ -82,7 +82,7 @@ network_read(struct network *net, const char *s)
 }
 
 bool
-network_has(const struct network *net, const struct address *a)
+address_network_has(const struct network *net, const struct address *a)
 {
 	unsigned whole = net->bits / 8, rest = net->bits % 8;
 	uint8_t differ;
@@ -101,7 +101,7 @@ is_trusted(const struct address *a, const struct network *trusted, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (network_has(&trusted[i], a))
+		if (address_network_has(&trusted[i], a))
 			return true;
 	return false;
 }

@@ -25,9 +25,9 @@ struct network {
 bool address_read(struct address *, const char *s, size_t len);
 
 /* Reads an address or ADDRESS/BITS. */
-bool network_read(struct network *, const char *s);
+bool address_network_read(struct network *, const char *s);
 
-bool network_has(const struct network *, const struct address *);
+bool address_network_has(const struct network *, const struct address *);
 
 /*
  * The client's address: REMOTE_ADDR.  If that is one of the n trusted proxies,

@@ -41,7 +41,8 @@ proxy_wrong(const char *s)
 {
 	struct network net;
 
-	return network_read(&net, s) ? NULL : "not ADDRESS or ADDRESS/BITS";
+	return address_network_read(&net, s) ? NULL
+					     : "not ADDRESS or ADDRESS/BITS";
 }
 
 /* Options that have no effect without another one.  NULL, or what is wrong. */

@@ -22,7 +22,7 @@
  *		status = allow_topic(a, &who, ALLOW_PUBLISH, &topic, &no);
  *	if (status != 0)
  *		reply_refusal(srv, peer, &no);
- *	who_free(&who);
+ *	allow_who_free(&who);
  *
  * Reading is open to everybody unless there is a key or --trust-user.
  * Publishing always takes a token with a claim to it.
@@ -57,7 +57,7 @@ enum {
 
 struct json_t; /* of jansson */
 
-/* Who asks.  Good until who_free, which takes it in any state. */
+/* Who asks.  Good until allow_who_free, which takes it in any state. */
 struct who {
 	enum allow_by by;
 	char *subject; /* subject_len bytes and a NUL; NULL: unknown */
@@ -98,7 +98,7 @@ int allow_reload(struct allow *, char *why, size_t size);
  */
 int allow_who(struct allow *, struct store *, const struct request *,
     struct who *, struct refusal *);
-void who_free(struct who *);
+void allow_who_free(struct who *);
 
 /* May who do this to this topic, or to all topics with this prefix? */
 int allow_topic(const struct allow *, const struct who *, enum allow_use,

@@ -178,7 +178,7 @@ allow_who(struct allow *a, struct store *store, const struct request *rq,
 }
 
 void
-who_free(struct who *who)
+allow_who_free(struct who *who)
 {
 	json_decref(who->claims);
 	free(who->subject);

@@ -27,7 +27,7 @@ callers_open(
 		return -1;
 	}
 	for (i = 0; i < l->n; i++) {
-		if (!network_read(&cs->trusted[i], l->v[i])) {
+		if (!address_network_read(&cs->trusted[i], l->v[i])) {
 			snprintf(why, size,
 			    "--trusted-proxy: '%s' is neither an address nor "
 			    "ADDRESS/BITS",

@@ -4,16 +4,16 @@
  * This is the first page of the room base/: small things that every other room
  * may use.
  *
- *	log         messages on stderr
- *	options     what a command line says; option_value reads one value
- *	conf        the options of `serve`
- *	command     the table of commands and their exit statuses
- *	reason      why a stream ended, in one word
- *	bytes       bytes that grow
- *	hash        one hash function and one hash table
- *	env         a value by its name in an environment
- *	utf8        is it UTF-8?
- *	base64      a part of a token; hex: a digit; json: a text as JSON
+ *	log		messages on stderr
+ *	options		what a command line says; option reads one value, age
+ *			a length of time
+ *	conf		the options of `serve`
+ *	command		what all commands have in common
+ *	tally		what a process has counted, and why streams ended
+ *	bytes, hash	bytes that grow; one hash function and one hash table
+ *	env, json	a value in an environment; a text as JSON
+ *	utf8, base64	is it UTF-8?  a part of a token
+ *	fetch		what tail and the doctor both say to libcurl
  *
  * The room includes nothing of fcgi/ but itself, and has no state of its own.
  *

@@ -7,6 +7,26 @@
 
 #include "fcgi/base/tally.h"
 
+const char *
+tally_reason(enum end_reason reason)
+{
+	static const char *const words[END_REASONS] = {
+	    [END_LEFT] = "left",
+	    [END_ABORTED] = "aborted",
+	    [END_WRITE] = "write",
+	    [END_STALLED] = "stalled",
+	    [END_AGE] = "age",
+	    [END_TOKEN] = "token",
+	    [END_REVOKED] = "revoked",
+	    [END_SHUTDOWN] = "shutdown",
+	    [END_CUT_EVENT] = "cut-event",
+	    [END_PROTOCOL] = "protocol",
+	    [END_MEMORY] = "memory",
+	};
+
+	return words[reason];
+}
+
 #define NOW(name, member, help)                                       \
 	{                                                             \
 		name, help, offsetof(struct tally, now.member), false \

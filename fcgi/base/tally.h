@@ -12,7 +12,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fcgi/base/reason.h"
+/*
+ * Why a stream ended: one value and one word, the same in the log, in
+ * /metrics and in the manual.
+ */
+enum end_reason {
+	END_LEFT,      /* the client, or the web server for it, closed */
+	END_ABORTED,   /* the web server sent FCGI_ABORT_REQUEST */
+	END_WRITE,     /* writing failed for another reason */
+	END_STALLED,   /* did not read for --stall seconds */
+	END_AGE,       /* open for --max-age seconds: told to come back */
+	END_TOKEN,     /* its token has expired: told to come back */
+	END_REVOKED,   /* taken away by a row of largesse_revoke: likewise */
+	END_SHUTDOWN,  /* the responder stops: told to come back */
+	END_CUT_EVENT, /* half an event was out when its row went away */
+	END_PROTOCOL,  /* bytes that are no FastCGI */
+	END_MEMORY,
+	END_REASONS /* their number */
+};
+
+const char *tally_reason(enum end_reason);
 
 /* Totals since the start: they only grow. */
 struct counters {

@@ -28,7 +28,7 @@ end_visits(struct clinic *c)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &g);
-		going_over(g, msg->data.result);
+		http_over(g, msg->data.result);
 	}
 }
 
@@ -52,10 +52,10 @@ clinic_begin(struct clinic *c, const struct visit_ask *ask)
 	struct going *g;
 	int running;
 
-	if (c->n == CLINIC_VISITS || (g = going_open(c->doctor, ask)) == NULL)
+	if (c->n == CLINIC_VISITS || (g = http_open(c->doctor, ask)) == NULL)
 		return NULL;
 	if (curl_multi_add_handle(c->multi, g->curl) != CURLM_OK) {
-		going_close(g);
+		http_close(g);
 		return NULL;
 	}
 	c->going[c->n++] = g;
@@ -89,7 +89,7 @@ clinic_close(struct clinic *c)
 		return;
 	for (i = 0; i < c->n; i++) {
 		curl_multi_remove_handle(c->multi, c->going[i]->curl);
-		going_close(c->going[i]);
+		http_close(c->going[i]);
 	}
 	curl_multi_cleanup(c->multi);
 	curl_global_cleanup();

@@ -104,7 +104,7 @@ trouble_of(CURLcode code)
 }
 
 void
-going_over(struct going *g, CURLcode code)
+http_over(struct going *g, CURLcode code)
 {
 	struct visit *v = &g->visit;
 	const char *url = NULL;
@@ -196,7 +196,7 @@ set_up(struct going *g, const struct doctor *d, const struct visit_ask *ask)
 }
 
 void
-going_close(struct going *g)
+http_close(struct going *g)
 {
 	curl_easy_cleanup(g->curl);
 	curl_slist_free_all(g->headers);
@@ -205,7 +205,7 @@ going_close(struct going *g)
 }
 
 struct going *
-going_open(const struct doctor *d, const struct visit_ask *ask)
+http_open(const struct doctor *d, const struct visit_ask *ask)
 {
 	struct going *g = calloc(1, sizeof(*g));
 
@@ -214,7 +214,7 @@ going_open(const struct doctor *d, const struct visit_ask *ask)
 	g->until_start = ask->until_start;
 	reader_init(&g->reader);
 	if ((g->curl = curl_easy_init()) == NULL) {
-		going_close(g);
+		http_close(g);
 		return NULL;
 	}
 	set_up(g, d, ask);

@@ -30,9 +30,9 @@ struct going {
 };
 
 /* Ready for curl_multi_add_handle.  NULL without memory. */
-struct going *going_open(const struct doctor *, const struct visit_ask *);
+struct going *http_open(const struct doctor *, const struct visit_ask *);
 /* libcurl says that it is over. */
-void going_over(struct going *, CURLcode);
-void going_close(struct going *);
+void http_over(struct going *, CURLcode);
+void http_close(struct going *);
 
 #endif

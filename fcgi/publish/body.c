@@ -91,7 +91,7 @@ static int
 count_and_check(struct reading *rd, struct store_event *ev)
 {
 	const char *wrong;
-	int status = event_check(ev, rd->limits->max_event_bytes, &wrong);
+	int status = body_event_check(ev, rd->limits->max_event_bytes, &wrong);
 
 	rd->body->bytes +=
 	    ev->topic.len + ev->event.len + ev->data.len + ev->uid.len;
@@ -115,10 +115,10 @@ read_form(struct reading *rd, char *text, size_t len)
 	if (len == 0)
 		return refuse_body(rd, 400, "an empty body: no event in it");
 	while (query_next(&q, &pair)) {
-		i = event_member(pair.name, pair.name_len);
+		i = body_event_member(pair.name, pair.name_len);
 		if (i == -1)
 			return refuse_member(rd, pair.name, pair.name_len);
-		to = event_text(ev, i);
+		to = body_event_text(ev, i);
 		if (to->s != NULL)
 			return refuse_body(
 			    rd, 400, "%s is there twice", pair.name);
@@ -143,7 +143,7 @@ add_plain(struct reading *rd, const struct plain *p)
 
 	if (ev == NULL)
 		return status;
-	plain_take(p, ev);
+	body_plain_take(p, ev);
 	if (ev->event.len == 0)
 		ev->event.s = NULL;
 	return count_and_check(rd, ev);
@@ -158,8 +158,8 @@ read_plain(struct reading *rd, char *text, size_t len, int *status)
 	char *s;
 
 	if (rd->limits->parser_only ||
-	    (s = plain_read(&p, text, end)) == NULL ||
-	    plain_space(s, end) != end)
+	    (s = body_plain_read(&p, text, end)) == NULL ||
+	    body_plain_space(s, end) != end)
 		return false;
 	*status = add_plain(rd, &p);
 	return true;
@@ -175,15 +175,15 @@ array_is_plain(char *s, const char *end)
 {
 	struct plain p;
 
-	s = plain_space(s, end);
+	s = body_plain_space(s, end);
 	if (s == end || *s != '[')
 		return false;
 	do {
-		if ((s = plain_read(&p, s + 1, end)) == NULL)
+		if ((s = body_plain_read(&p, s + 1, end)) == NULL)
 			return false;
-		s = plain_space(s, end);
+		s = body_plain_space(s, end);
 	} while (s < end && *s == ',');
-	return s < end && *s == ']' && plain_space(s + 1, end) == end;
+	return s < end && *s == ']' && body_plain_space(s + 1, end) == end;
 }
 
 static int
@@ -193,12 +193,12 @@ read_plain_array(struct reading *rd, char *s, const char *end)
 	int status = 0;
 
 	rd->unit = "event ";
-	s = plain_space(s, end);
+	s = body_plain_space(s, end);
 	while (status == 0 && *s != ']') {
 		rd->place++;
-		s = plain_read(&p, s + 1, end);
+		s = body_plain_read(&p, s + 1, end);
 		status = add_plain(rd, &p);
-		s = plain_space(s, end);
+		s = body_plain_space(s, end);
 	}
 	return status;
 }
@@ -248,19 +248,19 @@ read_object(struct reading *rd, json_t *object)
 	if ((ev = new_event(rd, &status)) == NULL)
 		return status;
 	for (i = 0; i < EVENT_TEXTS && status == 0; i++) {
-		value = json_object_get(object, event_names[i]);
+		value = json_object_get(object, body_event_names[i]);
 		if (value == NULL)
 			continue;
 		known++;
-		status = take_value(
-		    rd, object, event_names[i], value, event_text(ev, i));
+		status = take_value(rd, object, body_event_names[i], value,
+		    body_event_text(ev, i));
 	}
 	if (status != 0)
 		return status;
 	if (known < json_object_size(object)) {
 		/* clang-format off */
 		json_object_foreach(object, name, value)
-			if (event_member(name, strlen(name)) == -1)
+			if (body_event_member(name, strlen(name)) == -1)
 				return refuse_member(rd, name, strlen(name));
 		/* clang-format on */
 	}

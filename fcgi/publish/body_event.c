@@ -7,16 +7,17 @@
 #include "fcgi/request/request.h"
 #include "fcgi/base/utf8.h"
 
-const char *const event_names[EVENT_TEXTS] = {"topic", "event", "data", "uid"};
+const char *const body_event_names[EVENT_TEXTS] = {
+    "topic", "event", "data", "uid"};
 
 int
-event_member(const char *name, size_t len)
+body_event_member(const char *name, size_t len)
 {
 	int i;
 
 	for (i = 0; i < EVENT_TEXTS; i++)
-		if (strlen(event_names[i]) == len &&
-		    memcmp(event_names[i], name, len) == 0)
+		if (strlen(body_event_names[i]) == len &&
+		    memcmp(body_event_names[i], name, len) == 0)
 			return i;
 	return -1;
 }
@@ -79,7 +80,8 @@ data_wrong(struct store_text t)
 }
 
 int
-event_check(const struct store_event *ev, size_t max_bytes, const char **why)
+body_event_check(
+    const struct store_event *ev, size_t max_bytes, const char **why)
 {
 	size_t len = ev->topic.len + ev->event.len + ev->data.len + ev->uid.len;
 

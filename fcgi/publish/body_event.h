@@ -16,14 +16,14 @@ enum {
 	EVENT_UID_BYTES = 128
 };
 
-extern const char *const event_names[EVENT_TEXTS];
+extern const char *const body_event_names[EVENT_TEXTS];
 
 /* The number of the member of this name, or -1: there is none. */
-int event_member(const char *name, size_t len);
+int body_event_member(const char *name, size_t len);
 
 /* The text of the i-th member. */
 static inline struct store_text *
-event_text(struct store_event *ev, int i)
+body_event_text(struct store_event *ev, int i)
 {
 	struct store_text *texts[EVENT_TEXTS] = {
 	    &ev->topic, &ev->event, &ev->data, &ev->uid};
@@ -32,6 +32,7 @@ event_text(struct store_event *ev, int i)
 }
 
 /* May it be published?  0, or 400 or 413 and what is wrong in one line. */
-int event_check(const struct store_event *, size_t max_bytes, const char **why);
+int body_event_check(
+    const struct store_event *, size_t max_bytes, const char **why);
 
 #endif

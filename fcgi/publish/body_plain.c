@@ -13,12 +13,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "fcgi/base/hex.h"
 #include "fcgi/base/utf8.h"
 #include "fcgi/publish/body_plain.h"
+#include "fcgi/request/query.h"
 
 char *
-plain_space(char *s, const char *end)
+body_plain_space(char *s, const char *end)
 {
 	while (s < end && (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r'))
 		s++;
@@ -173,12 +173,12 @@ read_member(struct plain *p, unsigned *seen, char *s, const char *end)
 	if (s == end || *s != '"' ||
 	    (s = read_string(&name, s + 1, end)) == NULL)
 		return NULL;
-	i = name.escaped ? -1 : event_member(name.s, name.len);
-	s = plain_space(s, end);
+	i = name.escaped ? -1 : body_event_member(name.s, name.len);
+	s = body_plain_space(s, end);
 	if (i == -1 || (*seen & 1u << i) != 0 || s == end || *s != ':')
 		return NULL;
 	*seen |= 1u << i;
-	s = plain_space(s + 1, end);
+	s = body_plain_space(s + 1, end);
 	if (end - s >= 4 && memcmp(s, "null", 4) == 0)
 		return s + 4;
 	if (s == end || *s != '"')
@@ -187,36 +187,36 @@ read_member(struct plain *p, unsigned *seen, char *s, const char *end)
 }
 
 char *
-plain_read(struct plain *p, char *s, const char *end)
+body_plain_read(struct plain *p, char *s, const char *end)
 {
 	unsigned seen = 0;
 
 	memset(p, 0, sizeof(*p));
-	s = plain_space(s, end);
+	s = body_plain_space(s, end);
 	if (s == end || *s != '{')
 		return NULL;
-	s = plain_space(s + 1, end);
+	s = body_plain_space(s + 1, end);
 	if (s < end && *s == '}')
 		return s + 1;
 	while ((s = read_member(p, &seen, s, end)) != NULL) {
-		s = plain_space(s, end);
+		s = body_plain_space(s, end);
 		if (s == end)
 			return NULL;
 		if (*s == '}')
 			return s + 1;
 		if (*s != ',')
 			return NULL;
-		s = plain_space(s + 1, end);
+		s = body_plain_space(s + 1, end);
 	}
 	return NULL;
 }
 
 void
-plain_take(const struct plain *p, struct store_event *ev)
+body_plain_take(const struct plain *p, struct store_event *ev)
 {
 	int i;
 
 	for (i = 0; i < EVENT_TEXTS; i++)
 		if (p->texts[i].s != NULL)
-			*event_text(ev, i) = unescape(&p->texts[i]);
+			*body_event_text(ev, i) = unescape(&p->texts[i]);
 }

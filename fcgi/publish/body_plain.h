@@ -26,12 +26,12 @@ struct plain {
  * Reads the object that begins at s, after white space.  Returns its end, or
  * NULL when it is not plain.  The text is not changed.
  */
-char *plain_read(struct plain *, char *s, const char *end);
+char *body_plain_read(struct plain *, char *s, const char *end);
 
 /* The first byte that is no white space of JSON, or end. */
-char *plain_space(char *s, const char *end);
+char *body_plain_space(char *s, const char *end);
 
 /* Makes an event of it.  Its texts stay in the text, which is changed. */
-void plain_take(const struct plain *, struct store_event *);
+void body_plain_take(const struct plain *, struct store_event *);
 
 #endif

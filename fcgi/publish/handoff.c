@@ -53,13 +53,13 @@ handoff_put(struct bytes *p, const struct body *b, int64_t until_ms)
 	put_in(p, &head, sizeof(head));
 	for (i = 0; i < b->n; i++)
 		for (j = 0; j < EVENT_TEXTS; j++) {
-			text = event_text(&b->events[i], j);
+			text = body_event_text(&b->events[i], j);
 			len = text->s == NULL ? absent : (uint32_t)text->len;
 			put_in(p, &len, sizeof(len));
 		}
 	for (i = 0; i < b->n; i++)
 		for (j = 0; j < EVENT_TEXTS; j++) {
-			text = event_text(&b->events[i], j);
+			text = body_event_text(&b->events[i], j);
 			put_in(p, text->s, text->len);
 		}
 	return 0;

@@ -248,7 +248,7 @@ publish(struct publisher *pub, const struct peer *peer,
 		done = ANSWERED_WAIT;
 	else
 		done = say_no(pub, peer, &no);
-	who_free(&who);
+	allow_who_free(&who);
 	return done;
 }
 

@@ -55,7 +55,7 @@ put_ended(FILE *f, const struct counters *count)
 	family(f, "ended_total", "counter", "Streams that ended, and why.");
 	for (i = 0; i < END_REASONS; i++)
 		fprintf(f, "largesse_ended_total{reason=\"%s\"} %" PRIu64 "\n",
-		    reason_word((enum end_reason)i), count->ended[i]);
+		    tally_reason((enum end_reason)i), count->ended[i]);
 }
 
 static void

@@ -31,7 +31,7 @@ json_ended(const struct counters *count)
 	int i;
 
 	for (i = 0; i < END_REASONS; i++)
-		json_object_set_new(j, reason_word((enum end_reason)i),
+		json_object_set_new(j, tally_reason((enum end_reason)i),
 		    json_number(count->ended[i]));
 	return j;
 }

@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "fcgi/base/hex.h"
 #include "fcgi/request/query.h"
 
 /* Decodes s up to end in place and ends it with a NUL.  Returns its length. */

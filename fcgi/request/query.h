@@ -33,4 +33,15 @@ bool query_next(struct query *q, struct query_pair *);
 /* Does the pair have this name, a string? */
 bool query_is(const struct query_pair *, const char *name);
 
+/* The value of a hexadecimal digit, upper case or lower; -1 for any other
+ * character. */
+static inline int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

@@ -89,7 +89,7 @@ answer_stream(struct server *srv, const struct peer *peer, struct request *rq)
 	else
 		done = head ? answered(reply_head(&srv->hub, peer))
 			    : open_stream(srv, peer, rq, &who);
-	who_free(&who);
+	allow_who_free(&who);
 	return done;
 }
 

@@ -102,7 +102,7 @@ stream_end_failed(struct hub *hub, struct stream *s)
 void
 stream_free(struct hub *hub, struct stream *s)
 {
-	struct stream *moved = sub_leave(s->sub, s->index);
+	struct stream *moved = topics_leave(s->sub, s->index);
 
 	if (moved != NULL)
 		moved->index = s->index;
@@ -142,7 +142,7 @@ make_stream(struct hub *hub, const struct stream_start *start)
 	s->id = start->id;
 	s->sub = topics_subscribe(&hub->topics, start->request->topics,
 	    start->request->ntopics, hub->head);
-	if (s->sub == NULL || sub_join(s->sub, s, &s->index) == -1) {
+	if (s->sub == NULL || topics_join(s->sub, s, &s->index) == -1) {
 		if (s->sub != NULL)
 			topics_forget(&hub->topics, s->sub);
 		free(s);

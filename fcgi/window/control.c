@@ -7,7 +7,7 @@
 #include "fcgi/window/control.h"
 
 const char *
-gap_word(enum gap_reason reason)
+control_gap_word(enum gap_reason reason)
 {
 	static const char *const words[] = {
 	    "none", "pruned", "unknown", "replaced", "too-large"};
@@ -58,7 +58,7 @@ control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason reason,
 	return (size_t)snprintf(buf, CONTROL_GAP_SIZE,
 	    "event: stream-gap\nid: %s\n"
 	    "data: {\"reason\":\"%s\",\"asked\":%.*s,\"id\":\"%s\"}\n\n",
-	    id, gap_word(reason), (int)len, json, id);
+	    id, control_gap_word(reason), (int)len, json, id);
 }
 
 static size_t

@@ -28,7 +28,7 @@ enum {
 };
 
 /* The word for a reason, as it stands in JSON, metrics and the manual. */
-const char *gap_word(enum gap_reason);
+const char *control_gap_word(enum gap_reason);
 
 /*
  * The headers of a stream, with more lines (or NULL), and the empty line after

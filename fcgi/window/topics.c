@@ -262,7 +262,7 @@ topics_forget(struct topics *ts, struct sub *sub)
 }
 
 int
-sub_join(struct sub *sub, struct stream *s, uint32_t *index)
+topics_join(struct sub *sub, struct stream *s, uint32_t *index)
 {
 	if (array_room(&sub->streams, sub->nstreams, &sub->cap,
 		sizeof(*sub->streams)) == -1)
@@ -273,7 +273,7 @@ sub_join(struct sub *sub, struct stream *s, uint32_t *index)
 }
 
 struct stream *
-sub_leave(struct sub *sub, uint32_t index)
+topics_leave(struct sub *sub, uint32_t index)
 {
 	struct stream *last = sub->streams[--sub->nstreams];
 

@@ -55,9 +55,9 @@ struct sub *topics_subscribe(struct topics *, const struct request_topic *,
     size_t n, struct store_id floor);
 
 /* A stream joins at place *index.  -1 without memory. */
-int sub_join(struct sub *, struct stream *, uint32_t *index);
+int topics_join(struct sub *, struct stream *, uint32_t *index);
 /* The stream at this place leaves.  Returns the one that gets the place. */
-struct stream *sub_leave(struct sub *, uint32_t index);
+struct stream *topics_leave(struct sub *, uint32_t index);
 /* Frees a subscription without streams, and topics without subscriptions. */
 void topics_forget(struct topics *, struct sub *);
 

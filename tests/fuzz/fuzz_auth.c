@@ -119,7 +119,7 @@ ask(struct allow *a, char *const *env, bool is_signed)
 		else
 			must(who.claims != NULL);
 		check_others(&rq);
-		who_free(&who);
+		allow_who_free(&who);
 	}
 	request_free(&rq);
 }

@@ -72,7 +72,7 @@ stage_setup(void **state)
 static inline void
 stage_clear(struct stage *s)
 {
-	who_free(&s->who);
+	allow_who_free(&s->who);
 	request_free(&s->rq);
 }
 

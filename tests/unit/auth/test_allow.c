@@ -524,7 +524,7 @@ test_publishing_takes_a_claim(void **state)
 
 	stage_open(s, "--key-file", s->secret, "--public", "*", NULL);
 	stage_ask(s, header, "QUERY_STRING=topic=chat", NULL);
-	who_free(&s->who);
+	allow_who_free(&s->who);
 	assert_int_equal(
 	    allow_who(s->allow, s->store, &s->rq, &s->who, &s->no), 0);
 	assert_int_equal(
@@ -533,7 +533,7 @@ test_publishing_takes_a_claim(void **state)
 	assert_int_equal(
 	    allow_topic(s->allow, &s->who, ALLOW_PUBLISH, &topic, &s->no), 403);
 	stage_want_line(s, good);
-	who_free(&s->who);
+	allow_who_free(&s->who);
 	assert_int_equal(
 	    allow_topic(s->allow, &s->who, ALLOW_PUBLISH, &topic, &s->no), 401);
 	stage_open(s, NULL);

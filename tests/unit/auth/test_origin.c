@@ -217,14 +217,14 @@ test_networks(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
-		assert_true(network_read(&net, nets[i].net));
+		assert_true(address_network_read(&net, nets[i].net));
 		address_read(&a, nets[i].in, strlen(nets[i].in));
-		assert_true(network_has(&net, &a));
+		assert_true(address_network_has(&net, &a));
 		address_read(&a, nets[i].out, strlen(nets[i].out));
-		assert_false(network_has(&net, &a));
+		assert_false(address_network_has(&net, &a));
 	}
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (network_read(&net, bad[i]))
+		if (address_network_read(&net, bad[i]))
 			fail_msg("%s", bad[i]);
 }
 
@@ -252,7 +252,7 @@ test_forwarded_for_is_believed_of_proxies_only(void **state)
 	size_t i;
 
 	(void)state;
-	assert_true(network_read(&net, "10.0.0.0/8"));
+	assert_true(address_network_read(&net, "10.0.0.0/8"));
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		rq.address = cases[i].remote;
 		rq.forwarded_for = cases[i].forwarded;

@@ -25,8 +25,7 @@ make(struct status *st, struct serve_conf *conf)
 	    OPTIONS_OK);
 	memset(st, 0, sizeof(*st));
 	for (i = 0; i < tally_nlines; i++) {
-		number =
-		    (uint64_t *)((char *)&st->sum + tally_lines[i].offset);
+		number = (uint64_t *)((char *)&st->sum + tally_lines[i].offset);
 		assert_int_equal(*number, 0); /* no two lines are one number */
 		*number = 1000 + i;
 	}
@@ -80,7 +79,7 @@ test_json_has_every_number(void **state)
 		assert_int_equal(number_at(j, tally_lines[i].name), 1000 + i);
 	for (i = 0; i < END_REASONS; i++)
 		assert_int_equal(number_at(json_object_get(j, "ended"),
-				     reason_word((enum end_reason)i)),
+				     tally_reason((enum end_reason)i)),
 		    10 + i);
 	assert_int_equal(number_at(j, "uptime_seconds"), 61);
 	assert_int_equal(number_at(j, "workers"), 1);

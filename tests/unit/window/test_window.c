@@ -61,7 +61,7 @@ chance(struct world *w, int n)
 }
 
 static size_t
-event_text(const struct world *w, int i, char *buf, size_t size)
+body_event_text(const struct world *w, int i, char *buf, size_t size)
 {
 	return (size_t)snprintf(buf, size, "id: %llu\ndata: %d%.*s\n\n",
 	    (unsigned long long)w->id[i], i, i % 40,
@@ -131,7 +131,7 @@ expected(const struct world *w, const struct request_topic *rt, size_t n,
 	*len = 0;
 	for (i = from + 1; i <= w->n; i++)
 		if (wants(rt, n, names[w->topic[i]]))
-			*len += event_text(w, i, all + *len, 100);
+			*len += body_event_text(w, i, all + *len, 100);
 	return all;
 }
 
