@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/base/bytes.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
 #include "fcgi/command/commands.h"
@@ -54,7 +55,7 @@ static const struct options options = {
 };
 
 /* Where events go, and the options that all of them share. */
-struct publisher {
+struct publishing {
 	struct store *store;
 	const struct publish_conf *conf;
 };
@@ -78,7 +79,7 @@ make_event(const struct publish_conf *conf, struct store_text data)
 
 static int
 append_and_print(
-    const struct publisher *pub, struct store_event *events, size_t n)
+    const struct publishing *pub, struct store_event *events, size_t n)
 {
 	char id[STORE_ID_SIZE];
 	size_t i;
@@ -98,9 +99,8 @@ append_and_print(
 
 /* What was read from standard input and is not yet published. */
 struct input {
-	char *buf; /* len bytes of size, the first of them begins a line */
-	size_t len, size;
-	size_t lines; /* whole ones among them */
+	struct bytes text; /* the byte at `at` begins a line */
+	size_t lines;	   /* whole ones among them */
 	bool ended;
 };
 
@@ -129,26 +129,22 @@ more_is_there(void)
 static int
 input_read(struct input *in)
 {
-	char *p;
+	struct bytes *text = &in->text;
 	ssize_t n;
 
-	if (in->size - in->len < READ_BYTES) {
-		p = realloc(in->buf, in->size + in->size / 2 + READ_BYTES);
-		if (p == NULL)
-			return -1;
-		in->buf = p;
-		in->size += in->size / 2 + READ_BYTES;
-	}
+	bytes_trim(text);
+	if (bytes_room(text, READ_BYTES) == -1)
+		return -1;
 	do
-		n = read(STDIN_FILENO, in->buf + in->len, READ_BYTES);
+		n = read(STDIN_FILENO, text->s + text->len, READ_BYTES);
 	while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -1;
 	in->ended = n == 0;
-	in->lines += count_lines(in->buf + in->len, (size_t)n);
-	in->len += (size_t)n;
-	if (in->ended && in->len > 0 && in->buf[in->len - 1] != '\n') {
-		in->buf[in->len++] = '\n'; /* READ_BYTES were free */
+	in->lines += count_lines(text->s + text->len, (size_t)n);
+	text->len += (size_t)n;
+	if (in->ended && text->len > 0 && text->s[text->len - 1] != '\n') {
+		text->s[text->len++] = '\n'; /* READ_BYTES were free */
 		in->lines++;
 	}
 	return 0;
@@ -159,7 +155,8 @@ static int
 input_fill(struct input *in)
 {
 	while (!in->ended && in->lines < BATCH &&
-	       (in->lines == 0 || (in->len < AHEAD_BYTES && more_is_there())))
+	       (in->lines == 0 || (in->text.len - in->text.at < AHEAD_BYTES &&
+				      more_is_there())))
 		if (input_read(in) == -1) {
 			log_error("standard input", "%s", strerror(errno));
 			return -1;
@@ -169,15 +166,15 @@ input_fill(struct input *in)
 
 /* Publishes the lines in the buffer, at most a batch, and removes them. */
 static int
-publish_batch(const struct publisher *pub, struct input *in)
+publish_batch(const struct publishing *pub, struct input *in)
 {
 	struct store_event events[BATCH];
-	const char *s = in->buf, *end;
+	const char *s = in->text.s + in->text.at, *end;
 	size_t n = 0, len;
 	int status;
 
 	for (; n < BATCH && n < in->lines; n++) {
-		end = memchr(s, '\n', in->len - (size_t)(s - in->buf));
+		end = memchr(s, '\n', in->text.len - (size_t)(s - in->text.s));
 		len = (size_t)(end - s);
 		if (len > 0 && s[len - 1] == '\r')
 			len--;
@@ -186,13 +183,12 @@ publish_batch(const struct publisher *pub, struct input *in)
 	}
 	status = append_and_print(pub, events, n);
 	in->lines -= n;
-	in->len -= (size_t)(s - in->buf);
-	memmove(in->buf, s, in->len);
+	in->text.at = (size_t)(s - in->text.s);
 	return status;
 }
 
 static int
-publish_lines(const struct publisher *pub)
+publish_lines(const struct publishing *pub)
 {
 	struct input in = {0};
 	int status = STATUS_DONE;
@@ -203,7 +199,7 @@ publish_lines(const struct publisher *pub)
 		else if (in.lines > 0)
 			status = publish_batch(pub, &in);
 	}
-	free(in.buf);
+	bytes_free(&in.text);
 	return status;
 }
 
@@ -211,7 +207,7 @@ int
 cmd_publish(int argc, char **argv)
 {
 	struct publish_conf conf;
-	struct publisher pub = {.conf = &conf};
+	struct publishing pub = {.conf = &conf};
 	struct store_event event;
 	char why[512];
 	int status = options_take(&options, &argc, argv, &conf);
