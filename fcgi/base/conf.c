@@ -1,8 +1,8 @@
 /*
  * conf.c - the options of `largesse serve`: one line each.
  *
- * Every limit that the responder holds to is here, with what it is when
- * nobody says otherwise.  largesse(1) has the same lines with the reasons.
+ * Every limit of the responder is here, with its default.  largesse(1) has the
+ * same options and says why each is there.
  */
 #include "fcgi/base/conf.h"
 

@@ -1,9 +1,9 @@
 /*
- * conf.h - what `largesse serve` was asked to be.
+ * conf.h - the options of `largesse serve`, as they were given.
  *
- * Filled from serve_options, the one table of the options, their defaults
- * and their help.  Strings are those of the command line or the environment
- * and live as long as the process.
+ * The struct is filled from serve_options, which is the one table of the
+ * options, their defaults and their help.  Strings point into the command line
+ * or the environment, and live as long as the process.
  */
 #ifndef CONF_H
 #define CONF_H
@@ -14,15 +14,15 @@
 #include "fcgi/base/options.h"
 
 /*
- * Descriptors of a serving process that are not streams': the log, the
- * listening socket, the loop's own.  serve takes them off the limit, and the
- * doctor adds them to the streams that somebody asks for.
+ * Descriptors that a serving process needs besides those of streams: the log,
+ * the listening socket, the loop.  serve takes them off the limit, and the
+ * doctor adds them to the streams that a user asks for.
  */
 enum {
 	SPARE_FDS = 32
 };
 
-/* The most that some options may ask for. */
+/* The largest values of some options. */
 enum {
 	CONF_WORKERS_MAX = 64,
 	CONF_TOPICS_MAX = 64, /* topics of one stream */
@@ -60,7 +60,7 @@ struct serve_conf {
 	bool trust_user;
 	struct option_list user_topic;
 	bool publish;
-	const char *synchronous; /* full or normal: when a POST is answered */
+	const char *synchronous; /* full or normal: what a POST waits for */
 	uint64_t max_batch;
 	struct option_list allow_origin;
 	struct option_list trusted_proxy;

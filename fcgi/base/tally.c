@@ -1,5 +1,5 @@
 /*
- * tally.c - the numbers of a process: their names, and the sum over workers.
+ * tally.c - the numbers of a process: their names, and the sum of all workers.
  */
 #include <sys/mman.h>
 

@@ -1,9 +1,10 @@
 /*
  * tally.h - the numbers of a process: what it has counted and what it holds.
  *
- * Pure.  Whoever does a thing counts it, in the one struct tally of its
- * process.  /status and /metrics print all of them from the table here, under
- * one name.  Several workers share their tallies through struct tallies.
+ * Pure.  The code that does a thing also counts it, in the one struct tally of
+ * its process. /status and /metrics print all numbers from the table here, so
+ * both use the same names.  Several workers share their numbers through struct
+ * tallies.
  */
 #ifndef TALLY_H
 #define TALLY_H
@@ -17,16 +18,16 @@
  * /metrics and in the manual.
  */
 enum end_reason {
-	END_LEFT,      /* the client, or the web server for it, closed */
+	END_LEFT,      /* the client closed, or the web server did */
 	END_ABORTED,   /* the web server sent FCGI_ABORT_REQUEST */
-	END_WRITE,     /* writing failed for another reason */
-	END_STALLED,   /* did not read for --stall seconds */
-	END_AGE,       /* open for --max-age seconds: told to come back */
-	END_TOKEN,     /* its token has expired: told to come back */
-	END_REVOKED,   /* taken away by a row of largesse_revoke: likewise */
-	END_SHUTDOWN,  /* the responder stops: told to come back */
-	END_CUT_EVENT, /* half an event was out when its row went away */
-	END_PROTOCOL,  /* bytes that are no FastCGI */
+	END_WRITE,     /* a write failed for another reason */
+	END_STALLED,   /* the client did not read for --stall seconds */
+	END_AGE,       /* open for --max-age seconds; told to come back */
+	END_TOKEN,     /* its token has expired; told to come back */
+	END_REVOKED,   /* a row of largesse_revoke; told to come back */
+	END_SHUTDOWN,  /* the responder stops; told to come back */
+	END_CUT_EVENT, /* half an event was sent and its row is gone */
+	END_PROTOCOL,  /* the web server sent bytes that are not FastCGI */
 	END_MEMORY,
 	END_REASONS /* their number */
 };
@@ -50,18 +51,21 @@ struct gauges {
 	uint64_t resident_bytes;
 };
 
-/* Numbers of one type and nothing else, so that they can be added up. */
+/*
+ * All numbers have one type, and nothing else is here: tallies_sum adds them as
+ * an array.
+ */
 struct tally {
 	struct counters count;
 	struct gauges now;
 };
 
-/* A number of the tally, its name and what it is. */
+/* One number of the tally: its name and what it means. */
 struct tally_line {
 	const char *name;
 	const char *help;
 	size_t offset; /* in struct tally, of a uint64_t */
-	bool total;    /* it only grows; else it is how things are now */
+	bool total;    /* true: it only grows; false: as it is now */
 };
 
 extern const struct tally_line tally_lines[];
@@ -74,19 +78,21 @@ tally_number(const struct tally *t, const struct tally_line *line)
 }
 
 /*
- * The tallies of all workers, in memory that the processes share.  Each writes
- * its own and reads all; a number may be a turn old.
+ * The tallies of all workers, in memory that the processes share.  Each worker
+ * writes its own and reads all; a number may be one turn old.
  */
 struct tallies {
 	uint64_t n;
 	struct tally of[];
 };
 
-/* Memory for n of them, to be shared by processes forked later; or NULL. */
+/*
+ * Memory for n tallies; processes forked later share it.  NULL without memory.
+ */
 struct tallies *tallies_make(uint64_t n);
 void tallies_free(struct tallies *); /* takes NULL */
 
-/* Adds them up. */
+/* Sets sum to the sum of all tallies. */
 void tallies_sum(const struct tallies *, struct tally *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * handoff.c - what goes between the loop and the writer, as bytes.
+ * handoff.c - requests and results between the loop and the writer, as bytes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 static const uint32_t absent = UINT32_MAX;
 
-/* There is room. */
+/* Appends bytes; the caller has made room for them. */
 static void
 put_in(struct bytes *p, const void *s, size_t len)
 {
@@ -71,7 +71,7 @@ handoff_head(const char *s, struct handoff_request *head)
 	memcpy(head, s, sizeof(*head));
 }
 
-/* Takes the next length off, and as many bytes. */
+/* Takes the next length, and as many bytes. */
 static struct store_text
 take_text(const char **lengths, const char **bytes)
 {

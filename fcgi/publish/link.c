@@ -1,9 +1,10 @@
 /*
  * link.c - the loop's end of the writer.
  *
- * What may wait is bounded, in requests and in bytes: beyond that a publisher
- * is told to come again, which costs nothing.  When the writer dies, nobody
- * knows what it had committed, and all who wait are told so.
+ * The requests that wait are bounded, in number and in bytes.  Beyond that a
+ * publisher is told to come again, which costs us nothing.  When the writer
+ * dies, nobody knows what it had committed, and all publishers that wait are
+ * told so.
  */
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,14 +23,17 @@
 enum {
 	WAITING_MAX = 4096, /* requests */
 	WAITING_BYTES =
-	    16 * 1024 * 1024, /* and four of the largest, at least */
+	    16 * 1024 * 1024, /* or four of the largest requests, if more */
 	READ_BYTES = 64 * 1024,
-	START_MS = 8 * 1000, /* for the writer to begin with a request */
-	PAUSE_MS = 1000,     /* between two lives of a writer */
+	START_MS = 8 * 1000, /* a request not begun by then is not written */
+	PAUSE_MS = 1000,     /* after a writer that lived for less */
 	SOON_MS = 20
 };
 
-/* A socket to one writer; libuv keeps it until it is closed there too. */
+/*
+ * A socket to one writer.  libuv uses it until on_wire_closed is called, so it
+ * is freed there.
+ */
 struct wire {
 	uv_poll_t poll; /* data: the link */
 	int fd;
@@ -41,7 +45,7 @@ struct wire {
 static void
 on_wire_closed(uv_handle_t *handle)
 {
-	struct wire *wire = (struct wire *)handle; /* poll is its first */
+	struct wire *wire = (struct wire *)handle; /* poll comes first */
 
 	close(wire->fd);
 	free(wire);
@@ -77,7 +81,10 @@ tell_first(struct link *ln, const char *result)
 
 static void on_again(uv_timer_t *);
 
-/* The next writer starts when this one is buried, and not at once again. */
+/*
+ * The writer is dead.  The next one starts when this one has been waited for,
+ * and after a pause if this one did not live long.
+ */
 static void
 on_dead(struct link *ln)
 {
@@ -86,7 +93,7 @@ on_dead(struct link *ln)
 	bytes_free(&ln->in);
 	bytes_free(&ln->out);
 	if (ln->pid != 0)
-		kill(ln->pid, SIGKILL); /* not yet waited for, so still ours */
+		kill(ln->pid, SIGKILL); /* not waited for: still ours */
 	while (ln->first != NULL)
 		tell_first(ln, NULL);
 	uv_timer_start(&ln->again, on_again,
@@ -202,9 +209,10 @@ link_hand(struct link *ln, const struct body *body)
 /* --- its life ----------------------------------------------------------- */
 
 /*
- * The log is named in the environment, its first variable: an address may have
- * a password in it, and everybody may read a command line.  What CGI's says is
- * of no use to the writer, and would mislead it.
+ * The environment of the writer.  Its first variable names the log: an address
+ * may have a password in it, and everybody can read a command line.  The
+ * variable of CGI is left out, because it is not about the writer and would
+ * mislead it.
  */
 static char **
 make_environment(const char *db)
@@ -227,7 +235,10 @@ make_environment(const char *db)
 	return env;
 }
 
-/* Started with fd as its descriptor 0.  Returns what errno would be. */
+/*
+ * Starts the writer with fd as its descriptor 0.  Returns 0, or what errno
+ * would be.
+ */
 static int
 spawn(struct link *ln, int fd)
 {
@@ -239,7 +250,7 @@ spawn(struct link *ln, int fd)
 	char **env = make_environment(ln->hub->conf->db);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t blocked; /* from its first moment: see writer.c */
+	sigset_t blocked; /* from the start: see writer.c */
 	int err;
 
 	if (env == NULL)
@@ -339,7 +350,10 @@ link_open(struct link *ln, struct hub *hub, bool start, link_result *result,
 	return start ? start_writer(ln) : 0;
 }
 
-/* It ends when it has done what it was given; nobody waits for that here. */
+/*
+ * Closes our end of the socket.  The writer ends when it has done what it was
+ * given; we do not wait for that.
+ */
 void
 link_close(struct link *ln)
 {

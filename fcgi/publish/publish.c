@@ -1,9 +1,9 @@
 /*
- * publish.c - POST: who may, what is in it, and what became of it.
+ * publish.c - POST: who may publish, what the body has in it, and the answer.
  *
  * An answer of 201 or 200 says that the events are committed.  503 with
- * Retry-After says that they are not, or in so many words that nobody knows;
- * who gave a uid may say it again in either case.
+ * Retry-After says that they are not, or it says clearly that nobody knows.  In
+ * both cases a publisher that gave a uid may send the same events again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +31,10 @@ say_line(struct publisher *pub, const struct peer *peer, int status,
 
 /* --- may it? ------------------------------------------------------------ */
 
-/* To each event's topic?  0, or the status. */
+/*
+ * May the client publish to the topic of each event?  0, or the status of the
+ * refusal.
+ */
 static int
 may_all(struct publisher *pub, const struct who *who,
     const struct store_event *events, size_t n, struct refusal *no)
@@ -46,7 +49,7 @@ may_all(struct publisher *pub, const struct who *who,
 		t = events[i].topic.s == NULL ? main_topic : events[i].topic;
 		if (i > 0 && t.len == topic.len &&
 		    memcmp(t.s, topic.name, t.len) == 0)
-			continue; /* as the one before it */
+			continue; /* the same topic as before */
 		topic.name = t.s;
 		topic.len = t.len;
 		status =
@@ -56,8 +59,9 @@ may_all(struct publisher *pub, const struct who *who,
 }
 
 /*
- * Who asks needs a token; if it came in a cookie, from a page of ours.  A
- * stranger is refused before a byte of the body is looked at.
+ * May the client publish at all?  It needs a token; a token in a cookie counts
+ * only from our own pages.  A client without a token is refused before its body
+ * is read.
  */
 static int
 may_publish(struct publisher *pub, const struct request *rq, struct who *who,
@@ -81,7 +85,10 @@ say_no(struct publisher *pub, const struct peer *peer, const struct refusal *no)
 
 /* --- what became of it -------------------------------------------------- */
 
-/* {"ids":["1","2"]}: 201, or 200 when none of them is new. */
+/*
+ * Answers {"ids":["1","2"]} with 201, or with 200 when none of the events is
+ * new.
+ */
 static bool
 say_ids(struct publisher *pub, const struct peer *peer, const char *result,
     size_t n)
@@ -103,7 +110,7 @@ say_ids(struct publisher *pub, const struct peer *peer, const char *result,
 		*p++ = '"';
 		*p++ = ',';
 	}
-	p--; /* the last comma: there is an event at least */
+	p--; /* over the last comma: there is at least one event */
 	p += sprintf(p, "]}\n");
 	rp.len = (size_t)(p - body);
 	rp.status = repeated == n ? 200 : 201;
@@ -122,8 +129,9 @@ say_unknown(struct publisher *pub, const struct peer *peer)
 }
 
 /*
- * The words of a constraint or a trigger are for the publisher.  Those of
- * other trouble have paths in them, and are for the log of errors.
+ * Answers a POST whose events the log did not take.  The message of a
+ * constraint or a trigger is meant for the publisher.  Messages of other
+ * trouble have paths in them, and go to the error log only.
  */
 static bool
 say_trouble(struct publisher *pub, const struct peer *peer, const char *result,
@@ -173,7 +181,7 @@ publish_answer(
 
 /* --- a request ---------------------------------------------------------- */
 
-/* Plain CGI: written here and now. */
+/* Plain CGI has no writer: writes the events itself. */
 static enum answered
 write_self(struct publisher *pub, const struct peer *peer, struct body *body)
 {
@@ -194,7 +202,9 @@ write_self(struct publisher *pub, const struct peer *peer, struct body *body)
 	return answered(whole);
 }
 
-/* For one who may publish to all the topics in it. */
+/*
+ * Hands the events to the writer.  The client may publish to all their topics.
+ */
 static enum answered
 hand_over(struct publisher *pub, const struct peer *peer, struct body *body,
     struct ticket **ticket)

@@ -2,14 +2,15 @@
  * publish.h - POST: events from the body of a request into the log.  The page
  * to read first.
  *
- * The loop reads and judges the body (body.h), and hands what is in it to the
- * writer, a process of its own (link.h is our end, writer.c the other,
- * handoff.h what goes between them).  The connection waits for the answer, and
- * nothing else does.  A program of plain CGI has no loop to spare and writes by
- * itself.
+ * The loop reads and checks the body (body.h), and hands the events in it to
+ * the writer, which is a process of its own.  link.h is our end, writer.c is
+ * the writer, and handoff.h says what goes between them.  The connection waits
+ * for the answer, and nothing else does.  A plain CGI program has no other
+ * streams to delay, so it writes by itself.
  *
  * The room publish/ includes all rooms up to reply/.  It knows nothing of
- * connections: serve/ keeps the ticket and sends the result here to be worded.
+ * connections: serve/ keeps the ticket and calls publish_answer with the
+ * result.
  */
 #ifndef PUBLISH_H
 #define PUBLISH_H
@@ -21,7 +22,7 @@
 #include "fcgi/stream/hub.h"
 
 enum {
-	PUBLISH_WAIT_MS = 20 * 1000 /* for an answer of the writer */
+	PUBLISH_WAIT_MS = 20 * 1000 /* a POST waits so long for the writer */
 };
 
 struct publisher {
@@ -30,28 +31,28 @@ struct publisher {
 	struct link link;
 };
 
-/* What is wrong with the options that are about it, as a line, or NULL. */
+/* What is wrong with the options for publishing, as a line, or NULL. */
 const char *publish_wrong(const struct serve_conf *);
 
-/* Can the log be written?  0, or -1: why not was said. */
+/* Can the log be written?  0, or -1 after a message that says why not. */
 int publish_check(const struct serve_conf *);
 
 /*
- * Gets ready and, if start says so, starts the writer.  result is told of each
- * result, with arg and the owner of the ticket.  0 or -1, with why told.
+ * Gets ready and, if start is true, starts the writer.  result is called for
+ * each result, with arg and the owner of the ticket.  0, or -1 after a message.
  */
 int publish_open(struct publisher *, struct hub *, struct allow *, bool start,
     link_result *result, void *arg);
 
 /*
- * Answers a POST for the stream's path with the body that peer has.  With
- * ANSWERED_LATER sets *ticket, whose owner is for the caller to set.
+ * Answers a POST to the stream's path; peer has the body.  If it returns
+ * ANSWERED_LATER, it has set *ticket, and the caller sets the ticket's owner.
  */
 enum answered publish(struct publisher *, const struct peer *,
     const struct request *, struct ticket **ticket);
 
 /*
- * Says what became of it: a result as in handoff.h, or NULL when that will
+ * Answers with a result as in handoff.h, or, for NULL, that the result will
  * never be known.  False when the answer did not go out whole.
  */
 bool publish_answer(

@@ -1,12 +1,13 @@
 /*
  * writer.c - the process that writes what is published over HTTP.
  *
- * `serve --publish` starts it, with a socket to the loop on descriptor 0; it
- * is no command for people.  It may wait for the disk and for other writers,
- * which the loop may not.  All requests that wait when it looks share one
- * transaction, so the busier it is, the less an event costs.  It ends when the
- * loop has closed its end, and no sooner: a signal meant for all of a service
- * must not take away who answers the last requests.
+ * `serve --publish` starts it, with a socket to the loop on descriptor 0; it is
+ * not a command for people.  It may wait for the disk and for other writers,
+ * which the loop may not.  All requests that are there when it looks go into
+ * one transaction, so the busier it is, the less an event costs.
+ *
+ * It ends when the loop has closed its end, and not before.  The signals that
+ * end a service are blocked: the last requests still need their answer.
  */
 #include <sys/prctl.h>
 
@@ -22,22 +23,22 @@
 #include "store/store.h"
 
 enum {
-	GROUP = 256,		 /* requests in a transaction */
-	GROUP_EVENTS = 4000,	 /* begin no further request beyond */
-	READ_BYTES = 256 * 1024, /* at once */
+	GROUP = 256,		 /* requests in one transaction */
+	GROUP_EVENTS = 4000,	 /* no further request after so many events */
+	READ_BYTES = 256 * 1024, /* in one read */
 };
 
 struct writer {
 	struct store *store;
 	struct bytes in, out;
-	struct store_event *events; /* of the group */
+	struct store_event *events; /* the events of the group */
 	size_t size;
-	const char *requests[GROUP]; /* n of them, where they lie */
+	const char *requests[GROUP]; /* n of them, inside `in` */
 	struct store_batch batches[GROUP];
 	size_t n;
 };
 
-/* Which of the requests that are here make the next group. */
+/* Finds the requests that make the next group. */
 static int
 find_group(struct writer *w)
 {
@@ -63,8 +64,8 @@ find_group(struct writer *w)
 }
 
 /*
- * A request that waited too long has nobody to take its answer, or soon will
- * not: it is not begun.  The others are appended together.
+ * Appends the events of the group together.  A request that has waited too long
+ * is left out: nobody takes its answer any more, or soon nobody will.
  */
 static void
 append_group(struct writer *w, bool *begun)
@@ -120,7 +121,7 @@ send_results(struct writer *w)
 	return 0;
 }
 
-/* Everything that is here, group by group. */
+/* Writes all requests that are here, group by group. */
 static int
 write_all(struct writer *w)
 {
@@ -137,7 +138,7 @@ write_all(struct writer *w)
 	return 0;
 }
 
-/* Until the loop closes its end: true, or false on trouble, with errno. */
+/* Works until the loop closes its end.  False on trouble, with errno. */
 static bool
 serve_loop(struct writer *w)
 {

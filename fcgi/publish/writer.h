@@ -6,7 +6,7 @@
 
 #include "fcgi/base/command.h"
 
-/* Not for people: `serve --publish` starts it. */
+/* Not a command for people: `serve --publish` starts it. */
 command cmd_writer;
 
 #endif

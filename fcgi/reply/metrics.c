@@ -22,7 +22,9 @@ gauge(FILE *f, const char *name, const char *help, uint64_t value)
 	fprintf(f, "largesse_%s %" PRIu64 "\n", name, value);
 }
 
-/* A label's value: what would end it is escaped. */
+/*
+ * Writes the value of a label, with the characters escaped that would end it.
+ */
 static void
 put_label(FILE *f, const char *s)
 {
@@ -72,7 +74,10 @@ put_limits(FILE *f, const struct status *st)
 			    name, value);
 }
 
-/* An id that is no number, as of another engine, is no metric. */
+/*
+ * Another engine may have ids that are not numbers.  Such an id cannot be a
+ * metric, and is left out.
+ */
 static void
 put_store(FILE *f, const struct status *st)
 {

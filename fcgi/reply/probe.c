@@ -1,9 +1,10 @@
 /*
  * probe.c - a short stream of timed ticks, for the doctor.
  *
- * The wheel's tick is a quarter of a second, too coarse here: all probes share
- * one timer of their own, which runs only while there are any.  A tick that
- * the socket does not take whole ends its probe; nothing is kept for later.
+ * A tick of the wheel is a quarter of a second, which is too coarse for probes.
+ * So all probes share one timer of their own, which runs only while a probe is
+ * open.  If the socket does not take a whole tick, the probe ends; nothing is
+ * kept to be sent later.
  */
 #include <sys/epoll.h>
 
@@ -17,10 +18,10 @@
 
 struct probe {
 	struct conn conn;
-	struct probe *next; /* of all that are open */
+	struct probe *next; /* in the list of open probes */
 	struct probe_ask ask;
 	uint64_t sent;	  /* ticks */
-	uint64_t next_ms; /* of the loop's clock: the next one */
+	uint64_t next_ms; /* time of the next tick, by the loop's clock */
 	uint16_t request_id;
 	bool framed;
 };
@@ -57,8 +58,8 @@ probe_free(struct conn *c)
 /* --- ticks -------------------------------------------------------------- */
 
 /*
- * The next tick, after len bytes that stand in the scratch already, and with
- * the last one the end.
+ * Sends the next tick, after len bytes that are in the scratch already.  The
+ * last tick ends the request.
  */
 static bool
 say_tick(struct hub *hub, struct probe *p, size_t len, const char *echo)
@@ -76,7 +77,7 @@ say_tick(struct hub *hub, struct probe *p, size_t len, const char *echo)
 
 static void on_probe_time(uv_timer_t *);
 
-/* The timer is for whichever probe is next. */
+/* Sets the timer for the probe whose tick comes next. */
 static void
 set_timer(struct probes *ps)
 {
@@ -131,7 +132,7 @@ make_probe(
 	return p;
 }
 
-/* As a stream begins: headers, retry and the first event in one write. */
+/* Begins as a stream does: headers, retry and the first event in one write. */
 static bool
 say_opening(
     struct hub *hub, struct probe *p, const char *headers, char *const *env)
@@ -171,7 +172,10 @@ probe_open(struct probes *ps, const struct peer *peer, const struct request *rq,
 	return ANSWERED_STREAM;
 }
 
-/* A web server says no more, but that it gives the request up. */
+/*
+ * After its request, a web server sends only one thing: that it gives the
+ * request up.
+ */
 void
 probe_event(struct probes *ps, struct conn *c, uint32_t events)
 {

@@ -1,9 +1,9 @@
 /*
- * probe_text.c - what a probe is asked for, and what it says.
+ * probe_text.c - the query of a probe, and the text of its ticks.
  *
- * Whoever asks is told what of the request came through, and all the world
- * may ask: no value that could be a secret is repeated, of the software in
- * the way only names, and no address.
+ * The client is told what came through of its request, and anybody may ask.  So
+ * no value is repeated that could be a secret.  Of the software in the way only
+ * names are told, and no address.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,12 +16,12 @@
 #include "fcgi/request/query.h"
 
 enum {
-	VALUE_BYTES = 128 /* of a text that is repeated */
+	VALUE_BYTES = 128 /* of a text, at most */
 };
 
 /* --- asked -------------------------------------------------------------- */
 
-/* Digits and nothing else, within bounds. */
+/* Reads a number: digits and nothing else, within bounds. */
 static bool
 read_number(
     const struct query_pair *pair, uint64_t min, uint64_t max, uint64_t *n)
@@ -88,7 +88,10 @@ probe_ask_read(struct probe_ask *ask, const char *text)
 
 /* --- said --------------------------------------------------------------- */
 
-/* A member whose value came from outside: cut, and ASCII whatever it was. */
+/*
+ * Writes a member whose value came from outside: cut to VALUE_BYTES, and every
+ * byte that is not printable ASCII becomes `?`.
+ */
 static char *
 put_text(char *p, const char *name, const char *value, size_t len)
 {
@@ -111,7 +114,7 @@ put_value(char *p, const char *name, const char *value)
 	return put_text(p, name, value, value == NULL ? 0 : strlen(value));
 }
 
-/* `nginx/1.22.1` is nginx: which version is nobody's business. */
+/* Writes `nginx` for `nginx/1.22.1`: the version could help an attacker. */
 static char *
 put_software(char *p, const char *value)
 {
@@ -190,7 +193,7 @@ probe_tick(char *buf, uint64_t n, const struct probe_ask *ask, uint64_t sent_ms,
 	    ",\"sent\":%" PRIu64 "%s%s}\n\n",
 	    n, ask->ticks, sent_ms,
 	    echo == NULL ? "" : ",\"echo\":", echo == NULL ? "" : echo);
-	/* A comment fills it up, which no page gets to see. */
+	/* A comment fills the tick up; no page gets to see it. */
 	if (ask->size > len + 2) {
 		pad = ask->size - len;
 		memset(buf, '.', pad);

@@ -41,9 +41,9 @@ status_text(int status)
 }
 
 /*
- * How long the body is.  Without it a web server has to send one in chunks,
- * the last of which is a write and a packet of its own.  What answers a HEAD
- * may stand for a stream, which has no length.
+ * The header Content-Length.  Without it a web server has to send the body in
+ * chunks, and the last chunk is a write and a packet of its own.  The answer to
+ * a HEAD has none, because it may stand for a stream, which has no length.
  */
 static const char *
 length_header(const struct reply *rp, char buf[48])

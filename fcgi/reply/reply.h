@@ -1,9 +1,9 @@
 /*
  * reply.h - every answer that is not a stream: the page to read first.
  *
- * The room reply/ holds the plain answers (here), /health, /status and
- * /metrics (status.h), and the doctor's /probe (probe.h).  It includes all
- * rooms up to stream/; which request gets which answer is decided by serve/.
+ * The room reply/ holds the plain answers (here), /health, /status and /metrics
+ * (status.h), and the doctor's /probe (probe.h).  It includes all rooms up to
+ * stream/.  serve/ decides which request gets which answer.
  */
 #ifndef REPLY_H
 #define REPLY_H
@@ -15,39 +15,46 @@
 struct reply {
 	int status;
 	const char *type;    /* NULL: text/plain */
-	const char *headers; /* more of them, each with its CR LF, or NULL */
+	const char *headers; /* more lines, each with its CR LF, or NULL */
 	const char *body;
 	size_t len;
-	bool head; /* leave the body out */
+	bool head; /* send no body */
 };
 
-/* False when it did not go out whole: the connection is of no use then. */
+/*
+ * Sends an answer.  False when it did not go out whole: then the connection
+ * cannot be used any more.
+ */
 bool reply_send(struct hub *, const struct peer *, const struct reply *);
 
-/* A status and one line that says why. */
+/* Answers with a status and one line that says why. */
 bool reply_line(
     struct hub *, const struct peer *, int status, const char *line);
 
-/* 405 and a line with its LF, with what is allowed for this path. */
+/*
+ * Answers 405 with a header that lists the methods of this path; line ends with
+ * its LF.
+ */
 bool reply_405(struct hub *, const struct peer *, const struct request *,
     const char *line);
-/* The same as a header. */
+/* The header line that lists the methods of this path. */
 const char *reply_allow(const struct hub *, const struct request *);
 
-/* A refusal; HEAD has no body. */
+/* Answers with a refusal; for HEAD without its body. */
 bool reply_refusal(
     struct hub *, const struct peer *, const struct refusal *, bool head);
 
 /*
- * Passing trouble: a stream that only says when to come back.  Any status but
- * 200 would end a browser's EventSource for good.
+ * Answers when the trouble will pass: a stream that only says when to come
+ * back.  With any status but 200, a browser's EventSource would give up for
+ * good.
  */
 bool reply_retry(struct hub *, const struct peer *);
 
-/* The headers of a stream that would be: for HEAD. */
+/* Answers a HEAD: the headers that the stream would have. */
 bool reply_head(struct hub *, const struct peer *);
 
-/* /health: 200, or 503 and why. */
+/* Answers /health: 200, or 503 and why. */
 bool reply_health(struct hub *, const struct peer *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * status.c - how many streams, how fast, within which limits: the gathering.
+ * status.c - gathers the numbers of /status and /metrics.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,10 @@ status_tally(const struct hub *hub, struct tally *t)
 	t->now.window_bytes = hub->topics.kept_bytes;
 }
 
-/* How much memory this is takes a system call: it is asked once a second. */
+/*
+ * To ask how much memory the process has takes a system call, so it is done
+ * once a second.
+ */
 void
 status_share(struct hub *hub)
 {
@@ -50,7 +53,7 @@ status_share(struct hub *hub)
 	status_tally(hub, &hub->tallies->of[hub->worker]);
 }
 
-/* All workers' numbers, or this process's if it is the only one. */
+/* Sums up the numbers of all workers, or takes ours if there is only one. */
 static void
 gather_tally(struct hub *hub, struct status *st)
 {
@@ -72,7 +75,7 @@ status_gather(struct hub *hub, struct status *st)
 	gather_tally(hub, st);
 	st->started_ms = hub->started_ms;
 	st->now_ms = clock_wall_ms();
-	if (st->now_ms < st->started_ms) /* the clock was put back */
+	if (st->now_ms < st->started_ms) /* the clock may be set back */
 		st->now_ms = st->started_ms;
 	st->max_streams = hub->max_streams * st->workers;
 	st->conf = hub->conf;

@@ -1,5 +1,5 @@
 /*
- * status_json.c - /status: JSON for people, and for a page that draws it.
+ * status_json.c - /status: JSON for people, and for a page that shows it.
  */
 #include <string.h>
 
@@ -50,7 +50,7 @@ json_limits(const struct status *st)
 	return j;
 }
 
-/* Without memory some of it is missing, and jansson says so at the end. */
+/* Without memory some members are missing, or the text is NULL. */
 char *
 status_json(const struct status *st, size_t *len)
 {
@@ -73,6 +73,6 @@ status_json(const struct status *st, size_t *len)
 	json_decref(j);
 	*len = text != NULL ? strlen(text) : 0;
 	if (text != NULL)
-		text[(*len)++] = '\n'; /* in the place of the NUL */
+		text[(*len)++] = '\n'; /* takes the place of the NUL */
 	return text;
 }

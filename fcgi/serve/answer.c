@@ -1,8 +1,8 @@
 /*
- * answer.c - a whole request becomes a stream or a reply.
+ * answer.c - turns a whole request into a stream or a reply.
  *
- * The walk of a request goes one way: who asks and may he (auth/), then a
- * stream (stream/), a reply (reply/) or a POST (publish/).
+ * A request goes one way: first auth/ finds out who asks and what the client
+ * may do, then stream/, reply/ or publish/ answers.
  */
 #include "fcgi/auth/allow.h"
 #include "fcgi/reply/reply.h"
@@ -10,10 +10,16 @@
 #include "fcgi/serve/answer.h"
 #include "fcgi/stream/start.h"
 
-/* Ten years: the wheel's ticks go further, but not for ever. */
+/*
+ * Ten years: a later end than this is taken as none, because the wheel's ticks
+ * cannot count for ever.
+ */
 static const int64_t life_max_ms = 10LL * 365 * 24 * 3600 * 1000;
 
-/* How long whoever asks may stay: what has ended already, for a moment. */
+/*
+ * How long the client may stay; 0: for ever.  A token that has expired already
+ * gives one ms.
+ */
 static uint64_t
 life(const struct who *who)
 {
@@ -27,7 +33,10 @@ life(const struct who *who)
 	return left > 0 ? (uint64_t)left : 1;
 }
 
-/* The log does not answer: wait for it, or come back. */
+/*
+ * The log cannot answer now.  Let the request wait for the log, or tell the
+ * client to come back.
+ */
 static enum answered
 wait_or_retry(struct server *srv, const struct peer *peer, bool later)
 {
@@ -36,7 +45,7 @@ wait_or_retry(struct server *srv, const struct peer *peer, bool later)
 	return answered(reply_retry(&srv->hub, peer));
 }
 
-/* For one who may read what is asked for. */
+/* Opens a stream for a client that may read what it asks for. */
 static enum answered
 open_stream(struct server *srv, const struct peer *peer,
     const struct request *rq, const struct who *who)
@@ -60,7 +69,10 @@ open_stream(struct server *srv, const struct peer *peer,
 	return ANSWERED_STREAM;
 }
 
-/* Limits come first: what is over them costs no look at a token. */
+/*
+ * Is there no room for a stream?  This is asked first, so that a request over
+ * the limit does not cost a look at its token.
+ */
 static bool
 over_limit(const struct server *srv, const struct request *rq)
 {
@@ -69,7 +81,7 @@ over_limit(const struct server *srv, const struct request *rq)
 	       callers_full(&srv->hub.callers, rq);
 }
 
-/* GET, and HEAD with the same refusals. */
+/* Answers GET, and HEAD with the same refusals. */
 static enum answered
 answer_stream(struct server *srv, const struct peer *peer, struct request *rq)
 {
@@ -93,7 +105,7 @@ answer_stream(struct server *srv, const struct peer *peer, struct request *rq)
 	return done;
 }
 
-/* Neither GET nor HEAD. */
+/* Answers methods other than GET and HEAD. */
 static enum answered
 answer_other(
     struct server *srv, const struct peer *peer, const struct request *rq)
@@ -107,7 +119,7 @@ answer_other(
 	    &srv->hub, peer, rq, "only GET and HEAD are understood here\n"));
 }
 
-/* Only GET makes one. */
+/* Only GET opens a probe. */
 static enum answered
 answer_probe(struct server *srv, const struct peer *peer,
     const struct request *rq, char *const *env)

@@ -1,5 +1,5 @@
 /*
- * answer.h - a whole request becomes a stream or a reply.
+ * answer.h - turns a whole request into a stream or a reply.
  */
 #ifndef ANSWER_H
 #define ANSWER_H
@@ -7,14 +7,17 @@
 #include "fcgi/auth/origin.h"
 #include "fcgi/serve/server.h"
 
-/* An answer on its way: whom it goes to, and what it waits for. */
+/* An answer that is being made: its receiver, and what it waits for. */
 struct answering {
-	struct peer peer;      /* but for headers, set by the caller */
+	struct peer peer;      /* set by the caller, except headers */
 	struct ticket *ticket; /* set with ANSWERED_LATER */
 	char headers[ORIGIN_HEADERS_SIZE]; /* peer.headers, set by answer */
 };
 
-/* env as from gate_parse or CGI's environment; too_long: so was its body. */
+/*
+ * Answers a request.  env is from gate_parse, or the environment of a CGI
+ * program.  too_long: the body of the request was too long, and was not kept.
+ */
 enum answered answer(
     struct server *, struct answering *, char *const *env, bool too_long);
 

@@ -1,8 +1,9 @@
 /*
  * listen.c - the listening socket: descriptor 0, unix:PATH or HOST:PORT.
  *
- * libfcgi's own would remove a path on which another process listens, leave
- * the mode to the umask, know no IPv6 and exit on failure.
+ * We do not use libfcgi's own function.  It would remove a path on which
+ * another process listens, leave the mode of the socket to the umask, know no
+ * IPv6, and exit on failure.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,16 +21,16 @@
 #include "fcgi/serve/pending.h"
 
 enum {
-	ACCEPTS = 512,	    /* a turn */
-	SHARED_ACCEPTS = 8, /* with other workers: leave them some */
-	PAUSE_MS = 100	    /* without descriptors */
+	ACCEPTS = 512,	    /* in one turn */
+	SHARED_ACCEPTS = 8, /* so that other workers get some, too */
+	PAUSE_MS = 100	    /* when we have no descriptors left */
 };
 
 /* --- making it ---------------------------------------------------------- */
 
 /*
- * A socket file that nobody listens on any more is left over: remove it.
- * Whatever else has the name stays, and is an error when we bind.
+ * Removes a socket file on which nobody listens any more.  Anything else of
+ * this name stays, and binding the socket then fails.
  */
 static int
 remove_stale(const char *path, const struct sockaddr_un *sun)
@@ -117,7 +118,7 @@ listen_check(const char *where)
 	return is_listen_port(colon + 1) ? NULL : "the port is not 0 to 65535";
 }
 
-/* HOST:PORT, where HOST may be [::1] or nothing, which is every address. */
+/* Listens on HOST:PORT.  HOST may be [::1], or empty for every address. */
 static int
 listen_tcp(struct server *srv, const char *where, const char **why)
 {
@@ -129,7 +130,7 @@ listen_tcp(struct server *srv, const char *where, const char **why)
 
 	if (host == NULL)
 		return -1;
-	colon = strrchr(host, ':'); /* listen_check has seen one */
+	colon = strrchr(host, ':'); /* listen_check has made sure of it */
 	*colon = '\0';
 	if (*name == '[' && colon[-1] == ']') {
 		colon[-1] = '\0';
@@ -146,7 +147,10 @@ listen_tcp(struct server *srv, const char *where, const char **why)
 	return fd;
 }
 
-/* A web server, spawn-fcgi or systemd has put a listening socket there. */
+/*
+ * Takes descriptor 0, where a web server, spawn-fcgi or systemd has put a
+ * listening socket.
+ */
 static int
 take_given(const char **why)
 {
@@ -161,7 +165,10 @@ take_given(const char **why)
 	return fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
 }
 
-/* Which address it became, for port 0 and for whoever looks for it. */
+/*
+ * Says the address that we listen on.  For port 0 nobody could know it
+ * otherwise.
+ */
 static void
 say_where(const struct server *srv)
 {
@@ -237,8 +244,11 @@ listen_accept(struct server *srv)
 			continue;
 		if (errno == EAGAIN)
 			return;
-		/* No descriptors: they wait in the backlog, and we do not
-		   spin on a socket that stays readable. */
+		/*
+		 * We have no descriptors left.  New connections wait in the
+		 * backlog, and we stop watching the socket: it stays readable,
+		 * and we would spin.
+		 */
 		log_error("accept", "%s", strerror(errno));
 		uv_poll_stop(&srv->listener);
 		uv_timer_start(&srv->listen_pause, on_pause_over, PAUSE_MS, 0);

@@ -9,16 +9,22 @@
 /* What is wrong with an address for --listen, or NULL. */
 const char *listen_check(const char *where);
 
-/* Makes or takes the socket as the options say.  -1: told on stderr. */
+/*
+ * Makes the socket that the options ask for, or takes descriptor 0.  0, or -1
+ * after a message on stderr.
+ */
 int listen_open(struct server *);
 
-/* Waits for connections. */
+/* Starts to watch the socket for connections. */
 int listen_start(struct server *);
 
-/* Accepts until there is nobody left, or enough for one turn. */
+/* Accepts connections until none is left, or until it is enough for a turn. */
 void listen_accept(struct server *);
 
-/* No more connections; the socket file goes if we made it. */
+/*
+ * Stops accepting, closes the socket, and removes the socket file if we made
+ * it.
+ */
 void listen_close(struct server *);
 
 /* The same for a socket on which listen_start was never called. */

@@ -1,9 +1,9 @@
 /*
  * loop.c - the loop of the process, and a whole turn of it.
  *
- * libuv's poll phase comes first: it accepts connections, reads requests and
- * answers them, and notes what else has happened (on_event, timers).  Then
- * take_turn does, once for all, what was noted.
+ * A turn begins with libuv's poll phase.  It accepts connections, reads
+ * requests, answers them, and notes what else has happened (on_event, timers).
+ * Then take_turn does everything that was noted, each thing once.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,12 +22,14 @@
 #include "fcgi/stream/todo.h"
 
 enum {
-	CLOSE_MS = 3000 /* for streams to take the rest of an event */
+	CLOSE_MS = 3000 /* for streams to get the rest of an event */
 };
 
 /* --- a turn ------------------------------------------------------------- */
 
-/* Frees what is over.  A web server may use a connection for another request.
+/*
+ * Frees the connections that are over.  If a web server wants to use one again,
+ * its descriptor becomes a new pending connection.
  */
 static void
 free_over(struct server *srv)
@@ -53,7 +55,10 @@ free_over(struct server *srv)
 	}
 }
 
-/* One transaction for all that a look asks of the log. */
+/*
+ * Reads what is new in the log, and asks it again for the requests that wait.
+ * All of this is one transaction.
+ */
 static void
 look_at_log(struct server *srv)
 {
@@ -64,7 +69,10 @@ look_at_log(struct server *srv)
 	news_told(&srv->hub);
 }
 
-/* Closing, or plain CGI, and nobody left to wait for. */
+/*
+ * May the loop end?  It may when the process is closing, or serves a plain CGI
+ * request, and nothing is open any more.
+ */
 static bool
 is_over(const struct server *srv)
 {
@@ -76,8 +84,8 @@ is_over(const struct server *srv)
 }
 
 /*
- * A whole turn.  Each step is bounded in time: what it leaves undone is done
- * in the next turn, after the poll phase has let others in.
+ * A whole turn.  Each step is bounded in time.  What a step leaves undone is
+ * done in the next turn, after the poll phase has taken what came in meanwhile.
  */
 static void
 take_turn(struct server *srv)
@@ -86,22 +94,20 @@ take_turn(struct server *srv)
 	uint64_t began, read_ns = 0;
 
 	uv_idle_stop(&hub->idle);
-	link_turn(&srv->pub.link); /* POSTs go to the writer */
+	link_turn(&srv->pub.link); /* send POSTs to the writer */
 	began = uv_hrtime();
 	if (news_due(hub)) {
-		look_at_log(
-		    srv); /* the log is read once; who waits for it asks again
-			   */
+		look_at_log(srv); /* read the log, once */
 		read_ns = uv_hrtime() - began;
 	}
 	if (!hub->revoking) {
-		flush_due(hub, began, read_ns); /* streams that have news */
-		flush_behind(hub);		/* those behind, in turn */
+		flush_due(hub, began, read_ns); /* send what is new */
+		flush_behind(hub);		/* send to those behind */
 	}
-	hub_end_turn(hub); /* what is left wakes the loop */
-	free_over(srv);	   /* what is over is freed */
+	hub_end_turn(hub); /* wake the loop if work is left */
+	free_over(srv);	   /* free connections that are over */
 	if (hub->tallies != NULL)
-		status_share(hub); /* the other workers see our numbers */
+		status_share(hub); /* show other workers our numbers */
 	if (is_over(srv))
 		uv_stop(&srv->loop);
 }
@@ -157,10 +163,10 @@ on_closed_time(uv_timer_t *timer)
 }
 
 /*
- * Those who wait in the backlog would be refused when it closes, and their
- * EventSource would give up: they are answered first.  Then all streams are
- * told to come back; a stream that stands within an event gets the rest of it
- * first, if the client takes it in time.
+ * Clients in the backlog would be refused when the socket closes, and their
+ * EventSource would give up.  So they are accepted and answered first.  Then
+ * all streams are told to come back.  A stream that stands inside an event
+ * first gets the rest of it, if its client takes it in time.
  */
 static void
 on_signal(uv_signal_t *handle, int signum)
@@ -175,7 +181,7 @@ on_signal(uv_signal_t *handle, int signum)
 	srv->hub.closing = true;
 	if (!srv->plain)
 		listen_accept(srv);
-	pending_again(srv); /* they are told to come back */
+	pending_again(srv); /* parked requests: told to come back */
 	stream_each(&srv->hub, finish, &srv->hub);
 	uv_timer_start(&srv->closed_time, on_closed_time, CLOSE_MS, 0);
 	hub_wake(&srv->hub);
@@ -228,7 +234,7 @@ loop_open(struct server *srv)
 	    publish_open(&srv->pub, hub, srv->allow,
 		srv->conf.publish && !srv->plain, pending_result, srv) == -1)
 		return -1;
-	watch_signals(srv); /* libfcgi would keep SIGTERM for itself */
+	watch_signals(srv); /* or libfcgi would take SIGTERM */
 	return 0;
 }
 
@@ -258,8 +264,9 @@ close_handle(uv_handle_t *handle, void *arg)
 }
 
 /*
- * Closing libuv's watchers gives the signals their default back, and a second
- * SIGTERM would then end us before we are done: from here on they wait.
+ * When libuv's watchers are closed, the signals get their default action back.
+ * A second SIGTERM would then end us before we are done.  So signals are
+ * blocked from here on.
  */
 static void
 block_signals(void)
@@ -278,12 +285,12 @@ loop_close(struct server *srv)
 	struct hub *hub = &srv->hub;
 
 	block_signals();
-	hub->closing = true; /* no connection is used again */
+	hub->closing = true; /* no connection is reused */
 	link_close(&srv->pub.link);
 	wheel_each(&hub->wheel, close_conn);
 	probes_end(&srv->probes);
 	free_over(srv);
-	while (hub->todo != NULL) /* all ended, and no turn frees them now */
+	while (hub->todo != NULL) /* all have ended; no turn will free them */
 		stream_free(hub, todo_pop(hub));
 	if (srv->listen_fd != -1)
 		listen_close(srv);

@@ -7,15 +7,17 @@
 #include "fcgi/serve/server.h"
 
 /*
- * Makes the loop and all that lives in it; the log is open.  0, or -1 with
- * errno.
+ * Makes the loop and everything that runs in it; the log is open already.  0,
+ * or -1 with errno.
  */
 int loop_open(struct server *);
 
-/* Runs it until a signal, or until the one stream of plain CGI is over. */
+/*
+ * Runs the loop until a signal, or until the one stream of plain CGI is over.
+ */
 void loop_run(struct server *);
 
-/* Tells every stream to come back, and gives back all that the loop had. */
+/* Tells every stream to come back, and frees all that the loop had. */
 void loop_close(struct server *);
 
 #endif

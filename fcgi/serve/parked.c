@@ -4,7 +4,7 @@
 #include "fcgi/serve/parked.h"
 
 enum {
-	LOG_MS = 5 * 1000 /* that a request waits for the log */
+	LOG_MS = 5 * 1000 /* a request waits for the log at most this long */
 };
 
 bool

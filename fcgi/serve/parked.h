@@ -1,9 +1,10 @@
 /*
  * parked.h - requests that wait for the log.
  *
- * The log cannot say at once who is revoked, or where an id is: Redis answers
- * later, a SQLite file may be locked.  The request stays whole in its
- * connection's memory, and is asked again when the log has answered.
+ * Sometimes the log cannot say at once whether a client is revoked, or where an
+ * id is: Redis answers later, and a SQLite file may be locked.  The request
+ * then stays whole in the memory of its connection, and is asked again when the
+ * log has answered.
  */
 #ifndef PARKED_H
 #define PARKED_H
@@ -13,22 +14,25 @@
 
 #include "fcgi/stream/hub.h"
 
-/* A place in the list, part of what waits.  All zero: it does not wait. */
+/*
+ * The link of a waiting connection in the list.  All zero: the connection does
+ * not wait.
+ */
 struct parked {
-	struct parked *next, **at; /* at NULL: it stands in no list */
-	uint32_t until; /* tick at which it waits no more; 0: it never has */
+	struct parked *next, **at; /* at NULL: in no list */
+	uint32_t until; /* tick at which the wait ends; 0: none began */
 };
 
-/* May a request (go on to) wait? */
+/* May a request wait, or go on waiting? */
 bool parked_may(const struct hub *, const struct parked *);
 
 /*
- * Puts it in the list.  Returns the tick until which it waits, however often
- * it is put there for one request.
+ * Puts the request into the list.  Returns the tick until which it waits.  That
+ * tick stays the same when a request is put there again.
  */
 uint32_t parked_add(struct hub *, struct parked **list, struct parked *);
 
-/* Takes it out, if it is in a list. */
+/* Takes the request out, if it is in a list. */
 void parked_remove(struct hub *, struct parked *);
 
 static inline bool

@@ -1,10 +1,10 @@
 /*
  * pending.c - an accepted connection until its request is whole and answered.
  *
- * A web server sends a request in one go, so it is read into memory that all
- * connections share; only a request that comes in pieces, or has to wait, gets
- * memory of its own.  A peer that stops half way keeps that memory and its
- * descriptor until its time is up, and delays nobody.
+ * A web server sends a request in one piece, so it is read into memory that all
+ * connections share.  Only a request that comes in pieces, or has to wait, gets
+ * memory of its own.  A client that stops half way keeps that memory and its
+ * descriptor until its time is up, and delays no other client.
  */
 #include <sys/socket.h>
 
@@ -25,22 +25,22 @@
 
 enum {
 	REQUEST_MS = 30 * 1000, /* from the first byte to a whole request */
-	IDLE_MS = 300 * 1000,	/* between two requests of one connection */
-	DRAIN_MS = 5 * 1000,	/* until a refused peer has stopped sending */
-	ROOM_BYTES = 4096	/* to read into, at the least */
+	IDLE_MS = 300 * 1000,	/* between two requests on one connection */
+	DRAIN_MS = 5 * 1000,	/* for a refused peer to stop sending */
+	ROOM_BYTES = 4096	/* to read into, at least */
 };
 
 struct pending {
 	struct conn conn;
 	struct gate gate;
-	struct bytes own; /* s NULL: its bytes are in the scratch of the hub */
-	size_t len;	  /* of its bytes */
-	size_t body;	  /* of its request, where it begins */
-	int64_t came_ms;  /* since 1970: when it was whole */
-	bool draining;	  /* answered; what still comes is thrown away */
-	bool more;	  /* something came while it waited */
+	struct bytes own; /* s NULL: the bytes are in the scratch of the hub */
+	size_t len;	  /* number of bytes read */
+	size_t body;	  /* where the body of the request begins */
+	int64_t came_ms;  /* since 1970: when the request was whole */
+	bool draining;	  /* answered; what still comes is dropped */
+	bool more;	  /* something came while the request waited */
 	struct parked parked;	   /* waits for the log */
-	struct answering *posting; /* waits for the writer; or NULL */
+	struct answering *posting; /* waits for the writer, or NULL */
 };
 
 void
@@ -50,14 +50,20 @@ pending_free(struct pending *p)
 	free(p);
 }
 
-/* It has a request that is not answered yet: no more is read meanwhile. */
+/*
+ * Does a request of this connection wait for its answer?  Nothing more is read
+ * meanwhile.
+ */
 static bool
 is_waiting(const struct pending *p)
 {
 	return p->posting != NULL || parked_is(&p->parked);
 }
 
-/* The descriptor is a stream's from now on, or shut. */
+/*
+ * Ends the pending connection: a stream has taken over its descriptor, or the
+ * descriptor is closed.
+ */
 static void
 let_go(struct server *srv, struct pending *p)
 {
@@ -95,7 +101,7 @@ bytes_of(const struct server *srv, const struct pending *p)
 	return (uint8_t *)(p->own.s != NULL ? p->own.s : srv->hub.scratch);
 }
 
-/* Room for more bytes, in memory of its own.  -1 without. */
+/* Makes room for more bytes, in memory of its own.  -1 without memory. */
 static int
 own_memory(struct server *srv, struct pending *p)
 {
@@ -106,7 +112,7 @@ own_memory(struct server *srv, struct pending *p)
 	return bytes_room(&p->own, ROOM_BYTES);
 }
 
-/* The next request may be here already, behind this one. */
+/* Gets ready for the next request, which may be here already. */
 static void
 next_request(struct server *srv, struct pending *p, size_t used)
 {
@@ -121,7 +127,10 @@ next_request(struct server *srv, struct pending *p, size_t used)
 
 /* --- a whole request ----------------------------------------------------- */
 
-/* Closing at once with bytes unread would take back the reply as well. */
+/*
+ * After a refusal the connection stays open for a while.  If we closed it with
+ * bytes unread, the kernel would throw away our reply as well.
+ */
 static bool
 drain(struct server *srv, struct pending *p)
 {
@@ -131,7 +140,7 @@ drain(struct server *srv, struct pending *p)
 	return true;
 }
 
-/* The log is to answer first: the request stays, and is asked again then. */
+/* The log has to answer first: keeps the request, to ask it again then. */
 static bool
 wait_for_log(struct server *srv, struct pending *p)
 {
@@ -152,13 +161,13 @@ wait_for_writer(struct server *srv, struct pending *p, struct answering *a)
 	p->more = false;
 	next_request(srv, p, p->gate.scanned);
 	set_time(srv, p, PUBLISH_WAIT_MS);
-	hub_wake(&srv->hub); /* the turn sends it */
+	hub_wake(&srv->hub); /* this turn sends the POST */
 	return true;
 }
 
 /*
- * It was answered so.  True: go on reading; the connection is closed, or has
- * become a stream's, or waits, where it is not.
+ * Does what the result of an answer asks for.  True: go on reading.  False: the
+ * connection is closed, or waits, or has become a stream.
  */
 static bool
 take_answered(struct server *srv, struct pending *p, struct answering *a,
@@ -190,7 +199,7 @@ take_answered(struct server *srv, struct pending *p, struct answering *a,
 	return open && !is_waiting(p);
 }
 
-/* A whole request stands there.  True: go on reading. */
+/* Answers a request that is whole now.  True: go on reading. */
 static bool
 take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 {
@@ -204,14 +213,14 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 	size_t rest = p->len - p->gate.scanned;
 	char **env = gate_parse(srv->reader, &p->gate, bytes);
 
-	/* The answer is written in the scratch: save what comes after. */
+	/* The answer is written into the scratch: save what comes after. */
 	if (rest > 0 && p->own.s == NULL && own_memory(srv, p) == -1)
 		env = NULL;
 	if (env == NULL) {
 		pending_close(srv, p);
 		return false;
 	}
-	if (p->parked.until == 0) { /* it is asked for the first time */
+	if (p->parked.until == 0) { /* asked for the first time */
 		p->came_ms = clock_wall_ms();
 		if (!too_long)
 			p->body = (size_t)(gate_body(&p->gate, bytes) - bytes);
@@ -239,7 +248,7 @@ refuse_bytes(struct server *srv, struct pending *p, bool answered)
 	return false;
 }
 
-/* Looks at the bytes that are there.  True: go on reading. */
+/* Looks for requests in the bytes read.  True: go on reading. */
 static bool
 scan(struct server *srv, struct pending *p)
 {
@@ -270,7 +279,7 @@ scan(struct server *srv, struct pending *p)
 	}
 }
 
-/* Reads until there is no more, for the poller tells only of changes. */
+/* Reads until there is no more, because the poller tells only of changes. */
 static void
 read_all(struct server *srv, struct pending *p)
 {
@@ -333,7 +342,10 @@ pending_event(struct server *srv, struct pending *p)
 
 /* --- what was waited for -------------------------------------------------- */
 
-/* An answer went out; open: and there may be more to come. */
+/*
+ * Goes on after an answer went out.  open: the connection can be used for
+ * another request.
+ */
 static void
 go_on(struct server *srv, struct pending *p, bool open)
 {
@@ -362,7 +374,7 @@ static void
 ask_again(struct server *srv, struct pending *p)
 {
 	parked_remove(&srv->hub, &p->parked);
-	srv->hub.count.requests--; /* it was counted when it came */
+	srv->hub.count.requests--; /* the request was counted when it came */
 	go_on(srv, p, take_request(srv, p, (uint8_t *)p->own.s));
 }
 
@@ -371,7 +383,7 @@ pending_again(struct server *srv)
 {
 	struct parked *list = srv->parked;
 
-	/* A request that has to wait on stands in the server's list anew. */
+	/* A request that has to wait again goes into the list of srv anew. */
 	srv->parked = NULL;
 	if (list != NULL)
 		list->at = &list;

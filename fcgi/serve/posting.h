@@ -1,8 +1,8 @@
 /*
  * posting.h - a POST that waits for the writer.
  *
- * The body went to the writer.  All that is kept of the request is whom the
- * answer goes to.
+ * The body is with the writer.  Of the request only the receiver of the answer
+ * is kept.
  */
 #ifndef POSTING_H
 #define POSTING_H
@@ -10,18 +10,19 @@
 #include "fcgi/serve/answer.h"
 
 /*
- * Keeps a copy of an answer that waits for its ticket, whose result owner is
- * told.  NULL without memory: then nobody is told.
+ * Keeps a copy of an answer that waits for its ticket, and makes owner the
+ * owner of the ticket: owner is told the result.  NULL without memory: then
+ * nobody is told.
  */
 struct answering *posting_begin(const struct answering *, void *owner);
 
 /*
- * Answers with a result, or with none (NULL), and is gone.  False: the
- * connection is of no more use.
+ * Sends the answer for a result, or for a lost one (NULL), and frees the
+ * answer.  False: the connection cannot be used any more.
  */
 bool posting_end(struct answering *, struct publisher *, const char *result);
 
-/* Nobody is there to take the answer any more.  Takes NULL. */
+/* The client has gone: frees the answer.  Takes NULL. */
 void posting_leave(struct answering *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * process.c - all parts of a serving process come to be, and go.
+ * process.c - opens and closes all parts of a serving process.
  */
 #include <sys/resource.h>
 
@@ -12,7 +12,10 @@
 #include "fcgi/serve/loop.h"
 #include "fcgi/serve/process.h"
 
-/* As many descriptors as we may have, and how many streams that makes. */
+/*
+ * Raises the limit of descriptors as far as we may, and sets the limit of
+ * streams from it.
+ */
 static void
 set_limits(struct server *srv)
 {
@@ -46,7 +49,7 @@ close_parts(struct server *srv)
 	srv->allow = NULL;
 }
 
-/* What the options name, before there is a loop. */
+/* Opens what the options name, before there is a loop. */
 static int
 open_parts(struct server *srv)
 {

@@ -1,5 +1,5 @@
 /*
- * process.h - all parts of a serving process come to be, and go.
+ * process.h - opens and closes all parts of a serving process.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -7,15 +7,15 @@
 #include "fcgi/serve/server.h"
 
 /*
- * Opens all but the listening socket; conf is filled in.  -1, and why was
- * said: nothing is to be closed, the process ends.
+ * Opens everything but the listening socket; conf is filled in.  0, or -1 after
+ * a message: then there is nothing to close, and the process ends.
  */
 int process_open(struct server *);
 
-/* Tells every stream to come back, and gives back all there is. */
+/* Tells every stream to come back, and closes all parts. */
 void process_close(struct server *);
 
-/* Would what the options name open?  -1, and why was said. */
+/* Can the parts that the options name be opened?  0, or -1 after a message. */
 int process_check(struct server *);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * serve.c - `largesse serve`: the command and its roles, on a socket or for
- * one CGI request.
+ * serve.c - `largesse serve`: on a socket, as several workers, or for one CGI
+ * request.
  */
 #include <sys/socket.h>
 
@@ -21,13 +21,13 @@
 #include "fcgi/stream/news.h"
 #include "fcgi/stream/write.h"
 
-/* What a web server passes on when a CGI program cannot even start. */
+/* Sent when a CGI program cannot even start; the web server passes it on. */
 static const char broken[] = "Status: 500 Internal Server Error\r\n"
 			     "Content-Type: text/plain\r\n\r\n"
 			     "largesse: cannot start, see the error log\n";
 
 enum {
-	LOG_MS = 5000 /* for the log to answer a CGI program */
+	LOG_MS = 5000 /* a CGI program waits so long for the log */
 };
 
 /* --- on a socket -------------------------------------------------------- */
@@ -58,7 +58,10 @@ serve_fastcgi(struct server *srv)
 	return status;
 }
 
-/* One of several: the socket is there, and its file is the parent's. */
+/*
+ * One worker of several.  The socket is open already, and its file belongs to
+ * the parent.
+ */
 static int
 serve_worker(void *arg, uint64_t i)
 {
@@ -76,7 +79,7 @@ serve_worker(void *arg, uint64_t i)
 	return status;
 }
 
-/* The parent of several. */
+/* The parent of several workers. */
 static int
 serve_workers(struct server *srv)
 {
@@ -100,8 +103,9 @@ serve_workers(struct server *srv)
 /* --- one CGI request ---------------------------------------------------- */
 
 /*
- * The body of a CGI program's request.  It was announced, so there is no end
- * to wait for; too_long: more than may be.  NULL without memory.
+ * Reads the body of a CGI program's request.  Its length was announced, so we
+ * do not wait for an end.  too_long: the body is over the limit, and is not
+ * read.  NULL without memory.
  */
 static char *
 read_body(const struct serve_conf *conf, size_t *len, bool *too_long)
@@ -126,7 +130,7 @@ read_body(const struct serve_conf *conf, size_t *len, bool *too_long)
 	return body;
 }
 
-/* Answers, and waits for the log if it is not at hand. */
+/* Answers; if the log cannot answer at once, waits for it. */
 static enum answered
 answer_plain(struct server *srv, struct answering *a, bool too_long)
 {
@@ -144,7 +148,10 @@ answer_plain(struct server *srv, struct answering *a, bool too_long)
 	return done;
 }
 
-/* One request, on standard output, without records: the same stream. */
+/*
+ * Serves one request on standard output.  The stream is the same as on a
+ * socket, without FastCGI records.
+ */
 static int
 serve_plain(struct server *srv)
 {
@@ -178,7 +185,7 @@ is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
 }
 
-/* Wrong usage is told before anything is opened. */
+/* Says what is wrong with the options, before anything is opened. */
 static int
 check_conf(const struct serve_conf *conf)
 {

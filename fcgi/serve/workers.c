@@ -1,9 +1,10 @@
 /*
  * workers.c - several processes on one listening socket.
  *
- * The parent does nothing but wait for a signal: a child's end or one that is
- * to be passed on.  A worker that dies at once is started again only after a
- * pause, or a log that cannot be opened would keep the machine busy.
+ * The parent does nothing but wait for signals: a child has ended, or the
+ * signal is passed on to the children.  A worker that dies at once is started
+ * again only after a pause.  Without the pause, a log that cannot be opened
+ * would keep the machine busy.
  */
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -21,7 +22,7 @@
 
 enum {
 	PAUSE_S = 1
-}; /* between two lives that were shorter than this */
+}; /* pause after a life that was shorter */
 
 /* What the parent knows of a worker. */
 struct life {
@@ -57,13 +58,16 @@ start(struct parent *pt, uint64_t i)
 		return false;
 	}
 	sigprocmask(SIG_SETMASK, &pt->before, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody outlives the parent */
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* no worker outlives the parent */
 	if (getppid() != self)
 		raise(SIGTERM);
 	return true;
 }
 
-/* What it counted stays counted; what it held is gone. */
+/*
+ * A worker has ended.  Its totals are kept for the worker that comes after it;
+ * what it held is gone.
+ */
 static void
 bury(struct parent *pt, pid_t pid, int status, bool quiet)
 {
@@ -85,7 +89,10 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 					: WEXITSTATUS(status));
 }
 
-/* Starts those that are missing.  *wait: one has to wait a little first. */
+/*
+ * Starts the workers that are missing.  True in a new worker.  *wait: the pause
+ * of a worker is not over yet.
+ */
 static bool
 start_missing(struct parent *pt, uint64_t *started, bool *wait)
 {

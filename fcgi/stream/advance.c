@@ -1,15 +1,16 @@
 /*
  * advance.c - the one way to deliver: send what comes after a stream's id.
  *
- * What that is lies in the window, or for a stream behind it in a page of the
- * log; either way in runs.  A place that is gone is told before the stream
- * goes on from another.
+ * The events to send are in the window.  For a stream that is behind the window
+ * they are in a page of the log.  Both hold them as runs.  If the place of the
+ * stream is not in the log any more, the client is told about the gap first,
+ * and then the stream goes on from another place.
  */
 #include "fcgi/stream/advance.h"
 #include "fcgi/stream/stream.h"
 #include "fcgi/stream/write.h"
 
-/* Says that the place it stood at is gone, and goes on from another. */
+/* Tells the client that its place is gone, and goes on from another place. */
 static bool
 tell_gap(struct hub *hub, struct stream *s, struct store_id place)
 {
@@ -34,8 +35,9 @@ tell_gap(struct hub *hub, struct stream *s, struct store_id place)
 }
 
 /*
- * Has the window all that comes after this place?  A page of the log can be
- * ahead of it, and an event that was begun from there is finished from there.
+ * Does the window have everything that comes after this place?  A page of the
+ * log can be ahead of the window.  An event that was begun from such a page has
+ * to be finished from the log too.
  */
 static bool
 in_window(const struct hub *hub, const struct sub *sub, struct due_place place)
@@ -69,14 +71,14 @@ from_log(struct hub *hub, struct stream *s, struct due *d)
 	switch (
 	    pages_get(&hub->pages, hub->store, s->sub, &id, hub->head, &page)) {
 	case STORE_OK:
-		/* Was something taken away before what was read? */
+		/* Was a right revoked before these events? */
 		if (!store_revocations_after(hub->store, hub->revoked))
 			break;
-		return SOURCE_WAIT; /* news comes first */
+		return SOURCE_WAIT; /* read the revocations first */
 	case STORE_GONE:
 		s->gap = GAP_PRUNED;
 		return tell_gap(hub, s, id) ? SOURCE_AGAIN : SOURCE_OVER;
-	case STORE_UNKNOWN: /* the log went back: news will tell of it */
+	case STORE_UNKNOWN: /* an older log: news_take() sees to it */
 	default:
 		return SOURCE_WAIT;
 	}
@@ -92,7 +94,10 @@ from_log(struct hub *hub, struct stream *s, struct due *d)
 	return SOURCE_AGAIN;
 }
 
-/* All that is in the window, to one of many: the rest take the same. */
+/*
+ * If many streams are at the same place, puts what is due into one record: the
+ * other streams are sent the same record.
+ */
 static void
 make_burst(struct hub *hub, const struct stream *s, const struct due *d)
 {
@@ -124,7 +129,7 @@ find_due(struct hub *hub, struct stream *s, struct due *d)
 	return SOURCE_READY;
 }
 
-/* Sends of what is due as much as one record takes.  Returns its bytes. */
+/* Sends as much of what is due as fits in one record.  Returns its bytes. */
 static size_t
 send_due(struct hub *hub, struct stream *s, const struct due *d, size_t max)
 {
@@ -148,7 +153,7 @@ send_due(struct hub *hub, struct stream *s, const struct due *d, size_t max)
 	return len;
 }
 
-/* May it be sent the record that others at its place are sent? */
+/* May this stream be sent the record that was made for its place? */
 static bool
 takes_burst(const struct hub *hub, const struct stream *s)
 {
@@ -156,7 +161,7 @@ takes_burst(const struct hub *hub, const struct stream *s)
 	       s->gap == GAP_NONE && stream_is_between(s) && !hub->closing;
 }
 
-/* Sends that record.  What the socket did not take is due as ever. */
+/* Sends that record.  What the socket did not take stays due. */
 static enum advance
 send_burst(struct hub *hub, struct stream *s)
 {

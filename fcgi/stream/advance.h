@@ -7,13 +7,13 @@
 #include "fcgi/stream/hub.h"
 
 enum advance {
-	ADVANCE_LEVEL, /* has all there is */
+	ADVANCE_LEVEL, /* the stream has everything there is */
 	ADVANCE_MORE,  /* its share of the turn is used up */
 	ADVANCE_WAIT,  /* the log cannot be read right now */
-	ADVANCE_STUCK  /* blocked, or over */
+	ADVANCE_STUCK  /* the stream is blocked, or over */
 };
 
-/* Sends what comes after its id, up to the write budget. */
+/* Sends what comes after the stream's id, up to the write budget. */
 enum advance stream_advance(struct hub *, struct stream *);
 
 #endif

@@ -6,9 +6,9 @@
 #include "fcgi/stream/todo.h"
 
 enum {
-	BEHIND_NS = 5 * 1000000, /* of a turn for streams that are behind */
-	SEND_COST_NS = 25000,	 /* of one write, to the web server mostly */
-	READ_SHARE = 4		 /* at most one part in so many is reading */
+	BEHIND_NS = 5 * 1000000, /* time in one turn for streams behind */
+	SEND_COST_NS = 25000, /* what one write costs, mostly the web server */
+	READ_SHARE = 4	      /* reading takes at most 1/4 of the time */
 };
 
 static uint64_t
@@ -19,7 +19,7 @@ most(uint64_t a, uint64_t b, uint64_t c)
 	return a > c ? a : c;
 }
 
-/* A stream that did not get all there is goes to those behind. */
+/* A stream that did not get everything goes to the list of those behind. */
 static void
 flush_sub(struct hub *hub, struct sub *sub)
 {
@@ -44,7 +44,7 @@ flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 	uint64_t gather, writes = hub->count.writes;
 	uint32_t i;
 
-	hub->burst.sub = NULL; /* its runs may have changed since */
+	hub->burst.sub = NULL; /* its runs may have changed */
 	hub->next_flush = began + read_ns * READ_SHARE;
 	if (ts->ndue == 0)
 		return;

@@ -7,18 +7,20 @@
 #include "fcgi/stream/hub.h"
 
 /*
- * Sends to the streams of all subscriptions that have news; each gets at most
- * its write budget.  This turn began at began (ns) and read the log for
- * read_ns.  Sets the time of the next flush: not before the web server is
- * likely to be done with this one, nor before as much time has passed as this
- * one took.  Reading the log also keeps to its share, because no publisher can
- * begin the WAL anew while we read.
+ * Sends to the streams of all subscriptions that have news.  Each stream gets
+ * at most its write budget.  This turn began at `began` (ns) and spent read_ns
+ * on reading the log.
+ *
+ * Sets the time of the next flush.  By then the web server is likely to be done
+ * with this flush, and as much time has passed as this flush took.  Reading the
+ * log may take only a part of all time, because no publisher can restart the
+ * WAL while we read.
  */
 void flush_due(struct hub *, uint64_t began, uint64_t read_ns);
 
 /*
- * Streams that are behind, in the order in which they came to be: each gets
- * its write budget, until the time of this step is spent.
+ * Sends to the streams that are behind, the longest waiting first.  Each gets
+ * its write budget, until the time for this step is used up.
  */
 void flush_behind(struct hub *);
 

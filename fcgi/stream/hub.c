@@ -1,5 +1,5 @@
 /*
- * hub.c - what all streams share comes to be and goes.
+ * hub.c - opens and closes what all streams share.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 static void
 on_idle(uv_idle_t *idle)
 {
-	(void)idle; /* being active is all it does: the poll will not wait */
+	(void)idle; /* while it is active, the poll does not wait */
 }
 
 void
@@ -52,7 +52,7 @@ hub_open(struct hub *hub, poller_event *event, wheel_due *look, void *arg)
 		&hub->window, conf->window_bytes, conf->max_event_bytes) == -1)
 		return -1;
 	pages_open(&hub->pages, conf->page_rows, conf->max_event_bytes);
-	hub->pages.reads = hub->count.pages; /* of a worker that died */
+	hub->pages.reads = hub->count.pages; /* counted before a worker died */
 	return 0;
 }
 

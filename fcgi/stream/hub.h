@@ -4,20 +4,20 @@
  * The room stream/ holds open responses and the one way to deliver:
  *
  *	hub.h		struct stream, and the struct hub that one loop owns
- *	wheel, poller	when a connection is to be looked at, and what came
- *	todo.h		which streams are out of step, which are over
- *	say.h, write.h	the bytes that go out to a client
+ *	wheel, poller	when to look at a connection, and its events
+ *	todo.h		streams to advance, connections that are over
+ *	write.h		the bytes that go out to a client
  *	stream.h	one open response: from its first byte to its end
  *	start.h		the place in the log where a response starts
  *	advance.h	sends a stream what comes after its id
- *	revoke.h	ends streams whose topic or subject was taken away
+ *	revoke.h	ends streams that may not be read any more
  *	news.h		reads what is new in the log into the window
  *	flush.h		advances the streams that are due, then those behind
  *
  * It includes base/, request/, auth/ (callers.h), window/ and store.h.  It
- * knows no request that is not whole, no POST and no listening socket: those
- * are serve/'s, which also calls the functions here in the order of a turn
- * (serve/loop.c).
+ * knows nothing of half requests, POSTs and listening sockets: serve/ has
+ * those.  serve/loop.c also calls the functions of this room in the order of a
+ * turn.
  */
 #ifndef HUB_H
 #define HUB_H
@@ -40,24 +40,24 @@
 struct stream {
 	struct conn conn;
 	struct sub *sub;
-	struct caller *caller; /* whose it is, or NULL */
-	struct stream *todo;   /* the next that is out of step */
-	struct store_id id;    /* the newest event begun; with offset 0: sent */
-	uint32_t offset;       /* bytes of it that are out, 0 when all are */
-	uint32_t index;	       /* in sub */
-	uint32_t written;      /* tick of the last bytes out */
+	struct caller *caller; /* who opened it, or NULL */
+	struct stream *todo;   /* the next in the list of todo.c */
+	struct store_id id;    /* the last event begun; offset 0: it is sent */
+	uint32_t offset;       /* bytes of it that are sent, 0 when all are */
+	uint32_t index;	       /* its place in sub */
+	uint32_t written;      /* tick of the last bytes sent */
 	uint32_t ends;	       /* tick at which it has to end; 0: never */
 	struct record record;
 	uint16_t request_id;
-	uint8_t gap;	    /* enum gap_reason to be told, id was asked */
+	uint8_t gap;	    /* enum gap_reason still to be told */
 	bool framed : 1;    /* FastCGI; plain CGI otherwise */
 	bool blocked : 1;   /* the socket took no more */
-	bool wants_out : 1; /* and the poller tells of room */
-	bool by_token : 1;  /* `ends` is when its token does */
-	bool queued : 1;    /* stands in the list of those out of step */
-	bool keep_conn : 1; /* the web server wants to use it again */
+	bool wants_out : 1; /* the poller tells when it has room again */
+	bool by_token : 1;  /* `ends` is the time when its token expires */
+	bool queued : 1;    /* is in the list of todo.c */
+	bool keep_conn : 1; /* the web server reuses the connection */
 	bool left : 1;	    /* a write found that the client has gone */
-	bool failed : 1;    /* a write failed, for that or another reason */
+	bool failed : 1;    /* a write failed, for this or another reason */
 };
 
 enum {
@@ -70,43 +70,43 @@ struct hub {
 	uv_idle_t idle; /* active while a turn left work behind */
 	struct poller poller;
 	struct wheel wheel;
-	char *scratch; /* SCRATCH_SIZE bytes for whoever is at work */
-	bool closing;  /* nobody new: clients are told to come back */
+	char *scratch; /* SCRATCH_SIZE bytes; any step of a turn may use it */
+	bool closing;  /* no new streams: clients are told to come back */
 
 	/* the log, and the newest of it in memory */
 	struct store *store;
 	struct topics topics;
 	struct window window;
 	struct pages pages;
-	struct burst burst;    /* what the streams of one flush are sent */
-	struct store_id head;  /* the window has all up to here */
+	struct burst burst;    /* one record for streams at the same place */
+	struct store_id head;  /* the window has everything up to here */
 	struct store_id place; /* where streams of a replaced log go on */
 
 	/* when to read it (news.c) */
 	uv_poll_t news;
 	uv_timer_t gather;
 	bool look;	 /* the log may have news */
-	bool due;	 /* and the writer's result is no reason to wait */
-	bool look_again; /* it has more than the last turn took */
+	bool due;	 /* look now: do not wait for the writer */
+	bool look_again; /* the log has more than the last turn read */
 	bool gathering;	 /* news waits for the gather timer */
-	bool read_waits; /* the last read is to be asked again */
-	bool answered;	 /* the log has: ask again for the parked */
-	bool troubled;	 /* the log cannot be read, and that was told */
-	bool revoking;	 /* to be known before anything is sent */
+	bool read_waits; /* the last read had no answer yet: read again */
+	bool answered;	 /* the log has answers for parked requests */
+	bool troubled;	 /* the log cannot be read, and we said so */
+	bool revoking;	 /* revocations to read before anything is sent */
 	struct store_id revoked; /* revocations up to here are done */
-	uint64_t next_flush;	 /* ns; no sooner, while busy */
+	uint64_t next_flush;	 /* ns; when busy, no flush before this time */
 
 	/* the log's head, asked for at most once a turn (start.c) */
 	struct store_id turn_head;
 	bool turn_head_known;
 
-	/* streams out of step, and connections that are over (todo.c) */
+	/* streams to advance, and connections that are over (todo.c) */
 	struct stream *todo, **todo_end;
-	bool todo_waits; /* for the store: no use in trying again at once */
+	bool todo_waits; /* the log cannot be read: try again later */
 	struct conn *over;
 
-	struct callers callers; /* who holds how many streams */
-	uint64_t max_streams;	/* in force, which the option may not be */
+	struct callers callers; /* how many streams each client has */
+	uint64_t max_streams;	/* the limit in force; the option may differ */
 	uint64_t parked;	/* requests that wait for the log */
 
 	struct counters count;
@@ -118,18 +118,18 @@ struct hub {
 };
 
 /*
- * Opens all of it but the conf, loop, store and callers that are set already;
- * calls event for what the poller saw and look for what the wheel has due,
- * each with arg.  0, or -1 with errno.
+ * Opens everything but conf, loop, store and callers, which are set already.
+ * Calls event for what the poller saw and look for what the wheel has due, each
+ * with arg.  0, or -1 with errno.
  */
 int hub_open(struct hub *, poller_event *event, wheel_due *look, void *arg);
-/* The connections were closed and freed before. */
+/* Call it after all connections were closed and freed. */
 void hub_close(struct hub *);
 
-/* There is work for a turn: the poll phase is not to wait. */
+/* There is work for a turn: the poll phase does not wait. */
 void hub_wake(struct hub *);
 
-/* Ends a turn: whatever is left to do wakes the loop for the next. */
+/* Ends a turn.  If work is left, the loop does not wait before the next. */
 void hub_end_turn(struct hub *);
 
 /* A number of ms between half and one and a half times the retry option. */

@@ -12,9 +12,9 @@
 #include "fcgi/stream/todo.h"
 
 enum {
-	NEWS_ROWS = 1024,	/* that one turn takes from the log */
-	SOON_NS = 500 * 1000,	/* not worth a timer */
-	WRITER_NS = 2 * 1000000 /* our writer may take before we look */
+	NEWS_ROWS = 1024,	/* that one turn reads from the log */
+	SOON_NS = 500 * 1000,	/* too short for a timer */
+	WRITER_NS = 2 * 1000000 /* to wait for our writer before we look */
 };
 
 /* --- what ---------------------------------------------------------------- */
@@ -32,7 +32,7 @@ set_behind(void *hub, struct stream *s)
 	todo_add(hub, s);
 }
 
-/* Another log, or an older copy of ours: the ids we know mean nothing. */
+/* This is another log, or an older copy: the ids that we know mean nothing. */
 static void
 replace_log(struct hub *hub, struct store_id place)
 {
@@ -82,7 +82,7 @@ read_news(struct hub *hub)
 	    hub->store, head, NULL, 0, NEWS_ROWS, add_to_window, hub, &span);
 	hub->read_waits = r == STORE_LATER;
 	if (r != STORE_OK)
-		return; /* the store's descriptor will call again */
+		return; /* the store's descriptor wakes us again */
 	hub->head = span.upto;
 	if (store_id_cmp(head, span.upto) < 0)
 		check_pruned(hub, head);
@@ -143,7 +143,7 @@ news_await(struct hub *hub, int ms)
 	return true;
 }
 
-/* Trouble with the log is told when it begins and when it is over. */
+/* Says once that trouble with the log began, and once that it is over. */
 void
 news_told(struct hub *hub)
 {
@@ -179,7 +179,7 @@ news_written(struct hub *hub)
 	hub->look = hub->due = true;
 	if (!hub->gathering)
 		return;
-	hub->gathering = false; /* news_due gathers on if it was for a flush */
+	hub->gathering = false; /* news_due may start it again */
 	uv_timer_stop(&hub->gather);
 }
 
@@ -194,10 +194,10 @@ on_news(uv_poll_t *handle, int status, int events)
 }
 
 /*
- * While our own writer is at work, the log's files change long before there is
- * something to read, because the writer waits for the disk in between.  Its
- * result tells us when to look.  This is not so while somebody waits for an
- * answer of the log.
+ * While our own writer works, the log's files change long before there is
+ * something to read, because the writer waits for the disk in between.  The
+ * writer's result tells us when to look.  But we do not wait for the result
+ * while a request or a stream waits for the log.
  */
 static bool
 writer_tells(const struct hub *hub)
@@ -207,9 +207,9 @@ writer_tells(const struct hub *hub)
 }
 
 /*
- * Is it time to look?  If not, the timer will say when it is.  Until then the
- * store's descriptor must not wake the loop: it has nothing to tell that we do
- * not know.
+ * Is it time to look?  If not, a timer is set for that time.  Until then the
+ * store's descriptor must not wake the loop: we know already that there is
+ * news.
  */
 static bool
 is_time(struct hub *hub)
@@ -245,8 +245,8 @@ news_open(struct hub *hub)
 {
 	store_set_poll(hub->store, (unsigned)hub->conf->poll_ms);
 	revoke_start(hub, false);
-	start_now(hub, &hub->head);   /* if the log is busy, a look sets it */
-	hub->turn_head_known = false; /* it may be another in the first turn */
+	start_now(hub, &hub->head);   /* log busy: set later */
+	hub->turn_head_known = false; /* the head may change */
 	uv_timer_init(hub->loop, &hub->gather);
 	hub->gather.data = hub;
 	errno = -uv_poll_init(hub->loop, &hub->news, store_fd(hub->store));

@@ -21,7 +21,7 @@ on_readable(uv_poll_t *handle, int status, int events)
 
 	(void)status;
 	(void)events;
-	n = epoll_wait(p->fd, ev, BATCH, 0); /* the rest: next turn */
+	n = epoll_wait(p->fd, ev, BATCH, 0); /* the rest: in the next turn */
 	for (i = 0; i < n; i++)
 		p->event(p->arg, ev[i].data.ptr, ev[i].events);
 }
@@ -68,7 +68,7 @@ poller_add(struct poller *p, struct conn *c, int fd)
 {
 	int rc = control(p, EPOLL_CTL_ADD, c, fd, 0);
 
-	if (rc == -1 && errno == EEXIST) /* a pending one becomes a stream */
+	if (rc == -1 && errno == EEXIST) /* a request becomes a stream */
 		rc = control(p, EPOLL_CTL_MOD, c, fd, 0);
 	return rc;
 }

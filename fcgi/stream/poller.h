@@ -1,8 +1,9 @@
 /*
  * poller.h - one epoll set for all accepted connections.
  *
- * It stands in libuv's loop as a single handle.  A uv_poll_t takes 160 bytes
- * for each descriptor, more than a stream does; here a descriptor takes none.
+ * The whole set is a single handle in libuv's loop.  A uv_poll_t for each
+ * descriptor would take 160 bytes, which is more than a stream takes.  Here a
+ * descriptor takes nothing.
  */
 #ifndef POLLER_H
 #define POLLER_H
@@ -14,7 +15,7 @@
 
 struct conn;
 
-/* What happened to a connection; runs within the loop's poll phase. */
+/* Told what happened to a connection; called within the poll phase. */
 typedef void poller_event(void *arg, struct conn *, uint32_t epoll_events);
 
 struct poller {
@@ -29,8 +30,8 @@ int poller_open(struct poller *, uv_loop_t *, poller_event *, void *arg);
 void poller_close(struct poller *);
 
 /*
- * Waits for input or the peer's leaving, told once for each change (edge
- * triggered); for room to write as well while out is set.
+ * Waits for input and for the peer to close; while out is set, also for room to
+ * write.  Each change is told once (edge triggered).
  */
 int poller_add(struct poller *, struct conn *, int fd);
 int poller_out(struct poller *, struct conn *, int fd, bool out);

@@ -1,10 +1,10 @@
 /*
- * revoke.c - ending streams whose topic or subject was taken away.
+ * revoke.c - ends the streams of a topic or a subject that was revoked.
  *
- * Rows are taken many at a time and then all streams looked at once, so that
- * logging a thousand people out is no more work than logging out one.  Those
- * who are told to come back may do so if they are still allowed to: that is
- * for allow_who.c to say.
+ * Many revocations are read at a time, and then all streams are checked against
+ * them at once.  So logging out a thousand people takes no more work than
+ * logging out one.  The clients are told to come back; auth/allow_who.c then
+ * decides whether they are still allowed to read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +14,12 @@
 #include "fcgi/stream/stream.h"
 
 enum {
-	ROWS = 1000 /* of one turn */
+	ROWS = 1000 /* rows read in one turn */
 };
 
-/* One row; both texts in one piece of memory. */
+/* One row; both its texts are in one piece of memory. */
 struct revoked {
-	struct store_text subject; /* NULL: whoever reads the topic */
+	struct store_text subject; /* NULL: every reader of the topic */
 	bool whole;		   /* all topics */
 	struct request_topic topic;
 	char *text;
@@ -31,7 +31,10 @@ struct taking {
 	bool failed;
 };
 
-/* What is no topic of a reader's can be one of a row's: an exact name. */
+/*
+ * A row may name a topic that no request could ask for: such a text is taken as
+ * the exact name of a topic.
+ */
 static void
 read_topic(struct revoked *r, const char *s, size_t len)
 {
@@ -62,7 +65,7 @@ take_row(void *arg, const struct store_revocation *rv)
 		    memcpy(r->text + topic_len, rv->subject.s, rv->subject.len);
 }
 
-/* By subject; those without one first. */
+/* Sorts by subject; rows without a subject come first. */
 static int
 compare(const void *a, const void *b)
 {
@@ -92,7 +95,7 @@ about(const struct revoked *r, const struct sub *sub)
 	return false;
 }
 
-/* Any of the rows without a subject? */
+/* Is one of the rows without a subject about this subscription? */
 static bool
 topic_revoked(const struct taking *t, const struct sub *sub)
 {

@@ -1,5 +1,5 @@
 /*
- * revoke.h - ending streams whose topic or subject was taken away.
+ * revoke.h - ends the streams of a topic or a subject that was revoked.
  */
 #ifndef REVOKE_H
 #define REVOKE_H
@@ -7,15 +7,18 @@
 #include "fcgi/stream/hub.h"
 
 enum revoking {
-	REVOKING_DONE, /* all that was read of the log is sure to be right */
-	REVOKING_MORE, /* there is more: again, and send nothing before */
-	REVOKING_LATER /* the log cannot be read right now; likewise */
+	REVOKING_DONE, /* every event that was read may be sent */
+	REVOKING_MORE, /* there are more: ask again, and send nothing before */
+	REVOKING_LATER /* the log cannot be read now: the same */
 };
 
-/* From now on.  Again after the log was replaced: then all that it has. */
+/*
+ * Revocations count from now on.  After the log was replaced it is called
+ * again, with all set: then every revocation in the new log counts.
+ */
 void revoke_start(struct hub *, bool all);
 
-/* Ends the streams that a revocation not yet seen is about. */
+/* Reads new revocations, and ends the streams that they are about. */
 enum revoking revoke_turn(struct hub *);
 
 #endif

@@ -5,14 +5,17 @@
 
 #include "fcgi/stream/start.h"
 
-/* An id is a number or a uid; it came from outside, so it may be neither. */
+/*
+ * An id is a number or a uid.  It comes from the client, so it may also be any
+ * other text.
+ */
 static void
 seek_last_id(const struct hub *hub, const char *text, struct store_seek *seek)
 {
 	size_t len = strlen(text);
 
 	if (strcmp(text, REQUEST_ID_UNKNOWN) == 0)
-		return; /* nobody's id: goes on from the head */
+		return; /* no log has this id: go on from the head */
 	seek->from = STORE_FROM_ID;
 	if (store_id_parse(hub->store, text, len, &seek->id))
 		return;
@@ -21,8 +24,8 @@ seek_last_id(const struct hub *hub, const char *text, struct store_seek *seek)
 }
 
 /*
- * An age counts from when the request came: one that waits for the log and is
- * asked again has to ask for the same place.
+ * An age counts from the time when the request came.  A request that waits for
+ * the log is asked again later, and has to get the same place then.
  */
 static int64_t
 since(const struct request *rq, int64_t came_ms)

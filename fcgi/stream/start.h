@@ -7,15 +7,15 @@
 #include "fcgi/stream/stream.h"
 
 /*
- * Finds the place; sets id, gap and asked of start, which has came_ms already.
- * STORE_OK, or the store's trouble, which may pass.
+ * Finds the place, and sets id, gap and asked of start; came_ms is set already.
+ * Returns STORE_OK, or the trouble of the store, which may pass.
  */
 enum store_result start_find(
     struct hub *, const struct request *, struct stream_start *);
 
 /*
- * The place where a stream starts that wants what comes from now on.  Asked
- * of the log once a turn, however many streams open in it.
+ * The place for a stream that wants only what comes from now on.  The log is
+ * asked once a turn, however many streams open in that turn.
  */
 enum store_result start_now(struct hub *, struct store_id *);
 

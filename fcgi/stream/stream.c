@@ -1,11 +1,12 @@
 /*
  * stream.c - one open response: a socket, a topic set and the id it reached.
  *
- * Between two writes a stream stands at the end of an event, or some bytes
- * into one when the socket was full.  It keeps no copy of the rest: an event
- * is encoded the same whenever it is read, so the rest is found again in the
- * window or the log.  Only if its row went away meanwhile the stream has to
- * be cut; the client drops the half event and resumes before it.
+ * Between two writes a stream stands at the end of an event.  If the socket was
+ * full, it stands some bytes into an event.  The stream keeps no copy of the
+ * rest: an event is encoded the same way whenever it is read, so the rest is
+ * found again in the window or the log.  Only if the row was deleted meanwhile,
+ * the stream has to be cut.  The client then drops the half event and resumes
+ * before it.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -20,12 +21,15 @@
 #include "fcgi/stream/write.h"
 
 enum {
-	LATE_TICKS = 2 /* by which a stream outlives its token at most */
+	LATE_TICKS = 2 /* a stream outlives its token by at most this */
 };
 
 /* --- ending ------------------------------------------------------------- */
 
-/* Tells a client that can still be told to come back, and ends the request. */
+/*
+ * Tells the client when to come back, and ends the request.  Only for a stream
+ * that stands between two events.
+ */
 static void
 say_bye(struct hub *hub, struct stream *s)
 {
@@ -35,7 +39,7 @@ say_bye(struct hub *hub, struct stream *s)
 	stream_say_last(s->conn.fd, s->framed, s->request_id, buf, len);
 }
 
-/* The web server gave the request up: the end, and no text before it. */
+/* The web server gave the request up: ends the request without any text. */
 static void
 say_end(const struct stream *s)
 {
@@ -46,8 +50,8 @@ say_end(const struct stream *s)
 }
 
 /*
- * Says what is left to say.  True when the request was ended as it should be:
- * then the connection can be used for another.
+ * Sends the last bytes that this reason allows.  True when the request was
+ * ended properly: then the connection can be used for another request.
  */
 static bool
 part(struct hub *hub, struct stream *s, enum end_reason reason)
@@ -151,7 +155,7 @@ make_stream(struct hub *hub, const struct stream_start *start)
 	return s;
 }
 
-/* Headers, retry, where it starts, and what is missing before that. */
+/* The first bytes: headers, retry, the place it starts from, and the gap. */
 static size_t
 opening(struct hub *hub, const struct stream_start *start, char *buf)
 {
@@ -168,7 +172,10 @@ opening(struct hub *hub, const struct stream_start *start, char *buf)
 	return len;
 }
 
-/* Heartbeats are spread: streams that got one event at once part again. */
+/*
+ * The time between heartbeats.  It differs from stream to stream: otherwise
+ * streams that got one event together would get every heartbeat together.
+ */
 static uint32_t
 heartbeat_ticks(const struct hub *hub, const struct stream *s)
 {
@@ -178,8 +185,9 @@ heartbeat_ticks(const struct hub *hub, const struct stream *s)
 }
 
 /*
- * At its age or with its token, whichever is first.  With a token a little
- * late, never early: its bearer, told to come back, would be let in again.
+ * A stream ends at its maximum age or when its token expires, whichever is
+ * first.  For the token it ends a little late, and never early: a client that
+ * is told to come back before its token has expired would be let in again.
  */
 static void
 set_ends(struct hub *hub, struct stream *s, uint64_t lives_ms)
@@ -213,7 +221,7 @@ stream_open(struct hub *hub, const struct stream_start *start)
 	s->caller = start->caller;
 	set_ends(hub, s, start->lives_ms);
 	if (poller_add(&hub->poller, &s->conn, start->fd) == -1 &&
-	    errno != EPERM) { /* plain CGI into a file cannot be waited for */
+	    errno != EPERM) { /* plain CGI may write to a file */
 		stream_end(hub, s, END_WRITE);
 		return;
 	}
@@ -227,8 +235,8 @@ stream_open(struct hub *hub, const struct stream_start *start)
 /* --- events of its descriptor and its time ------------------------------ */
 
 /*
- * After its request a web server says no more than that it gives it up: by
- * closing, or with FCGI_ABORT_REQUEST.
+ * After its request, a web server sends only one thing: that it gives the
+ * request up.  It closes the connection, or sends FCGI_ABORT_REQUEST.
  */
 static void
 read_more(struct hub *hub, struct stream *s)
@@ -249,7 +257,7 @@ stream_event(struct hub *hub, struct stream *s, uint32_t events)
 	if (s->conn.over)
 		return;
 	if (!s->framed) {
-		/* Some servers end a CGI's input early: only errors count. */
+		/* Some servers close a CGI's input early: only errors count. */
 		if (events & (EPOLLERR | EPOLLHUP))
 			stream_end(hub, s, END_LEFT);
 	} else if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))

@@ -2,8 +2,8 @@
  * stream.h - one open response, from its first byte to its end.
  *
  * There is one way to deliver, stream_advance (advance.h): send what comes
- * after the stream's id.  Live events, resuming, a slow reader that woke up
- * and plain CGI are all of them it.
+ * after the stream's id.  Live events, resuming, a slow reader that reads again
+ * and plain CGI: all of them use it.
  */
 #ifndef STREAM_H
 #define STREAM_H
@@ -16,37 +16,41 @@ struct stream_start {
 	uint16_t request_id;
 	bool framed, keep_conn;
 	struct store_id id;  /* the place it starts from */
-	enum gap_reason gap; /* to be told at once */
-	const char *asked;   /* what was asked for, with a gap */
+	enum gap_reason gap; /* a gap to tell at once, or GAP_NONE */
+	const char *asked;   /* the id that was asked for, if there is a gap */
 	const struct request *request;
 	const char *headers;   /* more header lines, or NULL */
-	struct caller *caller; /* whose it is, the stream's own from here on */
+	struct caller *caller; /* who opens it; the stream gives it back */
 	int64_t came_ms;       /* since 1970: when the request was whole */
-	uint64_t lives_ms;     /* until its token ends; 0: for ever */
+	uint64_t lives_ms;     /* until its token expires; 0: it never does */
 };
 
 /*
- * Opens a stream and sends its first bytes; the descriptor is its own from
- * here on, whatever happens.  A stream that could not be opened is closed.
+ * Opens a stream and sends its first bytes.  From here on the descriptor
+ * belongs to the stream: if the stream cannot be opened, the descriptor is
+ * closed.
  */
 void stream_open(struct hub *, const struct stream_start *);
 
 /*
- * Ends a stream in any state: the one destructor.  It is freed when the turn
+ * Ends a stream in any state; nothing else ends one.  It is freed when the turn
  * ends.
  */
 void stream_end(struct hub *, struct stream *, enum end_reason);
 
-/* Leaves its subscription and frees it; it is over. */
+/* Takes a stream that is over out of its subscription, and frees it. */
 void stream_free(struct hub *, struct stream *);
 
 /* Ends a stream whose last write failed.  True if it did. */
 bool stream_end_failed(struct hub *, struct stream *);
 
-/* Calls for each stream that is open; it may end it. */
+/* Calls the function for each open stream; the function may end the stream. */
 void stream_each(struct hub *, void (*)(void *arg, struct stream *), void *arg);
 
-/* The responder closes: ends it, or lets it end after the event it is in. */
+/*
+ * The responder closes: ends the stream, or lets it end after the event that is
+ * half sent.
+ */
 void stream_finish(struct hub *, struct stream *);
 
 /* Something happened on its descriptor. */

@@ -1,5 +1,5 @@
 /*
- * todo.c - which streams are out of step, and which connections are over.
+ * todo.c - the streams that have to be advanced, and connections that are over.
  */
 #include "fcgi/stream/todo.h"
 

@@ -1,8 +1,8 @@
 /*
  * wheel.c - one timer for all connections: heartbeats, stalls, ages.
  *
- * The timer is set for the next slot that holds anything, so an idle process
- * sleeps from heartbeat to heartbeat.
+ * The timer is set for the next slot that holds a connection, so an idle
+ * process sleeps from heartbeat to heartbeat.
  */
 #include <string.h>
 
@@ -40,7 +40,7 @@ wheel_ticks(uint64_t ms)
 	return (uint32_t)((ms + TICK_MS - 1) / TICK_MS);
 }
 
-/* Sees to it that the timer fires no later than at this tick. */
+/* Makes sure that the timer fires no later than at this tick. */
 static void
 set_wheel_timer(struct wheel *w, uint32_t tick)
 {
@@ -101,7 +101,7 @@ wheel_each(struct wheel *w, wheel_due *fn)
 		}
 }
 
-/* Takes the slot's list off, then looks: a look may put back into it. */
+/* Takes the list out of the slot first: a look may put connections back. */
 static void
 turn_slot(struct wheel *w)
 {

@@ -1,10 +1,10 @@
 /*
  * wheel.h - one timer for all connections: heartbeats, stalls, ages.
  *
- * A connection stands in the slot of the tick at which it wants to be looked
- * at, and in no other.  A look that turns out to be early costs a step round
- * the wheel, so what moves a due time further off (an event sent) does not
- * touch the wheel at all.
+ * A connection is in the slot of the tick at which it wants to be looked at,
+ * and in no other.  When an event is sent, the next heartbeat is due later, but
+ * the wheel is not touched: the connection is looked at too early once, and
+ * then goes into a later slot.
  */
 #ifndef WHEEL_H
 #define WHEEL_H
@@ -19,7 +19,7 @@ enum {
 	WHEEL_SLOTS = 256 /* 64 s; what is due later goes round again */
 };
 
-/* What an accepted connection is: the struct that begins with it. */
+/* What an accepted connection is, and so which struct begins with it. */
 enum conn_kind {
 	CONN_PENDING, /* its request is not whole */
 	CONN_STREAM,
@@ -31,12 +31,12 @@ enum conn_kind {
  * memory until the turn of the loop is done.
  */
 struct conn {
-	struct conn *next, **prev; /* in its slot; prev NULL: in none */
-	int fd;			   /* when over: closed, or another's */
+	struct conn *next, **prev; /* in its slot; prev NULL: in no slot */
+	int fd;			   /* when over: closed, or taken over */
 	uint32_t due;		   /* tick */
 	uint8_t kind;		   /* enum conn_kind */
 	bool over;
-	bool again; /* over, but fd is open for another request */
+	bool again; /* over, but fd stays open for another request */
 };
 
 typedef void wheel_due(void *arg, struct conn *);
@@ -47,7 +47,7 @@ struct wheel {
 	uint64_t start_ms; /* of the loop's clock */
 	uint32_t tick;	   /* slots up to this one have been looked at */
 	uint64_t count;	   /* connections in slots */
-	bool turning;	   /* within on_timer, which arms when it is done */
+	bool turning;	   /* within on_timer, which sets the timer last */
 	wheel_due *look;
 	void *arg;
 };
@@ -55,14 +55,14 @@ struct wheel {
 void wheel_open(struct wheel *, uv_loop_t *, wheel_due *, void *arg);
 void wheel_close(struct wheel *);
 
-/* The tick of the loop's time as it is now. */
+/* The tick that belongs to the loop's time. */
 uint32_t wheel_now(const struct wheel *);
 
-/* Look at it at this tick (or the next one, if that is past). */
+/* Look at the connection at this tick, or at the next if this is past. */
 void wheel_set(struct wheel *, struct conn *, uint32_t tick);
 void wheel_remove(struct wheel *, struct conn *);
 
-/* Calls for each connection, which may leave the wheel. */
+/* Calls the function for each connection, which may leave the wheel. */
 void wheel_each(struct wheel *, wheel_due *);
 
 /* Ticks in so many ms, rounded up; 0 ms is 0. */

@@ -1,8 +1,9 @@
 /*
  * write.c - the one place that writes to a client's descriptor.
  *
- * A write never waits.  What the socket did not take is not kept: the record
- * it belongs to is remembered by its length, and its bytes are found again.
+ * A write never waits.  What the socket did not take is not kept.  Only the
+ * length of the record that it belongs to is kept, and the bytes are found
+ * again in the window or the log.
  */
 #include <sys/socket.h>
 
@@ -67,8 +68,8 @@ write_pieces(struct stream *s, struct iovec *iov, int n)
 }
 
 /*
- * Of a write of head_len and len bytes so many were taken, or -1 with errno.
- * Returns how much content went out.
+ * After a write of a header of head_len bytes and content of len bytes: wrote
+ * bytes were taken, or it is -1 with errno.  Returns how much content went out.
  */
 static size_t
 wrote_some(struct hub *hub, struct stream *s, ssize_t wrote, size_t head_len,

@@ -11,7 +11,7 @@
 
 #include "fcgi/stream/hub.h"
 
-/* Does it stand between two events, with room in its socket? */
+/* Does the stream stand between two events, with room in its socket? */
 static inline bool
 stream_is_between(const struct stream *s)
 {
@@ -19,40 +19,43 @@ stream_is_between(const struct stream *s)
 }
 
 /*
- * Writes n pieces of content that stand from iov[1] on, within record_room,
- * with the frame they need in iov[0].  Returns how many bytes of content went
- * out: with fewer than len the stream is blocked, or has failed.
+ * Writes n pieces of content, which are in iov[1] and after, len bytes in all
+ * and at most record_room.  It puts the FastCGI header that they need into
+ * iov[0].  Returns how many bytes of content went out.  If that is less than
+ * len, the stream is blocked or has failed.
  */
 size_t stream_put(
     struct hub *, struct stream *, struct iovec *, int n, size_t len);
 
-/* The same for a record of len bytes of content that is framed already. */
+/*
+ * The same for a record that has its header already, and len bytes of content.
+ */
 size_t stream_put_record(
     struct hub *, struct stream *, const uint8_t *record, size_t len);
 
 /*
- * Writes text of our own, between two events.  True when it is out.  The
- * text is not kept: if part of it went out the stream has failed.
+ * Writes a text of our own, between two events.  True when it went out.  The
+ * text is not kept: if only a part went out, the stream has failed.
  */
 bool stream_put_control(
     struct hub *, struct stream *, const char *text, size_t len);
 
-/* It has all there is: the poller need not tell of room any more. */
+/* The stream has everything: the poller need not tell of room any more. */
 void stream_want_no_room(struct hub *, struct stream *);
 
 /* --- answers that are no stream ------------------------------------------ */
 
 /*
- * One write of bytes that are small enough for a fresh socket.  False when
- * not all of them went out: the connection is of no use then.
+ * One write of bytes that fit into the empty buffer of a fresh socket.  False
+ * when not all of them went out: the connection cannot be used any more.
  */
 bool stream_say(int fd, const void *bytes, size_t len);
 
 /*
- * The same for the whole rest of a response: len bytes of content, at most
- * RECORD_MAX, that stand from buf + RECORD_HEADER on, with room for
- * RECORD_END_SIZE behind them.  They go out as one record and the end of the
- * request or, where framed is false, as they are.
+ * The same for the whole rest of a response.  Its content, len bytes and at
+ * most RECORD_MAX, begins RECORD_HEADER bytes into buf; behind it there is room
+ * for RECORD_END_SIZE bytes.  It goes out as one record and the end of the
+ * request, or, if framed is false, as it is.
  */
 bool stream_say_last(
     int fd, bool framed, uint16_t request_id, char *buf, size_t len);

@@ -1,9 +1,9 @@
 /*
  * burst.h - one record for all streams that are at the same place.
  *
- * Pure.  Streams of one subscription that have got everything before an event
- * must all get the same bytes next.  For the first of them the bytes are found
- * and put into a record.  The others are sent the same record.  Only a stream
+ * Pure.  If streams of one subscription are at the same place, they must all
+ * get the same bytes next.  For the first stream the bytes are found and put
+ * into a record.  The other streams are sent the same record.  Only a stream
  * whose socket did not take all of it goes on with record.h by itself.
  */
 #ifndef BURST_H

@@ -27,7 +27,7 @@ due_find(struct due *d, struct due_place place)
 	return found;
 }
 
-/* The run with the next event, d->n when there is none. */
+/* The index of the run with the next event, d->n when there is none. */
 static size_t
 next_run(const struct due *d, const size_t *at)
 {
@@ -42,7 +42,7 @@ next_run(const struct due *d, const size_t *at)
 	return best;
 }
 
-/* Appends a piece, to the one before it if they touch. */
+/* Appends a piece; joins it to the piece before it if they touch. */
 static int
 add_piece(struct iovec *iov, int n, const char *bytes, size_t len)
 {
@@ -56,7 +56,7 @@ add_piece(struct iovec *iov, int n, const char *bytes, size_t len)
 	return n + 1;
 }
 
-/* One run: one piece. */
+/* Does due_pieces for a single run: what is due is one piece of it. */
 static int
 one_piece(const struct due *d, struct due_place place, struct iovec *iov,
     size_t max, size_t *len)
@@ -122,7 +122,7 @@ due_all(const struct due *d, struct due_place place)
 	return place.offset == 0;
 }
 
-/* One run: the event by its position. */
+/* Does due_sent for a single run: finds the event by its position. */
 static struct due_place
 one_sent(
     const struct due *d, struct due_place place, size_t sent, uint64_t *events)

@@ -1,8 +1,9 @@
 /*
- * due.h - what a stream is due (must get next), as pieces of runs.
+ * due.h - what a stream is due, which means what it must get next.
  *
- * Pure.  A subscription to one topic has one run, and what is due is one piece
- * of it.  With several topics there are several runs, which are merged by id.
+ * Pure.  What is due is given as pieces of runs.  A subscription to one topic
+ * has one run, and what is due is one piece of it.  With several topics there
+ * are several runs, which are merged by id.
  */
 #ifndef DUE_H
 #define DUE_H
@@ -12,7 +13,7 @@
 #include "fcgi/window/topics.h"
 
 enum {
-	DUE_PIECES = 62 /* of one write */
+	DUE_PIECES = 62 /* pieces of one write */
 };
 
 /* Runs that together have every event after some id. */
@@ -31,7 +32,10 @@ struct due_place {
 /* The id after which the events due are found. */
 struct store_id due_after(struct due_place);
 
-/* Finds what comes after the place.  False: its half sent event is missing. */
+/*
+ * Finds what comes after the place.  False: the event that was half sent is
+ * missing.
+ */
 bool due_find(struct due *, struct due_place);
 
 /*
@@ -41,13 +45,16 @@ bool due_find(struct due *, struct due_place);
 int due_pieces(const struct due *, struct due_place, struct iovec *, size_t max,
     size_t *len);
 
-/* Bytes that are left of a half sent event, 0 if there is none. */
+/* Bytes that are left of a half sent event, 0 if none is half sent. */
 size_t due_rest(const struct due *, struct due_place);
 
 /* Is nothing due after this place? */
 bool due_all(const struct due *, struct due_place);
 
-/* The place after sent bytes more.  Adds the events that are whole now. */
+/*
+ * The place after sent more bytes.  Adds the number of events that are complete
+ * now to *events.
+ */
 struct due_place due_sent(
     const struct due *, struct due_place, size_t sent, uint64_t *events);
 

@@ -9,7 +9,7 @@
 void
 record_header(uint8_t h[RECORD_HEADER], uint16_t id, uint16_t len)
 {
-	/* Padding is advised, not required, and costs. */
+	/* Padding is recommended, not required, and costs bytes. */
 	fcgi_header(h, FCGI_STDOUT, id, len, 0);
 }
 

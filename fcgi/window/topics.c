@@ -105,8 +105,9 @@ topics_drop(struct topics *ts, struct topic *t)
 }
 
 /*
- * Finds or makes the topic for a new subscription.  If the topic has lost its
- * last listener, events were not added to it since: its run begins at floor.
+ * Finds or makes the topic for a new subscription.  While a topic has no
+ * listener, no events are added to it.  So when the topic gets a listener
+ * again, its run begins at floor.
  */
 static struct topic *
 want_topic(

@@ -18,8 +18,8 @@ struct stream;
 
 struct topic {
 	struct hash_node node; /* first: see hash.h */
-	uint32_t nsubs, cap; /* 0 subs: freed when its last event is dropped */
-	uint32_t queued;     /* events of it in the window's queue */
+	uint32_t nsubs, cap;   /* nsubs 0: freed with its last event */
+	uint32_t queued;       /* events of it in the window's queue */
 	struct sub **subs;
 	struct run run; /* its part of the window */
 	uint16_t len;
@@ -48,8 +48,8 @@ int topics_open(struct topics *); /* -1 without memory */
 void topics_close(struct topics *);
 
 /*
- * Finds or makes the subscription to these topics of a request.  Of a new
- * topic the window will have the events after floor.  NULL without memory.
+ * Finds or makes the subscription to these topics of a request.  For a new
+ * topic the window will hold the events after floor.  NULL without memory.
  */
 struct sub *topics_subscribe(struct topics *, const struct request_topic *,
     size_t n, struct store_id floor);

@@ -54,7 +54,7 @@ add_code_point(struct text *t, uint32_t c)
 	}
 }
 
-/* Encoding, 8.1.1 "UTF-8 decoder": its variables, its steps. */
+/* Encoding, 8.1.1 "UTF-8 decoder": its variables and its steps. */
 struct decoder {
 	uint32_t code_point;
 	int seen, needed;
@@ -198,7 +198,7 @@ eventstream(const void *bytes, size_t len, event_seen *seen, void *arg)
 	set(&r.data, "", 0);
 	set(&r.id, "", 0);
 	set(&r.last_id, "", 0);
-	/* A last line without its end is no line. */
+	/* A last line that does not end is not a line. */
 	for (i = start; i < all.len; i++) {
 		if (all.s[i] != '\r' && all.s[i] != '\n')
 			continue;

@@ -20,7 +20,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-/* Takes a line off the input, in a block of its own size, to be freed. */
+/*
+ * Takes a line off the input, into a block of its exact size, which the caller
+ * frees.
+ */
 static inline char *
 fuzz_line(const uint8_t **in, size_t *len)
 {

@@ -61,7 +61,7 @@ open_allow(struct serve_conf *conf)
 	return a;
 }
 
-/* The parameter with a token of these two lines, signed. */
+/* The parameter with a signed token of these two lines. */
 static char *
 signed_token(const uint8_t **in, size_t *len)
 {

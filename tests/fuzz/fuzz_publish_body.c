@@ -53,7 +53,7 @@ same(struct store_text a, struct store_text b)
 	       (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
 }
 
-/* The parser alone comes to this as well. */
+/* The parser of the library must come to the same result. */
 static void
 check_parser(const char *type, const uint8_t *in, size_t len,
     const struct body *body, int status)

@@ -16,7 +16,7 @@ enum {
 	PARAMS_MAX = 64
 };
 
-/* NAME=VALUE strings, each in a block of its own size. */
+/* NAME=VALUE strings, each in a block of its exact size. */
 static char **
 environment(const uint8_t *in, size_t len)
 {
@@ -89,7 +89,7 @@ check_start(const struct request *r)
 	}
 }
 
-/* The same topics as a query, last one first, every byte as %XX. */
+/* Writes the same topics as a query, the last one first, every byte as %XX. */
 static void
 check_again(const struct request *r)
 {
@@ -119,7 +119,7 @@ check_again(const struct request *r)
 	free(query.s);
 }
 
-/* Every text lies inside a parameter or the decoded query. */
+/* Every text must be inside a parameter or the decoded query. */
 static void
 touch(const char *s)
 {

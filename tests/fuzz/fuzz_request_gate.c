@@ -69,7 +69,7 @@ add_record(struct bytes *b, int type, int id, const void *content, size_t len,
 
 /* --- the scan, in one piece and in many ----------------------------------- */
 
-/* What the gate said, call by call, but for GATE_MORE. */
+/* What the gate said in each call, except GATE_MORE. */
 struct verdict {
 	struct gate g;
 	enum gate_result last;
@@ -138,7 +138,10 @@ scan_split(const struct bytes *wire, size_t max_body, uint32_t *seed)
 
 /* --- a second reading of a request that is said to be whole --------------- */
 
-/* Content of the records of one type, from BEGIN to the type's empty one. */
+/*
+ * The content of the records of one type, from BEGIN_REQUEST to the empty
+ * record of the type.
+ */
 static struct bytes
 content(const struct bytes *wire, size_t stop, int type, unsigned id)
 {
@@ -183,7 +186,7 @@ pair_length(const struct bytes *b, size_t *at)
 	return n;
 }
 
-/* PARAMS as NAME=VALUE, each ended by NUL. */
+/* The PARAMS as NAME=VALUE, with a NUL after each. */
 static struct bytes
 environment(const struct bytes *params)
 {
@@ -263,8 +266,8 @@ check(struct bytes *wire, size_t max_body, uint32_t *seed)
 /* --- what goes over the wire ---------------------------------------------- */
 
 /*
- * A script: type, id, length, padding (a byte each; of the length the upper
- * half means 256 times as much), then the content.
+ * The input is a script: type, id, length and padding, a byte each, then the
+ * content.  A length byte of 128 or more means (byte - 128) * 512.
  */
 static void
 hostile_records(struct bytes *wire, const uint8_t *in, size_t len)
@@ -281,7 +284,7 @@ hostile_records(struct bytes *wire, const uint8_t *in, size_t len)
 	}
 }
 
-/* Parameters from the input: NAME VALUE in turn, each ended by LF. */
+/* Parameters from the input: names and values in turn, LF after each. */
 static struct bytes
 honest_params(const uint8_t *in, size_t len, uint32_t *seed)
 {
@@ -327,7 +330,7 @@ honest_params(const uint8_t *in, size_t len, uint32_t *seed)
 	return out;
 }
 
-/* A stream in records of random lengths, with things in between. */
+/* Writes a stream in records of random lengths, with other records between. */
 static void
 honest_stream(struct bytes *wire, int type, int id, const struct bytes *data,
     uint32_t *seed)

@@ -91,7 +91,7 @@ meant_type(struct store_text type)
 	return out;
 }
 
-/* A uid that a header can bring back, or else the number. */
+/* The uid if a header can bring it back, else the number. */
 static struct text
 meant_id(struct store_text uid, const char *number)
 {
@@ -112,7 +112,7 @@ meant_id(struct store_text uid, const char *number)
 	return out;
 }
 
-/* Bytes off the input, in a buffer of their own: ASan sees its end. */
+/* Takes bytes off the input, into a buffer of their size: ASan sees its end. */
 static struct store_text
 take(const uint8_t **in, size_t *left, size_t len, bool null)
 {

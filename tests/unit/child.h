@@ -31,7 +31,7 @@ struct child {
 	char text[CHILD_TEXT];
 };
 
-/* Starts a command; the words end with NULL. */
+/* Starts a command; its words end with NULL. */
 static inline void
 child_start(struct child *ch, command *run, const char *const *words)
 {
@@ -97,7 +97,7 @@ child_close_in(struct child *ch)
 	ch->in = -1;
 }
 
-/* All that it still prints, its errors, and its status must be these. */
+/* The rest of its output, its errors and its exit status must be these. */
 static inline void
 child_ends(struct child *ch, const char *out, const char *err, int status)
 {

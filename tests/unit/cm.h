@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* Before main. */
+/* Runs before main. */
 __attribute__((constructor)) static void
 cm_choose_tests(void)
 {

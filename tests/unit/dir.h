@@ -12,7 +12,7 @@ enum {
 	DIR_SIZE = 128
 };
 
-/* Makes it and sets its path.  -1: it could not be made. */
+/* Makes the directory and sets its path.  -1: it could not be made. */
 static inline int
 dir_make(char dir[DIR_SIZE])
 {
@@ -31,7 +31,7 @@ dir_remove_one(
 	return remove(path);
 }
 
-/* With all that is in it.  Not 0: something is left. */
+/* Removes the directory and all that is in it.  Not 0: something is left. */
 static inline int
 dir_remove(const char *dir)
 {

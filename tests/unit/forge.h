@@ -1,8 +1,8 @@
 /*
  * forge.h - tokens made by hand, good ones and bad ones.
  *
- * Nothing of the program is used: base64, JSON and signatures are made as RFC
- * 7515 says, with OpenSSL alone.  The caller frees what is returned.
+ * Nothing of the program is used.  base64, JSON and signatures are made as RFC
+ * 7515 says, with OpenSSL alone.  The caller frees what a function returns.
  */
 #ifndef FORGE_H
 #define FORGE_H
@@ -56,7 +56,7 @@ forge_join(char *first, char *second)
 	return s;
 }
 
-/* What is signed: header and claims, which may be anything. */
+/* The part that is signed: header and claims, which may be any text. */
 static inline char *
 forge_body(const char *header, const char *claims)
 {
@@ -77,7 +77,7 @@ forge_hmac(const EVP_MD *md, const char *header, const char *claims,
 	return forge_join(body, forge_part(mac, n));
 }
 
-/* By the secret above. */
+/* A token that is signed with the secret above. */
 static inline char *
 forge(const char *header, const char *claims)
 {
@@ -85,7 +85,7 @@ forge(const char *header, const char *claims)
 	    sizeof(FORGE_SECRET) - 1);
 }
 
-/* r and s, each as long as the curve, of a signature in DER. */
+/* Takes r and s, each as long as the curve, from a signature in DER. */
 static inline size_t
 forge_raw(unsigned char *sig, size_t len, unsigned char *raw, int half)
 {
@@ -133,7 +133,7 @@ forge_ec(const char *curve)
 	return EVP_EC_gen(curve);
 }
 
-/* The public half in PEM, with a NUL. */
+/* The public half of a key in PEM, with a NUL. */
 static inline char *
 forge_public(EVP_PKEY *key)
 {
@@ -162,7 +162,7 @@ forge_private(EVP_PKEY *key)
 	return s;
 }
 
-/* A number of a key in base64url, as wide as it is or as said. */
+/* A number of a key in base64url, as wide as it is or as width says. */
 static inline char *
 forge_number(EVP_PKEY *key, const char *name, int width)
 {
@@ -177,7 +177,7 @@ forge_number(EVP_PKEY *key, const char *name, int width)
 	return forge_part(bytes, (size_t)len);
 }
 
-/* As a member of a JWKS; more is JSON such as `,"use":"sig"`. */
+/* A key as a member of a JWKS; more is JSON such as `,"use":"sig"`. */
 static inline char *
 forge_jwk(EVP_PKEY *key, const char *kid, const char *more)
 {
@@ -200,7 +200,7 @@ forge_jwk(EVP_PKEY *key, const char *kid, const char *more)
 	return s;
 }
 
-/* Writes a file that is nobody else's to read. */
+/* Writes a file that only its owner can read. */
 static inline void
 forge_write(const char *path, const char *text, size_t len)
 {

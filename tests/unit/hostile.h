@@ -21,8 +21,8 @@ enum {
 };
 
 struct hostile_keys {
-	EVP_PKEY *rsa, *ec;		/* known to the responder */
-	EVP_PKEY *rsa_other, *ec_other; /* and not */
+	EVP_PKEY *rsa, *ec;		/* the responder knows them */
+	EVP_PKEY *rsa_other, *ec_other; /* the responder does not know them */
 };
 
 #define GRANT	"\"largesse\":{\"subscribe\":[\"secret\"]}"
@@ -52,7 +52,7 @@ hostile_text(const char *a, const char *b, const char *c)
 	return s;
 }
 
-/* No token by its form. */
+/* Texts that do not have the form of a token. */
 static inline void
 hostile_forms(struct hostile_list *l)
 {
@@ -97,7 +97,7 @@ hostile_forms(struct hostile_list *l)
 	free(good);
 }
 
-/* A header that lies. */
+/* Headers that lie. */
 static inline void
 hostile_headers(struct hostile_list *l, const struct hostile_keys *k)
 {
@@ -143,14 +143,14 @@ hostile_headers(struct hostile_list *l, const struct hostile_keys *k)
 	for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
 		hostile_add(
 		    l, 401, headers[i].what, forge(headers[i].header, GOOD));
-	/* Unsigned, in the form that RFC 7519 has for it. */
+	/* Unsigned, in the form of RFC 7519. */
 	good = forge_body("{\"alg\":\"none\"}", GOOD);
 	hostile_add(l, 401, "alg none, unsigned", hostile_text(good, ".", ""));
 	free(good);
 	(void)k;
 }
 
-/* Signed, but not by a key of ours, or not as its key is for. */
+/* Signed, but with a key that is not ours or is not for this use. */
 static inline void
 hostile_signatures(struct hostile_list *l, const struct hostile_keys *k)
 {
@@ -215,7 +215,7 @@ hostile_signatures(struct hostile_list *l, const struct hostile_keys *k)
 	free(jwk);
 }
 
-/* Signed by us, and not for now, or not for this. */
+/* Signed by us, but not for this time or not for this use. */
 static inline void
 hostile_claims(struct hostile_list *l)
 {
@@ -319,7 +319,7 @@ hostile_free(struct hostile_list *l)
 		free(l->v[--l->n].token);
 }
 
-/* Made once a process: RSA keys take their time. */
+/* Made once in a process, because RSA keys take time to make. */
 static inline const struct hostile_keys *
 hostile_keys(void)
 {

@@ -1,8 +1,8 @@
 /*
  * kit.h - a log on each engine, for tests that use store.h alone.
  *
- * A log is made and lost in another way on each engine.  struct engine hides
- * that, so a test does not know which engine its log is on.
+ * Each engine makes and loses a log in its own way.  struct engine hides that,
+ * so a test does not know which engine its log is on.
  */
 #ifndef KIT_H
 #define KIT_H
@@ -29,15 +29,15 @@ struct log {
 	const struct engine *engine;
 	char dir[DIR_SIZE], path[300], why[512];
 	struct store *writer, *reader;
-	struct store_id newest; /* that was appended */
+	struct store_id newest; /* the last that was appended */
 };
 
 struct engine {
 	const char *name;
 	void (*name_log)(struct log *, const char *name); /* sets path */
-	/* Another log, at `other', comes to be where ours was. */
+	/* Puts the log at `other' in the place of ours. */
 	void (*replace)(struct log *, const char *other);
-	void (*unmake)(const struct log *); /* it is a log no longer */
+	void (*unmake)(const struct log *); /* after this it is no log */
 };
 
 /* --- SQLite ------------------------------------------------------------- */
@@ -179,10 +179,7 @@ kit_teardown(void **state)
 	return rc;
 }
 
-/*
- * Waits for what a loop would wait for.  False: it took too long, and that is
- * a failure of its own.
- */
+/* Waits for what the loop would wait for.  Fails if that takes too long. */
 static inline enum store_news
 kit_turn(struct log *lg, struct store_id *id)
 {
@@ -223,7 +220,7 @@ kit_read(struct log *lg, struct store_id after,
 	return r;
 }
 
-/* Until the reader knows of what was appended. */
+/* Waits until the reader knows of what was appended. */
 static inline void
 kit_settle(struct log *lg)
 {
@@ -235,7 +232,7 @@ kit_settle(struct log *lg)
 	while (store_id_cmp(id, lg->newest) < 0);
 }
 
-/* All tests again for each engine, under a name that says so. */
+/* Runs all tests once for each engine, under a name that says which. */
 static inline int
 kit_run(const char *group, const struct CMUnitTest *tests, size_t n)
 {

@@ -25,7 +25,7 @@ struct stage {
 	struct serve_conf conf;
 	struct allow *allow;
 	char why[512];
-	/* of the last request */
+	/* what came of the last request */
 	struct request rq;
 	struct who who;
 	struct refusal no;
@@ -120,7 +120,7 @@ stage_options(struct stage *s, va_list ap)
 		fail_msg("%s", s->why);
 }
 
-/* With these options. */
+/* Opens it with these options. */
 static inline void __attribute__((sentinel)) stage_open(struct stage *s, ...)
 {
 	va_list ap;
@@ -135,7 +135,7 @@ static inline void __attribute__((sentinel)) stage_open(struct stage *s, ...)
 		fail_msg("%s", s->why);
 }
 
-/* Options that make no sense together, and what is said. */
+/* Options that contradict each other are refused with this text. */
 static inline void __attribute__((sentinel))
 stage_senseless(struct stage *s, const char *want, ...)
 {
@@ -170,7 +170,7 @@ static inline int __attribute__((sentinel)) stage_ask(struct stage *s, ...)
 	return allow_stream(s->allow, s->store, &s->rq, &s->who, &s->no);
 }
 
-/* The same with a token in its header. */
+/* The same with a token in the Authorization header. */
 static inline int
 stage_bearer(struct stage *s, const char *topic, const char *token)
 {
@@ -178,13 +178,15 @@ stage_bearer(struct stage *s, const char *topic, const char *token)
 	char *query = hostile_text("QUERY_STRING=", topic, "");
 	int status = stage_ask(s, header, query, NULL);
 
-	/* The request points into them: it is not to be used after this. */
+	/*
+	 * The request points into these texts: it must not be used after this.
+	 */
 	free(header);
 	free(query);
 	return status;
 }
 
-/* And with a token that it makes of these claims. */
+/* The same with a token that is made of these claims. */
 static inline int
 stage_claims(struct stage *s, const char *topic, const char *claims)
 {

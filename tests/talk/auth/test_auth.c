@@ -1,6 +1,6 @@
 /*
- * test_auth.c - who may listen: the right token in the right place, and not
- * one private byte for anyone else, live or on replay.
+ * test_auth.c - who may listen.  The right token in the right place opens a
+ * stream; nobody else gets one private byte, live or on replay.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ good(void)
 	return kept(forge(FORGE_HS256, GOOD));
 }
 
-/* Refused with this status, one line, and nothing in it that is not theirs. */
+/* Refused with this status and one line, which has no private byte in it. */
 static void
 want_no(struct client *c, int status, const char *token)
 {
@@ -127,11 +127,11 @@ test_without_keys_all_is_open(void)
 
 /* --- kept out ----------------------------------------------------------- */
 
-/* Whatever they ask for, live or of old. */
+/* Ways to ask for live and for old events. */
 static const char *const places[] = {
     "", "&lastEventId=earliest", "&lastEventId=0", "&last=10", "&since=1d"};
 
-/* As it stands in a query: all but letters and digits in hex. */
+/* The text as it stands in a query: every byte as %XX. */
 static const char *
 encoded(const char *s)
 {
@@ -156,7 +156,10 @@ test_hostile_tokens_in_each_place(void)
 		char *token = text("%s", list.v[i].token);
 		int status = list.v[i].status;
 		const char *uri = text("/events?topic=secret%s", places[i % 5]);
-		/* A quote or a semicolon ends a cookie, so it is another. */
+		/*
+		 * A quote or semicolon ends the cookie, which is another token
+		 * then.
+		 */
 		bool plain = strcspn(token, "\"; ") == strlen(token);
 
 		free(list.v[i].token);
@@ -240,7 +243,7 @@ test_long_credentials(void)
 	    get(sv, "/events?topic=secret", "HTTP_COOKIE", s, NULL), 401, NULL);
 }
 
-/* What a token covers is all that comes, whatever else is in the log. */
+/* A reader gets only what its token covers, whatever else is in the log. */
 static void
 test_nothing_beyond_the_claim(void)
 {
@@ -318,8 +321,7 @@ test_stream_ends_with_its_token(void)
 	want_event(longer, NULL, "message", PRIVATE);
 }
 
-/* A leeway goes for both: no coming back, in and out, in and out. */
-/* Refusals are counted, and why streams ended. */
+/* The status counts the refusals, and the reasons why streams ended. */
 static void
 test_status_has_it(void)
 {
@@ -340,6 +342,10 @@ test_status_has_it(void)
 	check(strcmp(json(c->out.s + c->at, "$.ended.token"), "1") == 0);
 }
 
+/*
+ * The leeway counts for opening a stream and for ending it.  Otherwise a client
+ * would be let in and told to come back, again and again.
+ */
 static void
 test_stream_stays_for_the_leeway(void)
 {

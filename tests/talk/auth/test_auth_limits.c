@@ -52,7 +52,7 @@ test_page_of_an_allowed_site_reads(void)
 	want_event(c, "2", "message", "again");
 }
 
-/* The page has to learn the status, or it cannot ask for a new token. */
+/* A page has to see the status, or it does not know to get a new token. */
 static void
 test_refusals_tell_the_page_too(void)
 {
@@ -210,7 +210,7 @@ is_in(struct client *c)
 	return next_or_end(c) != NULL;
 }
 
-/* Over the limit it is told to come back: 200, retry and an end. */
+/* A client over the limit is told to come back: 200, retry and an end. */
 static void
 want_later(struct client *c)
 {
@@ -259,7 +259,7 @@ test_proxies_are_believed_if_trusted(void)
 	want_later(from(sv, "2001:db8::1", "192.0.2.1, 10.0.0.9"));
 	want_later(from(sv, "192.0.2.1", "192.0.2.5"));
 	want_in(from(sv, "10.0.0.1", "192.0.2.1, 192.0.2.2"));
-	/* Nobody's word but a proxy's counts. */
+	/* X-Forwarded-For of a client that is no proxy does not count. */
 	want_in(from(sv, "192.0.2.77", "192.0.2.78"));
 	want_later(from(sv, "192.0.2.77", "192.0.2.79"));
 }

@@ -1,6 +1,6 @@
 /*
- * test_auth_revoke.c - a row in largesse_revoke ends streams, at once and
- * before anything that was published after it.
+ * test_auth_revoke.c - a row in largesse_revoke ends streams at once, before
+ * they get anything that was published after the row.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ reader(struct server *sv, const char *sub, const char *uri)
 	return open_with(sv, uri, token_for(sub, "\"*\""));
 }
 
-/* A token that is made after whatever was revoked this second. */
+/* A token that is newer than what was revoked in this second. */
 static char *
 later_token(const char *sub)
 {
@@ -27,7 +27,7 @@ later_token(const char *sub)
 	return kept(forge(FORGE_HS256, claims));
 }
 
-/* A number of /status, now. */
+/* A number of /status as it is now. */
 static int64_t
 status_of(struct server *sv, const char *path)
 {
@@ -57,14 +57,17 @@ test_subject_is_taken_from_all_topics(void)
 	check(want_farewell(b) > 0);
 	append(sv, "a", PRIVATE);
 	want_event(bo, "1", "message", PRIVATE);
-	/* Nor with its token again, but with another. */
+	/* The same token is refused, but a newer token is good. */
 	a = get_with(sv, "/events?topic=a&last=9", token);
 	want_refusal(a, 401);
 	check(strstr(a->out.s, PRIVATE) == NULL);
 	open_with(sv, "/events?topic=a", later_token("al"));
 }
 
-/* In one transaction, in this order: what comes after the row does not come. */
+/*
+ * Both rows are in one transaction, the revocation first.  The event after it
+ * does not come.
+ */
 static void
 test_nothing_comes_after_the_row(void)
 {
@@ -84,8 +87,8 @@ test_nothing_comes_after_the_row(void)
 }
 
 /*
- * The same in two transactions, while many readers are busy with old events:
- * the second row may lie there before the first one was noticed.
+ * The same in two transactions, while many readers are still behind.  The event
+ * may be in the log before the responder has seen the revocation.
  */
 static void
 test_nothing_comes_after_the_row_to_those_behind(void)
@@ -145,7 +148,7 @@ test_topic_is_taken_from_all_its_readers(void)
 	want_farewell(two);
 	want_nothing_more(other, sv, "news/fr");
 	want_nothing_more(more, sv, "news/uk2");
-	/* They may come back: nothing says that they may not. */
+	/* The clients may come back: nothing forbids it. */
 	news = get(sv, "/events?topic=news/uk", NULL);
 	want_start(news);
 	log_revoke(sv, "news/*", NULL);
@@ -173,7 +176,7 @@ test_subject_is_taken_from_a_topic(void)
 	open_with(sv, "/events?topic=chat/8", later_token("al"));
 }
 
-/* Each responder has the log, so each knows. */
+/* Each responder reads the log, so each one learns of the revocation. */
 static void
 test_revoked_in_every_responder(void)
 {
@@ -189,7 +192,7 @@ test_revoked_in_every_responder(void)
 	want_farewell(b);
 }
 
-/* Whom the web server lets in again is let in. */
+/* A user that the web server lets in again is let in. */
 static void
 test_users_are_the_web_servers_business(void)
 {
@@ -226,7 +229,7 @@ test_many_are_revoked_together(void)
 	want_nothing_more(stays, sv, "a");
 }
 
-/* What was revoked before a responder started is no news to it. */
+/* A revocation that is older than the responder ends no stream. */
 static void
 test_old_rows_end_nothing(void)
 {
@@ -242,7 +245,7 @@ test_old_rows_end_nothing(void)
 	want_nothing_more(c, sv, "main");
 }
 
-/* A reader that takes nothing is rid of, too. */
+/* A reader whose socket is full is ended, too. */
 static void
 test_reader_that_is_stuck(void)
 {

@@ -1,7 +1,8 @@
 /*
  * test_post.c - POST on any log: what is published reaches streams under the
- * ids of the answer, and what is refused is not in the log.  Who may is in
- * test_post_who.c, publishing under difficulties in test_publish.c.
+ * ids of the answer, and what is refused is not in the log.  test_post_who.c
+ * tests who may publish, and test_publish.c what happens when something goes
+ * wrong.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -109,7 +110,7 @@ test_a_bad_line_takes_all_with_it(void)
 	check(log_count(sv) == 1);
 }
 
-/* What stands before it in the same request is not written either. */
+/* The events before it in the same request are not written either. */
 static void
 test_what_the_log_refuses(void)
 {
@@ -196,7 +197,7 @@ test_a_connection_is_used_again(void)
 	check(log_count(sv) == 51);
 }
 
-/* The second is there before the first is answered. */
+/* The second request comes before the first is answered. */
 static void
 test_two_requests_at_once(void)
 {

@@ -1,12 +1,12 @@
 /*
- * test_post_who.c - who may POST, and where: by token or cookie, where it is
- * switched on, and where the log may be written at all.
+ * test_post_who.c - who may POST: with a token or a cookie, if the option is
+ * set, and if the log may be written at all.
  */
 #include <string.h>
 
 #include "tests/talk/peer/posts.h"
 
-/* A browser sends a cookie along with a form from anywhere. */
+/* A browser sends its cookie even with a form from another site. */
 static void
 test_a_cookie_counts_from_our_own_pages(void)
 {
@@ -25,7 +25,10 @@ test_a_cookie_counts_from_our_own_pages(void)
 	check(log_count(sv) == 2);
 }
 
-/* Nobody, someone with a token for less, and one batch that goes too far. */
+/*
+ * Refused are a client without a token, one whose token covers less, and a
+ * batch in which one event goes too far.
+ */
 static void
 test_who_may(void)
 {
@@ -80,7 +83,7 @@ test_not_switched_on(void)
 	check(log_count(sv) == 0);
 }
 
-/* What is allowed is a page's own affair, and so says OPTIONS. */
+/* Each path says by itself which methods it allows; OPTIONS says the same. */
 static void
 test_post_is_allowed_where_it_is_understood(void)
 {
@@ -101,7 +104,7 @@ test_post_is_allowed_where_it_is_understood(void)
 	}
 }
 
-/* A reader's rights will not do, and that is told when it starts. */
+/* With the right to read only, the start fails and says why. */
 static void
 test_a_log_that_may_only_be_read(void)
 {

@@ -1,6 +1,6 @@
 /*
  * test_publish.c - POST when something goes wrong, on each engine: publishers
- * come all at once or are cut off, the log or the writer is away.  What was
+ * come all at once or are cut off, or the log or the writer is away.  What was
  * answered 201 is in the log once, and no stream waits for any of it.
  */
 #include <signal.h>
@@ -115,7 +115,10 @@ test_publishers_at_once_lose_and_repeat_nothing(void)
 	check(served(sv, "published") == ALL);
 }
 
-/* Events that wait for the log together are written together. */
+/*
+ * Requests that wait for the log together share one transaction.  If one of
+ * them is refused, the others are still written.
+ */
 static void
 test_who_shares_a_transaction_shares_no_fate(void)
 {
@@ -138,7 +141,7 @@ test_who_shares_a_transaction_shares_no_fate(void)
 
 /* --- trouble ------------------------------------------------------------ */
 
-/* While the writer cannot go on, everything but publishing goes on. */
+/* While the writer is stopped, everything but publishing goes on. */
 static void
 test_a_writer_that_stands_still_delays_no_stream(void)
 {
@@ -165,7 +168,7 @@ test_a_writer_that_stands_still_delays_no_stream(void)
 	want_event(late, id, "message", "waits");
 }
 
-/* If the outcome is not known by then: send it again, with a uid. */
+/* The answer comes in time, even if the log is still busy: try again. */
 static void
 test_busy_for_too_long(void)
 {
@@ -238,7 +241,7 @@ test_a_writer_that_is_killed_is_replaced(void)
 	check(strstr(errors(sv), "starting another") != NULL);
 }
 
-/* The log is gone, so the writer cannot start again: metrics show it. */
+/* The log is gone, so no writer can start: the metrics show it. */
 static void
 test_metrics_tell_of_a_writer_that_is_away(void)
 {
@@ -302,7 +305,7 @@ test_no_writer_outlives_the_loop(void)
 	until(kill(writer, 0) == -1);
 }
 
-/* The old log has no name any more; no new event may go there. */
+/* The old log has no name any more: no new event may go into it. */
 static void
 test_a_log_that_was_replaced(void)
 {

@@ -1,12 +1,12 @@
 /*
- * test_probe.c - a probe ticks like a stream, ends, and is within bounds.
+ * test_probe.c - a probe ticks like a stream, ends, and keeps its bounds.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/talk/peer/peer.h"
 
-/* Headers of a stream, and retry, to the first tick. */
+/* The headers of a stream. */
 static void
 want_stream(struct client *c)
 {
@@ -17,7 +17,7 @@ want_stream(struct client *c)
 	check(strcmp(header(c, "X-Accel-Buffering"), "no") == 0);
 }
 
-/* The n-th tick of so many. */
+/* Wants tick n of `of`. */
 static const char *
 want_tick(struct client *c, int64_t n, int64_t of)
 {
@@ -67,7 +67,7 @@ test_ticks_are_sent_apart(void)
 	want_stream(c);
 	for (n = 1; n <= 4; n++) {
 		sent = json_number(want_tick(c, n, 4), "$.sent");
-		/* The timer may be late, and make up for it. */
+		/* The timer may be late, and the next tick early after it. */
 		check(n == 1 || sent > last);
 		last = sent;
 	}
@@ -122,7 +122,7 @@ test_leaving_ends_it(void)
 	until(probes(sv) == 0);
 }
 
-/* 256 KiB are more than the socket takes while nobody reads. */
+/* 256 KiB is more than the socket takes while nobody reads. */
 static void
 test_one_that_does_not_read_is_ended(void)
 {
@@ -150,7 +150,7 @@ test_too_many_are_told_to_come_back(void)
 	one = get(sv, "/events/probe?ticks=2&every=300000", NULL);
 	check(want_headers(one) == 200);
 	want_farewell(one);
-	/* Short ones still find room, if not for ever. */
+	/* There is still room for eight short ones, and then for none. */
 	for (i = 0; i < 8; i++) {
 		more = get(sv, "/events/probe?ticks=2&every=15000", NULL);
 		want_stream(more);
@@ -190,7 +190,7 @@ test_head_has_the_headers_and_no_tick(void)
 	want_end(c);
 }
 
-/* Streams go on beside it, and the program ends in the middle of one. */
+/* A stream goes on beside a probe, and the program may end during a probe. */
 static void
 test_streams_do_not_notice(void)
 {

@@ -1,5 +1,5 @@
 /*
- * test_status.c - /status and /metrics tell what is going on.
+ * test_status.c - /status and /metrics tell how the responder is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "tests/talk/peer/peer.h"
 
-/* A whole answer that is no stream. */
+/* The body of a whole answer that is not a stream. */
 static const char *
 answer_of(struct client *c, int status, const char *type)
 {
@@ -24,14 +24,14 @@ status_of(struct server *sv)
 	    get(sv, "/events/status", NULL), 200, "application/json");
 }
 
-/* A number of /status, now. */
+/* A number of /status as it is now. */
 static int64_t
 now(struct server *sv, const char *path)
 {
 	return json_number(status_of(sv), path);
 }
 
-/* The value of the sample that stands under this name, -1: there is none. */
+/* The value of the sample of this name, or -1 if there is none. */
 static int64_t
 metric(struct server *sv, const char *name)
 {
@@ -153,7 +153,7 @@ test_status_says_that_the_log_is_away(void)
 	until(metric(sv, "largesse_store_healthy") == 1);
 }
 
-/* One gathering, two prints: what one says the other says. */
+/* Both pages are printed from the same numbers, so they say the same. */
 static void
 test_metrics_say_the_same(void)
 {

@@ -1,6 +1,6 @@
 /*
- * test_hostile.c - FastCGI 1.0 as we do not speak it, and as nobody should:
- * whatever comes in on one connection, the streams on the others go on.
+ * test_hostile.c - FastCGI 1.0 that we do not speak, or that nobody should.
+ * Whatever comes in on one connection, the streams on other connections go on.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +69,10 @@ test_a_second_request_on_a_running_stream(void)
 	say_and_free(c, request(1, KEEP_CONN, "GET", "/events?topic=a"));
 	want_start(c);
 	say_and_free(c, request(2, KEEP_CONN, "GET", "/events?topic=b"));
-	/* It is told so, or the connection is closed; it is never mixed. */
+	/*
+	 * The second request is refused, or the connection closed; nothing is
+	 * mixed.
+	 */
 	while (!c->closed && c->odd.len == 0)
 		check(hear(c, now_ms() + PATIENCE_MS) || c->closed);
 	if (!c->closed) {
@@ -242,7 +245,10 @@ test_a_request_with_id_0(void)
 	struct witness w = serve_witness();
 	struct client *c = join(w.sv);
 
-	/* Refused as a management record of no known type, or closed. */
+	/*
+	 * It is refused as an unknown management record, or the connection
+	 * closes.
+	 */
 	say_and_free(c, request(0, 0, "GET", "/events"));
 	while (!c->closed && c->odd.len == 0)
 		check(hear(c, now_ms() + PATIENCE_MS) || c->closed);
@@ -250,7 +256,7 @@ test_a_request_with_id_0(void)
 	want_alive(&w);
 }
 
-/* Noise of every kind, and noise that begins as a request does. */
+/* Random bytes, and requests whose rest is random or has random errors. */
 static void
 test_random_bytes(void)
 {
@@ -276,7 +282,7 @@ test_random_bytes(void)
 	want_alive(&w);
 }
 
-/* Each flips one byte of a good request: parsed to the end, or refused. */
+/* Each byte of a good request is changed once: it is answered or refused. */
 static void
 test_one_wrong_byte_anywhere(void)
 {

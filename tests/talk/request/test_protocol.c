@@ -1,6 +1,6 @@
 /*
- * test_protocol.c - FastCGI 1.0 as peers speak it, and as they may speak it:
- * records of any size, management, a connection that is kept.
+ * test_protocol.c - FastCGI 1.0 as web servers speak it, and as they may speak
+ * it: records of any size, management records, a connection that is kept.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "tests/talk/peer/witness.h"
 
-/* Content of the PARAMS of a GET. */
+/* The content of the PARAMS records of a GET. */
 static struct bytes
 params(const char *uri, ...)
 {
@@ -59,7 +59,7 @@ test_a_request_cut_anywhere(void)
 	}
 }
 
-/* params in records of len bytes with this much padding, then STDIN. */
+/* Puts params in records of len bytes with this much padding, then STDIN. */
 static void
 put_params_cut(struct bytes *b, const struct bytes *p, size_t len, size_t pad)
 {
@@ -258,7 +258,7 @@ test_get_values_and_a_request_in_one_go(void)
 	want_start(c);
 }
 
-/* libfcgi writes the answer to these past the end of its buffer. */
+/* libfcgi would write past the end of its buffer here. */
 static void
 test_get_values_with_names_again_and_again(void)
 {
@@ -337,7 +337,10 @@ test_two_requests_in_one_go_on_a_kept_connection(void)
 
 	put_request(&b, 1, KEEP_CONN, "GET", "/events?topic=a", NULL, NULL);
 	c->keep_conn = true;
-	/* Both answers may come in one piece: the first to its end first. */
+	/*
+	 * The answers may come in one piece, so the first is read to its end
+	 * first.
+	 */
 	say(c, &(struct bytes){b.s, b.len - 8, 0});
 	want_refusal(c, 405);
 	c->ended = false;

@@ -1,6 +1,6 @@
 /*
- * test_refuse.c - what is not answered with a stream: said in one line and
- * ended, or for a passing trouble 200, retry and the end.
+ * test_refuse.c - requests that get no stream.  The answer is one line that
+ * says why.  For trouble that will pass it is 200, retry and the end.
  */
 #include <string.h>
 
@@ -28,7 +28,7 @@ test_other_methods(void)
 		want_refusal(ask(sv, method[i], "/events", NULL, NULL), 405);
 }
 
-/* RFC 9110, 15.5.6: an answer 405 says what is allowed. */
+/* A 405 says which methods are allowed (RFC 9110, 15.5.6). */
 static void
 test_405_says_what_is_allowed(void)
 {
@@ -131,7 +131,7 @@ test_an_answer_is_never_kept_by_a_cache(void)
 	check(strstr(header(c, "Cache-Control"), "no-store") != NULL);
 }
 
-/* Whether there is such a path yet or not: an answer, whole and at once. */
+/* Whether this path exists or not, a whole answer comes at once. */
 static void
 test_other_paths_are_answered(void)
 {
@@ -184,7 +184,7 @@ test_over_the_limit_of_streams(void)
 	append(sv, "main", "x");
 	want(a, "id: 1\ndata: x\n\n");
 	leave(a);
-	/* The place is free as soon as the program has seen a leave. */
+	/* There is room as soon as the program has seen that a client left. */
 	c = get_in_the_end(sv, "1");
 	append(sv, "main", "y");
 	want(c, "id: 2\ndata: y\n\n");

@@ -1,6 +1,6 @@
 /*
- * test_cgi.c - the program started as plain CGI: the same stream on standard
- * output, headers and all, with no records around it, for one client.
+ * test_cgi.c - the program started as plain CGI.  It writes the same stream for
+ * one client to standard output, with headers and without FastCGI records.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -13,8 +13,8 @@
 #include "tests/talk/peer/peer.h"
 
 /*
- * A web server that starts us for this request, with a pipe or a socket for
- * the output (lighttpd and Apache have the one, thttpd the other), and reads.
+ * Starts us as a web server would, for one request, and reads the output.  The
+ * output is a pipe (lighttpd, Apache) or a socket (thttpd).
  */
 static struct client *
 cgi_on(struct server *sv, const int end[2], const char *method,
@@ -63,7 +63,7 @@ test_a_stream_without_records(void)
 	want(c, "id: 3\ndata: again\n\n");
 }
 
-/* CGI's own headers (RFC 3875, 6.3), not HTTP's status line. */
+/* The answer begins with headers of CGI (RFC 3875, 6.3), not a status line. */
 static void
 test_the_answer_begins_with_a_header(void)
 {
@@ -132,7 +132,7 @@ test_ends_when_the_reader_goes_away(void)
 	want_exit_0(sv);
 }
 
-/* An idle one too, and without waiting for its heartbeat to fail. */
+/* An idle stream ends as well, and not only when a heartbeat cannot be sent. */
 static void
 test_ends_when_the_reader_of_an_idle_stream_goes_away(void)
 {
@@ -192,7 +192,7 @@ test_no_log(void)
 	struct client *c = cgi(sv, "GET", "", NULL);
 	int status;
 
-	/* The web server makes a 500 of it, or there is an answer. */
+	/* The web server answers 500 for us, or our answer says it. */
 	want_closed(c);
 	status = await_exit(sv);
 	check(WIFEXITED(status));
@@ -201,8 +201,8 @@ test_no_log(void)
 }
 
 /*
- * A query without `=` comes as words of the command line (RFC 3875, 4.4), and
- * whoever writes a URL must not give commands.
+ * A web server passes a query without `=` as words of the command line (RFC
+ * 3875, 4.4).  Whoever writes a URL must not be able to give us commands.
  */
 static void
 test_words_of_the_query_are_no_command(void)

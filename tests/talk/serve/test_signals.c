@@ -1,6 +1,6 @@
 /*
  * test_signals.c - how the program ends: every stream is told to come back,
- * every request is ended, and nobody can hold that up.
+ * every request is ended, and no client can delay the end.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ test_sigterm_tells_each_stream_to_come_back(void)
 	want_exit_0(sv);
 }
 
-/* Or all browsers would come back in the same moment. */
+/* Otherwise all browsers would come back at the same moment. */
 static void
 test_they_are_not_told_the_same_time(void)
 {
@@ -114,7 +114,7 @@ test_who_does_not_read_does_not_hold_it_up(void)
 	check(slow->fd >= 0);
 }
 
-/* What was sent before the end is whole events, and none left out. */
+/* The client gets whole events only, and none of them is left out. */
 static void
 test_an_end_in_the_middle_of_much_cuts_no_event(void)
 {
@@ -169,7 +169,7 @@ test_a_second_signal_ends_it_all_the_same(void)
 	want_exit_0(sv);
 }
 
-/* A socket whose owner was killed is nobody's: the next start takes it. */
+/* The owner of this socket was killed: the next start takes the name. */
 static void
 test_a_socket_left_behind_is_taken_over(void)
 {
@@ -196,7 +196,7 @@ test_a_socket_in_use_is_not_taken_away(void)
 	stream(sv, "/events");
 }
 
-/* A file that is no socket is somebody's, and stays. */
+/* A file that is not a socket belongs to somebody, and stays. */
 static void
 test_a_file_is_not_taken_for_a_socket(void)
 {

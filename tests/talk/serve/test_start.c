@@ -1,6 +1,6 @@
 /*
- * test_start.c - how an answer begins: at once, and with all that a client
- * needs to come back without a hole.
+ * test_start.c - how an answer begins: at once, and with everything that a
+ * client needs to come back without missing an event.
  */
 #include <string.h>
 
@@ -37,7 +37,7 @@ test_first_record_has_headers_and_body(void)
 	struct client *c = get(sv, "/events", NULL);
 	const char *end;
 
-	/* Apache passes no header on before the first byte of the body. */
+	/* Apache passes no header on before the body begins. */
 	check(hear(c, now_ms() + PATIENCE_MS));
 	end = strstr(c->out.s, "\r\n\r\n");
 	check(end != NULL && end[4] != '\0');
@@ -136,7 +136,10 @@ test_log_keeps_its_name_over_a_restart(void)
 	    strcmp(json(c->start, "$.log"), json(again->start, "$.log")) == 0);
 }
 
-/* What stream-start is for: lost before its first event, without a hole. */
+/*
+ * This is what stream-start is for: a client that is lost before its first
+ * event can come back and misses nothing.
+ */
 static void
 test_start_is_a_place_to_come_back_to(void)
 {
@@ -168,7 +171,10 @@ test_start_of_an_empty_log_is_a_place_too(void)
 	want(c, "id: 1\ndata: between\n\n");
 }
 
-/* The start names the place asked for, or a second break would skip some. */
+/*
+ * The id of stream-start is the place that was asked for.  With a later id, a
+ * second break would skip events.
+ */
 static void
 test_start_of_a_resumed_stream_is_where_it_resumes(void)
 {

@@ -1,6 +1,6 @@
 /*
- * test_usage.c - what the program says when it cannot do what it was told: one
- * line on stderr and a status, 2 for wrong usage and 1 for the rest.
+ * test_usage.c - what the program says when it cannot do what it is told: one
+ * line on stderr, and exit status 2 for wrong usage or 1 for anything else.
  */
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,7 @@ test_an_address_that_is_none_is_wrong_usage(void)
 	}
 }
 
-/* Wrong usage or a failure, as one sees it: said in one line it is. */
+/* It may count as wrong usage or as a failure; one line says what it is. */
 static void
 test_nothing_to_listen_on(void)
 {

@@ -1,6 +1,6 @@
 /*
  * test_workers.c - several processes on one socket: each stream gets every
- * event, one that dies is replaced, and all end together.
+ * event, a worker that dies is replaced, and all end together.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ enum {
 	STREAMS = 60
 };
 
-/* The children of a process that are alive; returns their number. */
+/* Lists the children of a process that are alive; returns their number. */
 static int
 children(pid_t pid, pid_t *list, int most)
 {
@@ -69,7 +69,7 @@ test_numbers_are_summed(void)
 	check(atoi(json(body, "$.workers")) == WORKERS);
 }
 
-/* The first half of the streams are all with the first worker. */
+/* Gives the first half of the streams to the first worker. */
 static void
 share_out(struct server *sv, const pid_t *pids, struct client **c)
 {

@@ -12,7 +12,7 @@
 
 #include "tests/talk/peer/peer.h"
 
-/* As systemd (Accept=no, StandardInput=socket) and web servers hand it over. */
+/* A listening socket as systemd (Accept=no, StandardInput=socket) makes it. */
 static int
 listening(const char *path)
 {
@@ -74,7 +74,7 @@ test_a_listening_socket_as_descriptor_0(void)
 	want_served(sv);
 }
 
-/* It is its owner's, who needs it for the next start. */
+/* The socket file belongs to whoever made it, who needs it again. */
 static void
 test_a_socket_handed_over_is_not_removed(void)
 {
@@ -87,7 +87,7 @@ test_a_socket_handed_over_is_not_removed(void)
 	want_served(sv);
 	stop(sv);
 	check(stat(sv->socket, &st) == 0);
-	early = get(sv, "/events", NULL); /* waits in the backlog */
+	early = get(sv, "/events", NULL); /* it waits in the backlog */
 	start_bare(sv, fd, -1, "serve", "--db", sv->db, NULL);
 	close(fd);
 	want_start(early);
@@ -135,7 +135,7 @@ test_options_without_a_command_word(void)
 	want_served(sv);
 }
 
-/* The shell makes it a child that ends with us; spawn-fcgi's would not. */
+/* With -n spawn-fcgi becomes the server, which then ends with the test. */
 static void
 test_spawn_fcgi(void)
 {

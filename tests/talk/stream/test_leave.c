@@ -1,6 +1,6 @@
 /*
- * test_leave.c - silence and leaving: an idle stream is kept alive, and one
- * that is gone costs nothing any more.
+ * test_leave.c - silence and leaving: an idle stream is kept open, and a stream
+ * whose client has left costs nothing any more.
  */
 #include <stdlib.h>
 #include <string.h>

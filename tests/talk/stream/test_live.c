@@ -1,6 +1,6 @@
 /*
- * test_live.c - a row that is appended comes, on the streams that asked for
- * its topic and on no other, once and in the order of the log.
+ * test_live.c - a row that is appended is sent to the streams that asked for
+ * its topic and to no other, once and in the order of the log.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@ enum {
 	MEMORY_EACH = 2048
 };
 
-/* Each stream has a descriptor here and one there. */
+/* Each stream takes a descriptor here and one in the server. */
 static void
 raise_limit(void)
 {
@@ -25,7 +25,7 @@ raise_limit(void)
 	check(setrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur > STREAMS + 50);
 }
 
-/* Clients of many addresses: what one address may have is another matter. */
+/* The clients have many addresses, so no limit for one address counts. */
 static struct client *
 stream_of(struct server *sv, int i)
 {

@@ -1,6 +1,7 @@
 /*
  * test_news.c - how the program learns of a commit: at once and without its
- * sweep, whoever made it; and what it does while it cannot read the log.
+ * regular look, whoever committed; and what it does while it cannot read the
+ * log.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 #include "tests/talk/peer/peer.h"
 
-/* No sweep comes to the rescue while anyone has patience. */
+/* The regular look (--poll) comes later than any test waits. */
 static struct server *
 serve_without_sweep(void)
 {
@@ -21,7 +22,7 @@ want_row(struct client *c, int n)
 	want_event(c, NULL, "message", text("%d", n));
 }
 
-/* Each alone: the next is made when the last one came. */
+/* Each row is appended when the one before has come. */
 static void
 want_one_by_one(struct server *sv)
 {
@@ -80,7 +81,7 @@ test_what_is_not_committed_does_not_come_yet(void)
 	append(sv, "main", "1");
 	want(c, "id: 1\ndata: 1\n\n");
 	t = log_begin(sv, "2");
-	/* A new stream is answered meanwhile, and knows nothing of it. */
+	/* A new stream is answered meanwhile, and does not get the row. */
 	check(strcmp(want_start(get(sv, "/events", NULL)), "1") == 0);
 	check(c->out.len == c->at);
 	log_commit(t);
@@ -140,7 +141,7 @@ switches_in_a_second(const struct server *sv)
 {
 	long before = status_number(sv, "voluntary_ctxt_switches");
 
-	poll(NULL, 0, 1000); /* a rate is of a time; nothing is hoped for */
+	poll(NULL, 0, 1000); /* a rate needs a span of time */
 	return status_number(sv, "voluntary_ctxt_switches") - before;
 }
 
@@ -155,7 +156,10 @@ test_an_idle_process_sleeps(void)
 	append(sv, "main", "1");
 	for (int i = 0; i < 20; i++)
 		want_row(c[i], 1);
-	/* When the ladder behind the last hint is climbed: none but a few. */
+	/*
+	 * After the last hint the pauses grow; then almost no wake-ups are
+	 * left.
+	 */
 	until(switches_in_a_second(sv) <= 2);
 }
 

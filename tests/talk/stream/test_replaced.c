@@ -1,6 +1,6 @@
 /*
- * test_replaced.c - another log under the same name, or the same log gone back
- * in time: every stream is told, and goes on in the log that is there now.
+ * test_replaced.c - another log gets the same name, or the log goes back in
+ * time: every stream is told, and goes on in the log that is there now.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "tests/talk/peer/witness.h"
 
-/* A log of n rows that nobody serves. */
+/* A log of n rows that no server uses. */
 static struct server *
 another_log(int n)
 {
@@ -19,7 +19,7 @@ another_log(int n)
 	return sv;
 }
 
-/* A stream that has seen all n rows. */
+/* A stream that has got all n rows. */
 static struct client *
 stream_of(struct server *sv, int n)
 {
@@ -40,7 +40,7 @@ test_replaced_by_mv_while_streaming(void)
 	want_gap_and_the_rest(c, sv, "5");
 }
 
-/* Its ids are those that the stream would wait for. */
+/* The new log has the ids that the stream waits for. */
 static void
 test_replaced_by_a_longer_one_while_streaming(void)
 {
@@ -79,9 +79,10 @@ test_restored_from_an_older_copy_while_streaming(void)
 }
 
 /*
- * The sequence has overtaken the stream: only the row itself tells.  The first
- * is published, so that ids are the engine's own from there on; those of Redis
- * are times, and the other past has other ones.
+ * The ids of the copy have passed the place of the stream, so only the row at
+ * that place shows that this is another log.  The first event is published, so
+ * that the engine makes the ids from there on.  Ids of Redis are times, and the
+ * rows of the copy get other times.
  */
 static void
 test_restored_copy_that_grew_past_the_stream(void)
@@ -154,7 +155,7 @@ test_replaced_between_two_connections(void)
 
 	leave(stream_of(sv, 5));
 	log_replace(sv, other);
-	/* Till the new one is known the answer may be: come back. */
+	/* Until the new log is noticed, the answer may be: come back. */
 	want_gap_and_the_rest(get_in_the_end(sv, "5"), sv, "5");
 }
 

@@ -1,6 +1,6 @@
 /*
  * test_resume.c - where a stream starts: after the id that the client has, or
- * as many events or as much time back as it asked for.
+ * as many events or as much time back as the client asks for.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "tests/talk/peer/peer.h"
 
-/* A log of main with n rows whose data is their id. */
+/* A log with n rows of topic main, whose data is their id. */
 static struct server *
 serve_rows(int n)
 {
@@ -20,7 +20,7 @@ serve_rows(int n)
 	return sv;
 }
 
-/* The rows from first to last come, and behind them nothing. */
+/* The rows from first to last come, and nothing after them. */
 static void
 want_rows(struct client *c, struct server *sv, int first, int last)
 {
@@ -81,7 +81,7 @@ test_header_wins_over_the_query(void)
 	    sv, 5, 5);
 }
 
-/* event-source-polyfill appends its own to the URL that it was given. */
+/* event-source-polyfill appends its lastEventId to the URL that it has. */
 static void
 test_last_of_several_in_the_query_wins(void)
 {
@@ -314,7 +314,7 @@ test_resume_after_a_crash_of_the_responder(void)
 	    sv, 3, 4);
 }
 
-/* More than any page, window or socket buffer holds in one piece. */
+/* More than a page, the window or a socket buffer can hold. */
 static void
 test_a_long_way_back_comes_whole_and_in_order(void)
 {
@@ -360,7 +360,7 @@ test_rows_appended_while_it_catches_up_come_once(void)
 	want_nothing_more(c, sv, "main");
 }
 
-/* A simpler twin: a list of all rows, and what of it is wanted. */
+/* A simpler twin: a list of all rows, in which the wanted ones are found. */
 enum {
 	TWIN_ROWS = 900
 };

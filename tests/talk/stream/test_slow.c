@@ -1,6 +1,7 @@
 /*
- * test_slow.c - a stream whose client does not read: it costs nothing but
- * itself, holds up nobody, and gets everything when it reads again.
+ * test_slow.c - a stream whose client does not read: it takes no memory for
+ * what waits, delays no other stream, and gets everything when the client reads
+ * again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ test_a_slow_reader_gets_everything_in_order_once(void)
 	want_nothing_more(c, sv, "main");
 }
 
-/* A queue for each of the eight would hold 160 MB. */
+/* With a queue for each, the eight readers would take 160 MB. */
 static void
 test_slow_readers_cost_no_memory(void)
 {
@@ -105,7 +106,7 @@ test_who_reads_nothing_is_closed_after_stall(void)
 	check(stalled->fd >= 0);
 }
 
-/* Its next heartbeat is 15 s away when it stalls; that must not matter. */
+/* The next heartbeat is 15 s away when the client stalls: no matter. */
 static void
 test_who_stops_reading_after_a_while_is_closed_too(void)
 {

@@ -1,6 +1,7 @@
 /*
- * test_gap.c - a place that is gone is never papered over: the stream says so
- * before any other event, says where it goes on, and goes on there.
+ * test_gap.c - a place that is gone is never hidden.  Before any other event,
+ * the stream says that it is gone and where the stream goes on; then it goes on
+ * there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,7 @@ test_uid_that_was_pruned(void)
 	want_gap_and_the_rest(resume(sv, "first"), sv, "first");
 }
 
-/* Whatever a peer sends as an id, the answer is a stream that owns up. */
+/* Whatever a client sends as an id, the answer is a stream with a gap. */
 static void
 test_id_that_never_was_ours(void)
 {
@@ -153,7 +154,10 @@ test_id_that_never_was_ours(void)
 	want_gap(resume(sv, text("%0200d", 7)));
 }
 
-/* The gap is a place too: who is cut off behind it is not told again. */
+/*
+ * The id of the gap is a place, too.  A client that is cut off after it is not
+ * told of the gap again.
+ */
 static void
 test_after_the_gap_there_is_a_place_to_come_back_to(void)
 {
@@ -169,8 +173,8 @@ test_after_the_gap_there_is_a_place_to_come_back_to(void)
 }
 
 /*
- * What it had not read is gone: it is told so, or cut off if half an event was
- * out, and told so when it comes back.
+ * Rows that the client has not read are gone.  The client is told so.  If half
+ * an event was sent, the client is cut off, and told when it comes back.
  */
 static void
 test_pruned_away_from_under_a_slow_reader(void)

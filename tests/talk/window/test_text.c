@@ -1,6 +1,7 @@
 /*
- * test_text.c - whatever bytes a row holds, what comes is valid UTF-8 and
- * exactly one event, and nothing in it breaks out of its field.
+ * test_text.c - whatever bytes a row has, the client gets valid UTF-8 and
+ * exactly one event, and no field can contain the end of the event or another
+ * field.
  */
 #include <string.h>
 
@@ -117,7 +118,7 @@ test_nul_and_controls_stay_in_data(void)
 	want_data(c, data, sizeof(data) - 1);
 }
 
-/* One U+FFFD for each maximal subpart, as a browser's decoder has it. */
+/* Each maximal subpart becomes one U+FFFD, as in a browser's decoder. */
 static void
 test_what_is_not_utf8_is_replaced(void)
 {
@@ -138,7 +139,7 @@ test_what_is_not_utf8_is_replaced(void)
 	}
 }
 
-/* No one can ask for it by name, but it is an event as any other. */
+/* Nobody can ask for it by name, but it is an event like any other. */
 static void
 test_a_topic_of_64_kib(void)
 {
@@ -191,7 +192,7 @@ test_data_of_1_mib(void)
 	want(c, "id: 2\ndata: small\n\n");
 }
 
-/* A short line costs seven bytes on the wire: the worst there is. */
+/* An empty line takes seven bytes to send, which is the worst case. */
 static void
 test_data_of_nothing_but_line_ends(void)
 {
@@ -209,7 +210,7 @@ test_data_of_nothing_but_line_ends(void)
 	want_nothing_more(c, sv, "main");
 }
 
-/* Every length about the sizes of a record, so that none is off by one. */
+/* Every length near the size of a record, to find errors by one. */
 static void
 test_data_of_every_length_about_a_record(void)
 {

@@ -1,5 +1,5 @@
 /*
- * test_allow.c - who is let in, and above all who is not.
+ * test_allow.c - who is let in, and, more important, who is not.
  */
 #include <time.h>
 
@@ -49,7 +49,7 @@ test_good_tokens_of_each_kind(void **state)
 	want_signed(s, 0, NULL, "{\"alg\":\"HS256\"}");
 	want_signed(s, 0, NULL, "{\"alg\":\"HS256\",\"typ\":\"jwt\"}");
 	want_signed(s, 0, s->keys->ec, "{\"alg\":\"ES256\",\"kid\":\"ec\"}");
-	/* A key without an id is for tokens by any. */
+	/* A key without an id is good for a token with any kid. */
 	want_signed(s, 0, NULL, "{\"alg\":\"HS256\",\"kid\":\"2026\"}");
 }
 
@@ -91,7 +91,7 @@ test_hostile_tokens(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-/* Each byte of a good token changed, in turn, in two ways. */
+/* In a good token each byte is changed, one after the other, in two ways. */
 static void
 test_tampered_tokens(void **state)
 {
@@ -106,7 +106,7 @@ test_tampered_tokens(void **state)
 	for (k = 0; k < 3; k++) {
 		token = keys[k] != NULL ? forge_by(keys[k], headers[k], GOOD)
 					: forge(headers[k], GOOD);
-		step = k == 0 ? 1 : 7; /* public keys take their time */
+		step = k == 0 ? 1 : 7; /* public keys are slow to check */
 		for (i = 0; i < strlen(token); i += step) {
 			was = token[i];
 			token[i] = was == 'A' ? 'B' : 'A';
@@ -159,7 +159,7 @@ test_no_token_is_asked_for(void **state)
 	assert_null(strstr(s->no.headers, "error="));
 	assert_int_equal(stage_ask(s, NULL), 401);
 	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=*", NULL), 401);
-	/* Others' credentials are none of ours. */
+	/* Credentials of another kind, or for another program, do not count. */
 	assert_int_equal(stage_ask(s, "QUERY_STRING=" SECRET,
 			     "HTTP_AUTHORIZATION=Basic ZXZlOmV2ZQ==", NULL),
 	    401);
@@ -262,7 +262,9 @@ test_first_place_that_is_there_counts(void **state)
 	assert_int_equal(s->who.by, ALLOW_BY_QUERY);
 	assert_int_equal(stage_ask(s, header, cookie, query, NULL), 0);
 	assert_int_equal(s->who.by, ALLOW_BY_HEADER);
-	/* One that is no good is not made good by another. */
+	/*
+	 * If the first token is bad, a good one in another place does not help.
+	 */
 	assert_int_equal(
 	    stage_ask(s, "HTTP_AUTHORIZATION=Bearer no", cookie, query, NULL),
 	    401);
@@ -271,7 +273,7 @@ test_first_place_that_is_there_counts(void **state)
 	    401);
 	assert_int_equal(
 	    stage_ask(s, "HTTP_COOKIE=largesse=no", query, NULL), 401);
-	/* Of another kind, or empty: that is none. */
+	/* Credentials of another kind and an empty cookie count as no token. */
 	assert_int_equal(stage_ask(s, "HTTP_AUTHORIZATION=Basic YTpi", cookie,
 			     no_query, NULL),
 	    0);
@@ -369,7 +371,10 @@ test_headers(void **state)
 	free(good);
 }
 
-/* A page of another site has the cookie sent, and may not gain by it. */
+/*
+ * The browser sends the cookie for a page of another site, too.  That page must
+ * get nothing by it.
+ */
 static void
 test_cookies_of_foreign_pages_are_refused(void **state)
 {
@@ -406,7 +411,7 @@ test_cookies_of_foreign_pages_are_refused(void **state)
 	assert_int_equal(stage_ask(s, cookie, query, host,
 			     "HTTP_ORIGIN=https://c.example", NULL),
 	    403);
-	/* What a page has to know itself, it may use from anywhere. */
+	/* A token in the query counts: the page has to know it itself. */
 	assert_int_equal(
 	    stage_ask(s, query, host, "HTTP_ORIGIN=https://c.example", NULL),
 	    0);
@@ -509,7 +514,7 @@ test_public_topics_need_no_token(void **state)
 	assert_int_equal(
 	    stage_claims(s, "topic=news&topic=secret", GRANTING("\"secret\"")),
 	    0);
-	/* What is left of a login that is over does no harm here. */
+	/* A bad token from an old login does no harm on a public topic. */
 	assert_int_equal(stage_bearer(s, "topic=news", "expired.long.ago"), 0);
 }
 
@@ -576,7 +581,7 @@ test_users_read_their_own(void **state)
 	assert_int_equal(ask_user(s, "", "topic=news"), 0);
 	assert_int_equal(ask_user(s, "", "topic=inbox/al"), 401);
 	stage_want_line(s, NULL);
-	/* Nobody else's. */
+	/* A user may not read the topics of other users. */
 	assert_int_equal(ask_user(s, "al", "topic=inbox/bo"), 403);
 	stage_want_line(s, NULL);
 	assert_int_equal(ask_user(s, "al", "topic=inbox/*"), 403);
@@ -592,7 +597,7 @@ test_users_read_their_own(void **state)
 	assert_int_equal(ask_user(s, "a\xff", "topic=inbox/{user}"), 403);
 }
 
-/* Asked for in both ways it is asked for by name. */
+/* A request for the topic in both ways counts as one by its name. */
 static void
 test_own_topic_by_its_name_is_a_name(void **state)
 {
@@ -637,7 +642,7 @@ test_user_without_anyone_is_refused(void **state)
 	    401);
 }
 
-/* With keys and users, a token counts before a name. */
+/* If there are keys and users, the token counts before the user name. */
 static void
 test_a_token_counts_before_a_name(void **state)
 {
@@ -691,7 +696,7 @@ test_revoked_subjects_need_a_newer_token(void **state)
 	assert_int_equal(ask_issued(s, "al", SECRET, 2000), 401);
 	assert_int_equal(ask_issued(s, "al", SECRET, 2001), 0);
 	assert_int_equal(ask_issued(s, "bo", SECRET, 1000), 0);
-	/* Without iat it may be of any age. */
+	/* A token without iat may be of any age. */
 	assert_int_equal(stage_claims(s, SECRET, GRANTING("\"*\"")), 401);
 	assert_int_equal(stage_claims(s, SECRET, "{" GRANT "}"), 0);
 }
@@ -761,7 +766,7 @@ test_keys_are_read_again(void **state)
 	free(new);
 }
 
-/* Nobody has to tell: a look a second is enough. */
+/* No signal is needed: the responder looks at the files once a second. */
 static void
 test_keys_that_changed_are_noticed(void **state)
 {
@@ -802,7 +807,7 @@ test_a_known_token_expires(void **state)
 	free(token);
 }
 
-/* One byte of it is another, or it is shorter or longer: not the same. */
+/* A token with one other byte, or one byte more or less, is another token. */
 static void
 test_what_is_like_a_known_token_is_not(void **state)
 {
@@ -832,7 +837,7 @@ test_what_is_like_a_known_token_is_not(void **state)
 	free(token);
 }
 
-/* More than are remembered, each with a topic of its own, in turn. */
+/* More tokens than are remembered, each for another topic, in turn. */
 static void
 test_each_token_has_its_own_claims(void **state)
 {

@@ -1,5 +1,6 @@
 /*
- * test_keys.c - what is taken for a key, and what is said of what is not.
+ * test_keys.c - which texts are taken as keys, and what is said about the
+ * others.
  */
 #include <unistd.h>
 
@@ -93,7 +94,7 @@ test_secret_is_the_file_without_its_newline(void **state)
 	memcpy(bytes + 32, "\r\n", 2);
 	want_key(d, bytes, 34, KEY_HS256, 1);
 	assert_int_equal(d->keys.v[0].len, 32);
-	bytes[7] = '\0'; /* any bytes will do */
+	bytes[7] = '\0'; /* any bytes are good */
 	want_key(d, bytes, 32, KEY_HS256, 1);
 	assert_memory_equal(d->keys.v[0].bytes, bytes, 32);
 }
@@ -155,7 +156,10 @@ test_pem_with_several_keys(void **state)
 	free(both);
 }
 
-/* It would work, and lie about where it need not be. */
+/*
+ * A private key would work, but then a secret lies on a machine that does not
+ * need it.
+ */
 static void
 test_private_keys_are_refused(void **state)
 {
@@ -241,7 +245,7 @@ test_jwks_with_keys_of_all_kinds(void **state)
 	free(pem);
 }
 
-/* An identity provider's set has keys for others, too. */
+/* The key set of an identity provider has keys for other programs, too. */
 static void
 test_jwks_keys_for_others_are_passed_over(void **state)
 {

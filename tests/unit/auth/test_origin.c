@@ -1,6 +1,6 @@
 /*
- * test_origin.c - whose page it is, what its browser is told, and from which
- * address it asks.
+ * test_origin.c - which page asks, what its browser is told, and from which
+ * address the client comes.
  */
 #include <string.h>
 
@@ -48,7 +48,7 @@ test_whose_page_it_is(void **state)
 	    {"https://a.example", "a.example", NULL, ORIGIN_OWN},
 	    {"https://A.example", "a.example", NULL, ORIGIN_OWN},
 	    {"http://a.example:81", "a.example:81", NULL, ORIGIN_OWN},
-	    /* A web server that passes Host without its port. */
+	    /* The web server passes Host without its port. */
 	    {"http://a.example:81", "a.example", NULL, ORIGIN_OWN},
 	    {"http://[::1]:81", "[::1]", NULL, ORIGIN_OWN},
 	    {"http://[::1]:81", "[::1]:81", NULL, ORIGIN_OWN},
@@ -62,7 +62,7 @@ test_whose_page_it_is(void **state)
 	    {"null", "a.example", NULL, ORIGIN_FOREIGN},
 	    {"null", "null", NULL, ORIGIN_FOREIGN},
 	    {"", "a.example", NULL, ORIGIN_FOREIGN},
-	    /* The browser knows better than we. */
+	    /* What the browser says counts more than our guess. */
 	    {"https://a.example", "a.example", "same-site", ORIGIN_FOREIGN},
 	    {"https://a.example", "b.example", "same-origin", ORIGIN_OWN},
 	    {"https://b.example.", "a.example", NULL, ORIGIN_FOREIGN},
@@ -333,7 +333,7 @@ test_callers_of_one_address(void **state)
 	callers_leave(&cs, c[0]);
 	callers_leave(&cs, c[2]);
 	assert_int_equal(cs.table.n, 0);
-	/* One who has a /64 is one. */
+	/* All addresses of one /64 count as one client. */
 	join(&cs, "2001:db8::1", NULL);
 	join(&cs, "2001:db8::2", NULL);
 	join(&cs, "2001:db8::ffff:1", "al");

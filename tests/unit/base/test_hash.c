@@ -1,5 +1,5 @@
 /*
- * test_hash.c - a hash table of things that carry their own place in it.
+ * test_hash.c - a hash table of things that contain their own links.
  */
 #include <stdbool.h>
 #include <stdlib.h>

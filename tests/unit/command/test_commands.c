@@ -1,5 +1,5 @@
 /*
- * test_commands.c - init, publish and prune as a script meets them.
+ * test_commands.c - init, publish and prune, used as a script uses them.
  */
 #include <sqlite3.h>
 
@@ -51,7 +51,7 @@ init(struct place *pl)
 	runs(cmd_init, WORDS("init", "--quiet", pl->db), NULL, "", "", 0);
 }
 
-/* The answer of one SELECT, its rows joined by `;`. */
+/* Checks these columns of all events, the rows joined by `;`. */
 static void
 assert_log(const struct place *pl, const char *columns, const char *want)
 {

@@ -1,5 +1,6 @@
 /*
- * test_tail.c - largesse tail of a URL, against a server of the test's own.
+ * test_tail.c - largesse tail of a URL, against a server that the test itself
+ * is.
  *
  * The server sends what the test says, and the test sees what tail asks: one
  * connection after the other, as EventSource makes them.
@@ -17,7 +18,7 @@ enum {
 };
 
 struct web {
-	int listener, fd; /* fd is the connection of now */
+	int listener, fd; /* fd is the open connection */
 	unsigned port;
 	char url[URL_SIZE], request[REQUEST_SIZE];
 };
@@ -77,7 +78,7 @@ wait_for(int fd)
 		fail_msg("tail did not ask");
 }
 
-/* Takes the next request, whose first line must be this, and answers. */
+/* Takes the next request, checks its first line, and answers. */
 static void
 web_answer(struct web *web, const char *line, const char *answer)
 {
@@ -158,7 +159,7 @@ test_tail_asks_for_topics_and_last(void **state)
 	child_ends(&ch, "data: x\n\n", "", 0);
 }
 
-/* An event that was cut is not printed, and its id does not count. */
+/* An event that was cut off is not printed, and its id does not count. */
 static void
 test_tail_resumes_where_it_was_cut(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * test_doctor.c - from what was seen to what is wrong.  The visits are made
- * here by hand: what came, when, and when it was sent.
+ * test_doctor.c - the doctor's findings for what it has seen.  The tests make
+ * the visits by hand: what came, when it came, and when it was sent.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ headers(struct visit *v, const char *const *lines)
 
 #define HEADERS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* A stream that began as it should. */
+/* A stream that began well. */
 static struct visit
 good_stream(void)
 {
@@ -73,7 +73,7 @@ good_probe(void)
 	return v;
 }
 
-/* The same ticks, but they come in heaps of `heap`. */
+/* The same ticks, but `heap` of them come at once each time. */
 static struct visit
 heaped_probe(unsigned heap, unsigned gap_ms)
 {
@@ -114,7 +114,7 @@ scene(void)
 	return sc;
 }
 
-/* The codes of what is wrong, in their order, and the end of the scene. */
+/* Wants these codes of findings, in this order, and frees the scene. */
 static void
 want(struct scene *sc, const char *codes)
 {
@@ -156,7 +156,7 @@ test_nothing_is_wrong(void **state)
 	want(scene(), "");
 }
 
-/* A busy machine: one heap, and a tick that is late by itself. */
+/* A busy machine: some ticks come at once, and one comes late. */
 static void
 test_a_hiccup_is_nothing(void **state)
 {
@@ -180,7 +180,7 @@ test_all_at_the_end_is_buffered(void **state)
 
 	(void)state;
 	sc->probe = heaped_probe(20, 100);
-	plain.ticks[0].sent_ms++; /* not the same ticks again */
+	plain.ticks[0].sent_ms++; /* these are other ticks */
 	sc->e.plain = &plain;
 	sc->e.small = &small;
 	sc->e.large = &large;
@@ -303,7 +303,7 @@ test_cut_in_the_middle(void **state)
 	want(sc, "cut");
 }
 
-/* A cut silence matters only if the heartbeat would come later. */
+/* That a silence was cut matters only if the heartbeat would come later. */
 static void
 test_silence(void **state)
 {
@@ -450,7 +450,7 @@ test_no_stream_at_all(void **state)
 	want(sc, "unreachable");
 }
 
-/* The stream refuses a stranger; the probe, which is open, shows the rest. */
+/* The stream needs a token; the probe is open, and shows what else is wrong. */
 static void
 test_refused_and_more(void **state)
 {
@@ -588,7 +588,7 @@ test_headers_are_read(void **state)
 	assert_int_equal(v.http, 20);
 }
 
-/* Any header, of any length, must do no harm. */
+/* A header of any length must do no harm. */
 static void
 test_long_headers_are_cut(void **state)
 {
@@ -629,7 +629,7 @@ test_blocks_that_are_no_ticks(void **state)
 	visit_block(&v, "", 1);
 	assert_int_equal(v.nticks, 0);
 	assert_false(visit_full(&v));
-	for (i = 0; i < 50; i++) /* more than there can be */
+	for (i = 0; i < 50; i++) /* more than there is room for */
 		tick(&v, 1, 9, 0, 0, "[1]");
 	assert_int_equal(v.nticks, VISIT_TICKS);
 	assert_false(v.echo.heard);

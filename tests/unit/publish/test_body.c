@@ -1,8 +1,9 @@
 /*
- * test_body.c - the body of a POST: what is taken, and how the rest is told.
+ * test_body.c - the body of a POST: what is accepted, and what is said about
+ * the rest.
  *
- * Every body lies in a block of its exact size and the one byte more that is
- * promised, so that the sanitizer sees any step too far.
+ * Every body is in a block of its exact size and the one byte more that is
+ * promised, so the sanitizer sees a read that goes too far.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static void
 done(struct read *r)
 {
 	body_free(&r->body);
-	body_free(&r->body); /* in any state */
+	body_free(&r->body); /* takes a body in any state */
 	free(r->text);
 }
 
@@ -71,7 +72,7 @@ want_event(const struct store_event *ev, const char *topic, const char *event,
 	assert_int_equal(ev->time_ms, 0);
 }
 
-/* One event, and these texts in it. */
+/* Wants one event with these texts. */
 static void
 want_one(const char *type, const char *s, const char *topic, const char *event,
     const char *data, const char *uid)
@@ -130,7 +131,7 @@ test_json_object(void **state)
 	    NULL, "\xc3\xa4\n", NULL);
 }
 
-/* Data that is no string is its JSON. */
+/* Data that is not a string is published as its JSON text. */
 static void
 test_json_data_of_any_kind(void **state)
 {
@@ -171,7 +172,7 @@ test_array(void **state)
 	done(&r);
 }
 
-/* LF or CR LF, empty lines, and a last line without its end. */
+/* Lines end with LF or CR LF; the last one may have no end. */
 static void
 test_ndjson(void **state)
 {
@@ -287,7 +288,7 @@ test_bad_events(void **state)
 	REFUSED(JSON, "{\"uid\":\"?\"}", 400, "uid:");
 }
 
-/* A form of one field that is one letter, len times. */
+/* Posts a form with one field whose value is one letter, len times. */
 static void
 want_length(const char *field, size_t len, int status)
 {
@@ -368,7 +369,7 @@ want_same(const char *type, const char *s, size_t len)
 	done(&b);
 }
 
-/* Bodies put together at random of what matters to a reader of JSON. */
+/* Bodies made at random of the pieces that matter to a reader of JSON. */
 static void
 test_plain_json_is_as_the_parser_has_it(void **state)
 {
@@ -405,7 +406,7 @@ test_plain_json_is_as_the_parser_has_it(void **state)
 	}
 }
 
-/* Every byte of good bodies becomes another. */
+/* In good bodies every byte is changed to another. */
 static void
 test_plain_json_with_a_byte_changed(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * test_probe.c - what a probe may be asked for, and that what it repeats is
- * no secret and harms no reader.
+ * test_probe.c - what a probe may be asked for.  What it repeats of the request
+ * is never a secret and does no harm to a reader.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -68,7 +68,7 @@ test_ask_beyond_bounds_is_refused(void **state)
 	want_refused("ticks=4%00&every=20");
 }
 
-/* No query may ask for more than the bounds of the whole. */
+/* No query gets more than all bounds together allow. */
 static void
 test_ask_whole_is_bounded(void **state)
 {

@@ -1,6 +1,6 @@
 /*
  * test_status.c - /status and /metrics as they are printed, from numbers that
- * are put in by hand.
+ * the test sets.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "fcgi/reply/status.h"
 #include "tests/unit/cm.h"
 
-/* Defaults, and 1000, 1001, ... for the numbers in the order they stand. */
+/* Sets the defaults, and 1000, 1001, ...  for the numbers in their order. */
 static void
 make(struct status *st, struct serve_conf *conf)
 {
@@ -26,7 +26,7 @@ make(struct status *st, struct serve_conf *conf)
 	memset(st, 0, sizeof(*st));
 	for (i = 0; i < tally_nlines; i++) {
 		number = (uint64_t *)((char *)&st->sum + tally_lines[i].offset);
-		assert_int_equal(*number, 0); /* no two lines are one number */
+		assert_int_equal(*number, 0); /* no two lines show one number */
 		*number = 1000 + i;
 	}
 	for (i = 0; i < END_REASONS; i++)
@@ -264,7 +264,7 @@ test_metrics_escape_the_reason(void **state)
 	options_free(&serve_options, &conf);
 }
 
-/* Another engine's ids are no numbers. */
+/* Ids of another engine may not be numbers. */
 static void
 test_metrics_leave_out_an_id_that_is_no_number(void **state)
 {

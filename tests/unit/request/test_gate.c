@@ -1,8 +1,9 @@
 /*
  * test_gate.c - bytes of a web server, good, odd and hostile.
  *
- * What is scanned lies in a buffer of its exact size that moves at each call,
- * so that the sanitizer sees a byte read too far, and a pointer kept.
+ * The bytes to scan are in a buffer of their exact size, at another place for
+ * each call.  So the sanitizer sees a byte that is read too far, and a pointer
+ * that was kept.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -24,7 +25,7 @@ struct wire {
 	uint8_t bytes[400000];
 };
 
-static struct wire wire; /* the conversation at hand */
+static struct wire wire; /* the conversation of the test */
 
 static void
 record(int type, int id, const void *content, size_t len, size_t padding)
@@ -39,7 +40,7 @@ record(int type, int id, const void *content, size_t len, size_t padding)
 	p[4] = (uint8_t)(len >> 8);
 	p[5] = (uint8_t)len;
 	p[6] = (uint8_t)padding;
-	p[7] = 0xee; /* reserved: means nothing */
+	p[7] = 0xee; /* reserved: it has no meaning */
 	if (len > 0)
 		memcpy(p + 8, content, len);
 	memset(p + 8 + len, 0xdd, padding);
@@ -66,7 +67,7 @@ begin(int id)
 #define END_PARAMS record(FCGI_PARAMS, 1, NULL, 0, 0)
 #define END_STDIN  record(FCGI_STDIN, 1, NULL, 0, 0)
 
-/* A pair in the short form, as text; both lengths are one digit's bytes. */
+/* Pairs in the short form, as text; each length is a byte. */
 #define PAIR_A "\001\003Axyz"
 #define PAIR_B "\004\002LONGhi"
 
@@ -168,7 +169,7 @@ close_reader(void **state)
 
 /* --- requests ------------------------------------------------------------- */
 
-/* The first test: libfcgi sets its handlers once in a process. */
+/* It is the first test, because libfcgi sets its handlers once a process. */
 static void
 test_reader_leaves_signals_alone(void **state)
 {
@@ -313,7 +314,10 @@ test_body_is_moved_together(void **state)
 	want_env(*state, &g, "A=xyz", NULL);
 }
 
-/* Moved, it lies where headers were: PARAMS must not be looked for there. */
+/*
+ * gate_body moves the body to where record headers were.  Nobody may look for
+ * PARAMS there after that.
+ */
 static void
 test_body_that_looks_like_params(void **state)
 {
@@ -359,7 +363,7 @@ test_body_at_and_over_the_limit(void **state)
 	assert_int_equal(scan_part(&g, wire.len), GATE_READY);
 	assert_int_equal(g.body_len, MAX_BODY);
 
-	/* One more, known from its header: no need to wait for the rest. */
+	/* One byte more is seen in the header: the rest need not be here. */
 	wire.len -= 8;
 	record(FCGI_STDIN, 1, zeros, 1, 0);
 	g = (struct gate){0};
@@ -394,7 +398,7 @@ test_records_of_inactive_ids_are_ignored(void **state)
 static void
 test_values_are_answered_once_each(void **state)
 {
-	/* Header, 39 bytes of content, one of padding. */
+	/* The header, 39 bytes of content, one of padding. */
 	static const char want[] = "\001\012\0\0\0\047\001\0"
 				   "\016\005FCGI_MAX_CONNS65535"
 				   "\017\001FCGI_MPXS_CONNS0";
@@ -650,7 +654,7 @@ test_lengths_that_lie(void **state)
 	want_broken(within);
 }
 
-/* Every end of PARAMS that is not the end of a pair. */
+/* PARAMS end at every place that is not the end of a pair. */
 static void
 test_params_that_end_too_early(void **state)
 {
@@ -670,7 +674,7 @@ test_params_that_end_too_early(void **state)
 
 /* --- limits --------------------------------------------------------------- */
 
-/* One pair that makes len bytes of PARAMS, in two records. */
+/* Writes one pair as len bytes of PARAMS, in two records. */
 static void
 params_of(size_t len)
 {
@@ -717,7 +721,7 @@ test_params_over_the_limit_are_not_waited_for(void **state)
 	assert_string_equal(g.why, "more than 64 KB of parameters");
 }
 
-/* Nobody makes us hold megabytes for a few bytes of content. */
+/* No client can make us hold megabytes for a few bytes of content. */
 static void
 test_framing_has_a_limit(void **state)
 {
@@ -775,7 +779,10 @@ open_files(void)
 	return n;
 }
 
-/* As if the scan had let a lie through: the next request is none the worse. */
+/*
+ * As if the scan had let a wrong request through: libfcgi refuses it, and the
+ * next request is read well.
+ */
 static void
 test_parse_goes_on_after_libfcgi_refused(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * test_request.c - from parameters to what is asked for.
+ * test_request.c - from the parameters of a request to what it asks for.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ want_refused_query(const char *query, const char *why)
 	want_refused(ask_query(query), 400, why);
 }
 
-/* The topics in their order, as `a b news*`. */
+/* Wants these topics in this order, written as `a b news*`. */
 static void
 want_topics(const char *query, const char *want)
 {
@@ -279,7 +279,7 @@ test_topics_no_more_and_no_longer_than_allowed(void **state)
 	want_refused_query(query, "topic: longer than 255 bytes");
 }
 
-/* However many the option allows, there is room for so many only. */
+/* Whatever the option allows, there is room for this many topics only. */
 static void
 test_topics_never_more_than_there_is_room_for(void **state)
 {
@@ -335,7 +335,7 @@ test_id_wins_over_last_and_since(void **state)
 	want_last("since=10m&last=5", 5);
 }
 
-/* Never a refusal: the browser would repeat it, and then give up. */
+/* Such an id is not refused: the browser would repeat it, and then give up. */
 static void
 test_id_that_cannot_be_ours_is_unknown(void **state)
 {
@@ -533,7 +533,7 @@ test_credentials_and_address(void **state)
 	want_refused_query("access_token=a%00b", "access_token: not a token");
 }
 
-/* nginx sends each header so, and its snippet says no more. */
+/* nginx passes each header like this, and our snippet adds no parameter. */
 static void
 test_content_type_as_a_header(void **state)
 {
@@ -562,7 +562,7 @@ test_empty_parameter_is_absent(void **state)
 	request_free(&a.r);
 }
 
-/* A refusal still says who asked and how: CORS needs the origin. */
+/* A refused request still has its method and its origin: CORS needs it. */
 static void
 test_refused_request_is_still_known(void **state)
 {
@@ -609,7 +609,7 @@ test_query_pairs_as_the_standard_parses_them(void **state)
 	assert_false(query_next(&q, &pair));
 }
 
-/* A body may be followed by anything. */
+/* The text may go on after the end of the query. */
 static void
 test_query_ends_where_its_end_is(void **state)
 {

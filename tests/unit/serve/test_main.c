@@ -1,7 +1,7 @@
 /*
- * test_main.c - which command main.c finds in the words and the environment.
+ * test_main.c - which command main.c takes from the words and the environment.
  *
- * It runs the real program, as make has built it.
+ * The test runs the real program that make has built.
  */
 #include <signal.h>
 #include <sys/socket.h>
@@ -126,7 +126,7 @@ test_main_help(void **state)
 	runs(WORDS(program), "", help, 2);
 }
 
-/* What comes first on a stream, then the end by SIGTERM. */
+/* Wants the beginning of a stream, then its end after SIGTERM. */
 static void
 assert_cgi_stream(const char *const *words)
 {
@@ -174,7 +174,7 @@ test_main_obeys_no_words_of_a_url(void **state)
 	assert_int_equal(count(pl), 3);
 }
 
-/* The same words are obeyed if a script gives them, not a URL. */
+/* The same words count if a script gives them, and not a URL. */
 static void
 test_main_obeys_a_cgi_script(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * test_append.c - each event of a batch gets the id of its own row, by whatever
- * statements the rows are added and whatever triggers the log has.
+ * test_append.c - each event of a batch gets the id of its own row, whatever
+ * statements add the rows and whatever triggers the log has.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ enum {
 struct stage {
 	char dir[DIR_SIZE], path[160], why[512];
 	struct store *log;
-	sqlite3 *db; /* another's connection to it */
+	sqlite3 *db; /* the connection of another program */
 	char texts[MOST][24], uids[MOST][24];
 	struct store_event events[MOST];
 };
@@ -76,7 +76,7 @@ number(struct stage *s, const char *text)
 	return n;
 }
 
-/* n events from i on, every so many with a uid of its own (0: none). */
+/* Makes n events from i on; one of every `uids` has a uid (0: none). */
 static void
 make(struct stage *s, size_t i, size_t n, size_t uids)
 {
@@ -94,7 +94,7 @@ make(struct stage *s, size_t i, size_t n, size_t uids)
 	}
 }
 
-/* The row of each has its text, its topic and its uid. */
+/* Each event has a row with its text, its topic and its uid. */
 static void
 want_rows(struct stage *s, size_t i, size_t n)
 {
@@ -146,7 +146,10 @@ test_uids_here_and_there(void **state)
 		sql(s, "DELETE FROM events");
 		make(s, 0, 200, steps[i]);
 		append(s, 0, 200);
-		/* Again: those with a uid are there, the others are new. */
+		/*
+		 * Append them again: those with a uid are repeated, the others
+		 * are new.
+		 */
 		for (j = 0; j < 200; j++)
 			s->events[j].id = (struct store_id){9, 9};
 		append(s, 0, 200);
@@ -156,7 +159,7 @@ test_uids_here_and_there(void **state)
 	}
 }
 
-/* A trigger that makes an event of each event: ids no longer follow. */
+/* A trigger makes a second event of each event, so ids have gaps. */
 static void
 test_a_trigger_that_adds_rows(void **state)
 {
@@ -174,7 +177,7 @@ test_a_trigger_that_adds_rows(void **state)
 	    number(s, "SELECT count(*) FROM events WHERE topic = 'y'"), 150);
 }
 
-/* It begins in the middle of a statement's rows, and of a group. */
+/* The trigger fires in the middle of a statement and of a group. */
 static void
 test_a_trigger_that_adds_a_row_now_and_then(void **state)
 {
@@ -196,7 +199,7 @@ test_a_trigger_that_adds_a_row_now_and_then(void **state)
 	assert_int_equal(number(s, "SELECT count(*) FROM events"), 403);
 }
 
-/* Rows of one group that are not side by side in memory. */
+/* The events of one group are not side by side in memory. */
 static void
 test_batches_from_anywhere(void **state)
 {
@@ -216,7 +219,7 @@ test_batches_from_anywhere(void **state)
 	want_rows(s, 0, 90);
 }
 
-/* Two publishers with one uid between them: one event, told to both. */
+/* Two publishers use the same uid: one event is written, both are told. */
 static void
 test_a_uid_twice_in_a_group(void **state)
 {
@@ -237,7 +240,7 @@ test_a_uid_twice_in_a_group(void **state)
 	assert_int_equal(number(s, "SELECT count(*) FROM events"), 39);
 }
 
-/* A batch that a trigger refuses is refused whole, and no other with it. */
+/* A batch that a trigger refuses is refused whole; the others are written. */
 static void
 test_a_trigger_that_refuses(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * test_revoke.c - which revocations the store tells of, on each engine.
+ * test_revoke.c - which revocations the store reports, on each engine.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct place {
 	char dir[DIR_SIZE], path[160];
 	struct store *store;
 	struct store_id after;
-	char told[1024]; /* topic/subject, each with a blank */
+	char told[1024]; /* topic/subject, a blank after each */
 };
 
 static void
@@ -151,7 +151,7 @@ test_revocations_that_were_deleted_are_done(void **state)
 	want_more(pl, 10, "c/- ");
 }
 
-/* Reading the log is enough to know that there are some. */
+/* After any read of the log it is known that there are revocations. */
 static void
 test_revocations_are_known_of_after_a_read(void **state)
 {
@@ -193,7 +193,7 @@ test_revoked_now_is_after_what_was_given_out(void **state)
 	want_of(pl, "al", ((int64_t)time(NULL) + 2) * 1000, "");
 }
 
-/* A log that an older largesse made. */
+/* An older largesse made this log: it has no such table. */
 static void
 test_revoked_without_the_table(void **state)
 {

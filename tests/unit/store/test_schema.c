@@ -1,7 +1,7 @@
 /*
  * test_schema.c - making, adopting, keeping and pruning a log.
  *
- * Each test has a directory of its own.  To see what is in the log a test asks
+ * Each test has a directory of its own.  To see what is in the log, a test uses
  * SQLite itself, over a connection of its own.
  */
 #include <sys/stat.h>
@@ -123,7 +123,7 @@ init_refuses(struct place *pl, const char *why)
 		fail_msg("'%s' is not in: %s", why, pl->why);
 }
 
-/* The bytes of the file, to be freed. */
+/* The bytes of the file; the caller frees them. */
 static char *
 bytes(const struct place *pl, size_t *len)
 {
@@ -194,7 +194,7 @@ test_init_defaults_of_a_row(void **state)
 	assert_string_equal(s, "1mainNULL''NULL");
 }
 
-/* Both forms read one clock, for `now` is one moment within a statement. */
+/* Both forms use the same time: `now` does not change within a statement. */
 static void
 test_init_time_is_exact_to_the_ms(void **state)
 {
@@ -287,7 +287,7 @@ test_init_ids_are_never_used_again(void **state)
 	assert_int_equal(number(pl, "SELECT id FROM events"), 3);
 }
 
-/* The plan must read by the index and need no sorting. */
+/* The query plan must use the index and not sort. */
 static void
 test_init_index_serves_topic_and_id(void **state)
 {
@@ -422,7 +422,7 @@ test_init_refuses_what_is_no_database(void **state)
 	assert_same_bytes(pl, before, len);
 }
 
-/* Publishing works through the store, idempotent by uid. */
+/* Publishing through the store works, and a repeated uid adds nothing. */
 static void
 assert_publishes(struct place *pl)
 {
@@ -527,7 +527,7 @@ test_init_of_a_dropped_table_is_another_log(void **state)
 
 /* --- keeping ------------------------------------------------------------ */
 
-/* n rows with the time of now. */
+/* Inserts n rows whose time is now. */
 static void
 insert(const struct place *pl, int n)
 {
@@ -559,7 +559,7 @@ test_keep_rows_holds_within_one_look(void **state)
 	assert_non_null(strstr(pl->why, "keeps 1000 rows"));
 	insert(pl, 3000);
 	assert_rows(pl, 2001, 3000, 1000);
-	insert(pl, 99); /* the next look is at 3100 */
+	insert(pl, 99); /* the next look is at id 3100 */
 	assert_rows(pl, 2001, 3099, 1099);
 	insert(pl, 1);
 	assert_rows(pl, 2101, 3100, 1000);
@@ -577,10 +577,10 @@ test_keep_few_rows_is_near_the_number(void **state)
 	keep.rows = 25;
 	init(pl, &keep);
 	insert(pl, 100);
-	assert_rows(pl, 126, 150, 25); /* looks at each second */
+	assert_rows(pl, 126, 150, 25); /* looks at every second id */
 }
 
-/* An INSERT into a log that is far too long removes a part of it only. */
+/* One INSERT into a log that is far too long removes only a part of it. */
 static void
 test_keep_rows_catches_up_in_parts(void **state)
 {
@@ -590,7 +590,7 @@ test_keep_rows_catches_up_in_parts(void **state)
 	init(pl, NULL);
 	insert(pl, 5000);
 	init(pl, &keep);
-	insert(pl, 10); /* looks once, at 5010 */
+	insert(pl, 10); /* looks once, at id 5010 */
 	assert_rows(pl, 101, 5010, 4910);
 	insert(pl, 2000);
 	assert_rows(pl, 6911, 7010, 100);
@@ -775,7 +775,7 @@ test_prune_without_a_limit_is_refused(void **state)
 	assert_non_null(strstr(pl->why, "--keep-rows"));
 }
 
-/* Inserts one row at a time until told to stop, and says how it went. */
+/* Inserts one row at a time until it is told to stop; the status says how. */
 static void
 publish_until(struct place *pl, int stop_fd)
 {
@@ -795,7 +795,10 @@ publish_until(struct place *pl, int stop_fd)
 	_exit(n > 0 ? 0 : 254);
 }
 
-/* Rows come in while others are removed; a busy machine gets five chances. */
+/*
+ * Are rows inserted while others are removed?  A busy machine gets five
+ * chances.
+ */
 static bool
 published_meanwhile(struct place *pl)
 {
@@ -907,7 +910,7 @@ test_modes_of_the_files_beside(void **state)
 	sqlite3 *db;
 
 	init(pl, NULL);
-	db = open_db(pl); /* keeps -wal and -shm there */
+	db = open_db(pl); /* while it is open, -wal and -shm exist */
 	assert_int_equal(sqlite3_exec(db, "INSERT INTO events DEFAULT VALUES",
 			     NULL, NULL, NULL),
 	    SQLITE_OK);
@@ -931,7 +934,10 @@ test_modes_of_a_refused_file_stay(void **state)
 	assert_int_equal(mode(pl, ""), 0644);
 }
 
-/* The directory of a link does not count: the files are beside the real one. */
+/*
+ * The directory of the link does not count: the files are made beside the real
+ * one.
+ */
 static void
 test_modes_through_a_link(void **state)
 {

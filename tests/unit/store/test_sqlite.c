@@ -1,5 +1,5 @@
 /*
- * test_sqlite.c - readers of a SQLite log do not hold up its publishers.
+ * test_sqlite.c - readers of a SQLite log do not delay its publishers.
  */
 #include "tests/unit/kit.h"
 
@@ -10,7 +10,7 @@ stop_at_two(void *arg, const struct store_event *ev)
 	return ++*(int *)arg < 2;
 }
 
-/* A page that was left in the middle must not hold up a checkpoint. */
+/* A read that stopped in the middle must not block a checkpoint. */
 static void
 test_a_read_leaves_nothing_open(void **state)
 {

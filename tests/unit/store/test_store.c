@@ -18,7 +18,7 @@ prune_to(struct log *lg, uint64_t rows)
 	    store_prune(lg->path, &keep, lg->why, sizeof(lg->why)) >= 0);
 }
 
-/* Another log under the same name, with n events of its own. */
+/* Puts another log with n events under the same name. */
 static void
 replace(struct log *lg, int n)
 {
@@ -60,7 +60,7 @@ append(struct log *lg, const char *topic, const char *data)
 	return ev.id;
 }
 
-/* What a read gave: `topic=data` for each event, with blanks between. */
+/* What a read returned: `topic=data` for each event, with blanks between. */
 struct page {
 	char text[MOST];
 	size_t n, stop_after; /* 0: never */
@@ -185,7 +185,7 @@ test_pages_follow_one_another(void **state)
 	assert_false(pg.span.at_end);
 }
 
-/* Some topics are dense in the log, some rare: both ways of reading them. */
+/* Some topics have many events and one has few, which are read differently. */
 static void
 fill(struct log *lg)
 {
@@ -399,7 +399,7 @@ test_a_place_that_was_pruned_is_gone(void **state)
 	    STORE_GONE);
 	read_page(lg, &pg, id, NULL, 0, 10);
 	assert_int_equal(pg.n, 3);
-	/* The last one pruned has all that comes after it. */
+	/* After the last event that was pruned, everything is there. */
 	assert_int_equal(
 	    seek(lg, (struct store_seek){.from = STORE_FROM_ID, .id = ids[6]},
 		&id),
@@ -487,7 +487,7 @@ test_a_time_is_a_place(void **state)
 
 /* --- news --------------------------------------------------------------- */
 
-/* Waits until news says this; what it says before must be quiet. */
+/* Waits until store_news says this; before that it may only say quiet. */
 static void
 want_news(struct log *lg, enum store_news want, struct store_id *id)
 {

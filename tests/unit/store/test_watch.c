@@ -1,6 +1,6 @@
 /*
- * test_watch.c - changes of a table become events: what is told, in which
- * topic, and that no row makes the application's own statement fail.
+ * test_watch.c - changes of a table become events: what an event says and in
+ * which topic it is.  No row can make the application's own statement fail.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ want_refusal(struct place *pl, struct store_watch w, const char *why)
 		fail_msg("wanted %s; came %s", why, pl->why);
 }
 
-/* All events so far, `topic event data` a line; then they are forgotten. */
+/* Wants these events, a line `topic event data` each, and removes them. */
 static void
 want_events(struct place *pl, const char *want)
 {
@@ -139,7 +139,7 @@ test_only_what_was_chosen(void **state)
 	WATCH(pl, .table = "T", .topic = "it's", .columns = "NAME,id",
 	    .on_insert = true, .on_update = true);
 	run(pl, "INSERT INTO t VALUES(1, 'a', 'x')");
-	run(pl, "UPDATE t SET secret = 'y'"); /* tells nothing */
+	run(pl, "UPDATE t SET secret = 'y'"); /* makes no event */
 	run(pl, "UPDATE t SET name = name");
 	run(pl, "UPDATE t SET name = NULL");
 	run(pl, "DELETE FROM t");
@@ -147,7 +147,7 @@ test_only_what_was_chosen(void **state)
 			"it's update {\"name\":null,\"id\":1}\n");
 }
 
-/* A reader of the topic is told that a row came, changed and went. */
+/* A reader of the topic gets an event when a row comes, changes or goes. */
 static void
 test_topic_by_column(void **state)
 {
@@ -169,7 +169,7 @@ test_topic_by_column(void **state)
 	want_events(pl, "b delete {\"id\":1}\n");
 }
 
-/* json_object fails at a BLOB, and has no way to say infinity. */
+/* json_object fails for a BLOB, and cannot write infinity. */
 static void
 test_values_of_any_kind(void **state)
 {
@@ -251,7 +251,7 @@ test_rolled_back_with_the_change(void **state)
 	want_events(pl, "t insert {\"x\":1}\n");
 }
 
-/* What an application asks after its INSERT is about its own row. */
+/* The application asks for its last row id, and gets that of its own row. */
 static void
 test_the_application_sees_its_own_row_id(void **state)
 {

@@ -1,8 +1,8 @@
 /*
- * test_reader.c - a text/event-stream as EventSource would read it.
+ * test_reader.c - a text/event-stream, read as EventSource reads it.
  *
- * Every stream is fed whole and byte by byte: where a read of the network
- * ends must not matter.
+ * Each stream is given in one piece and again byte by byte: it must not matter
+ * where a read from the network ends.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #include "fcgi/window/reader.h"
 
-/* What came out: the blocks, each followed by its kind in brackets. */
+/* The result: the blocks, each followed by its kind in brackets. */
 struct out {
 	char text[4096];
 	size_t len, blocks, stop_after;

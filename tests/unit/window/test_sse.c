@@ -1,8 +1,8 @@
 /*
- * test_sse.c - an event as text/event-stream: what comes out, byte by byte.
+ * test_sse.c - an event as text/event-stream: what is written, byte by byte.
  *
- * Every text is handed over in a buffer of its exact size, and written to one
- * of the size that was promised, so that the sanitizer sees any step too far.
+ * Every text is in a buffer of its exact size, and is written to a buffer of
+ * the size that was promised.  So the sanitizer sees a step that goes too far.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #define TEXT(s) (exact((s), sizeof(s) - 1))
 #define NONE	((struct store_text){NULL, 0})
 
-/* A copy that ends where the text does; freed by want. */
+/* A copy in a buffer of its exact size; want frees it. */
 static struct store_text
 exact(const char *s, size_t len)
 {
@@ -95,7 +95,7 @@ test_data_each_line_end_makes_a_line(void **state)
 	WANT_DATA("\n\nid: 9", "data: \ndata: \ndata: id: 9\n");
 }
 
-/* Blanks, colons and controls are the publisher's own business. */
+/* Blanks, colons and control characters stay as the publisher sent them. */
 static void
 test_data_keeps_all_else(void **state)
 {
@@ -111,7 +111,7 @@ test_data_keeps_all_else(void **state)
 	    "data: gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x8e\x81\n");
 }
 
-/* CR and LF at every place of a word of eight and around it. */
+/* CR and LF stand at every place of eight bytes, and around them. */
 static void
 test_data_line_end_at_any_offset(void **state)
 {
@@ -133,7 +133,7 @@ test_data_line_end_at_any_offset(void **state)
 		}
 }
 
-/* The room that is promised is enough when every byte grows. */
+/* The promised size is enough even when every byte grows. */
 static void
 test_size_holds_for_the_worst(void **state)
 {
@@ -187,7 +187,7 @@ test_type_of_ours_is_not_forged(void **state)
 	WANT_TYPE(" stream-x", "event:  stream-x\n");
 }
 
-/* One U+FFFD for each maximal subpart: Unicode 3.9, tables 3-8 to 3-11. */
+/* Each maximal subpart becomes one U+FFFD (Unicode 3.9, tables 3-8 to 3-11). */
 static void
 test_bad_utf8_as_a_browser_decodes_it(void **state)
 {

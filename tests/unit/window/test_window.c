@@ -1,9 +1,9 @@
 /*
- * test_window.c - the window, runs and what is due of them.
+ * test_window.c - the window, its runs, and what is due from them.
  *
- * What a stream is sent is checked against a simpler twin: the list of all
- * events, gone through from the start.  Pieces are taken in sizes by chance,
- * so that every event is cut everywhere.
+ * What a stream gets is compared with a simpler twin, which goes through a list
+ * of all events from the start.  The pieces have random sizes, so every event
+ * is cut everywhere.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +25,10 @@ enum {
 static const char *const names[NAMES] = {"a", "ab", "abc", "b", "news", "n"};
 
 struct world {
-	struct store store; /* for printing ids only */
+	struct store store; /* only to print ids */
 	struct topics topics;
 	struct window window;
-	int topic[EVENTS + 1]; /* of event i, from 1 on */
+	int topic[EVENTS + 1]; /* topic of event i, from 1 on */
 	uint64_t id[EVENTS + 1];
 	int n;
 	unsigned seed;
@@ -120,7 +120,7 @@ wants(const struct request_topic *rt, size_t n, const char *name)
 	return false;
 }
 
-/* The twin: all that a stream of these topics gets after event `from`. */
+/* The twin: everything that a stream of these topics gets after `from`. */
 static char *
 expected(const struct world *w, const struct request_topic *rt, size_t n,
     int from, size_t *len)
@@ -145,7 +145,7 @@ due_of(struct due *d, const struct sub *sub)
 		d->run[i] = &sub->topics[i]->run;
 }
 
-/* Takes all that is due in pieces by chance; returns it. */
+/* Takes everything that is due, in pieces of random size; returns it. */
 static char *
 take_all(struct world *w, const struct sub *sub, struct due_place *place,
     size_t *len, uint64_t *events)
@@ -321,7 +321,7 @@ test_a_topic_that_all_left_gives_its_memory_back(void **state)
 		add(w, "a", 0);
 	topics_forget(&w->topics, sub);
 	assert_int_equal(w->topics.kept_bytes, 0);
-	/* Listened to again: what came before is the log's business. */
+	/* A listener is back: for events before it, the log has to be read. */
 	sub = subscribe(w, a, 1);
 	add(w, "a", 0);
 	assert_int_equal(sub->topics[0]->run.count, 1);
@@ -392,7 +392,7 @@ test_a_burst_is_what_is_due_in_one_record(void **state)
 		want = expected(w, rt, 2, 0, &len);
 		if (len > RECORD_MAX || len == 0) {
 			assert_null(b->sub);
-		} else if (b->sub != NULL) { /* else in too many pieces */
+		} else if (b->sub != NULL) { /* else too many pieces */
 			assert_int_equal(b->len, len);
 			assert_memory_equal(
 			    burst_frame(b, 0x102) + RECORD_HEADER, want, len);
@@ -408,7 +408,7 @@ test_a_burst_is_what_is_due_in_one_record(void **state)
 	free_world(w);
 }
 
-/* A socket that takes n bytes a time; the records must come out whole. */
+/* A socket takes n bytes at a time; the records must come out whole. */
 static void
 test_records_survive_any_cut(void **state)
 {
