@@ -84,30 +84,43 @@ is_over(const struct server *srv)
 }
 
 /*
- * A whole turn.  Each step is bounded in time.  What a step leaves undone is
- * done in the next turn, after the poll phase has taken what came in meanwhile.
+ * A whole turn, after the poll phase.  No step waits.  The log is read for a
+ * bounded number of rows, and each stream gets a bounded share of bytes: what
+ * is left is done in the next turn, after the poll phase has let others in.
  */
 static void
 take_turn(struct server *srv)
 {
 	struct hub *hub = &srv->hub;
-	uint64_t began, read_ns = 0;
+	uint64_t began, look_ns = 0;
 
-	uv_idle_stop(&hub->idle);
-	link_turn(&srv->pub.link); /* send POSTs to the writer */
+	uv_idle_stop(&hub->idle); /* this is the turn that hub_wake asked for */
+
+	/* What was posted since the last turn goes to the writer. */
+	link_turn(&srv->pub.link);
+
+	/* The log is read once; requests that wait for it are asked again. */
 	began = uv_hrtime();
 	if (news_due(hub)) {
-		look_at_log(srv); /* read the log, once */
-		read_ns = uv_hrtime() - began;
+		look_at_log(srv);
+		look_ns = uv_hrtime() - began;
 	}
+
+	/* Nothing is sent before all revocations are known (news.c). */
 	if (!hub->revoking) {
-		flush_due(hub, began, read_ns); /* send what is new */
-		flush_behind(hub);		/* send to those behind */
+		flush_due(hub, began, look_ns); /* streams that have news */
+		flush_behind(hub);		/* streams behind, in turn */
 	}
-	hub_end_turn(hub); /* wake the loop if work is left */
-	free_over(srv);	   /* free connections that are over */
+
+	/* What is over is freed; a connection may be used again. */
+	free_over(srv);
+
+	/* The other workers see our numbers. */
 	if (hub->tallies != NULL)
-		status_share(hub); /* show other workers our numbers */
+		status_share(hub);
+
+	/* What is left to do wakes the loop. */
+	hub_end_turn(hub);
 	if (is_over(srv))
 		uv_stop(&srv->loop);
 }
@@ -164,8 +177,9 @@ on_closed_time(uv_timer_t *timer)
 
 /*
  * Clients in the backlog would be refused when the socket closes, and their
- * EventSource would give up.  So they are accepted and answered first.  Then
- * all streams are told to come back.  A stream that stands inside an event
+ * EventSource would give up.  So they are accepted and answered first: those
+ * of now are served, those who come while we close are told to come back, as
+ * are parked requests and all streams.  A stream that stands inside an event
  * first gets the rest of it, if its client takes it in time.
  */
 static void
