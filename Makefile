@@ -121,7 +121,7 @@ bench-quick: build/largesse $(BENCH)
 
 # The whole path on this machine until Ctrl-C.  WEB=lighttpd, PORT=8000.
 demo:
-	@deploy/demo/demo.sh
+	+@deploy/demo/demo.sh
 .PHONY: demo
 
 # All tests.  SUITES="unit talk" runs some of them.

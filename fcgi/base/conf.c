@@ -64,7 +64,7 @@ static const struct option list[] = {
 	    .help = "most that a stream is sent in one turn",
 	    .min = 1024, .max = 1 << 30},
 	{"page", "ROWS", NUMBER(page_rows), "1000",
-	    .help = "most rows read from the log at once",
+	    .help = "most rows read at once for a stream behind",
 	    .min = 1, .max = 1000000},
 	{"key-file", "FILE", LIST(key_file), NULL,
 	    .help = "secret or public PEM: readers need a token"},

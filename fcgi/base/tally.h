@@ -18,10 +18,11 @@
  * /metrics and in the manual.
  */
 enum end_reason {
-	END_LEFT,      /* the client closed, or the web server did */
-	END_ABORTED,   /* the web server sent FCGI_ABORT_REQUEST */
-	END_WRITE,     /* a write failed for another reason */
-	END_STALLED,   /* the client did not read for --stall seconds */
+	END_LEFT,    /* the client closed, or the web server did */
+	END_ABORTED, /* the web server sent FCGI_ABORT_REQUEST */
+	END_WRITE,   /* a write failed for another reason */
+	END_STALLED, /* the client did not read for --stall seconds */
+	/* from here to END_SHUTDOWN: it is told to come back */
 	END_AGE,       /* open for --max-age seconds; told to come back */
 	END_TOKEN,     /* its token has expired; told to come back */
 	END_REVOKED,   /* a row of largesse_revoke; told to come back */

@@ -15,8 +15,8 @@
  *	read.c, seek.c	readers, from what has come; revoke.c likewise
  *	append.c	publishers; copy.c a log that is copied to here
  *	words.c		a command with a script; script.c the scripts in Lua
- *	init.c		makes and prunes, check.c examines, over a link of
- *once.c
+ *	init.c		makes and prunes; check.c examines
+ *	once.c		a link for one command, as those two need it
  *
  * The room may include store/store.h, store/engine.h, its own headers and
  * those of link/, which has the connection.  It knows no SQL and no file, and

@@ -83,8 +83,9 @@ run_kept(struct sqlite *sq, enum sqlite_statement s)
 }
 
 /*
- * 1: sixteen in one statement do not go.  Undo what was inserted and call it
- * again, when it inserts them one by one.
+ * 0, -1, or 1: a trigger makes the ids of INSERT_ROWS at once unknown.  Then
+ * singly is set: undo what was inserted and call it again, and it inserts the
+ * events one by one.
  */
 static int
 append_events(struct sqlite *sq, struct store_event *events, size_t n)
