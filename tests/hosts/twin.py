@@ -33,7 +33,7 @@ class Database(Host):
 
     def __init__(self, twin, name, last, conf):
         super().__init__(name, last)
-        twin.hosts.append(self)     # from here on it is closed
+        twin.hosts.append(self)     # close() ends it, from now on
         self.twin = twin
         self.dir = twin.dir / name
         self.dir.mkdir()
@@ -97,7 +97,7 @@ class Web(Host):
 
     def __init__(self, twin, name, last):
         super().__init__(name, last)
-        twin.hosts.append(self)     # from here on it is closed
+        twin.hosts.append(self)     # close() ends it, from now on
         self.twin = twin
         self.dir = twin.dir / name
         self.dir.mkdir()

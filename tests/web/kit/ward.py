@@ -193,7 +193,7 @@ def haproxy(client="60s", server="60s", more=""):
     return configure
 
 
-# --- a tier, and all of them
+# --- one tier, and all of them
 
 class Tier:
     def __init__(self, ward, n, configure, behind):
@@ -248,7 +248,7 @@ class Ward(Yard):
         self.tiers = []
         super().__init__("ward", "socket", start=False,
                          options=["--heartbeat", "2", *options])
-        if share:                       # with who starts the responder
+        if share:                       # with the user of the responder
             self.share_log()
         if responder:
             self.start_responder()
