@@ -333,7 +333,7 @@ class Crowd:
             self.wires.append(wire)
 
     def until(self, enough, timeout=PATIENCE):
-        """Read until every wire is enough."""
+        """Read until enough is true for every wire."""
         missing = [w for w in self.wires if not enough(w)]
         end = time.monotonic() + timeout
         while missing:

@@ -40,7 +40,7 @@ class Edits:
 
 
 def listens(proc, port):
-    """yes; no, for good; or None, not yet."""
+    """yes and no are final; None: not yet."""
     if proc.poll() is not None:
         return "no"     # the port was taken meanwhile, or worse
     with socket.socket() as s:

@@ -103,7 +103,7 @@ def topics(y, patience):
 
 @probe("told apart")
 def told_apart(y, patience):
-    """A response that is cut on its way looks cut."""
+    """The client can tell a response that was cut on its way."""
     s = opened(y, patience)
     y.standin.take().conn.close()
     try:
@@ -134,7 +134,7 @@ def echoed(name, value, target="", **kw):
 
 @probe("software")
 def software(y, patience):
-    """Which web server it is."""
+    """The responder is told which web server this is."""
     s = y.stream(timeout=patience)
     said = json.loads(s.next_event(patience).data)
     return said.get("SERVER_SOFTWARE", "").startswith(y.web)
