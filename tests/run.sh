@@ -1,14 +1,14 @@
 #!/bin/sh
-# run.sh - run the suites, count what they say, and say it in one line.
+# run.sh - run the suites, count their results, and print one line.
 #
 # usage: run.sh SUITE...	each an executable that prints TAP on stdout
 #
 # A suite is unit, talk, web, ...: tests/SUITE/run.  A skipped test and a
-# suite that ends badly without naming a failed test count as failures:
-# what was not seen to pass has not passed.
+# suite that ends badly without naming a failed test count as failures: only
+# a test that was seen to pass has passed.
 #
-# The suites slow and hosts wait for most of their time: they run beside the
-# others, one after the other, and are told last.
+# The suites slow and hosts wait for most of their time.  They run beside the
+# others, one after the other, and their results are printed last.
 
 set -u
 cd "$(dirname "$0")/.."

@@ -35,12 +35,12 @@ enum {
  * is freed there.
  */
 struct wire {
-	uv_poll_t poll; /* data: the link */
+	uv_poll_t poll; /* its data points to the link */
 	int fd;
 	bool wants_out;
 };
 
-/* --- the writer's end --------------------------------------------------- */
+/* --- results, and the death of a writer --------------------------------- */
 
 static void
 on_wire_closed(uv_handle_t *handle)
@@ -206,7 +206,7 @@ link_hand(struct link *ln, const struct body *body)
 	return t;
 }
 
-/* --- its life ----------------------------------------------------------- */
+/* --- starting a writer -------------------------------------------------- */
 
 /*
  * The environment of the writer.  Its first variable names the log: an address

@@ -29,7 +29,7 @@ say_line(struct publisher *pub, const struct peer *peer, int status,
 	return reply_send(pub->hub, peer, &rp);
 }
 
-/* --- may it? ------------------------------------------------------------ */
+/* --- who may publish ---------------------------------------------------- */
 
 /*
  * May the client publish to the topic of each event?  0, or the status of the
@@ -83,7 +83,7 @@ say_no(struct publisher *pub, const struct peer *peer, const struct refusal *no)
 			    : reply_refusal(pub->hub, peer, no, false));
 }
 
-/* --- what became of it -------------------------------------------------- */
+/* --- the answer --------------------------------------------------------- */
 
 /*
  * Answers {"ids":["1","2"]} with 201, or with 200 when none of the events is

@@ -19,7 +19,7 @@ enum {
 	VALUE_BYTES = 128 /* of a text, at most */
 };
 
-/* --- asked -------------------------------------------------------------- */
+/* --- the query ---------------------------------------------------------- */
 
 /* Reads a number: digits and nothing else, within bounds. */
 static bool
@@ -86,7 +86,7 @@ probe_ask_read(struct probe_ask *ask, const char *text)
 	return wrong != NULL ? wrong : check_ask(ask);
 }
 
-/* --- said --------------------------------------------------------------- */
+/* --- the text of a tick ------------------------------------------------- */
 
 /*
  * Writes a member whose value came from outside: cut to VALUE_BYTES, and every

@@ -26,7 +26,7 @@ enum {
 	PAUSE_MS = 100	    /* when we have no descriptors left */
 };
 
-/* --- making it ---------------------------------------------------------- */
+/* --- making the socket -------------------------------------------------- */
 
 /*
  * Removes a socket file on which nobody listens any more.  Anything else of

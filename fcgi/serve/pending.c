@@ -340,7 +340,7 @@ pending_event(struct server *srv, struct pending *p)
 		read_all(srv, p);
 }
 
-/* --- what was waited for -------------------------------------------------- */
+/* --- when a wait is over ------------------------------------------------ */
 
 /*
  * Goes on after an answer went out.  open: the connection can be used for

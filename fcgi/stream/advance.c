@@ -60,7 +60,7 @@ enum source {
 	SOURCE_OVER
 };
 
-/* A page of the log for a stream behind the window. */
+/* Finds what is due in a page of the log, for a stream behind the window. */
 static enum source
 from_log(struct hub *hub, struct stream *s, struct due *d)
 {

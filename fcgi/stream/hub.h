@@ -132,7 +132,10 @@ void hub_wake(struct hub *);
 /* Ends a turn.  If work is left, the loop does not wait before the next. */
 void hub_end_turn(struct hub *);
 
-/* A number of ms between half and one and a half times the retry option. */
+/*
+ * A random number of ms between half and one and a half times the retry option:
+ * clients must not all come back at the same time.
+ */
 unsigned hub_retry_ms(const struct hub *);
 
 #endif

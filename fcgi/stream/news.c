@@ -17,7 +17,7 @@ enum {
 	WRITER_NS = 2 * 1000000 /* to wait for our writer before we look */
 };
 
-/* --- what ---------------------------------------------------------------- */
+/* --- reading news ------------------------------------------------------- */
 
 static void
 set_replaced(void *hub, struct stream *s)
@@ -161,7 +161,7 @@ news_told(struct hub *hub)
 	log_info(hub->conf->quiet, name, "can be read again");
 }
 
-/* --- when ---------------------------------------------------------------- */
+/* --- when to read ------------------------------------------------------- */
 
 static void
 on_gathered(uv_timer_t *timer)

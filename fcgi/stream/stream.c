@@ -232,7 +232,7 @@ stream_open(struct hub *hub, const struct stream_start *start)
 		stream_end(hub, s, END_WRITE);
 }
 
-/* --- events of its descriptor and its time ------------------------------ */
+/* --- events on the descriptor, and the wheel ---------------------------- */
 
 /*
  * After its request, a web server sends only one thing: that it gives the

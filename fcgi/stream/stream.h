@@ -10,7 +10,7 @@
 
 #include "fcgi/stream/hub.h"
 
-/* What a new stream is made of. */
+/* What is needed to open a stream. */
 struct stream_start {
 	int fd;
 	uint16_t request_id;
@@ -53,10 +53,13 @@ void stream_each(struct hub *, void (*)(void *arg, struct stream *), void *arg);
  */
 void stream_finish(struct hub *, struct stream *);
 
-/* Something happened on its descriptor. */
+/* Something happened on the descriptor of the stream. */
 void stream_event(struct hub *, struct stream *, uint32_t epoll_events);
 
-/* Its tick on the wheel has come. */
+/*
+ * The wheel has reached the tick of the stream: ends it, sends a heartbeat, or
+ * only sets the next tick.
+ */
 void stream_look(struct hub *, struct stream *);
 
 #endif

@@ -2,11 +2,12 @@
 """bench.py - measures largesse against its peers and writes one table.
 
 usage: bench.py [--quick] [--rounds N] [--rows A,B] [--peers A,B]
-       bench.py --more          as many rounds again, onto the last results
+       bench.py --more          more rounds, added to the last results
        bench.py --again         the table and plots of the last results
 
-Each round runs every row, and a row all its peers in turn.  Results go to
-build/bench: results.json, table.md and *.svg.  Nothing is asserted.
+Each round runs every row, and each row measures all its peers in turn.
+Results go to build/bench: results.json, table.md and *.svg.  The program only
+measures: no figure makes it fail.
 """
 import argparse
 import json

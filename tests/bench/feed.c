@@ -1,9 +1,9 @@
 /*
  * feed.c - HTTP/1.1, chunks and text/event-stream, as they come.
  *
- * The client runs on the same two cores as what it measures, so this reader is
- * made to be cheap and not to be general.  A line that is whole in the buffer
- * is read there.  Only a line that a read has cut is copied.
+ * The client runs on the same two cores as the servers that it measures, so
+ * this reader is cheap and not general.  A line that is whole in the buffer is
+ * parsed there.  Only a line that was cut by a read is copied.
  */
 #include <ctype.h>
 #include <stdio.h>

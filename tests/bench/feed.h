@@ -1,8 +1,8 @@
 /*
  * feed.h - one stream as a client of the measurements reads it.
  *
- * It is given bytes as they come from the socket, and it finds the events in
- * them.  The data of an event is `@n=SEQ t=NANOSECONDS xxx...$`: its number,
+ * It gets the bytes as they come from the socket, and finds the events in them.
+ * The data of an event is `@n=SEQ t=NANOSECONDS xxx...$`: its number,
  * CLOCK_MONOTONIC when it was published, and a last character that shows that
  * it is whole.
  */

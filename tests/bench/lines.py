@@ -1,7 +1,7 @@
 """lines.py - the lines of the table: what was measured, and the goal for it.
 
-A goal is judged on medians over the rounds; a ratio is taken within each
-round, between peers that ran minutes apart, and then its median.
+A goal is compared with the median over the rounds.  A ratio is taken in each
+round, whose peers ran minutes apart, and the median of these ratios counts.
 """
 from statistics import median
 

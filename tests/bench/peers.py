@@ -1,7 +1,7 @@
 """peers.py - the servers that are measured, each started in its own way.
 
-A peer that runs has a port and a target for the client, the words that start
-its publisher, the processes of the web server and those of the responder.
+A peer that runs has a port and a target for the client, the command that
+starts its publisher, and the processes of web server and responder.
 """
 import os
 import shutil

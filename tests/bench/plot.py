@@ -1,7 +1,7 @@
 """plot.py - three plots for README, as SVG written by hand.
 
-They stand on whatever background the reader has: colours come from a style
-sheet inside the file that knows light and dark.
+They can be read on a light and on a dark background: a style sheet inside
+each file has colours for both.
 """
 import math
 import os

@@ -1,4 +1,4 @@
-"""report.py - the one table, as Markdown and on the terminal."""
+"""report.py - prints the table of results, as Markdown and on the terminal."""
 import json
 import os
 import platform

@@ -1,7 +1,7 @@
-"""rows.py - what is measured: one function a row, one peer at a time.
+"""rows.py - what is measured: one function for a row, one peer at a time.
 
-Each takes the peer's name and whether to be quick, and returns figures.
-The lines of the table are made of them in lines.py.
+A function takes the name of the peer and whether to be quick, and returns
+figures.  lines.py makes the lines of the table from them.
 """
 import sqlite3
 import time

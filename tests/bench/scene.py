@@ -1,8 +1,8 @@
 """scene.py - one peer, its client and its publisher, and what they cost.
 
-A Scene is what every row is played on: it runs events past the streams, and
-says what arrived, how late, and what it took.  Whatever arrives wrong is
-Trouble: a figure counts only if every stream got every event in order.
+Every row uses a Scene.  It publishes events to the streams, and says what
+arrived, how late it was, and what it cost.  An event that is missing or wrong
+raises Trouble: a figure counts only if every stream got every event in order.
 """
 import os
 

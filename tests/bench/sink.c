@@ -1,8 +1,9 @@
 /*
  * sink.c - INSERT, XADD, POST, or a line for the ceiling program.
  *
- * Each is the cheapest honest way to publish there: a prepared statement
- * with synchronous=NORMAL, a kept connection, a stream socket.
+ * Each is the cheapest way to publish there that does the whole work: a
+ * prepared statement with synchronous=NORMAL, a kept connection, a stream
+ * socket.
  */
 #include <arpa/inet.h>
 #include <errno.h>

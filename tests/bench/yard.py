@@ -1,7 +1,7 @@
 """yard.py - processes, directories, cores and what processes cost.
 
-Everything that a measurement starts stands in one Yard: a fresh directory,
-free ports, processes that are ended by their ids when the yard is left.
+Everything that a measurement starts is in one Yard: a new directory, free
+ports, and processes that are ended by their ids when the yard is closed.
 """
 import json
 import os

@@ -1,10 +1,10 @@
 /*
  * auth.mjs - who may listen, in a browser: each way in which a client can
- * bring its token, from a page of ours and from one of another origin.
+ * send its token, from our page and from a page of another origin.
  *
- * A refused client must not have one private byte, and that is looked for
- * twice: in what its script was given, and in all that its browser received,
- * which a tap in front of nginx has (tokens.py).
+ * A refused client must not get one private byte.  This is checked twice: in
+ * what its script was given, and in everything that its browser received,
+ * which a tap in front of nginx has kept (tokens.py).
  */
 import { readFileSync } from "node:fs";
 
@@ -24,7 +24,7 @@ const CLIENTS = [
 	{ client: "fetchEventSource", place: "header", cross: true },
 ];
 
-/* Its CommonJS files as one script, for a page has no bundler. */
+/* Its CommonJS files as one script, because a page has no bundler. */
 function fetchEventSource(require) {
 	const lib = (name) => readFileSync(require.resolve(
 	    "@microsoft/fetch-event-source/lib/cjs/" + name), "utf8");
@@ -42,7 +42,7 @@ function fetchEventSource(require) {
 	})()`;
 }
 
-/* In the page: opens a stream, keeps what it brings and how it ends. */
+/* In the page: opens a stream, and keeps its events and how it ends. */
 function open([client, url, token, withCredentials]) {
 	const s = { got: [], notes: [], state: "", status: 0, opened: 0 };
 	const headers = token ? { Authorization: "Bearer " + token } : {};
@@ -82,8 +82,8 @@ function open([client, url, token, withCredentials]) {
 }
 
 /*
- * What the browser received since it was last asked for: the statuses but for
- * those of a preflight and of pages, and all of the text.
+ * What the browser received since the last call: all of the text, and the
+ * statuses, except those of preflights and of pages.
  */
 async function heard(sv) {
 	const text = await sv.say("heard");

@@ -1,12 +1,12 @@
 /*
- * doctor.mjs - the doctor's page, with ticks as they are sent and as a buffer
- * would have them.
+ * doctor.mjs - the doctor's page, with ticks that come as they are sent, and
+ * with ticks that come as out of a buffer.
  */
 const text = (page, id) => page.textContent("#" + id);
 const ticks = (page, selector) => page.evaluate((s) =>
     document.querySelectorAll("#ticks " + s).length, selector);
 
-/* What a server would answer in the place of ours. */
+/* The answer that a server gives in the place of ours. */
 const instead = (page, answer) =>
     page.route("**/events/probe?*", (route) => route.fulfill(answer));
 

@@ -5,18 +5,19 @@
 	kill-web | start-web			the web server
 	insert {"data": ..., "event": ...}	an event
 	sqlite3 SQL				the program
-	figures					the demo's publisher, until the end
+	figures					run the demo's publisher
 	token KIND				one of tokens.py (with `auth` only)
-	log					the web server's, what it is so far
-	heard					what it sent since the last one
+	log					the web server's log so far
+	heard					bytes sent since the last `heard`
 
-Each is answered with one line when it is done; the first line, without a
-command, has the address.  At the end of stdin everything is stopped, and
+Each command is answered with one line when it is done.  The first line needs
+no command and has the address.  At the end of stdin everything is stopped, and
 the exit status tells whether that went well.
 
-With `auth` as an argument the responder has a key, a tap is in front of the
-web server, and one other origin is allowed, whose pages come from here as
-well: the first line has its address and that of one that is not allowed, too.
+With `auth` as an argument, the responder has a key and a tap is in front of
+the web server.  One other origin is allowed, and its pages come from here as
+well.  The first line then also has the address of this origin, and of an
+origin that is not allowed.
 """
 
 import json
@@ -72,7 +73,7 @@ def say(what):
 
 
 publishers = []
-# A browser waits as long as retry: says, and there are many breaks here.
+# A browser waits as long as retry: says, and is cut many times here.
 y = Yard("nginx", options=["--retry", "300"], start=False)
 try:
     if sys.argv[1:] == ["auth"]:

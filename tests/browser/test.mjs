@@ -1,9 +1,9 @@
 /*
  * test.mjs - headless Chromium against the real program behind real nginx.
  *
- * What a browser makes of a stream is asked of the browser: its native
- * EventSource and event-source-polyfill.  The servers come from servers.py,
- * one set for each test; each test has a page of its own.  TAP on stdout.
+ * The tests ask the browser itself what it gets from a stream: its native
+ * EventSource, and event-source-polyfill.  servers.py starts one set of servers
+ * for each test, and each test has a page of its own.  TAP goes to stdout.
  */
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
@@ -307,7 +307,7 @@ const browser = await chromium.launch({
 });
 const chosen = tests.filter(({ name }) =>
     !words.length || words.some((w) => name.includes(w)));
-/* The demo's publisher has something to show by the time it is looked at. */
+/* The demo's publisher has published something before the page is read. */
 const demo = chosen.find(({ name }) => name.startsWith("demo"));
 if (demo) {
 	demo.servers = await Servers.start();

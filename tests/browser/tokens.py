@@ -1,7 +1,7 @@
-"""tokens.py - what the tests of who may listen take: a key, tokens good and
-bad, pages of other origins, and a tap on the line.
+"""tokens.py - what auth.mjs needs: a key, good and bad tokens, pages of other
+origins, and a tap that sees what is sent.
 
-Nothing here is the program's: RFC 7515 by hand.
+It uses no code of the program: the tokens are made by hand from RFC 7515.
 """
 
 import base64
@@ -28,13 +28,13 @@ def sign(claims, header={"alg": "HS256", "typ": "JWT"}, secret=SECRET):
 
 
 def make(kind):
-    """A token for the topic `secret` with one thing right or wrong."""
+    """A token for the topic `secret`; kind says what is wrong with it."""
     now = time.time()
     claims = {"sub": "alice", "iat": int(now), "exp": int(now) + 3600,
               "largesse": {"subscribe": ["secret"]}}
     if kind == "good":
         return sign(claims)
-    if kind == "short":         # good for long enough to be used
+    if kind == "short":         # good just long enough to be used
         return sign(dict(claims, exp=now + 8))
     if kind == "expired":
         return sign(dict(claims, exp=int(now) - 60))
@@ -44,7 +44,7 @@ def make(kind):
         return sign(claims, header={"alg": "HS512", "typ": "JWT"})
     if kind == "alg none":
         return sign(claims, header={"alg": "none"}).rpartition(".")[0] + "."
-    if kind == "tampered":      # what it may, under the signature of another
+    if kind == "tampered":      # new claims, the signature of another
         head, _, mac = sign(claims).split(".")
         claims["largesse"]["subscribe"] = ["*"]
         return ".".join((head, sign(claims).split(".")[1], mac))
@@ -112,7 +112,7 @@ class Tap:
                 to.sendall(data)
         except OSError:
             pass
-        for s in source, to:        # an end of one is an end of both
+        for s in source, to:        # if one ends, both end
             try:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:

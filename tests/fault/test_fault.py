@@ -1,8 +1,8 @@
 """test_fault.py - kills, cuts, full disks and replaced logs under load.
 
-A Publisher inserts e1, e2, ... and what is committed is what each follower
-must have: all of it, in order, once.  The ids are compared too, so that two
-wrongs cannot make a right.
+A Publisher inserts e1, e2, ...  Each follower must get everything that was
+committed, in order and once.  The ids are compared, too: two errors could
+cancel each other in the data, but not in the ids.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class Publisher(threading.Thread):
 
 
 def settle(followers, committed):
-    """Everyone has everything, once and in order, and was told of no gap."""
+    """Each follower has every event, once and in order, and saw no gap."""
     lost = repeated = 0
     for f in followers:
         until("follower has the last event", lambda: f.error or (
@@ -77,8 +77,8 @@ def settle(followers, committed):
 
 @contextlib.contextmanager
 def felt_by(followers):
-    """What is done inside cuts the followers, and each of them comes back.
-    On a busy machine the next kill may be sooner than that."""
+    """What is done inside cuts the followers; wait until each is back.
+    On a busy machine the next kill would come before that."""
     was = [f.connects for f in followers]
     yield
     for f, n in zip(followers, was):
@@ -90,7 +90,7 @@ def nap(least, most):
 
 
 def test_a_hundred_random_kills_of_the_responder():
-    """kill -9, the socket kept as systemd keeps it."""
+    """kill -9; the socket stays open, as with systemd."""
     with Yard("nginx", program=LOAD) as y:
         followers = [y.follow().wait_start() for _ in range(5)]
         publisher = Publisher(y, 200)
@@ -104,7 +104,7 @@ def test_a_hundred_random_kills_of_the_responder():
 
 
 def test_random_kills_under_the_sanitizers_and_spawn_fcgi():
-    """The socket goes too: nginx answers in between, and nobody gives up."""
+    """The socket is lost, too: nginx answers meanwhile; no client gives up."""
     with Yard("nginx", "spawn-fcgi") as y:
         followers = [y.follow().wait_start() for _ in range(5)]
         publisher = Publisher(y, 200)
@@ -121,7 +121,7 @@ def test_random_kills_under_the_sanitizers_and_spawn_fcgi():
 
 
 def test_random_stops_of_the_responder():
-    """SIGTERM at any moment of its service: each is a clean exit."""
+    """SIGTERM comes at any moment; the responder always exits with 0."""
     with Yard("nginx") as y:
         followers = [y.follow().wait_start() for _ in range(5)]
         publisher = Publisher(y, 200)
@@ -149,8 +149,7 @@ def test_random_kills_of_nginx_and_its_workers():
 
 
 def test_random_cuts_of_clients():
-    """Ten followers, five hundred cuts, live and in the middle of a backlog.
-    """
+    """Ten followers are cut 500 times, when live or still behind."""
     with Yard("nginx") as y:
         for i in range(2000):
             y.insert("e%d" % (i + 1))
@@ -166,14 +165,14 @@ def test_random_cuts_of_clients():
 
 
 def test_a_publisher_killed_inside_its_transaction():
-    """What it did not commit never comes; what others commit does."""
+    """Its rows never come, and the rows that others commit do."""
     with Yard("nginx") as y:
         f = y.follow().wait_start()
         for i in range(10):
             child = subprocess.Popen(
                 [sys.executable, "-c", KILLED, str(y.log), "ghost %d" % i],
                 stdout=subprocess.PIPE)
-            child.stdout.readline()     # it is inside its transaction
+            child.stdout.readline()     # inside its transaction
             nap(0, 0.05)
             end_process(child, signal.SIGKILL)
             child.stdout.close()
@@ -182,7 +181,7 @@ def test_a_publisher_killed_inside_its_transaction():
         assert [e.data for e in f.got] == ["real %d" % i for i in range(10)]
 
 
-# So large that pages spill into the WAL before the commit that never comes.
+# The rows are so large that pages go into the WAL before any commit.
 KILLED = """
 import sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
@@ -196,7 +195,7 @@ time.sleep(60)
 
 
 def test_the_disk_is_full_for_a_publisher():
-    """Its writes end in the middle; streams go on with what is whole."""
+    """A write ends in the middle; streams get only what was committed."""
     with Yard("nginx") as y:
         f = y.follow().wait_start()
         for i in range(50):
@@ -213,7 +212,7 @@ def test_the_disk_is_full_for_a_publisher():
         assert f.connects == 1, "the stream was cut"
 
 
-# A limit on the size of files stands for the full disk.
+# A limit on the size of files takes the place of a full disk.
 FULL = """
 import resource, signal, sqlite3, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -231,7 +230,7 @@ print(n)
 
 
 def test_the_log_replaced_while_streams_run():
-    """By another, and by an older copy of itself: said, then gone on."""
+    """First an older copy, then another log: streams tell it and go on."""
     with Yard("nginx") as y:
         followers = [y.follow().wait_start() for _ in range(5)]
         for i in range(20):
@@ -261,7 +260,7 @@ def test_the_log_replaced_while_streams_run():
 
 def test_the_old_wal_removed_after_the_log_was_replaced():
     """mv new.db events.db; rm events.db-wal events.db-shm: by the time of
-    the rm the responder has the old ones open with the new file."""
+    the rm the responder has the old files open with the new log."""
     with Yard("nginx") as y:
         f = y.follow().wait_start()
         y.insert("old")
@@ -290,7 +289,7 @@ def copy(source, target):
 
 
 def test_a_log_out_of_reach_comes_back():
-    """Who comes meanwhile is told to come back, who is there stays."""
+    """New clients are told to come back; open streams stay open."""
     with Yard("nginx") as y:
         f = y.follow().wait_start()
         y.insert("one")
@@ -310,7 +309,7 @@ def test_a_log_out_of_reach_comes_back():
 
 
 def test_a_directory_that_only_publishers_may_write():
-    """The responder has no right to make -wal and -shm, only to read."""
+    """The responder may only read: it cannot make -wal and -shm."""
     with Yard("nginx", start=False) as y:
         as_reader(y)
         y.start_web()
@@ -327,13 +326,13 @@ def test_a_directory_that_only_publishers_may_write():
 
 
 def as_reader(y):
-    """Root's responder becomes nobody; another user's keeps its user, and
-    the directory is closed to both but for the moment of making -wal."""
+    """As root, start the responder as nobody, else as our own user.  Nobody
+    may write the directory, except at the moment when -wal is made."""
     user = {}
     if ROOTED:
         user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
         program = y.dir / "largesse"
-        shutil.copy(y.program, program)     # the tree may be closed to it
+        shutil.copy(y.program, program)     # nobody may not read the tree
         y.program = str(program)
     y.log.chmod(0o644)
     publishers_only(y, True)
@@ -345,7 +344,7 @@ def publishers_only(y, yes):
 
 
 def test_the_wal_stays_small_while_streams_run():
-    """No stream keeps a snapshot: checkpoints run under a busy publisher."""
+    """No stream keeps a snapshot, so checkpoints run while events come."""
     with Yard("nginx", program=LOAD) as y:
         followers = [y.follow() for _ in range(20)]
         for f in followers:

@@ -1,11 +1,11 @@
 """net.py - hosts in network namespaces, on one bridge, as root.
 
 run puts the whole test into namespaces of its own, for networks, mounts and
-processes (see enter), so nothing of it is seen outside, no name or address can
-be taken, and all of it is gone when the test is.  The test itself stands on
-the bridge: it is the browsers.
+processes (see enter).  So nothing of it is seen outside, its names and
+addresses are always free, and all of it is gone when the test ends.  The test
+itself is on the bridge and plays the browsers.
 
-A Host has an address, processes, and a link that can be pulled.
+A Host has an address, processes, and a link that can be unplugged.
 """
 
 import os
@@ -29,8 +29,8 @@ def ip(*words):
 
 
 def enter():
-    """Comes back only inside.  Where namespaces are not permitted that is
-    said, as a failure."""
+    """Returns only inside the namespaces.  Where they are not permitted,
+    the test fails and says so."""
     if os.environ.get(INSIDE):
         build()
         return
@@ -85,8 +85,7 @@ class Host:
         return ["nsenter", "--net=" + self.ns, *argv]
 
     def start(self, argv, log, **popen):
-        """A process of this host; nsenter becomes it, so its id is its own.
-        """
+        """A process on this host.  nsenter becomes it, so its id is right."""
         with open(log, "ab") as f:
             proc = subprocess.Popen(self.inside(argv), stdout=f, stderr=f,
                                     **{"stdin": subprocess.DEVNULL, **popen})

@@ -39,7 +39,7 @@ class Redis:
         return [self.read() for _ in range(int(rest))]
 
     def events(self, stream="events"):
-        """All entries: id as a client sees it, and the fields."""
+        """All entries, each with the id that a client sees and its fields."""
         got = []
         for entry, words in self("XRANGE", stream, "-", "+"):
             fields = dict(zip(words[::2], words[1::2]))

@@ -1,8 +1,8 @@
-"""test_hosts.py - one log, two web servers: whichever a browser or a
-publisher comes to, each event reaches everyone once.
+"""test_hosts.py - one log and two web servers.  A browser or a publisher may
+come to either of them: each event reaches each browser once.
 
-What was published is what the stream of Redis has in the end; what was told as
-published must be in it.
+The events are those that the stream of Redis has in the end.  Each event that
+a publisher was told is published must be among them.
 """
 
 import os
@@ -25,7 +25,7 @@ def gaps(f):
 
 
 def settle(followers, events):
-    """Everyone has everything, once and in order, and was told of no gap."""
+    """Each follower has every event, once and in order, and saw no gap."""
     for f in followers:
         until("a follower has the last event", lambda: f.error or (
             f.got and f.got[-1].id == events[-1][0]))
@@ -57,7 +57,7 @@ def test_published_through_either_it_reaches_clients_of_both():
         said = t.webs[1].run([t.program, "publish", t.url, "from host two"],
                              env=t.env)
         assert said.returncode == 0, said.stderr
-        # A uid is one event, whichever host it comes through.
+        # A uid stands for one event, on whichever host it is posted.
         assert t.webs[0].post("data=once", "uid=u1") == 201
         assert t.webs[1].post("data=once", "uid=u1") == 200
         events = t.master.events()
@@ -94,7 +94,7 @@ def test_a_client_moved_from_host_to_host_sees_each_id_once():
 
 
 def test_the_last_event_of_one_host_is_a_place_on_the_other():
-    """Byte for byte the same, with the header that a browser sends."""
+    """The stream goes on the same, with the header that a browser sends."""
     with Twin() as t:
         for i in range(30):
             t.redis_cli("XADD", "events", "*", "data", "e%d" % i)
@@ -110,7 +110,7 @@ def test_the_last_event_of_one_host_is_a_place_on_the_other():
 
 
 def all_back(followers):
-    """On a busy machine a follower may not be back before its next cut."""
+    """Cut all, and wait until all are back: a busy machine needs the time."""
     was = [f.connects for f in followers]
     for f in followers:
         f.cut()
@@ -119,8 +119,8 @@ def all_back(followers):
 
 
 class Publisher(threading.Thread):
-    """Events by one of the ways, until stopped.  told is what was told as
-    published."""
+    """Publishes in one way until it is stopped.  told has the events that
+    were answered as published."""
 
     def __init__(self, name, one):
         super().__init__(daemon=True)
@@ -154,8 +154,8 @@ class Publisher(threading.Thread):
 
 
 def publishers(t):
-    """XADD is said once, for it may have been done; with a uid the same is
-    said until it is known to be done."""
+    """An XADD that failed is not repeated, because it may have been done.
+    With a uid the same event is sent until it is known to be there."""
     def cli(data):
         said = t.redis_cli("XADD", "events", "*", "data", data)
         return said.replace("-", "").isdigit()
@@ -171,7 +171,7 @@ def publishers(t):
 
 
 class Once:
-    """Each attempt under a name of its own."""
+    """Gives each attempt a name of its own."""
 
     def __init__(self, one):
         self.one, self.n = one, 0
@@ -182,7 +182,7 @@ class Once:
 
 
 def hurt(t):
-    """One of the things that happen.  Returns what mends it."""
+    """Do one of the things that break.  Returns what repairs it."""
     what = dice.choice(["redis", "responder", "responder", "link", "db link"])
     web = dice.choice(t.webs)
     if what == "redis":
@@ -246,7 +246,7 @@ def status(web, path):
 
 
 def test_gaps_are_told_on_both():
-    """Trimmed while a client was away; and deleted under all of them."""
+    """The log is trimmed while a client is away, then deleted under all."""
     with Twin() as t:
         for i in range(10):
             t.redis_cli("XADD", "events", "*", "data", "e%d" % i)
@@ -277,7 +277,7 @@ def follows(db):
 
 
 def test_sentinels_let_the_replica_take_over():
-    """All by themselves; what was the master comes back as the replica."""
+    """They do it by themselves; the old master comes back as the replica."""
     with Twin(program=LOAD, sentinels=True) as t:
         followers = [w.follow().wait_start() for w in t.webs for _ in "ab"]
         old, heir = t.master, t.replica

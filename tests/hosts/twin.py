@@ -1,8 +1,8 @@
-"""twin.py - the recipe of deploy/redis/two-hosts.md, run: two web servers
+"""twin.py - runs the recipe of deploy/redis/two-hosts.md: two web servers
 with a responder each, one Redis and its replica, each on a host of its own.
 
-What must stay true: the configuration is what deploy/ ships; only the
-directories, the password and the port of nginx are put in.
+What must stay true: the configuration is the one that deploy/ ships.  Only
+directories, the password and the port of nginx are filled in.
 """
 
 import os
@@ -29,11 +29,11 @@ def read(name):
 
 
 class Database(Host):
-    """Redis by redis.conf or by replica.conf."""
+    """Redis with redis.conf or replica.conf."""
 
     def __init__(self, twin, name, last, conf):
         super().__init__(name, last)
-        twin.hosts.append(self)     # from here on it is closed
+        twin.hosts.append(self)     # close() ends it, from now on
         self.twin = twin
         self.dir = twin.dir / name
         self.dir.mkdir()
@@ -82,7 +82,7 @@ class Database(Host):
         self.end(self.server, signal.SIGKILL)
 
     def take_address(self, address):
-        """As a floating one does: those who knew its old place are told."""
+        """Take a floating address: hosts that know its old place are told."""
         self.ip_here("addr", "add", address + "/24", "dev", "eth0")
         assert self.ask("CONFIG", "SET", "bind",
                         "%s %s" % (self.ip, address)) == "OK"
@@ -92,12 +92,12 @@ class Database(Host):
 
 
 class Web(Host):
-    """nginx by deploy/nginx and a responder by redis.env.  Its listening
-    socket is kept over its restarts, as systemd does."""
+    """nginx with deploy/nginx and a responder with redis.env.  Its listening
+    socket stays open over restarts, as with systemd."""
 
     def __init__(self, twin, name, last):
         super().__init__(name, last)
-        twin.hosts.append(self)     # from here on it is closed
+        twin.hosts.append(self)     # close() ends it, from now on
         self.twin = twin
         self.dir = twin.dir / name
         self.dir.mkdir()
@@ -138,7 +138,7 @@ class Web(Host):
         return Follower(self.address, "/events" + query, **kw)
 
     def post(self, *fields):
-        """By curl, from the other side of the bridge.  The status."""
+        """POST with curl over the bridge.  Returns the status."""
         words = []
         for field in fields:
             words += ["--data-urlencode", field]
@@ -192,7 +192,7 @@ class Twin:
             web.open()
 
     def start_sentinels(self, hosts):
-        """They find one another by way of Redis."""
+        """They find each other through Redis."""
         for host in hosts:
             text = put(read("redis/sentinel.conf"), "change-me", PASSWORD)
             text = put(text, "bind 10.77.0.11", "bind " + host.ip)
@@ -227,7 +227,7 @@ class Twin:
         return kind(self, *how)
 
     def largesse(self, *words, check=True):
-        """The program, on this side of the bridge."""
+        """Run the program here, on the bridge."""
         done = subprocess.run([self.program, *words], env=self.env,
                               capture_output=True, text=True, timeout=60)
         if check and done.returncode != 0:
@@ -235,7 +235,7 @@ class Twin:
         return done.stdout if check else done.returncode
 
     def redis_cli(self, *words):
-        """The id of what was added; or an error, as text."""
+        """Returns the id of what was added, or an error, as text."""
         return subprocess.run(
             ["redis-cli", "-h", self.master.ip, "-a", PASSWORD,
              "--no-auth-warning", *words], capture_output=True, text=True,

@@ -1,8 +1,8 @@
 """test_silence.py - a stream on which nothing happens for 150 seconds.
 
-With the default heartbeat it stays open behind every server; without one it
-is cut by those that take silence for death, which is what the heartbeat is
-for.  All wait together, so that it takes 150 seconds once.
+With the default heartbeat the stream stays open behind every server.  Without
+a heartbeat it is cut by servers that take silence for death, and this is why
+there is a heartbeat.  All streams wait together, so it takes 150 seconds once.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ MUTE = ["--heartbeat", "10m"]
 CUT = ["nginx", "fcgiwrap", "apache", "apache fcgid", "apache cgid",
        "nginx, lighttpd", "haproxy, nginx"]
 
-outcome = {}    # (way, mute): what became of its stream
+outcome = {}    # (way, mute): how its stream ended
 
 
 def hear(key, s):
-    """Takes in what has come.  False: the stream is over."""
+    """Reads what has come.  False: the stream is over."""
     try:
         data = s.sock.recv(4096)
     except OSError:
@@ -37,9 +37,9 @@ def hear(key, s):
 
 
 def watch(streams):
-    """Read what comes for SILENCE seconds; who is cut drops out.  On a busy
-    machine the first streams are minutes old by now: what came on them until
-    now is not counted.  Returns how many heartbeats each had before."""
+    """Read for SILENCE seconds; a stream that is cut is left out.  On a busy
+    machine the first streams are minutes old already: what they got before
+    is not counted.  Returns how many heartbeats each had before."""
     poll = selectors.DefaultSelector()
     for key, s in streams.items():
         s.sock.setblocking(False)

@@ -1,8 +1,8 @@
 /*
  * child.h - one of our commands, run in a process of its own.
  *
- * Its three descriptors are pipes, so a test talks to it as a shell would.
- * A test waits for the thing itself.  CHILD_WAIT_MS is far more than a busy
+ * Its three descriptors are pipes, so a test talks to it as a shell would.  A
+ * test waits until the output is there.  CHILD_WAIT_MS is far more than a busy
  * machine needs; only a test that fails waits so long.
  */
 #ifndef CHILD_H

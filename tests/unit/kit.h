@@ -128,7 +128,7 @@ redis_unmake(const struct log *lg)
 static const struct engine kit_redis = {
     "redis", redis_name, redis_replace, redis_unmake};
 
-/* --- of whichever ------------------------------------------------------- */
+/* --- for every engine --------------------------------------------------- */
 
 static inline int
 kit_setup(const struct engine *engine, void **state)

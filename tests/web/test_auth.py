@@ -1,7 +1,7 @@
 """test_auth.py - who may listen, through stock web servers.
 
-The recipes are those of deploy/auth.md, word for word; only paths and ports
-are put in, as a reader of it would.
+The recipes are those of deploy/auth.md, word for word.  Only paths and ports
+are filled in, as a reader would do it.
 """
 
 import base64
@@ -21,7 +21,7 @@ PHP_FPM = "php-fpm8.2"
 
 
 def recipe(name, *changes):
-    """A block of deploy/auth.md, with other words in it."""
+    """A block of deploy/auth.md, with some words changed."""
     text = (ROOT / "deploy/auth.md").read_text()
     found = re.search(r"<!-- %s -->\n```\w*\n(.*?)\n```" % re.escape(name),
                       text, re.S)
@@ -33,10 +33,10 @@ def recipe(name, *changes):
 
 
 class Gated(Yard):
-    """A Yard with a key, and more words in its configuration.
+    """A Yard with a key and more lines in its configuration.
 
-    location, server: for nginx, in the location of events.conf and beside
-    it.  before: for lighttpd, before the include.
+    location, server: for nginx, inside the location of events.conf and next
+    to it.  before: for lighttpd, before the include.
     """
 
     def __init__(self, web="nginx", options=None, location="", server="",
@@ -78,7 +78,7 @@ class Gated(Yard):
         return made.stdout.strip()
 
     def hears(self, stream, topic="inbox/alice"):
-        """It is a stream of this topic, and of nobody else's."""
+        """The stream brings this topic and no other."""
         stream.started()
         self.insert("somebody else's", "inbox/bob")
         self.insert(PRIVATE, topic)
@@ -87,7 +87,7 @@ class Gated(Yard):
         stream.close()
 
     def refuses(self, status, query, headers=()):
-        """With one line of ours, and nothing private."""
+        """The refusal has nothing private in it."""
         self.insert(PRIVATE, "inbox/alice")
         s, body = self.get("/events" + query, headers=headers)
         assert s.status == status, (s.status, body)
@@ -118,7 +118,7 @@ def test_token_in_each_place(web):
 
 @each("web", WEB)
 def test_refusals_come_through(web):
-    """The browser gets our status and our line, not a page of the server."""
+    """The client gets our status and our line, not a page of the server."""
     with Gated(web) as y:
         token = y.token("news")
         for status, query, headers in (
@@ -159,7 +159,7 @@ def test_token_in_a_url_is_not_in_the_logs(web):
         y.refuses(401, "?topic=inbox/alice&access_token=x" + token)
         y.refuses(403, "?topic=inbox/bob&access_token=" + token)
         y.get("/no-such-page?c=d")
-        y.stop_web()            # it has written all that it will
+        y.stop_web()            # then its log is complete
         log = (y.dir / "access.log").read_text()
         assert "/no-such-page?a=b" in log and "/no-such-page?c=d" in log, log
         for name, text in y.logs():
@@ -292,7 +292,7 @@ php_admin_value[session.save_path] = DIR/sessions
 %s
 """
 
-# What a site's own login does, in two lines.
+# What the login of a site does, in two lines.
 LOGIN = """<?php
 session_start();
 $_SESSION['user'] = $_GET['user'];
@@ -332,13 +332,13 @@ class Php:
 
 
 def cookies(response):
-    """Of one that sets them, in a header that gives them back."""
+    """The header that sends back the cookies of a response."""
     set_by = re.findall(r"(?im)^set-cookie: ([^;\r\n]*)", response.wire.head)
     return ["Cookie: " + "; ".join(set_by)]
 
 
 class WithParams(Gated):
-    """fastcgi_params is where nginx looks for it."""
+    """A Gated with fastcgi_params where nginx looks for it."""
 
     def configure_nginx(self):
         link = self.dir / "fastcgi_params"
@@ -362,7 +362,7 @@ def test_php_session():
         y.hears(y.stream(mine, headers=alice))
         y.refuses(403, "?topic=inbox/alice&last=9", bob)
         y.refuses(401, mine + "&last=9", ["Cookie: PHPSESSID=" + "0" * 26])
-        # Streams hold no PHP: more of them than it has processes.
+        # A stream keeps no PHP process: open more streams than it has.
         many = [y.stream(mine, headers=alice).started() for _ in range(5)]
         y.insert("all of you", "inbox/alice")
         for s in many:

@@ -1,6 +1,6 @@
-"""test_curl.py - what our own client does not speak: HTTP/2, compression.
+"""test_curl.py - what our own client cannot do: HTTP/2 and compression.
 
-And what a stream costs nginx, in memory.
+It also tests how much memory a stream takes in nginx.
 """
 
 import re
@@ -18,7 +18,7 @@ ONE = ("worker_processes auto;", "worker_processes 1;")
 
 
 class Curl:
-    """So many streams at once, by one curl, on one connection if it can."""
+    """n streams by one curl, on one connection if that is possible."""
 
     def __init__(self, y, n=1, more=()):
         self.out = tempfile.NamedTemporaryFile()
@@ -64,7 +64,7 @@ def test_http2_event_at_once():
 
 
 def test_http2_many_streams_share_a_connection():
-    """A browser opens six connections to a host; these need one."""
+    """A browser opens only six connections to a host; HTTP/2 needs one."""
     with site("nginx", h2=True) as y:
         c = Curl(y, 12)
         c.wait("event: stream-start", 12)
@@ -75,7 +75,7 @@ def test_http2_many_streams_share_a_connection():
 
 
 def test_http2_leaving_frees_the_streams():
-    """At once, by nginx: no heartbeat comes in this time."""
+    """nginx frees them at once, before any heartbeat."""
     with site("nginx", h2=True, how="standin") as y:
         c = Curl(y, 3)
         asked = [y.standin.take() for _ in range(3)]
@@ -85,7 +85,7 @@ def test_http2_leaving_frees_the_streams():
 
 
 def test_http2_without():
-    """The word http2 in the listen line: each stream has its connection."""
+    """Without the word http2, each stream takes a connection."""
     with site("nginx", h2=True, edits=[("ssl http2", "ssl")]) as y:
         c = Curl(y, 8)
         c.wait("event: stream-start", 8)
@@ -97,7 +97,7 @@ def test_http2_without():
 # --- compression
 
 MODULES = "/usr/lib/apache2/modules/"
-COMPRESSING = {     # switched on by the site, which nobody does by default
+COMPRESSING = {     # off by default; a site may switch it on
     "nginx": [("types {", "gzip on; gzip_types text/event-stream; "
                "gzip_min_length 1; types {")],
     "lighttpd": [('include "events.conf"', 'server.modules += ( "mod_deflate"'
@@ -112,7 +112,7 @@ COMPRESSING = {     # switched on by the site, which nobody does by default
 
 @each("way", COMPRESSING)
 def test_compression_holds_nothing_back(way):
-    """So nothing against it is in the snippets."""
+    """That is why the snippets do not switch it off."""
     with site(way, edits=COMPRESSING[way]) as y:
         c = Curl(y, more=["--compressed"])
         c.wait("event: stream-start")
@@ -127,14 +127,14 @@ def test_compression_holds_nothing_back(way):
 # --- memory
 
 def anonymous(y):
-    """What nginx's only worker has taken, in KB."""
+    """Memory of nginx's only worker, in KB."""
     pid, = y.web_workers()
     with open("/proc/%d/smaps_rollup" % pid) as f:
         return int(re.search(r"Anonymous:\s+(\d+)", f.read())[1])
 
 
 def worker_with(n, edits=(), cut=()):
-    """With n streams, of requests like a browser's, that had an event."""
+    """Its memory with n streams that got an event, asked as by a browser."""
     plain = client.request
     client.request = lambda target, **kw: plain(
         target, headers=["Cookie: session=" + "x" * 500], **kw)
@@ -163,7 +163,7 @@ LEAST = {"fastcgi_buffer_size 1k;": 2000, "request_pool_size 1k;": 800,
 
 @each("line", LEAST)
 def test_many_streams_memory_without(line):
-    """Each saves: 3 KB, 1.4 KB, and 0.1 KB."""
+    """The lines save 3 KB, 1.4 KB and 0.1 KB a stream."""
     if not fewest:
         fewest.append(worker_with(STREAMS))
     more = worker_with(STREAMS, cut=[line])
@@ -173,13 +173,13 @@ def test_many_streams_memory_without(line):
 
 
 def test_http2_memory_without_ssl_buffer_size():
-    """Each connection would keep a buffer for its next record."""
+    """Without it each connection keeps a buffer for its next record."""
     taken = []
     for cut in ((), ("ssl_buffer_size 1k;",)):
         with site("nginx", h2=True, cut=cut, edits=[ONE],
                   program=LOAD) as y:
             curls = [Curl(y)]
-            curls[0].wait("event: stream-start")    # all has been set up
+            curls[0].wait("event: stream-start")    # nginx is set up now
             before = anonymous(y)
             curls += [Curl(y) for _ in range(40)]
             for c in curls:

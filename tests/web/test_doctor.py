@@ -1,8 +1,8 @@
-"""test_doctor.py - the doctor names the culprit, and only that.
+"""test_doctor.py - the doctor names what is wrong, and nothing else.
 
-Each set-up is a row of real web servers with one thing wrong (or nothing),
-each looked at once.  They are looked at a few at a time before anything else,
-for a doctor mostly waits; a test is then one set-up's verdict.
+A set-up is a row of real web servers with one thing wrong, or nothing.  The
+doctor looks at each set-up once.  It mostly waits, so it looks at a few at a
+time, before the other tests.  A test then checks the verdict on one set-up.
 
 The table of set-ups and verdicts is printed, and deploy/doctor.md has it.
 """
@@ -21,10 +21,10 @@ from ward import (AUTH, FCGI, FCGID, HTTP, PATH, Ward, apache, certificate,
                   haproxy, lighttpd, nginx)
 
 WORKERS = 4
-QUICK = ["--idle", "0"]     # where silence is not in doubt
+QUICK = ["--idle", "0"]     # do not test silence
 BUFFERED = dict(fastcgi_buffering="on",
                 fastcgi_ignore_headers="X-Accel-Buffering")
-EATEN = dict(fastcgi_pass_header=None)      # another nginx cannot see it
+EATEN = dict(fastcgi_pass_header=None)      # hides it from an nginx in front
 STOCK = dict(proxy_buffering="on", proxy_http_version=None,
              proxy_set_header__Connection=None)
 CACHE = ("fastcgi_cache_path %(dir)s/cache keys_zone=c:1m;"
@@ -36,8 +36,8 @@ location @retry { default_type text/event-stream;
 	return 200 "retry: 3000\\n\\n"; }"""
 SITE = "https://www.example.org"
 
-# What is wrong, the tiers from the inside out, the codes that are to be
-# found, a line that mends it, and how the doctor is called.
+# What is wrong, the tiers from the inside out, the codes that the doctor has
+# to find, a line that repairs it, and the doctor's arguments.
 SICK = [
     ("nginx: fastcgi_buffering on",
      [nginx(True, **BUFFERED)], "buffered", "fastcgi_buffering off;"),
@@ -194,8 +194,8 @@ def tls(w):
 
 
 def special(how):
-    """Set-ups that need more than a configuration.  A Ward, its arguments
-    for the doctor, and what to do when he has gone."""
+    """Set-ups that need more than a configuration.  Returns a Ward, the
+    doctor's arguments, and what to do afterwards."""
     if how in ("tls", "http2"):
         w = Ward(responder=True)
         w.add(tls(w))
@@ -242,13 +242,13 @@ def special(how):
 
 
 def not_told(w):
-    """What is for one host is not sent to another."""
+    """A token for one host is not sent to another."""
     log = (w.tiers[0].dir / "auth.log").read_text()
     assert "Bearer" in log and "s3cret" not in log, log
 
 
 def look(setup):
-    """The doctor's report, his status, and what he said besides."""
+    """Returns the report of the doctor and its exit status."""
     name, tiers, *rest = setup
     args, path, after = QUICK, "/events", None
     if len(setup) < 4:
@@ -275,12 +275,12 @@ def look(setup):
 
 
 ALL = SICK + WELL
-BATCH = 9                   # a batch is one test, with a test's time
-verdicts = {}               # by set-up: a future that is done
+BATCH = 9                   # set-ups in a test, which has limited time
+verdicts = {}               # for each set-up, a future that is done
 
 
 def look_at(setups):
-    """Looks at those that nobody has looked at yet."""
+    """Looks at the set-ups that were not looked at yet."""
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         for s in setups:
             if s[0] not in verdicts:
@@ -334,7 +334,7 @@ def test_finds_nothing_where_all_is_well(setup):
 
 
 def rows(setups):
-    """Set-up and verdict, as deploy/doctor.md has them."""
+    """Set-ups and verdicts, as in deploy/doctor.md."""
     for name, *_ in setups:
         try:
             codes = ", ".join(found(verdicts[name].result()[0])) or "healthy"

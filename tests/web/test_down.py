@@ -1,7 +1,7 @@
-"""test_down.py - a responder, and a server behind, that are away for a time.
+"""test_down.py - a responder, or a server behind another, is down for a time.
 
 An EventSource gives up for good at any status but 200.  A Follower counts
-such answers, and refused connections: there must be none.
+such answers and refused connections: there must be none.
 """
 
 from tap import each
@@ -10,14 +10,14 @@ from yard import end_process
 
 
 def away(y, stop, start):
-    """A follower across a time without the responder."""
+    """A follower stays while the responder is down for a time."""
     f = y.follow().wait_start()
     y.insert("before")
     f.wait_count(1)
     stop()
     turns = f.connects
     y.insert("meanwhile")
-    f.wait(lambda f: f.connects > turns + 3)    # told to come back, and did
+    f.wait(lambda f: f.connects > turns + 3)    # it came back again and again
     start()
     y.insert("after")
     f.wait_count(3, 60)
@@ -40,7 +40,7 @@ def test_nobody_gives_up_while_the_server_behind_is_away(way):
 
 
 def test_nobody_gives_up_with_too_many_streams():
-    """The responder's own limit, told by itself."""
+    """The responder tells a client over its limit to come back."""
     with site("nginx", options=["--max-streams", "1"]) as y:
         s = y.stream().started()
         t, body = y.get("/events")
@@ -50,7 +50,7 @@ def test_nobody_gives_up_with_too_many_streams():
 
 
 def test_bounded_streams_lose_nothing():
-    """--max-age: replay what is new, retry:, end; the same URL again."""
+    """--max-age ends each stream; it goes on after the last id."""
     with site("nginx", options=["--max-age", "1"]) as y:
         f = y.follow().wait_start()
         for i in range(60):
@@ -69,7 +69,7 @@ def test_bounded_streams_lose_nothing():
 
 @each("how", ["none", "silent", "closing"])
 def test_the_retry_is_not_the_only_answer(how):
-    """A publisher is told the truth, whatever is wrong."""
+    """A publisher gets a 503: it must know that nothing was published."""
     with site("nginx", how=how, edits=[
             ("fastcgi_read_timeout 60s", "fastcgi_read_timeout 1s")]) as y:
         s, body = y.get("/events", method="POST", body=b"data=x")

@@ -49,7 +49,7 @@ def test_fcgiwrap_without(row):
 
 
 def test_fcgiwrap_keeps_a_worker_for_each_stream():
-    """The tests' has eight: the ninth who asks waits until one is free."""
+    """fcgiwrap has eight workers here: a ninth request waits for one."""
     with site("fcgiwrap", options=["--heartbeat", "500ms"]) as y:
         streams = [y.stream().started() for _ in range(8)]
         with socket.create_connection(y.address, 20) as ninth:

@@ -7,7 +7,7 @@ from tap import each
 from without import ECHO, STATUS, Row, run
 
 FIRST = "haproxy, nginx"
-# It would knock for three seconds before it gives up.
+# Otherwise it tries for three seconds before it gives up.
 SOON = [("timeout connect 5s", "timeout connect 5s\n\tretries 0")]
 KNOWN = ("if { nbsrv eq 0 }", "if { nbsrv eq 9 }")
 HAPROXY = [

@@ -1,4 +1,4 @@
-"""test_hosting.py - the responder under those who start it: systemd,
+"""test_hosting.py - the responder under the programs that start it: systemd,
 spawn-fcgi and multiwatch.
 """
 
@@ -22,7 +22,7 @@ WWW = pwd.getpwnam("www-data")
 
 
 class Knocker(threading.Thread):
-    """Asks again and again; counts what an EventSource would not survive."""
+    """Asks again and again; keeps answers that end an EventSource."""
 
     def __init__(self, y):
         super().__init__(daemon=True)
@@ -48,7 +48,7 @@ class Knocker(threading.Thread):
 
 
 def lines():
-    """The two commands of deploy/spawn-fcgi/README.md, not left alone."""
+    """The two commands of deploy/spawn-fcgi/README.md."""
     text = (DEPLOY / "spawn-fcgi/README.md").read_text()
     found = re.findall(r"^\t(spawn-fcgi .*)$", text, re.M)
     assert len(found) == 2, found
@@ -59,7 +59,7 @@ def lines():
 # --- spawn-fcgi and multiwatch
 
 class Spawned(Site):
-    """By a line of deploy/spawn-fcgi/README.md, in the foreground."""
+    """Started by a line of deploy/spawn-fcgi/README.md, in foreground."""
 
     def __init__(self, name, cut=(), also=(), **kw):
         self.name, self.cut_words, self.also = name, cut, also
@@ -83,7 +83,7 @@ class Spawned(Site):
 
     def pids(self):
         if self.name == "multiwatch":
-            # One that was killed is a child until multiwatch has seen it.
+            # A killed process stays a child until multiwatch has seen it.
             return [pid for pid in children(self.responder.pid) if alive(pid)]
         return super().pids()
 
@@ -109,7 +109,7 @@ def test_spawn_fcgi_lines(name):
 
 
 def test_spawn_fcgi_line_goes_into_the_background():
-    """As it stands, without -n."""
+    """The line as it is written, without -n."""
     with Site("nginx", "spawned", start=False) as y:
         y.share_log()
         y.program = shutil.copy(y.program, y.dir / "a.out")
@@ -175,7 +175,7 @@ def test_multiwatch_starts_it_again():
 
 
 def test_multiwatch_without():
-    """It dies five times; with -r 1000 it is still there."""
+    """The responder dies five times: with -r 1000 it is started again."""
     for cut, there in (((), True), (["-r 1000"], False)):
         with Spawned("multiwatch", [*cut, "-f 2"]) as y:
             until("it answers", lambda: opens(y))
@@ -191,8 +191,8 @@ def test_multiwatch_without():
                     except TimeoutError:
                         break
             assert bool(y.pids()) == there
-            # A child that is ended while it is still multiwatch itself takes
-            # no notice and starts.
+            # A new child is multiwatch itself at first: it ignores the signal
+            # to end and starts.
             if there:
                 until("it answers again", lambda: opens(y))
 
@@ -200,7 +200,7 @@ def test_multiwatch_without():
 # --- systemd
 
 def test_systemd_restart_refuses_nobody():
-    """The socket is held over restarts and a kill, as by largesse.socket."""
+    """The socket stays over restarts and a kill, as with largesse.socket."""
     class Held(Site):
         def start_responder(self, **popen):
             self.start_by(["systemd-socket-activate", "--inetd",
@@ -215,7 +215,7 @@ def test_systemd_restart_refuses_nobody():
         def pids(self):
             return children(self.responder.pid)
 
-    # What nginx would say in the responder's place is taken out.
+    # nginx must not answer in the place of the responder.
     with Held("nginx", "spawned", cut=[
             "error_page 502 503 504 = @largesse_retry;"]) as y:
         f = y.follow().wait_start()
@@ -234,12 +234,12 @@ def test_systemd_restart_refuses_nobody():
         f.leave()
         assert [e.data for e in f.got] == ["e0", "e1", "e2"]
         assert f.refused == 0
-        # The one that was being answered when it was killed.
+        # The request that was being answered at the kill may fail.
         assert len(k.wrong) <= 1, k.wrong
 
 
 def units(y):
-    """The shipped units, with a program that is there."""
+    """The shipped units, with the path of our program."""
     for name in ("largesse.service", "largesse.socket"):
         text = (DEPLOY / "systemd" / name).read_text()
         (y.dir / name).write_text(text.replace(PROGRAM, str(y.program)))

@@ -1,4 +1,4 @@
-"""test_load.py - a thousand streams at once, and those who leave."""
+"""test_load.py - a thousand streams at once, and clients that leave."""
 
 import sys
 
@@ -13,9 +13,9 @@ KIB = 1024
 
 @each("web", WEB)
 def test_a_thousand_streams_get_everything(web):
-    """And cost the responder less than 2 KiB each."""
+    """All get every event, and each takes less than 2 KiB of memory."""
     with Yard(web, program=LOAD) as y:
-        first = y.stream().started()    # all that is needed once is there
+        first = y.stream().started()    # memory needed once is taken
         before = y.rss()
         crowd = Crowd(y.address, STREAMS, "/events")
         crowd.until(lambda w: w.events)         # stream-start
@@ -46,7 +46,7 @@ def test_a_thousand_streams_get_everything(web):
 
 @each("web", WEB)
 def test_clients_that_leave_free_their_streams(web):
-    """nginx tells at once, lighttpd when a heartbeat is written."""
+    """nginx tells it at once, lighttpd after the next heartbeat."""
     beat = {"nginx": "60", "lighttpd": "1"}[web]
     with Yard(web, options=["--heartbeat", beat]) as y:
         first = y.stream().started()
@@ -62,7 +62,7 @@ def test_clients_that_leave_free_their_streams(web):
 
 @each("web", WEB)
 def test_a_reader_that_sleeps_holds_up_nobody(web):
-    """It gets nothing lost either when it wakes up."""
+    """When the reader wakes up, it has lost nothing, either."""
     with Yard(web, program=LOAD) as y:
         sleeper, awake = y.stream().started(), y.stream().started()
         for i in range(400):

@@ -1,10 +1,10 @@
-"""test_move.py - a log moves to Redis and back under its listeners.
+"""test_move.py - a log moves to Redis and back while streams are open.
 
-In the order that largesse(1) gives: copy, stop the publishers, copy again,
-start with the other --db.  Nobody who listened may lose or repeat an event,
-nor be told of a gap.
+The steps are those of largesse(1): copy, stop the publishers, copy again,
+start with the other --db.  No listener may lose or repeat an event, or be told
+of a gap.
 
-MOVE_EVENTS is how many the log has before; 20,000 if not set.
+MOVE_EVENTS is how many events the log has before; 20,000 if not set.
 """
 
 import os
@@ -41,7 +41,7 @@ class RedisServer:
 
 
 class Publisher(threading.Thread):
-    """Numbered events, one a turn, until it is stopped."""
+    """Publishes numbered events, one at a time, until it is stopped."""
 
     def __init__(self, n, publish):
         super().__init__(daemon=True)
@@ -61,7 +61,7 @@ class Publisher(threading.Thread):
 
 
 def by_sqlite(y):
-    """Every seventh has a uid."""
+    """Every seventh event has a uid."""
     connect = threading.local()
 
     def publish(n):
@@ -94,7 +94,7 @@ def fill(y, count):
 
 
 def copy(y, source, target):
-    """Says what it took."""
+    """Runs largesse copy, and prints its time and memory."""
     began = time.monotonic()
     proc = subprocess.Popen([y.program, "copy", str(source), str(target)],
                             stdout=subprocess.PIPE, text=True)
@@ -110,7 +110,7 @@ def copy(y, source, target):
 
 
 def peak_kib(pid):
-    """VmHWM of a process, as long as it has memory."""
+    """VmHWM of a process, or 0 if it has ended."""
     try:
         with open("/proc/%d/status" % pid) as f:
             for line in f:
@@ -122,7 +122,7 @@ def peak_kib(pid):
 
 
 def move(y, publisher, target):
-    """The recipe.  The number of the last event before."""
+    """Follows the recipe.  Returns the number of the last event before."""
     copy(y, y.log, target)
     last = publisher.stop()
     copy(y, y.log, target)
@@ -159,7 +159,7 @@ def want_all(followers, last):
 
 def follow(y, first, **kw):
     f = y.follow(**kw)
-    f.first = first     # it has to have all events from this one on
+    f.first = first     # it must get all events from here on
     return f
 
 

@@ -19,8 +19,8 @@ ROOT = {}
 
 
 class Shared(Site):
-    """mode, owner and group are those of the directory; spoil is done to it
-    after init by the publisher."""
+    """mode, owner and group are those of the directory.  spoil(log) is called
+    after the publisher's init."""
 
     def __init__(self, mode=0o2770, owner="nobody", group="www-data",
                  spoil=None, umask=0o022):
@@ -36,7 +36,7 @@ class Shared(Site):
             spoil(self.log)
 
     def asks(self, who, *args, good=True):
-        """What a user's command says; it has to succeed, or to fail."""
+        """Returns what a user's command says.  good: it must succeed."""
         said = subprocess.run([str(a) for a in args], capture_output=True,
                               text=True, timeout=30, umask=self.umask, **who)
         assert (said.returncode == 0) == good, said
@@ -50,7 +50,7 @@ class Shared(Site):
         super().start_responder(umask=self.umask, **WWW)
 
     def says(self, words):
-        """In the error log, and to who asks for its health."""
+        """The responder says this in the error log and in /health."""
         until("the responder says: " + words,
               lambda: words in (self.dir / "responder.log").read_text())
         s, body = self.get("/events/health")
@@ -60,7 +60,7 @@ class Shared(Site):
 @each("umask", ["022", "077"])
 @each("first", ["responder", "publisher"])
 def test_two_users_share_a_log(first, umask):
-    """Whoever opens it first, and after each of them was away."""
+    """It does not matter who opens the log first or was away."""
     with Shared(umask=int(umask, 8)) as y:
         if first == "publisher":
             y.publishes("zero")
@@ -83,8 +83,8 @@ def test_two_users_share_a_log(first, umask):
 
 
 def test_init_mends_a_log_made_by_hand():
-    """sqlite3 makes files of mode 0644; the other may not write them, and
-    who opens first owns what SQLite puts beside.  Only root can mend that."""
+    """sqlite3 makes files of mode 0644.  The other user may not write them,
+    and may own -wal and -shm.  Only root can repair that."""
     with Shared(spoil=lambda log: os.chmod(log, 0o644)) as y:
         y.begin()
         y.stream().started()
@@ -98,7 +98,7 @@ def test_init_mends_a_log_made_by_hand():
 
 
 def test_directory_that_the_responder_may_not_write():
-    """It says so, and goes on as soon as that is mended."""
+    """The responder says so, and goes on as soon as it may write."""
     with Shared(mode=0o2750) as y:
         y.begin()
         y.says("its directory is not writable for this user and no publisher "
@@ -123,7 +123,7 @@ def test_log_of_another_group():
 
 
 def test_directory_that_the_responder_may_not_enter():
-    """The one case in which it does not even start."""
+    """This is the only case in which the responder does not start."""
     with Shared(mode=0o700, group="nogroup") as y:
         said = y.asks(WWW, y.program, "serve", "--db", y.log, "--listen",
                       "unix:%s" % y.path, good=False)

@@ -1,4 +1,4 @@
-"""test_proxy.py - nginx in front of another server, and who is behind one."""
+"""test_proxy.py - nginx in front of another server; the client's address."""
 
 from probes import (address, answer, at_once, behind_is_down, discreet,
                     discreet_behind, echoed, forwarded, held_back, quiet,

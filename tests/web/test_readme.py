@@ -1,5 +1,5 @@
-"""test_readme.py - the tables of deploy/ name tests that there are, and leave
-out none of the directives that have one."""
+"""test_readme.py - the tables of deploy/ name tests that exist, and have every
+directive that has a test."""
 
 import importlib
 import pathlib
@@ -15,7 +15,7 @@ READMES = sorted(p.relative_to(DEPLOY).as_posix()
 
 
 def titles():
-    """As tap.py prints them, of web and slow."""
+    """The names of the tests of web and slow, as tap.py prints them."""
     slow = HERE.parent / "slow"
     sys.path.append(str(slow))
     for path in [*HERE.glob("test_*.py"), *slow.glob("test_*.py")]:
@@ -31,7 +31,7 @@ def said(name):
 
 
 def rows(name):
-    """The last cells of tables that have one for tests."""
+    """The last cells of the tables that have a column for tests."""
     about_tests = False
     for line in (DEPLOY / name).read_text().splitlines():
         cells = re.split(r"(?<!\\)\|", line.strip())[1:-1]
@@ -68,7 +68,7 @@ FIRST = re.compile(r"^\s*([A-Za-z_.][\w.-]*)")
 
 @each("folder", ["nginx", "lighttpd", "apache", "fcgiwrap", "haproxy"])
 def test_readme_has_every_directive(folder):
-    """By its first word: a new line of configuration needs a row."""
+    """Each line of configuration needs a row with its first word."""
     text = (DEPLOY / folder / "README.md").read_text()
     for path in (DEPLOY / folder).iterdir():
         if path.suffix not in (".conf", ".cfg"):
@@ -81,7 +81,7 @@ def test_readme_has_every_directive(folder):
                 assert first[1] in text, "%s: %s" % (path.name, line)
 
 
-# Words that are places, not directives, or are explained as a group.
+# Words that only open a block, or that are explained as a group.
 STRUCTURE = {
     "server", "events", "http", "include", "if", "set", "return", "location",
     "text", "image", "Include", "fastcgi_param", "defaults", "frontend",

@@ -1,4 +1,4 @@
-"""test_recipes.py - what deploy/recipes has, run as it stands there."""
+"""test_recipes.py - runs the recipes of deploy/recipes as they are."""
 
 import json
 import pathlib
@@ -36,8 +36,8 @@ def ask(y, sql):
 
 @each("language", list(WITH))
 def test_recipe_publishes(language):
-    """Its event reaches a stream, whatever is in it; a busy log is waited
-    for; and where the change is refused there is no event."""
+    """The event reaches a stream, whatever text it has.  The recipe waits
+    for a busy log.  If the change is refused, there is no event."""
     with Yard("nginx") as y:
         with_orders(y)
         s = y.stream("?topic=a").started()
@@ -64,7 +64,7 @@ def test_recipe_publishes(language):
 
 @each("language", ["sh", "py", "php", "rb", "pl", "mjs"])
 def test_recipe_rolls_back_event_with_change(language):
-    """The event is refused after the change was made: no change, either."""
+    """The event is refused after the change: the change is undone, too."""
     with Yard("nginx") as y:
         with_orders(y)
         y.sqlite3("CREATE TRIGGER no BEFORE INSERT ON events WHEN"
@@ -97,7 +97,7 @@ def test_recipe_posts():
 
 
 def test_recipe_snapshot_and_stream():
-    """Someone writes all the while: no hole and no repeat, 20 times."""
+    """While rows are written, no event is missed or repeated, 20 times."""
     with Yard("nginx") as y:
         with_orders(y)
         ended = threading.Event()

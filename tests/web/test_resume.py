@@ -1,4 +1,4 @@
-"""test_resume.py - every id once and in order, whatever was restarted."""
+"""test_resume.py - every id comes once, in order, over all restarts."""
 
 from tap import each
 from yard import Yard
@@ -48,7 +48,7 @@ def test_kill_of_the_responder(how, web):
             y.insert("a%d" % turn)
             f.wait_count(2 * turn + 1)
             y.kill_responder()
-            y.insert("b%d" % turn)      # while nobody looks
+            y.insert("b%d" % turn)      # while no responder runs
             y.start_responder()
             f.wait_count(2 * turn + 2)
         f.leave()
@@ -60,7 +60,7 @@ def test_kill_of_the_responder(how, web):
 
 @each("web", WEB)
 def test_kill_before_the_first_event(web):
-    """stream-start is the place to come back to."""
+    """The client comes back to the place that stream-start gave."""
     with Yard(web) as y:
         y.insert("long ago")
         f = y.follow().wait_start()
@@ -93,7 +93,7 @@ def test_restart_of_the_web_server(how, web):
 
 @each("web", WEB)
 def test_sigterm_ends_streams_properly(web):
-    """The end is said, and before it how long to stay away."""
+    """Each stream gets retry: and then a complete end."""
     with Yard(web) as y:
         streams = [y.stream().started() for _ in range(20)]
         y.insert("last words")

@@ -59,7 +59,7 @@ MODULES = ("mpm_event", "authz_core", "authz_host", "alias", "dir", "mime",
 
 
 class Host(Site):
-    """how is cgid, or fcgid: a host with mod_fcgid as well."""
+    """how is cgid, or fcgid for a host that has mod_fcgid, too."""
 
     def __init__(self, how="cgid", echo=False, **kw):
         self.echoes = echo
@@ -84,7 +84,7 @@ class Host(Site):
                 "-DFOREGROUND"]
 
     def upload(self, folder):
-        """What whoever uploads it has to change, or may."""
+        """Uploads the folder, with the changes that a user makes."""
         if self.echoes:
             shutil.copy(ECHO, folder / "largesse")
         rules = folder / ".htaccess"
@@ -120,7 +120,7 @@ class Host(Site):
 
 
 def test_upload_listens_and_publishes():
-    """By plain CGI each event comes at once; the log makes itself."""
+    """With plain CGI each event comes at once; the log is made by itself."""
     with Host() as y:
         s, body = y.get("/live/listen.html")
         assert s.status == 200 and b"EventSource('events?topic=main')" in body
@@ -136,7 +136,7 @@ def test_upload_listens_and_publishes():
 
 @each("how", ["cgid", "fcgid"])
 def test_upload_loses_nothing_between_streams(how):
-    """Streams that end every second or two are one to an EventSource."""
+    """Streams that end every second or two are one for an EventSource."""
     with Host(how) as y:
         quicken(y)
         f = y.follow("?topic=main").wait_start()
@@ -161,7 +161,7 @@ def quicken(y):
 
 
 def test_upload_shows_nothing_else():
-    """Neither the log nor the program, nor how many listen."""
+    """No one can get the log, the program, or the number of listeners."""
     with Host() as y:
         y.stream().started()
         for path in ("data/events.db", "data/events.db-wal", "data/",
@@ -190,7 +190,7 @@ def test_upload_publishes_for_no_one_else():
 
 
 def test_upload_program_is_static():
-    """Nothing of the host's is needed: it runs in an empty directory."""
+    """It needs nothing of the host: it runs in an empty directory."""
     program = ROOT / "build/upload/largesse"
     said = subprocess.run(["ldd", program], capture_output=True, text=True)
     assert "not a dynamic executable" in said.stdout + said.stderr, said
@@ -215,7 +215,7 @@ def named(y):
         "HTTP_AUTHORIZATION") == "Bearer x"
 
 
-RULES = {   # what is cut, on which host, and what goes wrong then
+RULES = {   # what is cut, on which host, and what fails then
     "Options": ("Options +ExecCGI", "cgid", opens, False),
     "AddHandler cgi-script": (
         "AddHandler cgi-script .cgi", "cgid", opens, False),

@@ -21,7 +21,7 @@ def test_started_by(how, web):
 
 
 def test_started_by_lighttpd():
-    """And it goes when lighttpd goes."""
+    """The responder ends when lighttpd ends."""
     with Yard("lighttpd", "bin-path") as y:
         serves(y)
         pid = y.responder_pid()

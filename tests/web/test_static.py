@@ -11,7 +11,7 @@ STATIC = ROOT / "build/static/largesse"
 
 
 def test_static_in_an_empty_chroot():
-    """Nothing but the program: it makes its log, listens, and is read."""
+    """There is only the program: it makes its log and sends a stream."""
     with Site("nginx", "none", start=False) as y:
         cell = y.dir / "cell"
         cell.mkdir()
@@ -48,7 +48,7 @@ def test_static_listens_on_an_address():
 
 
 def test_static_says_what_it_is_without():
-    """And does not start with keys that it could not check."""
+    """It does not start with keys that it could not check."""
     said = subprocess.run([STATIC, "--help"], check=True,
                           capture_output=True, text=True)
     assert "without libcurl" in said.stdout and "libjwt" in said.stdout

@@ -21,7 +21,7 @@ def test_row_inserted_by_sqlite3_arrives(web):
 
 @each("web", WEB)
 def test_each_event_comes_alone_and_at_once(web):
-    """Nothing in the way gathers: the next is inserted after the last."""
+    """No server holds events back: each is inserted after the last came."""
     with Yard(web) as y:
         s = y.stream().started()
         for i in range(50):
@@ -72,7 +72,7 @@ def test_heartbeat_breaks_silence(web):
 
 @each("web", WEB)
 def test_topics_go_to_those_who_asked(web):
-    """Forty topics, forty-one streams; each gets its own and no other."""
+    """Forty topics, 41 streams: each stream gets its topic and no other."""
     with Yard(web) as y:
         each_one = [y.stream("?topic=t%d" % i).started() for i in range(40)]
         some = y.stream("?topic=t1&topic=t2&topic=t%2B").started()

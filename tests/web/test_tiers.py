@@ -1,4 +1,4 @@
-"""test_tiers.py - the same promises for every server, and tiers of them."""
+"""test_tiers.py - the same promises for every server and row of servers."""
 
 import json
 import time
@@ -11,10 +11,10 @@ from yard import until
 
 @each("way", WAYS)
 def test_each_event_at_once(way):
-    """Nothing in the way gathers: the next is inserted after the last.
+    """No server holds events back: each is inserted after the last came.
 
-    The fastest of ten says what the way costs; a server that waits for more
-    to send does so each time, HAProxy for 0.2 seconds.
+    The fastest of ten shows what the way costs.  A server that waits for more
+    bytes would do it each time, HAProxy for 0.2 seconds.
     """
     with site(way) as y:
         s = y.stream("?topic=news").started()
@@ -33,7 +33,7 @@ def test_each_event_at_once(way):
 
 @each("way", WAYS)
 def test_resumes(way):
-    """Last-Event-ID and the query are what the stream goes by."""
+    """Last-Event-ID and the query say where the stream starts."""
     with site(way) as y:
         for i in range(5):
             y.insert("n%d" % i, "a b&c" if i % 2 else "other")
@@ -47,7 +47,7 @@ def test_resumes(way):
 
 @each("way", WAYS)
 def test_what_the_browser_says_arrives(way):
-    """Headers, cookie, query, path and address, as the responder has them."""
+    """Headers, cookie, query, path and address reach the responder."""
     with site(way, echo=True) as y:
         s = y.stream("/health?topic=a%2Fb&topic=%C3%BC", last_id="x-7",
                      headers=["Authorization: Bearer abc.def",
@@ -68,8 +68,8 @@ def test_what_the_browser_says_arrives(way):
 
 
 def held(y, way):
-    """Streams that the responder holds: with FastCGI connections, each
-    process has a listening socket besides; with CGI processes."""
+    """How many streams the responder has.  With FastCGI a stream is a socket,
+    and each process has a listening socket; with CGI it is a process."""
     if way in ("fcgiwrap", "lighttpd cgi", "apache cgid"):
         return len(y.pids())
     return y.sockets() - len(y.pids())
@@ -77,10 +77,10 @@ def held(y, way):
 
 @each("way", WAYS)
 def test_leaving_frees_the_stream(way):
-    """Before two heartbeats have passed, seen from another stream.
+    """Another stream is free before two heartbeats have passed.
 
-    Heartbeats are spread over a quarter of their time, so three of one
-    stream may be the time of two of another, and no less.
+    The time between heartbeats differs by up to a quarter, so three of one
+    stream take at least as long as two of another.
     """
     with site(way, options=["--heartbeat", "500ms"]) as y:
         stays = y.stream().started()
@@ -89,13 +89,13 @@ def test_leaving_frees_the_stream(way):
         assert held(y, way) == 2, held(y, way)
         leaves.close()
         stays.beats(3)
-        # A busy machine: the other process may be behind with its beats.
+        # On a busy machine the other process may be late with its heartbeats.
         until("the stream is free", lambda: held(y, way) == 1, 10)
         y.insert("still here")
         assert stays.next_event().data == "still here"
 
 
-# How many heartbeats it takes a server to notice, at the most.
+# After how many heartbeats a server notices, at most.
 BEATS = {"nginx": 0, "nginx many": 0, "lighttpd": 1, "apache": 2,
          "nginx, nginx": 0, "nginx, lighttpd": 1, "nginx, apache": 2,
          "haproxy, nginx": 0, "haproxy, nginx, apache": 2}
@@ -114,8 +114,8 @@ def test_leaving_is_told_as_early_as_can_be(way):
 
 @each("inner", ["nginx", "lighttpd", "apache"])
 def test_stock_nginx_in_front_obeys_the_header(inner):
-    """X-Accel-Buffering: no, which the responder sends, is enough for a
-    proxy_pass that says nothing else, if the server behind passes it on."""
+    """The responder sends X-Accel-Buffering: no.  This is enough for a bare
+    proxy_pass, if the server behind passes the header on."""
     with site(inner, fronts=["stock"]) as y:
         s = y.stream().started()
         assert "x-accel-buffering" not in s.headers, "it eats the header"
@@ -126,8 +126,8 @@ def test_stock_nginx_in_front_obeys_the_header(inner):
 
 @each("inner", ["nginx", "lighttpd", "apache"])
 def test_site_with_a_cache_in_front(inner):
-    """Nothing of a stream is cached, and nobody waits for another's answer:
-    so nothing against a cache is in proxy.conf."""
+    """Nothing of a stream is cached, and no request waits for another.  That
+    is why proxy.conf does not switch a cache off."""
     with site(inner, fronts=["nginx"], edits=[
             ("types {", "proxy_cache_path tmp-cache keys_zone=z:1m; types {"),
             ("include proxy.conf;", "proxy_cache z; proxy_cache_lock on; "
@@ -138,8 +138,8 @@ def test_site_with_a_cache_in_front(inner):
 
 
 def test_kept_connections_change_nothing():
-    """fastcgi_keep_conn: a stream never gives its connection back, and the
-    responder answers on as many as come."""
+    """With fastcgi_keep_conn a stream keeps its connection, and the responder
+    answers on any number of others."""
     with site("nginx", edits=[("fastcgi_buffering off;",
                                "fastcgi_buffering off; "
                                "fastcgi_keep_conn on;")]) as y:
@@ -152,6 +152,6 @@ def test_kept_connections_change_nothing():
 
 @each("web", ["nginx", "lighttpd", "apache"])
 def test_ordinary_user_can_start_it(web):
-    """The complete configuration, in a directory of one's own."""
+    """The complete configuration works in the user's own directory."""
     with site(web, start=False) as y:
         assert ordinary(y, LONG)

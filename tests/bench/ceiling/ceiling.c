@@ -3,14 +3,14 @@
  *
  * usage: ceiling [-g MS] SOCKET BELL
  *
- * It answers every request with an endless event stream, but for a POST, whose
- * events it takes and answers with their ids.  It has one log of encoded
- * events in memory and one cursor for each stream.  What a stream is due goes
- * out as one record in one send, and streams at the same place share the
- * record.  (With one record for each event nginx makes half as many
- * deliveries.)  It looks for a Last-Event-ID and parses nothing else.  It has
- * no log on disk, no topics and no heartbeats.  So it is no rival of largesse:
- * it shows the most that the web server in front of it can do.
+ * It answers a POST with the ids of its events, and every other request with an
+ * endless event stream.  It has one log of encoded events in memory and one
+ * cursor for each stream.  All that a stream must get next goes out as one
+ * record in one send, and streams at the same place share the record.  (With
+ * one record for each event nginx makes half as many deliveries.)  It looks for
+ * a Last-Event-ID and parses nothing else.  It has no log on disk, no topics
+ * and no heartbeats.  So it is no rival of largesse: it shows the most that the
+ * web server in front of it can do.
  *
  * Events come as lines on connections to BELL.  With -g the next flush waits
  * until the web server should be done with the last one: as long as the last

@@ -1,8 +1,8 @@
 /*
  * stream.c - what a stream of the ceiling program is sent, and how.
  *
- * Streams at the same place are due the same bytes.  The bytes are put behind
- * a header once and sent from there to each of those streams.
+ * Streams at the same place must get the same bytes next.  The bytes are put
+ * behind a header once, and are sent from there to each of those streams.
  */
 #include <errno.h>
 #include <poll.h>

@@ -33,7 +33,7 @@ want_no(struct client *c, int status, const char *token)
 		    header(c, "WWW-Authenticate"));
 }
 
-/* --- let in ------------------------------------------------------------- */
+/* --- who is let in ------------------------------------------------------ */
 
 static void
 want_private(struct client *c, struct server *sv)
@@ -125,7 +125,7 @@ test_without_keys_all_is_open(void)
 	want_start(get(sv, "/events?topic=*&access_token=z", NULL));
 }
 
-/* --- kept out ----------------------------------------------------------- */
+/* --- who is kept out ---------------------------------------------------- */
 
 /* Ways to ask for live and for old events. */
 static const char *const places[] = {
@@ -225,7 +225,7 @@ test_hostile_headers_and_cookies(void)
 	want_no(get(sv, "/events?topic=secret&access_token", NULL), 401, NULL);
 }
 
-/* A cookie as long as a request can be. */
+/* A token and a cookie nearly as long as a request can be. */
 static void
 test_long_credentials(void)
 {

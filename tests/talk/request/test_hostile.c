@@ -9,7 +9,7 @@
 
 #include "tests/talk/peer/witness.h"
 
-/* --- what we do not do ------------------------------------------------- */
+/* --- what we do not support --------------------------------------------- */
 
 static void
 want_end_of(struct client *c, int id, int protocol_status)
@@ -139,7 +139,7 @@ test_abort_leaves_a_kept_connection_usable(void)
 	want_nothing_more(c, sv, "b");
 }
 
-/* --- as nobody should -------------------------------------------------- */
+/* --- what nobody should send -------------------------------------------- */
 
 static void
 harm(struct witness *w, struct bytes b)

@@ -21,7 +21,7 @@ params(const char *uri, ...)
 	return b;
 }
 
-/* --- as peers may speak it --------------------------------------------- */
+/* --- what peers may send ------------------------------------------------ */
 
 static void
 test_a_request_in_single_bytes(void)

@@ -1,6 +1,6 @@
 /*
- * test_begin.c - the ways to start the program: each web server and each
- * supervisor has its own.
+ * test_begin.c - the ways to start the program: web servers and supervisors
+ * each start it in their own way.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -135,7 +135,7 @@ test_who_leaves_far_behind_is_let_go(void)
 	until(count_connections(sv) == 0);
 }
 
-/* --- as /status has it ------------------------------------------------- */
+/* --- what /status says -------------------------------------------------- */
 
 static int
 status(struct server *sv, const char *path)

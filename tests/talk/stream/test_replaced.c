@@ -171,7 +171,7 @@ test_restored_between_two_lives_of_the_responder(void)
 	want_gap_and_the_rest(resume(sv, "4"), sv, "4");
 }
 
-/* --- what is no gap ------------------------------------------------------ */
+/* --- where there is no gap ---------------------------------------------- */
 
 static void
 test_an_emptied_log_is_no_gap(void)

@@ -64,7 +64,7 @@ test_no_key_no_question(void **state)
 	assert_int_equal(s->who.by, ALLOW_BY_NOTHING);
 }
 
-/* --- bad ones ----------------------------------------------------------- */
+/* --- bad tokens --------------------------------------------------------- */
 
 static void
 test_hostile_tokens(void **state)
@@ -240,7 +240,7 @@ test_issuer_and_audience(void **state)
 	assert_int_equal(stage_claims(s, SECRET, GOOD), 401);
 }
 
-/* --- where it may stand ------------------------------------------------- */
+/* --- where the token may be --------------------------------------------- */
 
 static void
 test_first_place_that_is_there_counts(void **state)
@@ -420,7 +420,7 @@ test_cookies_of_foreign_pages_are_refused(void **state)
 	free(query);
 }
 
-/* --- what it may -------------------------------------------------------- */
+/* --- what a token allows ------------------------------------------------ */
 
 static void
 test_claims_cover_topics(void **state)

@@ -262,7 +262,7 @@ test_forwarded_for_is_believed_of_proxies_only(void **state)
 	}
 }
 
-/* --- whose streams ------------------------------------------------------ */
+/* --- the streams of one client ------------------------------------------ */
 
 static struct caller *
 join(struct callers *cs, const char *address, const char *subject)

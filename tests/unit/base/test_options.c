@@ -395,7 +395,7 @@ test_options_environment_is_for_those_who_want_it(void **state)
 	assert_false(t.conf.quiet);
 }
 
-/* --- help, and what serve has of it ------------------------------------- */
+/* --- help, and the help of serve ---------------------------------------- */
 
 static char *
 help_text(const struct options *os)
@@ -438,7 +438,7 @@ test_options_help_has_each_with_its_default(void **state)
 	assert_help_is_whole(&serve_options);
 }
 
-/* The text of the manual, from where make runs the tests. */
+/* The text of the manual; make runs the tests at the top of the tree. */
 static char *
 manual_text(void)
 {
@@ -454,7 +454,7 @@ manual_text(void)
 	return text;
 }
 
-/* Under each option, before the next, the manual says its default. */
+/* The manual says the default of each option in its own paragraph. */
 static void
 test_options_of_serve_are_in_the_manual(void **state)
 {

@@ -332,7 +332,7 @@ test_limit_of_a_batch(void **state)
 	    "event 1: an event over");
 }
 
-/* --- read where it lies, or by the parser: the same --------------------- */
+/* --- JSON read in place, and by the parser ------------------------------ */
 
 static bool
 same_text(struct store_text a, struct store_text b)

@@ -78,7 +78,7 @@ end(void)
 	END_STDIN;
 }
 
-/* --- what the gate says to it --------------------------------------------- */
+/* --- what the gate answers ---------------------------------------------- */
 
 /* Scans a copy that is exactly len bytes long. */
 static enum gate_result
@@ -372,7 +372,7 @@ test_body_at_and_over_the_limit(void **state)
 	want_env(*state, &g, "A=xyz", NULL);
 }
 
-/* --- what belongs to no request ------------------------------------------- */
+/* --- records of no request ---------------------------------------------- */
 
 static void
 test_records_of_inactive_ids_are_ignored(void **state)

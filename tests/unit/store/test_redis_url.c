@@ -1,5 +1,5 @@
 /*
- * test_redis_url.c - the address of a log on Redis: read, or refused.
+ * test_redis_url.c - the address of a log on Redis: which are accepted.
  */
 #include <stdlib.h>
 #include <string.h>

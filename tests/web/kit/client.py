@@ -1,12 +1,12 @@
-"""client.py - what a browser's EventSource does, byte by byte and in sight.
+"""client.py - does what a browser's EventSource does, and shows every byte.
 
-Plain sockets: nothing between the wire and the test buffers, retries or
-forgives.  Wire turns bytes into events and does no I/O; Stream is one blocking
-connection; Follower is a thread that always comes back with its last id, as
-EventSource does; Crowd holds a thousand streams in one poll loop.
+It uses plain sockets: nothing between the wire and the test buffers, retries
+or hides an error.  Wire turns bytes into events and does no I/O.  Stream is
+one blocking connection.  Follower is a thread that always comes back with its
+last id, as EventSource does.  Crowd holds a thousand streams in one poll loop.
 
-What must stay true: an end that the server said (the last chunk) and a
-connection that was cut are never taken for one another.
+What must stay true: the end that the server announced (the last chunk) and a
+connection that was cut are always told apart.
 """
 
 import collections
@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 
-# Seconds that a thing may take.  A busy machine needs far less; only a test
+# Seconds that one step may take.  A busy machine needs far less; only a test
 # that fails waits so long.
 PATIENCE = 60
 
@@ -24,22 +24,22 @@ Event = collections.namedtuple("Event", "id event data at")
 
 
 class Ended(Exception):
-    """The response is over, and the server said so."""
+    """The response is complete, and the server said so."""
 
 
 class Cut(Exception):
-    """The connection ended before the response did."""
+    """The connection ended before the response was complete."""
 
 
 class Wire:
     """The bytes of one HTTP/1.1 response; its events if it has any."""
 
     def __init__(self, last_id="", bodiless=False):
-        self.buf = bytearray()      # not yet understood
+        self.buf = bytearray()      # not parsed yet
         self.head = None            # status line and headers, as text
         self.status = 0
         self.headers = {}
-        self.body = bytearray()     # all of it, chunking taken off
+        self.body = bytearray()     # all of it, without chunk sizes
         self.ended = False          # the response was complete
         self.last_id = last_id
         self.retry = None
@@ -104,7 +104,7 @@ class Wire:
         return True
 
     def _lines(self, part):
-        """Ends of lines: CR LF, LF and CR, wherever the cut may fall."""
+        """Lines end with CR LF, LF or CR, wherever a read is cut."""
         if self._cr and part[:1] == b"\n":
             part = part[1:]
         self._cr = part[-1:] == b"\r"
@@ -188,7 +188,7 @@ class Stream:
             self.wire.feed(data)
 
     def next_event(self, timeout=PATIENCE):
-        """The next event that a publisher made; ours go into notes."""
+        """The next event of a publisher; stream-* events go into notes."""
         while True:
             self._until(lambda: self.wire.events, timeout)
             event = self.wire.events.popleft()
@@ -197,7 +197,7 @@ class Stream:
             self.notes.append(event)
 
     def next_note(self, name, timeout=PATIENCE):
-        """The next event of ours; a publisher's must not come before it."""
+        """The next stream-* event; no other event may come before it."""
         self._until(lambda: self.wire.events, timeout)
         event = self.wire.events.popleft()
         assert event.event == name, event
@@ -205,7 +205,7 @@ class Stream:
         return event
 
     def started(self):
-        """Wait for stream-start: from here on nothing can be missed."""
+        """Wait for stream-start; from then on no event can be missed."""
         self.next_note("stream-start")
         return self
 
@@ -218,7 +218,7 @@ class Stream:
         self._until(lambda: self.wire.comments >= n, timeout)
 
     def rest(self, timeout=PATIENCE):
-        """The body of a response that ends, whole."""
+        """The whole body of a response that ends."""
         try:
             self._until(lambda: False, timeout)
         except Ended:
@@ -229,9 +229,9 @@ class Stream:
 
 
 class Follower(threading.Thread):
-    """An EventSource that never gives up: comes back with its last id.
+    """An EventSource that never gives up: it comes back with its last id.
 
-    pause is the most it waits before it does, whatever retry: said; the
+    pause is the longest wait before it comes back, whatever retry: said; the
     tests have less time than a browser.
     """
 
@@ -240,10 +240,10 @@ class Follower(threading.Thread):
         self.address, self.target, self.pause = address, target, pause
         self.last_id = last_id
         self.got = []               # Events of publishers, in order
-        self.notes = []             # Events of ours
+        self.notes = []             # stream-* events
         self.connects = 0           # answered 200
         self.refused = 0            # any other answer, or none
-        self.error = None           # what no EventSource should ever see
+        self.error = None           # an error that must never happen
         self.news = threading.Condition()
         self.sock = None
         self.leaving = False
@@ -255,7 +255,7 @@ class Follower(threading.Thread):
                 self._follow()
             except OSError:
                 self.refused += 1
-            except Exception as e:  # a bug of ours or a broken stream
+            except Exception as e:  # our bug, or a broken stream
                 self.error = e
                 return
             time.sleep(self.pause)
@@ -304,7 +304,7 @@ class Follower(threading.Thread):
         return self.wait(lambda me: len(me.got) >= n, timeout)
 
     def cut(self):
-        """The network's part: the connection is gone from one moment on."""
+        """Do what the network does: the connection is gone at once."""
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except (OSError, AttributeError):
@@ -333,7 +333,7 @@ class Crowd:
             self.wires.append(wire)
 
     def until(self, enough, timeout=PATIENCE):
-        """Read until every wire is enough."""
+        """Read until enough is true for every wire."""
         missing = [w for w in self.wires if not enough(w)]
         end = time.monotonic() + timeout
         while missing:

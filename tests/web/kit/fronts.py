@@ -1,7 +1,7 @@
-"""fronts.py - a tier in front of a web server, and changes to what is shipped.
+"""fronts.py - a tier in front of a web server, and changes to shipped files.
 
 A Front is nginx with proxy.conf, HAProxy, or a stock nginx that has nothing
-but a proxy_pass, before whatever listens on a port of this machine.
+but a proxy_pass.  It stands in front of what listens on a port of this host.
 """
 
 import shutil
@@ -11,8 +11,8 @@ import subprocess
 from yard import ROOT, ROOTED, end_process, free_port, put, until
 
 DEPLOY = ROOT / "deploy"
-SELF = "127.0.0.1:8080"         # what deploy/ says that a test puts another
-BEHIND = "127.0.0.1:8081"       # port for
+SELF = "127.0.0.1:8080"         # deploy/ has these; a test puts
+BEHIND = "127.0.0.1:8081"       # another port there
 
 STOCK = """
 location / { proxy_pass http://127.0.0.1:8081; }
@@ -20,7 +20,7 @@ location / { proxy_pass http://127.0.0.1:8081; }
 
 
 class Edits:
-    """Changes to shipped files: (old, new) each, old in at least one."""
+    """Changes to shipped files, each (old, new); old must be in one file."""
 
     def __init__(self, cut=(), edits=()):
         self.edits = [(old, "") for old in cut] + list(edits)
@@ -40,7 +40,7 @@ class Edits:
 
 
 def listens(proc, port):
-    """yes; no, for good; or None, not yet."""
+    """yes and no are final; None: not yet."""
     if proc.poll() is not None:
         return "no"     # the port was taken meanwhile, or worse
     with socket.socket() as s:
@@ -48,7 +48,7 @@ def listens(proc, port):
 
 
 class Front:
-    """A tier in front of what listens on a port, in a directory its own."""
+    """A tier in front of what listens on a port, in its own directory."""
 
     def __init__(self, site, kind, behind):
         self.kind, self.behind, self.changes = kind, behind, site.changes
@@ -65,7 +65,7 @@ class Front:
         raise RuntimeError("%s does not start" % kind)
 
     def start(self):
-        """The first time on a free port, later on the same."""
+        """Start on a free port; later starts use the same port."""
         self.port = self.port or free_port()
         argv = getattr(self, "configure_" + self.kind)()
         with open(self.dir / "front.log", "ab") as log:

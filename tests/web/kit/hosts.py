@@ -1,16 +1,16 @@
-"""hosts.py - every way that deploy/ knows to serve a stream, for real.
+"""hosts.py - serves a stream in every way that deploy/ describes.
 
-A Site is a Yard with more servers, with tiers in front, with a Standin in
-the responder's place if a test wants one, and with changes to what deploy/
-ships: a directive that is cut has to be there.
+A Site is a Yard with more servers and with tiers in front.  A test may put a
+Standin in the place of the responder, and may change what deploy/ ships: a
+directive that is cut has to be there.
 
-	how, more than a Yard's:
-	standin	    a responder in the test's hands, site.standin
-	none	    nobody, and nobody's socket
-	silent	    somebody who listens and never says a word
-	closing	    somebody who hangs up as soon as the request is there
-	fcgid	    by Apache itself, one process a stream
-	cgid	    by Apache, one process a request
+	how is one of Yard's, or:
+	standin	    a responder that the test controls, site.standin
+	none	    no responder and no socket
+	silent	    a responder that listens and never answers
+	closing	    a responder that closes as soon as the request is there
+	fcgid	    started by Apache, one process a stream
+	cgid	    started by Apache, one process a request
 	multiwatch  two processes on one socket
 
 	fronts: from the inside out, each nginx, haproxy, or stock, which is
@@ -32,11 +32,11 @@ from standin import Standin
 from yard import (ROOT, ROOTED, Yard, alive, children, end_process,
                   free_port, until)
 
-ECHO = str(ROOT / "tests/web/kit/standin.py")   # as a program, it echoes
+ECHO = str(ROOT / "tests/web/kit/standin.py")   # run as a program, it echoes
 
 
 class Site(Shipped, Yard):
-    # Who starts the responder then is the web server, or nobody.
+    # With these the web server starts the responder, or nobody does.
     OTHERS = ("bin-path", "cgi", "fcgid", "cgid", "none")
     STANDINS = {"standin": {}, "silent": dict(opening=b""),
                 "closing": dict(closes=True)}
@@ -70,7 +70,7 @@ class Site(Shipped, Yard):
     # --- the responder
 
     def hold(self):
-        """With the queue of largesse.socket: a crowd may come at once."""
+        """Listen with the backlog of largesse.socket: many come at once."""
         super().hold()
         self.held.listen(4096)
 
@@ -98,7 +98,7 @@ class Site(Shipped, Yard):
                                                    signal.SIGTERM))
 
     def pids(self):
-        """The processes that hold streams, or could."""
+        """The processes that have streams, or could have."""
         if self.how in ("cgi", "fcgiwrap"):
             return self.cgi_pids()
         if self.how in ("fcgid", "cgid"):   # started by a child of Apache's
@@ -110,8 +110,8 @@ class Site(Shipped, Yard):
         return [self.responder.pid]
 
     def sockets(self):
-        """What the processes that hold streams have open, listening ones
-        and all: each stream is one, or with plain CGI one of its pids."""
+        """The open sockets of the processes that have streams, listening
+        ones, too.  Each stream has one, or with plain CGI one process."""
         return sum(map(sockets_of, self.pids()))
 
     # --- the web server
@@ -145,10 +145,10 @@ class Site(Shipped, Yard):
         except Cut:
             if s.headers.keys() & {"content-length", "transfer-encoding"}:
                 raise
-            return s, bytes(s.wire.body)    # the close was its end
+            return s, bytes(s.wire.body)    # it ends when it is closed
 
     def close(self):
-        """Streams first: a server that stops would wait for some."""
+        """Close streams first: a server that stops may wait for them."""
         for s in self.streams:
             s.close()
         for front in self.fronts:
@@ -156,7 +156,7 @@ class Site(Shipped, Yard):
         theirs, status = [], 0
         if self.server and self.how in ("fcgid", "cgid"):
             theirs = self.pids()
-            for pid in theirs:      # Apache would wait for them
+            for pid in theirs:      # or Apache waits for them
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
         if self.standin:
@@ -173,7 +173,7 @@ class Site(Shipped, Yard):
         assert status == 0, "the responder ended with %d" % status
 
     def stop_web(self):
-        """Apache's children get a second; it would give them ten."""
+        """Give Apache's children one second; Apache would give them ten."""
         pids = children(self.server.pid) if self.web == "apache" else []
         if self.server.poll() is None:
             self.server.terminate()
@@ -191,7 +191,7 @@ def catches(pid, sig):
     try:
         status = pathlib.Path("/proc/%d/status" % pid).read_text()
     except OSError:
-        return True     # it has ended, and others will say so
+        return True     # it has ended; others report that
     mask = int(re.search(r"SigCgt:\s+(\w+)", status)[1], 16)
     return mask >> (sig - 1) & 1
 

@@ -1,7 +1,8 @@
-"""probes.py - is a site well?  One question each, put to a running site.
+"""probes.py - checks of a running site: each answers one question.
 
-A probe takes the site and its patience: LONG where it should be well, SHORT
-where it should not, for what does not come has to be waited for.
+A probe takes the site and the time it may wait.  That is LONG if the site
+should be well, and SHORT if it should not, because then the probe waits for
+what never comes.
 """
 
 import json
@@ -19,12 +20,12 @@ from client import Crowd, Cut, Ended, request
 from fronts import listens
 from yard import ROOTED, children, end_process, free_port, until
 
-LONG, SHORT = 60, 1     # seconds: for what has to come, for what must not
+LONG, SHORT = 60, 1     # seconds, see above
 
 
 def probe(name, *about):
-    """A probe by a name that tells it from others.  What does not come in
-    time, or is cut, is not well."""
+    """A probe and a name for it.  The site is not well if something does
+    not come in time or is cut."""
     def mark(test):
         def asked(y, patience):
             try:
@@ -38,7 +39,7 @@ def probe(name, *about):
 
 
 def starts(y, patience):
-    """Some listen first, and then find that they cannot go on."""
+    """It starts: some servers listen, and then find that they cannot."""
     if patience == SHORT:
         try:
             return y.server.wait(20) == 0
@@ -64,7 +65,7 @@ def at_once(y, patience):
 
 @probe("prompt")
 def prompt(y, patience):
-    """Without a delay: the fastest of ten."""
+    """An event comes without delay; the fastest of ten counts."""
     s, took = opened(y, patience), []
     for _ in range(10):
         start = time.monotonic()
@@ -83,7 +84,7 @@ def quiet(y, patience):
 
 @probe("held back")
 def held_back(y, patience):
-    """Who does not read is not sent all there is."""
+    """A client that does not read is not sent everything."""
     opened(y, patience)
     r, sent = y.standin.take(), 0
     r.conn.settimeout(1)
@@ -94,7 +95,7 @@ def held_back(y, patience):
 
 @probe("topics")
 def topics(y, patience):
-    """The query is heard."""
+    """The query reaches the responder."""
     s = opened(y, patience, "?topic=a")
     y.insert("x", "a")
     return s.next_event(patience).data == "x"
@@ -102,7 +103,7 @@ def topics(y, patience):
 
 @probe("told apart")
 def told_apart(y, patience):
-    """A response that is cut on its way looks cut."""
+    """The client can tell a response that was cut on its way."""
     s = opened(y, patience)
     y.standin.take().conn.close()
     try:
@@ -112,7 +113,7 @@ def told_apart(y, patience):
 
 
 def noticed(beats):
-    """A client's leaving, after so many heartbeats."""
+    """It is noticed that a client left, after so many heartbeats."""
     @probe("noticed", beats)
     def noticed(y, patience):
         s = opened(y, patience)
@@ -133,7 +134,7 @@ def echoed(name, value, target="", **kw):
 
 @probe("software")
 def software(y, patience):
-    """Which web server it is."""
+    """The responder is told which web server this is."""
     s = y.stream(timeout=patience)
     said = json.loads(s.next_event(patience).data)
     return said.get("SERVER_SOFTWARE", "").startswith(y.web)
@@ -145,7 +146,7 @@ address = echoed("REMOTE_ADDR", "127.0.0.3", source="127.0.0.3")
 
 
 def answer(target, status=None, kind=None, says=b"", source="", **kw):
-    """What a request that ends is answered with."""
+    """The answer to a request that ends."""
     @probe("answer", target, status, kind, says, source, kw)
     def answered(y, patience):
         s, body = y.get(target, timeout=patience, source=source, **kw)
@@ -157,13 +158,13 @@ def answer(target, status=None, kind=None, says=b"", source="", **kw):
 
 health = answer("/events/health", 200, "text/plain")
 
-# A responder that is down: come back, and an EventSource does.
+# The responder is down: an EventSource is told to come back, and does.
 retry = answer("/events", 200, "text/event-stream", b"retry: ")
 
 
 @probe("spread")
 def spread(y, patience):
-    """Not all come back at once."""
+    """The clients do not all come back at once."""
     said = set()
     for _ in range(12):
         s, _ = y.get("/events", timeout=patience)
@@ -179,7 +180,7 @@ def too_many(y, patience):
 
 @probe("back")
 def back(y, patience):
-    """Nothing remembers on the way that the responder was down."""
+    """No server remembers that the responder was down."""
     assert retry(y, LONG)
     y.how = "listen"
     y.start_responder()
@@ -194,9 +195,9 @@ def back(y, patience):
 
 @probe("soon")
 def soon(y, patience):
-    """Back two seconds after a request has found the responder gone, as the
-    clock of lighttpd counts them: it counts whole seconds, so a third begins
-    a second later.  A try that a busy machine made too slow says nothing."""
+    """It is back two seconds after a request found the responder gone.  The
+    clock of lighttpd counts whole seconds, so a third second may begin.  A
+    try that was too slow on a busy machine does not count."""
     tries = 5 if patience == LONG else 2
     for _ in range(50):
         end_process(y.responder)
@@ -227,7 +228,7 @@ def behind_is_down(y, patience):
 
 @probe("behind, spread")
 def spread_behind(y, patience):
-    """The server behind is down, for long enough that it can be known."""
+    """The server behind is down, until the front has noticed."""
     y.stop_web()
     end = time.monotonic() + (LONG if patience == LONG else 3)
     while time.monotonic() < end:
@@ -250,7 +251,7 @@ def post_to_nobody(y, patience):
 
 @probe("behind, dies")
 def behind_dies(y, patience):
-    """After it was asked, before it answers."""
+    """The server behind dies after the request, before its answer."""
     with socket.create_connection(y.address, LONG) as sock:
         sock.sendall(request("/events"))
         y.standin.take()
@@ -260,7 +261,7 @@ def behind_dies(y, patience):
 
 @probe("responder")
 def responder_is_down(y, patience):
-    for pid in children(y.responder.pid):   # fcgiwrap forgets its workers
+    for pid in children(y.responder.pid):   # fcgiwrap does not end its workers
         os.kill(pid, signal.SIGTERM)
     end_process(y.responder)
     return retry(y, patience)
@@ -275,7 +276,7 @@ def lives(y, patience):
 
 @probe("private")
 def private_socket(y, patience):
-    """The socket is www-data's, as largesse.socket and spawn-fcgi have it."""
+    """The socket belongs to www-data, as with largesse.socket."""
     if ROOTED:
         shutil.chown(y.path, "www-data", "www-data")
     os.chmod(y.path, 0o660)
@@ -283,14 +284,14 @@ def private_socket(y, patience):
 
 
 def descriptors_for(n):
-    """Of our own; the servers are running and have theirs."""
+    """Raises our own limit; the servers that run already keep theirs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < n + 200:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, n + 200), hard))
 
 
 def crowd(n):
-    """So many streams can be open at a time."""
+    """So many streams can be open at once."""
     @probe("crowd", n)
     def holds(y, patience):
         descriptors_for(n)
@@ -324,7 +325,7 @@ def ordinary(y, patience):
 
 
 def silent_start(name, words):
-    """Nothing of the kind is said in a log."""
+    """It starts, and no log has a message like this."""
     @probe("silent", name, words)
     def silent(y, patience):
         return words not in "".join(text for log, text in y.logs()
@@ -344,7 +345,7 @@ def file_of(name):
 
 @probe("www-data's")
 def user(y, patience):
-    """A server listens first and becomes another user after that."""
+    """The server listens first, and then becomes another user."""
     wanted = pwd.getpwnam("www-data").pw_uid
     end = time.monotonic() + patience
     while time.monotonic() < end:
@@ -362,7 +363,7 @@ def discreet(y, patience):
     y.get("/events/health?access_token=secret3")
     y.get("/demo.css?x=y")
     if y.fronts:
-        y.fronts[-1].stop()     # which writes down what it has kept
+        y.fronts[-1].stop()     # then it writes its log
         said = (y.fronts[-1].dir / "access.log").read_text()
     else:
         y.stop_web()

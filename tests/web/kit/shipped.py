@@ -1,6 +1,6 @@
-"""shipped.py - the files of deploy/, put where one test's servers find them.
+"""shipped.py - puts the files of deploy/ where the servers find them.
 
-Only paths, ports and options are put in, and what the test itself changes.
+Only paths, ports and options are filled in, and what the test itself changes.
 """
 
 import subprocess
@@ -28,7 +28,7 @@ class Shipped:
                                   (LOG, str(self.log))))
 
     def options_as(self, template):
-        """The options but --db, as environment, a line each."""
+        """The options except --db, as environment, one a line."""
         return "".join(template % pair for pair in self.environment()
                        if pair[0] != "LARGESSE_DB")
 

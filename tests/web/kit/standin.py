@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""standin.py - a FastCGI responder in the hands of a test.
+"""standin.py - a FastCGI responder that a test controls.
 
-It stands in for largesse where a test wants to see what a web server sends
-in, or to say exactly what goes out and when: which parameters arrive, at
-which write a client's leaving is noticed, what becomes of a header.
+It takes the place of largesse if a test wants to see what a web server sends,
+or to decide exactly what goes out and when: which parameters arrive, at which
+write it is noticed that a client left, what happens to a header.
 
 Each connection is one request.  The opening (status, headers and a first
-block, as largesse sends them) goes out as soon as the request is whole; the
-rest is the test's to say.
+block, as largesse sends them) goes out as soon as the request is whole.  The
+test says the rest.
 """
 
 import collections
@@ -107,8 +107,8 @@ class Request:
             return True
 
     def beats_until_gone(self, most, timeout=60):
-        """How many heartbeats it takes the web server to notice that its
-        client has left.  Between two it gets a second for it."""
+        """How many heartbeats it takes until the web server notices that its
+        client has left.  It gets a second after each."""
         for n in range(most):
             if self.gone(1 if n else 0.5):
                 return n
@@ -140,7 +140,7 @@ class Standin:
             try:
                 r = Request(conn)
             except (EOFError, OSError):
-                conn.close()        # somebody looked whether we listen
+                conn.close()        # somebody checked that we listen
                 continue
             if self.closes:
                 conn.close()
@@ -165,14 +165,14 @@ class Standin:
             r.conn.close()
 
 
-# --- as a program: what arrives, as one event, and the end
+# --- as a program: sends what has arrived as one event, and ends
 
 def echo(params):
     return (b"event: echo\ndata: " + json.dumps(params).encode() + b"\n\n")
 
 
 def main():
-    """FastCGI on descriptor 0, plain CGI without a socket there."""
+    """FastCGI if descriptor 0 is a socket, else plain CGI."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if "serve" not in sys.argv and "GATEWAY_INTERFACE" in os.environ:
         sys.stdout.buffer.write(OPENING + echo(dict(os.environ)))

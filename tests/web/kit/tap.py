@@ -1,8 +1,8 @@
 """tap.py - run test functions, one line of TAP each.
 
-A test is a function named test_*; @each gives it one run for each value.  A
-failure prints its traceback and what the servers logged to stderr.  A test
-that hangs is a failed one: each has LIMIT seconds.
+A test is a function named test_*; @each runs it once for each value.  A
+failure prints its traceback and the logs of the servers to stderr.  Each test
+has LIMIT seconds; a test that hangs has failed.
 """
 
 import shutil
@@ -35,7 +35,7 @@ def hung(*_):
 
 
 def leftovers():
-    """Servers of a failed test: say what they logged, end them."""
+    """The servers of a failed test: print their logs and end them."""
     for y in list(yard.open_yards):
         for name, text in y.logs():
             print("--- %s\n%s" % (name, text), file=sys.stderr)

@@ -1,11 +1,11 @@
-"""ward.py - sick web servers, made to order, for the doctor to look at.
+"""ward.py - web servers with a fault that a test chooses, for the doctor.
 
-A Ward is a Yard whose web servers are not those of deploy/ but what people
-have: a few directives each, of which a test changes one.  Tiers are given
-from the inside out; the innermost speaks with the responder, each further
-one with the one before it.
+A Ward is a Yard whose web servers are not those of deploy/ but such as people
+have: each has a few directives, and a test changes one.  Tiers are given from
+the inside out.  The innermost speaks with the responder, and each further one
+with the tier before it.
 
-What must stay true: but for the words a test changes, every tier is healthy.
+What must stay true: except for the words a test changes, every tier is well.
 """
 
 import os
@@ -65,7 +65,7 @@ PROXY = {
 
 def nginx(inner, http="", server="", listen="",
           path="~ ^/events(?<below>/.*)?$", **change):
-    """Directives of the location: None takes one out, _ is a blank.
+    """Directives of the location: None removes one, _ is a blank.
 
     fastcgi_param__QUERY_STRING=None, fastcgi_buffering="on"
     """
@@ -152,7 +152,7 @@ FcgidInitialEnv LARGESSE_HEARTBEAT 2
 
 
 def apache(inner, *lines, modules=()):
-    """lines as they are, %(socket)s and the like put in."""
+    """The lines as given, with %(socket)s and the like filled in."""
     lines = lines or ((FCGI, AUTH, PATH) if inner else (HTTP,))
 
     def configure(tier):
@@ -193,7 +193,7 @@ def haproxy(client="60s", server="60s", more=""):
     return configure
 
 
-# --- a tier, and all of them
+# --- one tier, and all of them
 
 class Tier:
     def __init__(self, ward, n, configure, behind):
@@ -226,7 +226,7 @@ class Tier:
                      lambda: self.listens(argv[0])) == "yes"
 
     def listens(self, name):
-        """Apache listens, closes that again and reads its files anew."""
+        """Apache listens, closes the socket, and reads its files again."""
         if self.proc.poll() is not None:
             return "no"
         if name == "apache2" and "resuming normal operations" not in (
@@ -248,18 +248,18 @@ class Ward(Yard):
         self.tiers = []
         super().__init__("ward", "socket", start=False,
                          options=["--heartbeat", "2", *options])
-        if share:                       # with who starts the responder
+        if share:                       # with the user of the responder
             self.share_log()
         if responder:
             self.start_responder()
             until("the responder is up", lambda: "listening" in (
                 self.dir / "responder.log").read_text())
-        self.port = free_port()         # nobody's, without a tier
+        self.port = free_port()         # not used without a tier
         for configure in tiers:
             self.add(configure)
 
     def add(self, configure):
-        """A tier in front of those that are there."""
+        """Add a tier in front of the others."""
         n = len(self.tiers)
         self.tiers.append(Tier(self, n, configure,
                                self.port if n else None))

@@ -1,6 +1,6 @@
-"""ways.py - the ways that deploy/ knows, by name.
+"""ways.py - the ways to serve that deploy/ describes, by name.
 
-A way is a web server, how the responder comes to be, and the tiers in front.
+A way is a web server, how the responder is started, and the tiers in front.
 """
 
 from hosts import Site

@@ -1,10 +1,10 @@
-"""without.py - what a directive is for, shown by leaving it out.
+"""without.py - shows what a directive is for by leaving it out.
 
-A Row is a line of a table in deploy/*/README.md.  Its probe is put to a site
-with the shipped configuration and has to find it well, and then to one
-without the directive, where it has to find the failure.  Both have the same
-surroundings, which are what makes the directive needed: a setting further
-up, a tier in front, a responder that is down.
+A Row is a line of a table in deploy/*/README.md.  Its probe checks a site with
+the shipped configuration, which must be well, and then a site without the
+directive, which must fail.  Both have the same surroundings, in which the
+directive is needed: a setting further up, a tier in front, a responder that is
+down.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from ways import site
 
 @contextlib.contextmanager
 def few_descriptors(n):
-    """What we start now may have n, unless it asks for more and may."""
+    """What we start now may have n descriptors, unless it raises that."""
     old = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (n, old[1]))
     try:
@@ -34,21 +34,21 @@ DOWN = dict(how="none")
 ECHO = dict(echo=True)
 SLOW = dict(options=["--heartbeat", "1500ms"])
 
-# A cache further up, for all that may be cached, and with a lock.
+# A cache further up, with a lock, for everything that may be cached.
 CACHED = [("types {", "proxy_cache_path tmp-cache keys_zone=z:1m; types {"),
           ("location / { proxy_pass", "location / { proxy_cache z; "
            "proxy_cache_valid 200 1m; proxy_pass")]
 
 
 class Row:
-    """cut: what is taken out; swap: what is put in its place; env: the
+    """cut: what is left out; swap: what is put in its place; env: the
     surroundings; the rest goes to Site."""
 
     def __init__(self, server, name, probe, cut=(), swap=(), env=(),
                  way=None, few=None, **kw):
         self.name = "%s: %s" % (server, name)
         self.way = way or server
-        self.few = few              # descriptors, of what is started
+        self.few = few              # descriptors of a server
         self.probe, self.env, self.kw = probe, list(env), kw
         self.cut = [cut] if isinstance(cut, str) else list(cut)
         self.swap = list(swap)
@@ -57,7 +57,7 @@ class Row:
         return self.name
 
     def site(self, without):
-        # The directive goes first: the surroundings may touch its lines.
+        # The directive is cut first: the surroundings may change its lines.
         edits = self.swap + self.env if without else self.env
         cut = self.cut if without else ()
         with few_descriptors(self.few) if self.few else (
@@ -65,7 +65,7 @@ class Row:
             return site(self.way, cut=cut, edits=edits, **self.kw)
 
 
-well = set()    # what was found well with the shipped configuration
+well = set()    # rows that were well as shipped
 
 
 def run(row):

@@ -1,8 +1,8 @@
 """yard.py - real web servers, each in a directory and on a port of its own.
 
 A Yard is a log, a responder and a web server with the configuration that
-deploy/ ships; only paths and ports are put in.  Everything is started by us
-and stopped by its pid, so that suites run side by side.
+deploy/ ships; only paths and ports are filled in.  We start everything and
+stop it by its pid, so suites can run side by side.
 
 What must stay true: a responder that we ask to stop exits 0, and nothing it
 wrote to stderr is a sanitizer's report; close() fails the test otherwise.
@@ -34,7 +34,7 @@ ROOTED = os.geteuid() == 0
 SANITIZER = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|"
                        r"runtime error:")
 
-# Plain CGI: these instead of the shipped snippet, or added to it.
+# For plain CGI, instead of the shipped snippet or added to it.
 LIGHTTPD_CGI = """
 server.modules += ( "mod_cgi", "mod_setenv", "mod_alias" )
 $HTTP["url"] =~ "^/events(/|$)" {
@@ -55,7 +55,7 @@ open_yards = []
 
 
 def until(what, test, timeout=PATIENCE):
-    """Wait for the thing itself; what it is goes into the failure."""
+    """Wait for something; if it does not come, the failure names it."""
     end = time.monotonic() + timeout
     while True:
         got = test()
@@ -67,7 +67,7 @@ def until(what, test, timeout=PATIENCE):
 
 
 def free_port():
-    """A port below the range that the kernel takes for outgoing ones."""
+    """A port that the kernel will not take for an outgoing connection."""
     while True:
         port = random.randrange(10000, 32000)
         with socket.socket() as s:
@@ -88,7 +88,7 @@ def children(pid):
 
 
 def state(pid):
-    """As ps has it: R, S, T, Z; None when there is no such process."""
+    """R, S, T or Z as in ps; None if there is no such process."""
     try:
         stat = pathlib.Path("/proc/%d/stat" % pid).read_text()
     except OSError:
@@ -113,7 +113,7 @@ def end_process(proc, sig=signal.SIGTERM, timeout=PATIENCE):
 
 
 def put(text, old, new):
-    """The configuration's own words give way, or the test does."""
+    """Replace words of a configuration; fail if they are not there."""
     if old not in text:
         raise ValueError("the shipped configuration does not say " + old)
     return text.replace(old, new)
@@ -122,9 +122,9 @@ def put(text, old, new):
 class Yard:
     """how the responder is started:
 
-    socket      on descriptor 0, the listening socket kept by us over its
-                restarts, as systemd does
-    spawn-fcgi  by that program, the socket goes with the responder
+    socket      on descriptor 0; we keep the listening socket open over
+                its restarts, as systemd does
+    spawn-fcgi  by that program; the socket is lost with the responder
     listen      --listen unix:PATH
     tcp         --listen HOST:PORT
     bin-path    by lighttpd itself
@@ -142,7 +142,7 @@ class Yard:
             shutil.chown(self.dir, "www-data", "www-data")
         self.log = self.dir / "log" / "events.db"
         self.log.parent.mkdir()
-        # The workers may have no way into the directory we were cloned to.
+        # The workers may have no right to enter the directory of our clone.
         shutil.copytree(ROOT / "deploy" / "demo", self.dir / "demo")
         if ROOTED and how in ("bin-path", "cgi", "fcgiwrap"):
             self.program = self.copy_of_program()
@@ -160,7 +160,7 @@ class Yard:
             self.start()
 
     def copy_of_program(self):
-        """One that the web server's user may run."""
+        """A copy that the user of the web server may run."""
         copy = self.dir / "largesse"
         if not copy.exists():
             shutil.copy(self.program, copy)
@@ -174,7 +174,7 @@ class Yard:
     # --- the log
 
     def share_log(self):
-        """With the user whom the web server makes its children."""
+        """Share it with the user under which the web server runs children."""
         os.chmod(self.log.parent, 0o2770)
         for path in (self.log.parent, *self.log.parent.iterdir()):
             shutil.chown(path, group="www-data")
@@ -184,7 +184,7 @@ class Yard:
                               capture_output=True, timeout=60)
 
     def publisher(self):
-        """A connection that stays."""
+        """A connection that stays open."""
         if self.db is None:
             self.db = sqlite3.connect(self.log, timeout=20,
                                       isolation_level=None)
@@ -197,13 +197,13 @@ class Yard:
         self.db = None
 
     def insert(self, data, topic="main"):
-        """By a publisher that stays connected.  Returns the id."""
+        """Insert over a connection that stays open.  Returns the id."""
         return self.publisher().execute(
             "INSERT INTO events(topic, data) VALUES (?, ?)",
             (topic, data)).lastrowid
 
     def sqlite3(self, sql):
-        """By the program, one process."""
+        """Run the sqlite3 program once."""
         subprocess.run(["sqlite3", "-cmd", ".timeout 20000", str(self.log),
                         sql], check=True, timeout=60)
 
@@ -213,8 +213,8 @@ class Yard:
         return other
 
     def put_log(self, other):
-        """Another file takes the log's name.  What the old one left in -wal
-        and -shm has to go before: SQLite would read it into the new one."""
+        """Give the log's name to another file.  The old -wal and -shm are
+        removed first: SQLite would read them into the new log."""
         for tail in ("-wal", "-shm"):
             self.log.with_name(self.log.name + tail).unlink(missing_ok=True)
         other.replace(self.log)
@@ -267,15 +267,15 @@ class Yard:
                      lambda: children(self.server.pid))[0]
 
     def cgi_pids(self):
-        """lighttpd's children are the programs that it runs; fcgiwrap has
-        eight of its own who do."""
+        """The CGI programs: lighttpd's children, or the children of the
+        eight workers of fcgiwrap."""
         if self.how == "cgi":
             return children(self.server.pid)
         return [pid for worker in children(self.responder.pid)
                 for pid in children(worker)]
 
     def kill_responder(self):
-        """kill -9, and the process is gone when this returns."""
+        """kill -9; the process is gone when this returns."""
         if self.responder:
             end_process(self.responder, signal.SIGKILL)
         else:
@@ -291,7 +291,7 @@ class Yard:
         return pathlib.Path("/proc/%d/%s" % (self.responder_pid(), name))
 
     def files(self):
-        """What the responder has open, as the kernel names it."""
+        """The files that the responder has open, by name."""
         names = []
         for fd in self.proc("fd").iterdir():
             try:
@@ -311,7 +311,7 @@ class Yard:
     # --- the web server
 
     def start_web(self):
-        """The first time on a free port, later on the same."""
+        """Start on a free port; later starts use the same port."""
         again = hasattr(self, "port")
         for _ in range(1 if again else 5):
             if not again:
@@ -326,7 +326,7 @@ class Yard:
         raise RuntimeError("%s does not start" % self.web)
 
     def ship(self, name, *changes):
-        """A file of deploy/, into our directory, with other words in it."""
+        """Copy a file of deploy/ to our directory, with some words changed."""
         text = (ROOT / "deploy" / self.web / name).read_text()
         for old, new in changes:
             text = put(text, old, new)
@@ -367,7 +367,7 @@ class Yard:
         return ["lighttpd", "-D", "-f", str(self.dir / "lighttpd.conf")]
 
     def environment(self):
-        """What a web server passes on that passes no arguments."""
+        """The options as environment, for a web server without arguments."""
         yield "LARGESSE_DB", self.log
         for i in range(0, len(self.options), 2):
             name = self.options[i].lstrip("-").replace("-", "_").upper()
@@ -380,14 +380,14 @@ class Yard:
             return "yes" if s.connect_ex(self.address) == 0 else None
 
     def web_workers(self):
-        """nginx has some, if not at once; lighttpd's children are
-        responders."""
+        """The workers of nginx, which may start a little later.  lighttpd has
+        none: its children are responders."""
         return until("nginx has workers", lambda: children(
             self.server.pid)) if self.web == "nginx" else []
 
     def kill_web(self):
-        """kill -9 for the master and its workers, all gone on return."""
-        self.server.send_signal(signal.SIGSTOP)     # no new worker now
+        """kill -9 the master and its workers; all are gone on return."""
+        self.server.send_signal(signal.SIGSTOP)     # starts no new worker
         until("the master stands still",
               lambda: state(self.server.pid) == "T")
         pids = children(self.server.pid) if self.web == "nginx" else []
@@ -433,7 +433,7 @@ class Yard:
         try:
             self.unpublish()
             if self.responder and self.responder.returncode is None:
-                if self.how == "fcgiwrap":  # forgets its workers
+                if self.how == "fcgiwrap":  # it does not end its workers
                     theirs = self.cgi_pids()
                     for pid in children(self.responder.pid):
                         os.kill(pid, signal.SIGTERM)
