@@ -42,7 +42,9 @@ free_over(struct server *srv)
 		again = c->again ? c->fd : -1;
 		switch ((enum conn_kind)c->kind) {
 		case CONN_STREAM:
-			stream_free(&srv->hub, (struct stream *)c);
+			c->again = false;
+			if (!((struct stream *)c)->queued)
+				stream_free(&srv->hub, (struct stream *)c);
 			break;
 		case CONN_PROBE:
 			probe_free(c);

@@ -215,5 +215,5 @@ stream_advance(struct hub *hub, struct stream *s)
 		}
 		budget -= len;
 	}
-	return ADVANCE_MORE;
+	return s->conn.over || s->blocked ? ADVANCE_STUCK : ADVANCE_MORE;
 }

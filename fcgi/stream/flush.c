@@ -67,7 +67,8 @@ flush_behind(struct hub *hub)
 		struct stream *s = todo_pop(hub);
 
 		if (s->conn.over) {
-			todo_over(hub, &s->conn);
+			if (!s->conn.again)
+				todo_over(hub, &s->conn);
 			continue;
 		}
 		switch (stream_advance(hub, s)) {

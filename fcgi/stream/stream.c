@@ -90,7 +90,7 @@ stream_end(struct hub *hub, struct stream *s, enum end_reason reason)
 	s->caller = NULL;
 	hub->now.streams--;
 	hub->count.ended[reason]++;
-	if (!s->queued)
+	if (!s->queued || s->conn.again)
 		todo_over(hub, &s->conn);
 }
 

@@ -49,6 +49,28 @@ test_every_silent_stream_has_a_heartbeat(void)
 
 /* --- leaving ----------------------------------------------------------- */
 
+/*
+ * A stream that is behind may find in its last write of a turn that its client
+ * has left: the turn's share is used up and the stream is over, both at once.
+ */
+static void
+test_leaving_while_behind_harms_nobody(void)
+{
+	struct server *sv = serve_with("--write-budget", "1024", NULL);
+	struct client *c;
+	char some[8192];
+
+	append_many(sv, "main", 1, 3000, 200);
+	for (int i = 0; i < 100; i++) {
+		c = get(sv, "/events", "HTTP_LAST_EVENT_ID", "0", NULL);
+		for (int n = 0; n < 4; n++)
+			check(recv(c->fd, some, sizeof(some), 0) > 0);
+		leave(c);
+	}
+	until(count_connections(sv) == 0);
+	want_nothing_more(stream(sv, "/events"), sv, "main");
+}
+
 static void
 test_who_leaves_is_let_go_at_once(void)
 {
@@ -213,6 +235,7 @@ main(int argc, char **argv)
 	    TALK(test_silence_is_broken_by_comments),
 	    TALK(test_a_comment_ends_its_line_and_no_event),
 	    TALK(test_every_silent_stream_has_a_heartbeat),
+	    TALK(test_leaving_while_behind_harms_nobody),
 	    TALK(test_who_leaves_is_let_go_at_once),
 	    TALK(test_many_who_leave_are_let_go),
 	    TALK(test_who_leaves_in_the_middle_of_a_request_is_let_go),
