@@ -42,6 +42,7 @@ free_over(struct server *srv)
 		again = c->again ? c->fd : -1;
 		switch ((enum conn_kind)c->kind) {
 		case CONN_STREAM:
+			/* one that is queued is freed when it is popped */
 			c->again = false;
 			if (!((struct stream *)c)->queued)
 				stream_free(&srv->hub, (struct stream *)c);

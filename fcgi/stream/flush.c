@@ -67,7 +67,7 @@ flush_behind(struct hub *hub)
 		struct stream *s = todo_pop(hub);
 
 		if (s->conn.over) {
-			if (!s->conn.again)
+			if (!s->conn.again) /* else it is there already */
 				todo_over(hub, &s->conn);
 			continue;
 		}

@@ -90,6 +90,7 @@ stream_end(struct hub *hub, struct stream *s, enum end_reason reason)
 	s->caller = NULL;
 	hub->now.streams--;
 	hub->count.ended[reason]++;
+	/* A connection that is used again must not wait to be popped. */
 	if (!s->queued || s->conn.again)
 		todo_over(hub, &s->conn);
 }

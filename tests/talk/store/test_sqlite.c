@@ -193,6 +193,74 @@ test_log_without_the_table(void)
 	want_farewell(c);
 }
 
+/* A page in the middle of the table of events is not one any more. */
+static void
+break_a_page(struct server *sv)
+{
+	static uint8_t page[4096];
+	int64_t size, at, n = 0;
+	FILE *f;
+
+	sql(sv, "PRAGMA wal_checkpoint(TRUNCATE)");
+	size = sql_number(sv, "PRAGMA page_count");
+	check(sql_number(sv, "PRAGMA page_size") == (int64_t)sizeof(page));
+	check((f = fopen(sv->db, "r+")) != NULL);
+	for (at = size / 3; at < size && n == 0; at++) {
+		fseek(f, at * (long)sizeof(page), SEEK_SET);
+		check(fread(page, sizeof(page), 1, f) == 1);
+		if (page[0] != 0x0d) /* a leaf of a table */
+			continue;
+		memset(page, 0x55, sizeof(page));
+		fseek(f, at * (long)sizeof(page), SEEK_SET);
+		n += fwrite(page, sizeof(page), 1, f) == 1;
+	}
+	check(fclose(f) == 0 && n == 1);
+}
+
+static struct client *
+behind(struct server *sv)
+{
+	struct client *c = join(sv);
+	struct bytes b = {0};
+
+	put_request(&b, 1, KEEP_CONN, "GET", "/events", NULL,
+	    "HTTP_LAST_EVENT_ID", "1", NULL);
+	c->keep_conn = true;
+	say(c, &b);
+	bytes_free(&b);
+	want_start(c);
+	return c;
+}
+
+/*
+ * Streams that are behind wait while the log cannot be read.  One of them is
+ * taken back, and its connection asks for something else.
+ */
+static void
+test_a_kept_connection_does_not_wait_for_the_log(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+	struct bytes b = {0};
+
+	append_many(sv, "main", 1, 400, 900);
+	break_a_page(sv);
+	start(sv, "--window", "1", "--poll", "0", NULL);
+	behind(sv);
+	behind(sv);
+	c = behind(sv);
+	put_record(&b, R_ABORT, 1, NULL, 0, 0);
+	say(c, &b);
+	check(next_or_end(c) == NULL);
+	c->ended = false;
+	b.len = 0;
+	put_request(&b, 1, KEEP_CONN, "GET", "/events/health", NULL, NULL);
+	say(c, &b);
+	bytes_free(&b);
+	want_headers(c);
+	check(body_of(c)[0] != '\0');
+}
+
 int
 main(int argc, char **argv)
 {
@@ -207,6 +275,7 @@ main(int argc, char **argv)
 	    TALK(test_numbers_are_their_text),
 	    TALK(test_uid_that_could_not_come_back_is_no_id),
 	    TALK(test_log_without_the_table),
+	    TALK(test_a_kept_connection_does_not_wait_for_the_log),
 	};
 
 	return talk_main_sqlite(
