@@ -379,7 +379,8 @@ def discreet_behind(y, patience):
 
 @probe("workers")
 def worker_a_core(y, patience):
-    return len(y.web_workers()) == len(os.sched_getaffinity(0))
+    return until("a worker for each core", lambda: len(
+        y.web_workers()) == len(os.sched_getaffinity(0)), patience)
 
 
 def processes(n):
