@@ -12,7 +12,7 @@ SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljwt -ljansson -lcrypto
 
 # All cores, unless somebody says otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
