@@ -105,6 +105,9 @@ test_two_processes_on_one_socket(void)
 	start_bare(a, fd, -1, "serve", "--db", a->db, NULL);
 	start_bare(b, fd, -1, "serve", "--db", b->db, NULL);
 	close(fd);
+	/* One may serve alone while the other has not started yet. */
+	until(strstr(errors(a), "listening") != NULL &&
+	      strstr(errors(b), "listening") != NULL);
 	for (int i = 0; i < 20; i++)
 		want_served(a);
 	stop(a);
