@@ -100,6 +100,18 @@ def alive(pid):
     return state(pid) not in (None, "Z")
 
 
+def minds(pid, sig):
+    """Has it a handler for this signal, or is it waiting for it?  Neither is
+    so while it is still starting."""
+    try:
+        with open("/proc/%d/status" % pid) as f:
+            masks = [int(x.split()[1], 16) for x in f
+                     if x.startswith(("SigCgt:", "SigBlk:"))]
+    except OSError:
+        return False
+    return any(m >> sig - 1 & 1 for m in masks)
+
+
 def end_process(proc, sig=signal.SIGTERM, timeout=PATIENCE):
     """Signal a process we started, wait, and return its exit status."""
     if proc.poll() is None:
@@ -439,6 +451,9 @@ class Yard:
                         os.kill(pid, signal.SIGTERM)
                     end_process(self.responder)
                 else:
+                    until("the responder has started", lambda: (
+                        self.responder.poll() is not None or
+                        minds(self.responder.pid, signal.SIGTERM)))
                     status = end_process(self.responder)
         finally:
             if self.server and self.server.poll() is None:
