@@ -105,6 +105,12 @@ store_why(const struct store *st)
 	return st->why;
 }
 
+void
+store_set_event_max(struct store *st, uint64_t bytes)
+{
+	st->event_max = bytes;
+}
+
 const char *
 store_log_id(const struct store *st)
 {
@@ -138,7 +144,7 @@ store_answered(const struct store *st)
 }
 
 enum store_result
-store_seek(struct store *st, const struct store_seek *seek, struct store_id *id)
+store_seek(struct store *st, struct store_seek *seek, struct store_id *id)
 {
 	return st->ops->seek(st, seek, id);
 }

@@ -16,7 +16,7 @@ typedef enum store_result store_read_fn(struct store *, struct store_id after,
     const struct store_topic *, size_t n, size_t limit, store_each *, void *arg,
     struct store_span *);
 typedef enum store_result store_seek_fn(
-    struct store *, const struct store_seek *, struct store_id *);
+    struct store *, struct store_seek *, struct store_id *);
 typedef enum store_news store_news_fn(struct store *, struct store_id *);
 typedef enum store_result store_revocations_fn(struct store *,
     struct store_id *after, size_t limit, store_each_revoked *, void *arg);
@@ -63,6 +63,7 @@ struct store {
 	char log_id[40];	 /* empty: no log was seen so far */
 	struct store_id revoked; /* the newest revocation, or 0 */
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
+	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */
 	char why[256];
 };
 

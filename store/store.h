@@ -9,7 +9,9 @@
  *   - an id is opaque.  Compare two with store_id_cmp, print and parse them
  *     with the store they belong to, and do no arithmetic on them;
  *   - nothing here blocks a reader.  What cannot be answered now is
- *     STORE_LATER: ask the same again after store_fd has become readable;
+ *     STORE_LATER: ask the same again after store_fd has become readable.
+ *     No call of a reader goes on for much longer than STORE_SLICE_NS,
+ *     whatever is asked and whatever is in the log;
  *   - news comes through a descriptor, so any loop can wait for it.
  *
  * A store belongs to one thread.  Functions that return an enum store_result
@@ -44,6 +46,7 @@ struct store_event {
 	struct store_text topic, event, data, uid;
 	int64_t time_ms; /* since 1970; on appending 0 is now */
 	bool repeated;	 /* store_append: uid was there, id is the old one */
+	bool too_large;	 /* reading: longer than store_set_event_max, data "" */
 };
 
 /* A topic as a reader asks for it.  As a prefix, "" is every topic. */
@@ -56,6 +59,7 @@ struct store_topic {
 enum store_result {
 	STORE_OK,
 	STORE_LATER,   /* not known yet: again when store_fd is readable */
+	STORE_AGAIN,   /* its time is over: ask the same again (store_seek) */
 	STORE_BUSY,    /* locked or out of reach: passing trouble, try again */
 	STORE_GONE,    /* the place asked for was pruned (store_seek) */
 	STORE_UNKNOWN, /* no such place in this log (store_seek) */
@@ -91,6 +95,13 @@ void store_show(const char *path, char *buf, size_t size);
 
 /* The last trouble in words.  Good until the next call; never NULL. */
 const char *store_why(const struct store *);
+
+/*
+ * For a reader: the texts of one event, in bytes, that it has any use for.
+ * What is longer is not read into memory; the event comes with too_large set
+ * and with its data empty.  0, as at first: no limit.
+ */
+void store_set_event_max(struct store *, uint64_t bytes);
 
 /* The random id of this log, as text.  Good until the log is replaced. */
 const char *store_log_id(const struct store *);
@@ -155,6 +166,11 @@ void store_release(struct store *);
  */
 bool store_answered(const struct store *);
 
+enum {
+	STORE_SLICE_NS = 1000000, /* what one call of a reader takes */
+	STORE_LAST_MAX = 10000	  /* the newest events that can be asked for */
+};
+
 /* Where a reader may ask to start. */
 enum store_from {
 	STORE_FROM_HEAD,  /* after the newest event there is */
@@ -169,20 +185,29 @@ struct store_seek {
 	enum store_from from;
 	struct store_id id;
 	struct store_text uid;
-	uint64_t count;
+	uint64_t count; /* more than STORE_LAST_MAX counts as that */
 	int64_t time_ms;
-	const struct store_topic *topics; /* for STORE_FROM_LAST; n 0: all */
+	const struct store_topic *topics; /* for LAST and UID; n 0: all */
 	size_t n;
+
+	/* How far it has come, for STORE_AGAIN; the caller sets it to zero. */
+	struct {
+		bool begun;
+		struct store_id place; /* all after it was looked at */
+		struct store_id found; /* the answer, as far as it is known */
+		uint64_t left;	       /* events still to be found */
+	} come;
 };
 
 /*
  * Finds the place after which the reader reads on.  STORE_GONE: events after
  * the place were pruned, *id is the place before the oldest one left.
  * STORE_UNKNOWN: this log never had it (another log's, or one still to come),
- * *id is the head.
+ * or its event has none of these topics; *id is the head.  STORE_AGAIN: not
+ * found yet; ask with the same seek, which goes on where it stopped.
  */
 enum store_result store_seek(
-    struct store *, const struct store_seek *, struct store_id *id);
+    struct store *, struct store_seek *, struct store_id *id);
 
 /* --- news --------------------------------------------------------------- */
 

@@ -91,16 +91,20 @@ take_topics(struct tail_file *tf)
 
 /* Waits for the answer, if the log has to be asked over a network. */
 static enum store_result
-seek_place(struct tail_file *tf, const struct store_seek *seek)
+seek_place(struct tail_file *tf, struct store_seek *seek)
 {
 	struct pollfd pfd = {.fd = store_fd(tf->store), .events = POLLIN};
 	struct store_id place;
 	enum store_result r;
 
-	while ((r = store_seek(tf->store, seek, &tf->id)) == STORE_LATER &&
-	       poll(&pfd, 1, -1) == 1)
+	for (;;) {
+		r = store_seek(tf->store, seek, &tf->id);
+		if (r == STORE_AGAIN)
+			continue;
+		if (r != STORE_LATER || poll(&pfd, 1, -1) != 1)
+			return r;
 		store_news(tf->store, &place);
-	return r;
+	}
 }
 
 /* Where to start.  A place that is gone is told as on a stream. */

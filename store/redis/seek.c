@@ -137,7 +137,7 @@ seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
 
 enum store_result
 redis_seek(
-    struct store *store, const struct store_seek *seek, struct store_id *id)
+    struct store *store, struct store_seek *seek, struct store_id *id)
 {
 	struct redis *rs = redis_of(store);
 	const struct redis_ask *a;

@@ -167,7 +167,7 @@ find_uid_place(struct sqlite *sq, struct store_text uid, int64_t *id)
 
 enum store_result
 sqlite_seek(
-    struct store *store, const struct store_seek *seek, struct store_id *id)
+    struct store *store, struct store_seek *seek, struct store_id *id)
 {
 	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
