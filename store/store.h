@@ -181,6 +181,14 @@ enum store_from {
 	STORE_FROM_TIME	  /* after the newest event older than time_ms */
 };
 
+/* How far a seek has come when it is STORE_AGAIN. */
+struct store_come {
+	bool begun;
+	struct store_id place; /* all after it was looked at */
+	struct store_id found; /* the answer, as far as it is known */
+	uint64_t left;	       /* events still to be found */
+};
+
 struct store_seek {
 	enum store_from from;
 	struct store_id id;
@@ -190,13 +198,7 @@ struct store_seek {
 	const struct store_topic *topics; /* for LAST and UID; n 0: all */
 	size_t n;
 
-	/* How far it has come, for STORE_AGAIN; the caller sets it to zero. */
-	struct {
-		bool begun;
-		struct store_id place; /* all after it was looked at */
-		struct store_id found; /* the answer, as far as it is known */
-		uint64_t left;	       /* events still to be found */
-	} come;
+	struct store_come come; /* set to zero by the caller */
 };
 
 /*

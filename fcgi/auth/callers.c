@@ -54,14 +54,9 @@ callers_close(struct callers *cs)
 	memset(cs, 0, sizeof(*cs));
 }
 
-/* All zero when addresses are not counted. */
-static struct address
-counted_address(const struct callers *cs, const struct request *rq)
+struct address
+callers_address(const struct callers *cs, const struct request *rq)
 {
-	struct address none = {{0}};
-
-	if (cs->max == 0)
-		return none;
 	return address_client(address_of(rq, cs->trusted, cs->ntrusted));
 }
 
@@ -87,13 +82,14 @@ next_caller(const struct caller *c)
 bool
 callers_full(const struct callers *cs, const struct request *rq)
 {
-	struct address address = counted_address(cs, rq);
 	const struct caller *c;
+	struct address address;
 	uint64_t n = 0;
 	uint32_t hash;
 
 	if (cs->max == 0)
 		return false;
+	address = callers_address(cs, rq);
 	hash = hash_bytes(cs->table.seed, &address, sizeof(address));
 	for (c = first_caller(cs, hash); c != NULL; c = next_caller(c))
 		if (same_address(&c->address, &address))
@@ -118,16 +114,18 @@ add_caller(struct callers *cs, const struct address *address,
 
 int
 callers_join(struct callers *cs, const struct request *rq, const char *subject,
-    size_t len, struct caller **caller)
+    size_t len, bool cold, struct caller **caller)
 {
-	struct address address = counted_address(cs, rq);
+	struct address address = {{0}};
 	struct caller *c;
 	uint32_t hash;
 
 	*caller = NULL;
-	if (cs->max == 0 && len == 0)
+	if (cs->max == 0 && len == 0 && !cold)
 		return 0;
-	hash = cs->max > 0
+	if (cs->max > 0 || cold)
+		address = callers_address(cs, rq);
+	hash = cs->max > 0 || len == 0
 		   ? hash_bytes(cs->table.seed, &address, sizeof(address))
 		   : hash_bytes(cs->table.seed, subject, len);
 	for (c = first_caller(cs, hash); c != NULL; c = next_caller(c))
@@ -141,6 +139,12 @@ callers_join(struct callers *cs, const struct request *rq, const char *subject,
 	c->streams++;
 	*caller = c;
 	return 0;
+}
+
+bool
+callers_counts(const struct callers *cs, const struct caller *c)
+{
+	return cs->max > 0 || c->len > 0;
 }
 
 void

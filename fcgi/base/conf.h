@@ -45,6 +45,7 @@ struct serve_conf {
 
 	uint64_t max_streams;		  /* 0: what descriptors allow */
 	uint64_t max_streams_per_address; /* 0: no limit */
+	uint64_t address_share;		  /* percent; 0: no limit */
 	uint64_t max_topics;
 	uint64_t max_request_bytes;
 	uint64_t max_event_bytes;

@@ -48,6 +48,8 @@ const struct tally_line tally_lines[] = {
 	NOW("window_events", window_events, "Newest events kept in memory."),
 	NOW("window_bytes", window_bytes, "What those take."),
 	NOW("resident_bytes", resident_bytes, "Memory of the process."),
+	NOW("longest_turn_us", longest_turn_us,
+	    "The longest turn of the loop since the start, in microseconds."),
 	TOTAL("requests", requests, "Whole requests that came."),
 	TOTAL("broken", broken, "Connections that did not speak FastCGI."),
 	TOTAL("opened", opened, "Streams that were opened."),
@@ -68,6 +70,19 @@ const struct tally_line tally_lines[] = {
 /* clang-format on */
 
 const size_t tally_nlines = sizeof(tally_lines) / sizeof(tally_lines[0]);
+
+const uint64_t tally_le_us[TURN_BUCKETS - 1] = {
+    500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 500000, 1000000};
+
+size_t
+tally_bucket(uint64_t us)
+{
+	size_t i = 0;
+
+	while (i < TURN_BUCKETS - 1 && us > tally_le_us[i])
+		i++;
+	return i;
+}
 
 static size_t
 size_of(uint64_t n)
@@ -97,7 +112,7 @@ tallies_free(struct tallies *all)
 void
 tallies_sum(const struct tallies *all, struct tally *sum)
 {
-	uint64_t *to = (uint64_t *)sum, i, j;
+	uint64_t *to = (uint64_t *)sum, i, j, longest = 0;
 
 	memset(sum, 0, sizeof(*sum));
 	for (i = 0; i < all->n; i++) {
@@ -105,5 +120,8 @@ tallies_sum(const struct tallies *all, struct tally *sum)
 
 		for (j = 0; j < sizeof(*sum) / sizeof(*to); j++)
 			to[j] += from[j];
+		if (all->of[i].now.longest_turn_us > longest)
+			longest = all->of[i].now.longest_turn_us;
 	}
+	sum->now.longest_turn_us = longest;
 }

@@ -35,12 +35,25 @@ enum end_reason {
 
 const char *tally_reason(enum end_reason);
 
+/*
+ * Turns of the loop are counted by how long they took.  tally_le_us has the
+ * longest time of each bucket but the last, which has no end.
+ */
+enum {
+	TURN_BUCKETS = 11
+};
+extern const uint64_t tally_le_us[TURN_BUCKETS - 1];
+
+/* The bucket of a turn that took so many microseconds. */
+size_t tally_bucket(uint64_t us);
+
 /* Totals since the start: they only grow. */
 struct counters {
 	uint64_t requests, opened, events, deliveries, bytes, writes;
 	uint64_t blocked, heartbeats, refused, denied, broken, gaps;
 	uint64_t published, writer_ends, pages;
 	uint64_t ended[END_REASONS];
+	uint64_t turns[TURN_BUCKETS], turns_us;
 };
 
 /* How things are now. */
@@ -50,11 +63,12 @@ struct gauges {
 	uint64_t topics, subscriptions;
 	uint64_t window_events, window_bytes;
 	uint64_t resident_bytes;
+	uint64_t longest_turn_us; /* of all workers: the longest */
 };
 
 /*
  * All numbers have one type, and nothing else is here: tallies_sum adds them as
- * an array.
+ * an array, all but the longest turn.
  */
 struct tally {
 	struct counters count;

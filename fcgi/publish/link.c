@@ -167,6 +167,7 @@ on_ready(uv_poll_t *handle, int status, int events)
 	struct link *ln = handle->data;
 	bool ok = status == 0;
 
+	turn_step(&ln->hub->turn);
 	if (ok && (events & UV_WRITABLE) != 0)
 		ok = send_out(ln);
 	if (ok && (events & UV_READABLE) != 0)

@@ -202,6 +202,13 @@ write_self(struct publisher *pub, const struct peer *peer, struct body *body)
 	return answered(whole);
 }
 
+bool
+publish_busy(struct publisher *pub, const struct peer *peer)
+{
+	return say_line(
+	    pub, peer, 503, later, "too busy: nothing was written, try again");
+}
+
 /*
  * Hands the events to the writer.  The client may publish to all their topics.
  */
@@ -213,8 +220,7 @@ hand_over(struct publisher *pub, const struct peer *peer, struct body *body,
 		return write_self(pub, peer, body);
 	*ticket = pub->hub->closing ? NULL : link_hand(&pub->link, body);
 	if (*ticket == NULL)
-		return answered(say_line(pub, peer, 503, later,
-		    "too busy: nothing was written, try again"));
+		return answered(publish_busy(pub, peer));
 	return ANSWERED_LATER;
 }
 

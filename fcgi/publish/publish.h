@@ -58,4 +58,7 @@ enum answered publish(struct publisher *, const struct peer *,
 bool publish_answer(
     struct publisher *, const struct peer *, const char *result);
 
+/* Refuses a POST for now.  False when the answer did not go out. */
+bool publish_busy(struct publisher *, const struct peer *);
+
 #endif

@@ -60,6 +60,28 @@ put_ended(FILE *f, const struct counters *count)
 		    tally_reason((enum end_reason)i), count->ended[i]);
 }
 
+/* A histogram counts in each bucket all that was not longer. */
+static void
+put_turns(FILE *f, const struct counters *count)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	family(f, "turn_seconds", "histogram", "Turns of the loop.");
+	for (i = 0; i < TURN_BUCKETS - 1; i++) {
+		n += count->turns[i];
+		fprintf(f,
+		    "largesse_turn_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+		    (double)tally_le_us[i] / 1e6, n);
+	}
+	n += count->turns[i];
+	fprintf(f,
+	    "largesse_turn_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+	    "largesse_turn_seconds_sum %.6f\n"
+	    "largesse_turn_seconds_count %" PRIu64 "\n",
+	    n, (double)count->turns_us / 1e6, n);
+}
+
 static void
 put_limits(FILE *f, const struct status *st)
 {
@@ -111,6 +133,7 @@ put_metrics(FILE *f, const struct status *st)
 	for (i = 0; i < tally_nlines; i++)
 		put_line(f, &st->sum, &tally_lines[i]);
 	put_ended(f, &st->sum.count);
+	put_turns(f, &st->sum.count);
 	put_limits(f, st);
 }
 

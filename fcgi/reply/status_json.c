@@ -1,6 +1,7 @@
 /*
  * status_json.c - /status: JSON for people, and for a page that shows it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "fcgi/base/json.h"
@@ -36,6 +37,24 @@ json_ended(const struct counters *count)
 	return j;
 }
 
+/* How many turns took no longer than the name says, and longer than the last.
+ */
+static json_t *
+json_turns(const struct counters *count)
+{
+	json_t *j = json_object();
+	char name[32];
+	size_t i;
+
+	for (i = 0; i < TURN_BUCKETS - 1; i++) {
+		snprintf(
+		    name, sizeof(name), "%g_ms", (double)tally_le_us[i] / 1000);
+		json_object_set_new(j, name, json_number(count->turns[i]));
+	}
+	json_object_set_new(j, "longer", json_number(count->turns[i]));
+	return j;
+}
+
 static json_t *
 json_limits(const struct status *st)
 {
@@ -68,6 +87,7 @@ status_json(const struct status *st, size_t *len)
 		json_object_set_new(j, tally_lines[i].name,
 		    json_number(tally_number(&st->sum, &tally_lines[i])));
 	json_object_set_new(j, "ended", json_ended(&st->sum.count));
+	json_object_set_new(j, "turns", json_turns(&st->sum.count));
 	json_object_set_new(j, "limits", json_limits(st));
 	text = json_dumps(j, JSON_INDENT(2));
 	json_decref(j);

@@ -13,7 +13,7 @@ struct peer {
 	uint16_t request_id; /* of FastCGI */
 	bool framed;	     /* FastCGI; plain CGI otherwise */
 	bool keep_conn;	     /* FCGI_KEEP_CONN */
-	bool may_wait;	     /* for the log: ANSWERED_WAIT is allowed */
+	bool may_wait;	     /* ANSWERED_WAIT and ANSWERED_TURN are allowed */
 	int64_t came_ms;     /* since 1970: when the request was whole */
 	const char *headers; /* lines that every answer to it has, or NULL */
 	char *body; /* body_len bytes, and room for one more; not kept */
@@ -25,6 +25,7 @@ enum answered {
 	ANSWERED_REPLY,	 /* and the request is over */
 	ANSWERED_LATER,	 /* it will be, when the writer has a result */
 	ANSWERED_WAIT,	 /* to be asked again: the log may answer then */
+	ANSWERED_TURN,	 /* to be asked again in the next turn of the loop */
 	ANSWERED_FAILED	 /* the reply did not go out */
 };
 

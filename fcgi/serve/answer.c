@@ -45,11 +45,44 @@ wait_or_retry(struct server *srv, const struct peer *peer, bool later)
 	return answered(reply_retry(&srv->hub, peer));
 }
 
+/* The client of this request has made us work since it began. */
+static void
+spend(struct server *srv, const struct request *rq, uint64_t began)
+{
+	struct address address = callers_address(&srv->hub.callers, rq);
+	uint64_t now = uv_hrtime();
+
+	share_spend(&srv->hub.shares, &address, now, now - began);
+}
+
+/* Has it had more than its share of our work? */
+static bool
+over_share(const struct server *srv, const struct request *rq)
+{
+	struct address address = callers_address(&srv->hub.callers, rq);
+
+	return share_over(&srv->hub.shares, &address, uv_hrtime());
+}
+
+/* Finds the place of a stream; the time is its client's. */
+static enum store_result
+seek_start(struct server *srv, const struct request *rq,
+    struct store_come *come, struct stream_start *start)
+{
+	uint64_t began = uv_hrtime();
+	enum store_result r = start_find(&srv->hub, rq, come, start);
+
+	if (rq->start != START_NOW)
+		spend(srv, rq, began);
+	return r;
+}
+
 /* Opens a stream for a client that may read what it asks for. */
 static enum answered
-open_stream(struct server *srv, const struct peer *peer,
-    const struct request *rq, const struct who *who)
+open_stream(struct server *srv, struct answering *a, const struct request *rq,
+    const struct who *who)
 {
+	const struct peer *peer = &a->peer;
 	struct stream_start start = {.fd = peer->fd,
 	    .request_id = peer->request_id,
 	    .framed = peer->framed,
@@ -58,12 +91,19 @@ open_stream(struct server *srv, const struct peer *peer,
 	    .came_ms = peer->came_ms,
 	    .lives_ms = life(who),
 	    .request = rq};
-	enum store_result r = start_find(&srv->hub, rq, &start);
+	enum store_result r;
+	bool cold;
 
+	do
+		r = seek_start(srv, rq, &a->come, &start);
+	while (r == STORE_AGAIN && srv->plain);
+	if (r == STORE_AGAIN && peer->may_wait)
+		return ANSWERED_TURN;
 	if (r == STORE_LATER)
 		return wait_or_retry(srv, peer, true);
+	cold = store_id_cmp(start.id, srv->hub.head) < 0;
 	if (r != STORE_OK || callers_join(&srv->hub.callers, rq, who->subject,
-				 who->subject_len, &start.caller) == -1)
+				 who->subject_len, cold, &start.caller) == -1)
 		return answered(reply_retry(&srv->hub, peer));
 	stream_open(&srv->hub, &start);
 	return ANSWERED_STREAM;
@@ -78,14 +118,16 @@ over_limit(const struct server *srv, const struct request *rq)
 {
 	return srv->hub.closing ||
 	       srv->hub.now.streams >= srv->hub.max_streams ||
-	       callers_full(&srv->hub.callers, rq);
+	       callers_full(&srv->hub.callers, rq) || over_share(srv, rq);
 }
 
 /* Answers GET, and HEAD with the same refusals. */
 static enum answered
-answer_stream(struct server *srv, const struct peer *peer, struct request *rq)
+answer_stream(struct server *srv, struct answering *a, struct request *rq)
 {
+	const struct peer *peer = &a->peer;
 	bool head = rq->method == METHOD_HEAD;
+	uint64_t began = uv_hrtime();
 	enum answered done;
 	struct refusal no;
 	struct who who;
@@ -93,14 +135,18 @@ answer_stream(struct server *srv, const struct peer *peer, struct request *rq)
 
 	if (!head && over_limit(srv, rq))
 		return answered(reply_retry(&srv->hub, peer));
+	if (head && over_share(srv, rq)) /* what GET would be told */
+		return answered(reply_head(&srv->hub, peer));
 	status = allow_stream(srv->allow, srv->hub.store, rq, &who, &no);
+	if (status != 0)
+		spend(srv, rq, began);
 	if (status == 503)
 		done = wait_or_retry(srv, peer, no.later);
 	else if (status != 0)
 		done = answered(reply_refusal(&srv->hub, peer, &no, head));
 	else
 		done = head ? answered(reply_head(&srv->hub, peer))
-			    : open_stream(srv, peer, rq, &who);
+			    : open_stream(srv, a, rq, &who);
 	allow_who_free(&who);
 	return done;
 }
@@ -130,18 +176,34 @@ answer_probe(struct server *srv, const struct peer *peer,
 }
 
 static enum answered
-answer_get(struct server *srv, const struct peer *peer, struct request *rq,
+answer_get(struct server *srv, struct answering *a, struct request *rq,
     char *const *env)
 {
+	const struct peer *peer = &a->peer;
+
 	switch (rq->path) {
 	case PATH_STREAM:
-		return answer_stream(srv, peer, rq);
+		return answer_stream(srv, a, rq);
 	case PATH_STATUS:
 	case PATH_METRICS:
 		return answered(status_reply(&srv->hub, peer, rq));
 	default:
 		return answer_probe(srv, peer, rq, env);
 	}
+}
+
+static enum answered
+answer_post(struct server *srv, struct answering *a, struct request *rq)
+{
+	uint64_t began = uv_hrtime(), denied = srv->hub.count.denied;
+	enum answered done;
+
+	if (over_share(srv, rq))
+		return answered(publish_busy(&srv->pub, &a->peer));
+	done = publish(&srv->pub, &a->peer, rq, &a->ticket);
+	if (srv->hub.count.denied != denied)
+		spend(srv, rq, began);
+	return done;
 }
 
 static enum answered
@@ -156,10 +218,10 @@ answer_request(struct server *srv, struct answering *a, struct request *rq,
 		return answered(
 		    reply_line(&srv->hub, peer, 404, "no such page here"));
 	if (rq->method == METHOD_POST && rq->path == PATH_STREAM)
-		return publish(&srv->pub, peer, rq, &a->ticket);
+		return answer_post(srv, a, rq);
 	if (rq->method != METHOD_GET && rq->method != METHOD_HEAD)
 		return answer_other(srv, peer, rq);
-	return answer_get(srv, peer, rq, env);
+	return answer_get(srv, a, rq, env);
 }
 
 enum answered
@@ -171,6 +233,8 @@ answer(struct server *srv, struct answering *a, char *const *env, bool too_long)
 	int status;
 
 	srv->hub.count.requests++;
+	if (a->peer.may_wait && !srv->plain && turn_spent(&srv->hub.turn))
+		return ANSWERED_TURN;
 	status = request_read(&rq, env, srv->conf.max_topics, &why);
 	a->peer.headers =
 	    origin_headers(&srv->conf.allow_origin, &rq, a->headers);

@@ -9,8 +9,9 @@
 
 /* An answer that is being made: its receiver, and what it waits for. */
 struct answering {
-	struct peer peer;      /* set by the caller, except headers */
-	struct ticket *ticket; /* set with ANSWERED_LATER */
+	struct peer peer;	/* set by the caller, except headers */
+	struct ticket *ticket;	/* set with ANSWERED_LATER */
+	struct store_come come; /* how far it came, for ANSWERED_TURN */
 	char headers[ORIGIN_HEADERS_SIZE]; /* peer.headers, set by answer */
 };
 

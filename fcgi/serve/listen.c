@@ -216,7 +216,10 @@ on_connection(uv_poll_t *handle, int status, int events)
 {
 	(void)status;
 	(void)events;
-	listen_accept(handle->data);
+	struct server *srv = handle->data;
+
+	turn_step(&srv->hub.turn);
+	listen_accept(srv, false);
 }
 
 static void
@@ -229,11 +232,11 @@ on_pause_over(uv_timer_t *timer)
 }
 
 void
-listen_accept(struct server *srv)
+listen_accept(struct server *srv, bool all)
 {
 	int most = srv->hub.tallies == NULL ? ACCEPTS : SHARED_ACCEPTS, i, fd;
 
-	for (i = 0; i < most; i++) {
+	for (i = 0; i < most && (all || !turn_spent(&srv->hub.turn)); i++) {
 		fd = accept4(
 		    srv->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {

@@ -19,7 +19,7 @@ int listen_open(struct server *);
 int listen_start(struct server *);
 
 /* Accepts connections until none is left, or until it is enough for a turn. */
-void listen_accept(struct server *);
+void listen_accept(struct server *, bool all);
 
 /*
  * Stops accepting, closes the socket, and removes the socket file if we made

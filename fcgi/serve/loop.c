@@ -28,16 +28,19 @@ enum {
 /* --- a turn ------------------------------------------------------------- */
 
 /*
- * Frees the connections that are over.  If a web server wants to use one again,
- * its descriptor becomes a new pending connection.
+ * Frees the connections that are over, or in a turn as many as there is time
+ * for.  If a web server wants to use one again, its descriptor becomes a new
+ * pending connection.
  */
 static void
-free_over(struct server *srv)
+free_over(struct server *srv, bool all)
 {
 	struct conn *c;
 	int again;
 
-	while ((c = srv->hub.over) != NULL) {
+	turn_step(&srv->hub.turn);
+	while ((c = srv->hub.over) != NULL &&
+	       (all || !turn_spent(&srv->hub.turn))) {
 		srv->hub.over = c->next;
 		again = c->again ? c->fd : -1;
 		switch ((enum conn_kind)c->kind) {
@@ -59,17 +62,31 @@ free_over(struct server *srv)
 }
 
 /*
- * Reads what is new in the log, and asks it again for the requests that wait.
- * All of this is one transaction.
+ * Reads what is new in the log, if it is time, and then goes on with the
+ * requests that wait: for the log, if it has answers, or for this turn.  All of
+ * this is one transaction.  Returns how long the log was read, in ns.
  */
-static void
-look_at_log(struct server *srv)
+static uint64_t
+look_at_log(struct server *srv, uint64_t began)
 {
+	bool due = news_due(&srv->hub);
+	uint64_t read_ns = 0;
+
+	if (!due && srv->for_turn.n == 0)
+		return 0;
+	turn_step(&srv->hub.turn);
 	store_hold(srv->hub.store);
-	if (news_take(&srv->hub))
-		pending_again(srv);
+	if (due) {
+		if (news_take(&srv->hub))
+			parked_move(&srv->for_log, &srv->for_turn);
+		read_ns = uv_hrtime() - began;
+		turn_step(&srv->hub.turn);
+	}
+	pending_again(srv, &srv->for_turn);
 	store_release(srv->hub.store);
-	news_told(&srv->hub);
+	if (due)
+		news_told(&srv->hub);
+	return read_ns;
 }
 
 /*
@@ -87,43 +104,46 @@ is_over(const struct server *srv)
 }
 
 /*
- * A whole turn, after the poll phase.  No step waits.  The log is read for a
- * bounded number of rows, and each stream gets a bounded share of bytes: what
- * is left is done in the next turn, after the poll phase has let others in.
+ * A whole turn, after the poll phase.  No step waits, and each has a bound in
+ * time (turn.h): what is left is done in the next turn, after the poll phase
+ * has let others in.
  */
 static void
 take_turn(struct server *srv)
 {
 	struct hub *hub = &srv->hub;
-	uint64_t began, look_ns = 0;
+	uint64_t began, read_ns;
 
 	uv_idle_stop(&hub->idle); /* this is the turn that hub_wake asked for */
+
+	turn_step(&hub->turn);
 
 	/* What was posted since the last turn goes to the writer. */
 	link_turn(&srv->pub.link);
 
-	/* The log is read once; requests that wait for it are asked again. */
+	/* What is new in the log; then the requests that wait go on. */
 	began = uv_hrtime();
-	if (news_due(hub)) {
-		look_at_log(srv);
-		look_ns = uv_hrtime() - began;
-	}
+	read_ns = look_at_log(srv, began);
 
 	/* Nothing is sent before all revocations are known (news.c). */
 	if (!hub->revoking) {
-		flush_due(hub, began, look_ns); /* streams that have news */
-		flush_behind(hub);		/* streams behind, in turn */
+		flush_due(hub, began, read_ns); /* streams that have news */
+		flush_todo(hub);		/* more of them, and new ones */
+		flush_cold(hub);		/* streams behind, in turn */
 	}
 
 	/* What is over is freed; a connection may be used again. */
-	free_over(srv);
+	free_over(srv, false);
 
 	/* The other workers see our numbers. */
 	if (hub->tallies != NULL)
 		status_share(hub);
 
 	/* What is left to do wakes the loop. */
+	if (srv->for_turn.n > 0)
+		hub_wake(hub);
 	hub_end_turn(hub);
+	turn_ends(&hub->turn, &hub->count, &hub->now);
 	if (is_over(srv))
 		uv_stop(&srv->loop);
 }
@@ -132,6 +152,14 @@ static void
 on_turn(uv_check_t *check)
 {
 	take_turn(check->data);
+}
+
+static void
+on_wait(uv_prepare_t *prepare)
+{
+	struct server *srv = prepare->data;
+
+	turn_waits(&srv->hub.turn);
 }
 
 /* --- what the poll phase sees ------------------------------------------- */
@@ -149,7 +177,7 @@ on_event(void *arg, struct conn *c, uint32_t events)
 		probe_event(&srv->probes, c, events);
 		break;
 	case CONN_PENDING:
-		pending_event(srv, (struct pending *)c);
+		pending_event(srv, (struct pending *)c, events);
 	}
 }
 
@@ -193,12 +221,18 @@ on_signal(uv_signal_t *handle, int signum)
 	(void)signum;
 	if (srv->hub.closing)
 		return;
+	turn_step(&srv->hub.turn);
 	if (!srv->plain)
-		listen_accept(srv);
+		listen_accept(srv, true);
 	srv->hub.closing = true;
 	if (!srv->plain)
-		listen_accept(srv);
-	pending_again(srv); /* parked requests: told to come back */
+		listen_accept(srv, true);
+	/* Requests that wait are told to come back. */
+	parked_move(&srv->for_log, &srv->for_turn);
+	while (srv->for_turn.n > 0) {
+		turn_step(&srv->hub.turn);
+		pending_again(srv, &srv->for_turn);
+	}
 	stream_each(&srv->hub, finish, &srv->hub);
 	uv_timer_start(&srv->closed_time, on_closed_time, CLOSE_MS, 0);
 	hub_wake(&srv->hub);
@@ -232,6 +266,8 @@ loop_open(struct server *srv)
 {
 	struct hub *hub = &srv->hub;
 
+	parked_open(&srv->for_log);
+	parked_open(&srv->for_turn);
 	errno = -uv_loop_init(&srv->loop);
 	if (errno != 0)
 		return -1;
@@ -241,6 +277,10 @@ loop_open(struct server *srv)
 	uv_check_init(&srv->loop, &srv->check);
 	srv->check.data = srv;
 	uv_check_start(&srv->check, on_turn);
+	uv_prepare_init(&srv->loop, &srv->prepare);
+	srv->prepare.data = srv;
+	uv_prepare_start(&srv->prepare, on_wait);
+	uv_unref((uv_handle_t *)&srv->prepare);
 	uv_timer_init(&srv->loop, &srv->closed_time);
 	srv->closed_time.data = srv;
 	hub->loop = &srv->loop;
@@ -306,9 +346,12 @@ loop_close(struct server *srv)
 	link_close(&srv->pub.link);
 	wheel_each(&hub->wheel, close_conn);
 	probes_end(&srv->probes);
-	free_over(srv);
-	while (hub->todo != NULL) /* all have ended; no turn will free them */
-		stream_free(hub, todo_pop(hub));
+	free_over(srv, true);
+	/* All have ended, and no turn will free them. */
+	while (hub->todo.first != NULL)
+		stream_free(hub, todo_pop(&hub->todo));
+	while (hub->cold.first != NULL)
+		stream_free(hub, todo_pop(&hub->cold));
 	if (srv->listen_fd != -1)
 		listen_close(srv);
 	news_close(hub);

@@ -6,6 +6,7 @@
  * memory of its own.  A client that stops half way keeps that memory and its
  * descriptor until its time is up, and delays no other client.
  */
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -39,20 +40,16 @@ struct pending {
 	int64_t came_ms;  /* since 1970: when the request was whole */
 	bool draining;	  /* answered; what still comes is dropped */
 	bool more;	  /* something came while the request waited */
-	struct parked parked;	   /* waits for the log */
+	struct parked parked;	   /* waits for the log or the next turn */
+	struct store_come *come;   /* how far its seek has come, or NULL */
 	struct answering *posting; /* waits for the writer, or NULL */
-	/*
-	 * malloc gives the places of pending connections to streams.  With
-	 * this, three streams fit where one of these was: 106 bytes a stream
-	 * in the responder, and 142 without (glibc 2.36).
-	 */
-	char room[16];
 };
 
 void
 pending_free(struct pending *p)
 {
 	bytes_free(&p->own);
+	free(p->come);
 	free(p);
 }
 
@@ -128,6 +125,8 @@ next_request(struct server *srv, struct pending *p, size_t used)
 	memmove(bytes, bytes + used, p->len);
 	memset(&p->gate, 0, sizeof(p->gate));
 	p->parked.until = 0;
+	free(p->come);
+	p->come = NULL;
 	set_time(srv, p, IDLE_MS);
 }
 
@@ -146,16 +145,30 @@ drain(struct server *srv, struct pending *p)
 	return true;
 }
 
-/* The log has to answer first: keeps the request, to ask it again then. */
+/* Keeps how far the seek of a request has come.  False without memory. */
 static bool
-wait_for_log(struct server *srv, struct pending *p)
+keep_come(struct pending *p, const struct store_come *come)
 {
-	if (p->own.s == NULL && own_memory(srv, p) == -1)
+	if (!come->begun)
+		return true;
+	if (p->come == NULL && (p->come = malloc(sizeof(*p->come))) == NULL)
+		return false;
+	*p->come = *come;
+	return true;
+}
+
+/* Keeps the request, to ask it again later. */
+static bool
+wait_in(struct server *srv, struct pending *p, struct parked_list *list,
+    const struct store_come *come)
+{
+	if (!keep_come(p, come) ||
+	    (p->own.s == NULL && own_memory(srv, p) == -1))
 		return false;
 	if (p->parked.until == 0)
 		p->more = false;
-	wheel_set(&srv->hub.wheel, &p->conn,
-	    parked_add(&srv->hub, &srv->parked, &p->parked));
+	wheel_set(
+	    &srv->hub.wheel, &p->conn, parked_add(&srv->hub, list, &p->parked));
 	return true;
 }
 
@@ -189,7 +202,11 @@ take_answered(struct server *srv, struct pending *p, struct answering *a,
 		open = wait_for_writer(srv, p, a);
 		break;
 	case ANSWERED_WAIT:
-		open = wait_for_log(srv, p);
+		open = wait_in(srv, p, &srv->for_log, &a->come);
+		break;
+	case ANSWERED_TURN:
+		open = wait_in(srv, p, &srv->for_turn, &a->come);
+		hub_wake(&srv->hub);
 		break;
 	case ANSWERED_FAILED:
 		open = false;
@@ -214,7 +231,8 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		.request_id = p->gate.id,
 		.framed = true,
 		.keep_conn = p->gate.keep_conn,
-		.may_wait = parked_may(&srv->hub, &p->parked)}};
+		.may_wait = parked_may(&srv->hub, &p->parked)},
+	    .come = p->come != NULL ? *p->come : (struct store_come){0}};
 	bool too_long = p->gate.body_len > srv->conf.max_request_bytes;
 	size_t rest = p->len - p->gate.scanned;
 	char **env = gate_parse(srv->reader, &p->gate, bytes);
@@ -338,9 +356,13 @@ pending_open(struct server *srv, int fd)
 }
 
 void
-pending_event(struct server *srv, struct pending *p)
+pending_event(struct server *srv, struct pending *p, uint32_t events)
 {
-	if (is_waiting(p))
+	/* Nobody is left to be answered; a POST is written all the same. */
+	if (parked_is(&p->parked) &&
+	    (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+		pending_close(srv, p);
+	else if (is_waiting(p))
 		p->more = true;
 	else if (!p->conn.over)
 		read_all(srv, p);
@@ -385,18 +407,18 @@ ask_again(struct server *srv, struct pending *p)
 }
 
 void
-pending_again(struct server *srv)
+pending_again(struct server *srv, struct parked_list *list)
 {
-	struct parked *list = srv->parked;
+	uint64_t n;
 
-	/* A request that has to wait again goes into the list of srv anew. */
-	srv->parked = NULL;
-	if (list != NULL)
-		list->at = &list;
-	while (list != NULL)
+	/* A request that has to wait again goes to the end of a list. */
+	for (n = list->n; n > 0 && list->first != NULL; n--) {
+		if (turn_spent(&srv->hub.turn))
+			break;
 		ask_again(
-		    srv, (struct pending *)((char *)list -
+		    srv, (struct pending *)((char *)list->first -
 					    offsetof(struct pending, parked)));
+	}
 }
 
 void

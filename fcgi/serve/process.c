@@ -59,12 +59,15 @@ open_parts(struct server *srv)
 	hub->conf = &srv->conf;
 	hub->started_ms = (uint64_t)clock_wall_ms();
 	srandom((unsigned)(clock_steady_ns() ^ getpid()));
+	shares_open(&hub->shares, srv->conf.address_share, (uint32_t)random());
 	srv->allow = allow_open(&srv->conf, why, sizeof(why));
 	if (srv->allow != NULL &&
 	    callers_open(&hub->callers, &srv->conf, why, sizeof(why)) == 0 &&
 	    (hub->store = store_open(
-		 srv->conf.db, STORE_READ, why, sizeof(why))) != NULL)
+		 srv->conf.db, STORE_READ, why, sizeof(why))) != NULL) {
+		store_set_event_max(hub->store, srv->conf.max_event_bytes);
 		return 0;
+	}
 	log_plain(why);
 	close_parts(srv);
 	return -1;

@@ -8,7 +8,7 @@
  *	loop.h		a whole turn of the loop, step by step
  *	listen.h	the listening socket
  *	pending.h	a connection until its request is whole and answered
- *	parked.h	a request that waits for the log
+ *	parked.h	a request that waits for the log or the next turn
  *	posting.h	a POST that waits for the writer
  *	answer.h	turns a whole request into a stream or a reply
  *	workers.h	several processes on one listening socket
@@ -21,19 +21,20 @@
 
 #include "fcgi/publish/publish.h"
 #include "fcgi/reply/probe.h"
+#include "fcgi/serve/parked.h"
 #include "fcgi/stream/hub.h"
 
 struct gate_reader;
-struct parked;
 
 struct server {
 	struct serve_conf conf;
 	uv_loop_t loop;
-	struct hub hub;	       /* streams, and what is sent to them */
-	struct allow *allow;   /* who may read and publish what */
-	struct probes probes;  /* short streams for the doctor */
-	struct publisher pub;  /* takes POSTs */
-	struct parked *parked; /* requests that wait for the log */
+	struct hub hub;		     /* streams, and what is sent to them */
+	struct allow *allow;	     /* who may read and publish what */
+	struct probes probes;	     /* short streams for the doctor */
+	struct publisher pub;	     /* takes POSTs */
+	struct parked_list for_log;  /* requests that wait for the log */
+	struct parked_list for_turn; /* or for the next turn of the loop */
 	struct gate_reader *reader;
 
 	/* the listening socket (listen.c) */
@@ -43,6 +44,7 @@ struct server {
 	char *socket_path; /* to remove at the end, or NULL */
 
 	/* the loop (loop.c) */
+	uv_prepare_t prepare;
 	uv_check_t check;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_timer_t closed_time; /* when closing: the latest end */

@@ -55,10 +55,28 @@ in_window(const struct hub *hub, const struct sub *sub, struct due_place place)
 
 enum source {
 	SOURCE_READY,
-	SOURCE_AGAIN,
+	SOURCE_AGAIN, /* there was nothing for it there: look further on */
+	SOURCE_COLD,  /* it is in the log, which may not be read now */
 	SOURCE_WAIT,
 	SOURCE_OVER
 };
+
+/* What it takes to read a page is what this client makes us do. */
+static enum store_result
+read_cold(
+    struct hub *hub, struct stream *s, struct store_id *id, struct page **page)
+{
+	uint64_t began = uv_hrtime(), reads = hub->pages.reads, now;
+	enum store_result r =
+	    pages_get(&hub->pages, hub->store, s->sub, id, hub->head, page);
+
+	if (s->caller != NULL && hub->pages.reads != reads) {
+		now = uv_hrtime();
+		share_spend(
+		    &hub->shares, &s->caller->address, now, now - began);
+	}
+	return r;
+}
 
 /* Finds what is due in a page of the log, for a stream behind the window. */
 static enum source
@@ -68,8 +86,7 @@ from_log(struct hub *hub, struct stream *s, struct due *d)
 	struct store_id id = due_after(place);
 	struct page *page;
 
-	switch (
-	    pages_get(&hub->pages, hub->store, s->sub, &id, hub->head, &page)) {
+	switch (read_cold(hub, s, &id, &page)) {
 	case STORE_OK:
 		/* Was a right revoked before these events? */
 		if (!store_revocations_after(hub->store, hub->revoked))
@@ -108,7 +125,7 @@ make_burst(struct hub *hub, const struct stream *s, const struct due *d)
 
 /* Finds what the stream is due, in the window or in the log. */
 static enum source
-find_due(struct hub *hub, struct stream *s, struct due *d)
+find_due(struct hub *hub, struct stream *s, bool cold, struct due *d)
 {
 	struct due_place place;
 	size_t i;
@@ -117,7 +134,7 @@ find_due(struct hub *hub, struct stream *s, struct due *d)
 		return SOURCE_OVER;
 	place = (struct due_place){s->id, s->offset};
 	if (!in_window(hub, s->sub, place))
-		return from_log(hub, s, d);
+		return cold ? from_log(hub, s, d) : SOURCE_COLD;
 	d->n = s->sub->ntopics;
 	for (i = 0; i < d->n; i++)
 		d->run[i] = &s->sub->topics[i]->run;
@@ -183,11 +200,15 @@ send_burst(struct hub *hub, struct stream *s)
 }
 
 enum advance
-stream_advance(struct hub *hub, struct stream *s)
+stream_advance(struct hub *hub, struct stream *s, bool cold)
 {
 	size_t budget = hub->conf->write_budget_bytes, len;
 	struct due d;
 
+	if (s->revoked) {
+		stream_end(hub, s, END_REVOKED);
+		return ADVANCE_STUCK;
+	}
 	if (takes_burst(hub, s))
 		return send_burst(hub, s);
 	while (budget > 0) {
@@ -197,11 +218,15 @@ stream_advance(struct hub *hub, struct stream *s)
 			stream_end(hub, s, END_SHUTDOWN);
 			return ADVANCE_STUCK;
 		}
-		switch (find_due(hub, s, &d)) {
+		switch (find_due(hub, s, cold, &d)) {
 		case SOURCE_READY:
 			break;
 		case SOURCE_AGAIN:
+			if (cold && turn_spent(&hub->turn))
+				return ADVANCE_MORE;
 			continue;
+		case SOURCE_COLD:
+			return ADVANCE_COLD;
 		case SOURCE_WAIT:
 			return ADVANCE_WAIT;
 		case SOURCE_OVER:
@@ -214,6 +239,8 @@ stream_advance(struct hub *hub, struct stream *s)
 			return ADVANCE_LEVEL;
 		}
 		budget -= len;
+		if (cold && turn_spent(&hub->turn))
+			break;
 	}
 	return s->conn.over || s->blocked ? ADVANCE_STUCK : ADVANCE_MORE;
 }

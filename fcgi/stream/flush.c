@@ -1,12 +1,16 @@
 /*
  * flush.c - sending to the streams that are due, then to those behind.
+ *
+ * Streams that have news come first.  What the time of the step is too short
+ * for goes into the list todo, which is next; and only then the log is read for
+ * streams that are behind.  So nobody who is behind delays a live event.
  */
 #include "fcgi/stream/advance.h"
 #include "fcgi/stream/flush.h"
+#include "fcgi/stream/stream.h"
 #include "fcgi/stream/todo.h"
 
 enum {
-	BEHIND_NS = 5 * 1000000, /* time in one turn for streams behind */
 	SEND_COST_NS = 25000, /* what one write costs, mostly the web server */
 	READ_SHARE = 4	      /* reading takes at most 1/4 of the time */
 };
@@ -19,9 +23,50 @@ most(uint64_t a, uint64_t b, uint64_t c)
 	return a > c ? a : c;
 }
 
-/* A stream that did not get everything goes to the list of those behind. */
+/* Sends to a stream, and puts it where the rest of its work will be done. */
 static void
-flush_sub(struct hub *hub, struct sub *sub)
+advance(struct hub *hub, struct stream *s, bool cold)
+{
+	switch (stream_advance(hub, s, cold)) {
+	case ADVANCE_LEVEL:
+		stream_is_level(hub, s);
+		break;
+	case ADVANCE_MORE:
+		if (cold)
+			todo_add_cold(hub, s);
+		else
+			todo_add(hub, s);
+		break;
+	case ADVANCE_COLD:
+		todo_add_cold(hub, s);
+		break;
+	case ADVANCE_WAIT:
+		hub->cold_waits = true;
+		todo_add_cold(hub, s);
+		break;
+	case ADVANCE_STUCK:
+		break;
+	}
+}
+
+/* --- those that have news ------------------------------------------------ */
+
+/* All streams of the flush have been sent to: when may the next one begin? */
+static void
+flush_ends(struct hub *hub)
+{
+	struct flush *f = &hub->flush;
+	uint64_t gather = (hub->count.writes - f->writes) * SEND_COST_NS;
+
+	if (gather > hub->conf->gather_ms * 1000000)
+		gather = hub->conf->gather_ms * 1000000;
+	hub->next_flush = f->began + most(gather, f->read_ns * READ_SHARE,
+					 uv_hrtime() - f->began);
+}
+
+/* Once the time is over, the streams are only put into the list. */
+static void
+flush_sub(struct hub *hub, struct sub *sub, bool *spent)
 {
 	uint32_t i;
 
@@ -31,9 +76,10 @@ flush_sub(struct hub *hub, struct sub *sub)
 
 		if (s->queued || s->blocked || s->conn.over)
 			continue;
-		if (stream_advance(hub, s) >= ADVANCE_MORE && !s->conn.over &&
-		    !s->blocked)
+		if (*spent || (*spent = turn_spent(&hub->turn)))
 			todo_add(hub, s);
+		else
+			advance(hub, s, false);
 	}
 }
 
@@ -41,48 +87,85 @@ void
 flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 {
 	struct topics *ts = &hub->topics;
-	uint64_t gather, writes = hub->count.writes;
+	bool spent = false;
 	uint32_t i;
 
-	hub->burst.sub = NULL; /* its runs may have changed */
 	hub->next_flush = began + read_ns * READ_SHARE;
 	if (ts->ndue == 0)
 		return;
+	hub->burst.sub = NULL; /* its runs may have changed */
+	hub->flush =
+	    (struct flush){began, read_ns, hub->count.writes, .left = 0};
+	turn_step(&hub->turn);
 	for (i = 0; i < ts->ndue; i++)
-		flush_sub(hub, ts->due[i]);
+		flush_sub(hub, ts->due[i], &spent);
 	ts->ndue = 0;
-	gather = (hub->count.writes - writes) * SEND_COST_NS;
-	if (gather > hub->conf->gather_ms * 1000000)
-		gather = hub->conf->gather_ms * 1000000;
-	hub->next_flush =
-	    began + most(gather, read_ns * READ_SHARE, uv_hrtime() - began);
+	if (spent)
+		hub->flush.left = hub->todo.n;
+	else
+		flush_ends(hub);
+}
+
+bool
+flush_goes_on(const struct hub *hub)
+{
+	return hub->flush.left > 0;
+}
+
+/* --- those that wait ------------------------------------------------------ */
+
+/* A stream that was over when its turn came is freed at the end of the turn. */
+static bool
+was_over(struct hub *hub, struct stream *s)
+{
+	if (s->conn.over && !s->conn.again) /* else it is there already */
+		todo_over(hub, &s->conn);
+	return s->conn.over;
 }
 
 void
-flush_behind(struct hub *hub)
+flush_todo(struct hub *hub)
 {
-	uint64_t until = uv_hrtime() + BEHIND_NS;
+	turn_step(&hub->turn);
+	while (hub->todo.first != NULL && !turn_spent(&hub->turn)) {
+		struct stream *s = todo_pop(&hub->todo);
 
-	while (hub->todo != NULL && !hub->todo_waits) {
-		struct stream *s = todo_pop(hub);
+		if (!was_over(hub, s))
+			advance(hub, s, false);
+		if (hub->flush.left > 0 && --hub->flush.left == 0)
+			flush_ends(hub);
+	}
+}
 
-		if (s->conn.over) {
-			if (!s->conn.again) /* else it is there already */
-				todo_over(hub, &s->conn);
+/*
+ * Has its client made us do more than its share?  Then the stream waits as long
+ * as there are others in the list.
+ */
+static bool
+is_over_share(const struct hub *hub, const struct stream *s)
+{
+	return s->caller != NULL &&
+	       share_over(&hub->shares, &s->caller->address, uv_hrtime());
+}
+
+void
+flush_cold(struct hub *hub)
+{
+	uint64_t passed = 0;
+
+	turn_step(&hub->turn);
+	while (hub->cold.first != NULL && !hub->cold_waits &&
+	       !turn_spent(&hub->turn)) {
+		struct stream *s = todo_pop(&hub->cold);
+
+		if (was_over(hub, s))
+			continue;
+		if (passed < hub->cold.n && is_over_share(hub, s)) {
+			todo_add_cold(hub, s);
+			passed++;
 			continue;
 		}
-		switch (stream_advance(hub, s)) {
-		case ADVANCE_WAIT:
-			hub->todo_waits = true;
-			todo_add(hub, s);
-			break;
-		case ADVANCE_MORE:
-			todo_add(hub, s);
-			break;
-		default:
-			break;
-		}
-		if (uv_hrtime() > until)
-			break;
+		passed = 0;
+		advance(hub, s, true);
 	}
 }

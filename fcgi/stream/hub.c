@@ -21,8 +21,11 @@ hub_wake(struct hub *hub)
 void
 hub_end_turn(struct hub *hub)
 {
+	bool work = hub->todo.first != NULL ||
+		    (hub->cold.first != NULL && !hub->cold_waits);
+
 	hub->turn_head_known = false;
-	if ((hub->todo != NULL && !hub->todo_waits && !hub->revoking) ||
+	if ((work && !hub->revoking) || hub->over != NULL ||
 	    (hub->look && !hub->gathering))
 		hub_wake(hub);
 }
@@ -40,10 +43,11 @@ hub_open(struct hub *hub, poller_event *event, wheel_due *look, void *arg)
 {
 	const struct serve_conf *conf = hub->conf;
 
-	hub->todo_end = &hub->todo;
+	hub->todo.end = &hub->todo.first;
+	hub->cold.end = &hub->cold.first;
 	uv_idle_init(hub->loop, &hub->idle);
-	wheel_open(&hub->wheel, hub->loop, look, arg);
-	if (poller_open(&hub->poller, hub->loop, event, arg) == -1)
+	wheel_open(&hub->wheel, hub->loop, &hub->turn, look, arg);
+	if (poller_open(&hub->poller, hub->loop, &hub->turn, event, arg) == -1)
 		return -1;
 	errno = ENOMEM;
 	if ((hub->scratch = malloc(SCRATCH_SIZE)) == NULL ||

@@ -5,6 +5,7 @@
  *
  *	hub.h		struct stream, and the struct hub that one loop owns
  *	wheel, poller	when to look at a connection, and its events
+ *	turn.h		how long a turn of the loop takes, and may
  *	todo.h		streams to advance, connections that are over
  *	write.h		the bytes that go out to a client
  *	stream.h	one open response: from its first byte to its end
@@ -23,6 +24,7 @@
 #define HUB_H
 
 #include "fcgi/auth/callers.h"
+#include "fcgi/auth/share.h"
 #include "fcgi/base/conf.h"
 #include "fcgi/base/tally.h"
 #include "fcgi/stream/poller.h"
@@ -49,7 +51,8 @@ struct stream {
 	uint32_t ends;	       /* tick at which it has to end; 0: never */
 	struct record record;
 	uint16_t request_id;
-	uint8_t gap;	    /* enum gap_reason still to be told */
+	uint8_t gap : 4;    /* enum gap_reason still to be told */
+	bool revoked : 1;   /* it ends, and nothing more is sent */
 	bool framed : 1;    /* FastCGI; plain CGI otherwise */
 	bool blocked : 1;   /* the socket took no more */
 	bool wants_out : 1; /* the poller tells when it has room again */
@@ -64,10 +67,24 @@ enum {
 	SCRATCH_SIZE = 128 * 1024 /* one read, one opening block */
 };
 
+/* Streams that wait for their turn, the one that waits longest first. */
+struct todo {
+	struct stream *first, **end;
+	uint64_t n;
+};
+
+/* A flush that could not be finished in one turn (flush.c). */
+struct flush {
+	uint64_t began, read_ns; /* ns */
+	uint64_t writes;	 /* before it began */
+	uint64_t left;		 /* streams of it that still have to be sent */
+};
+
 struct hub {
 	const struct serve_conf *conf;
 	uv_loop_t *loop;
 	uv_idle_t idle; /* active while a turn left work behind */
+	struct turn turn;
 	struct poller poller;
 	struct wheel wheel;
 	char *scratch; /* SCRATCH_SIZE bytes; any step of a turn may use it */
@@ -94,18 +111,21 @@ struct hub {
 	bool troubled;	 /* the log cannot be read, and we said so */
 	bool revoking;	 /* revocations to read before anything is sent */
 	struct store_id revoked; /* revocations up to here are done */
-	uint64_t next_flush;	 /* ns; when busy, no flush before this time */
+	struct flush flush;
+	uint64_t next_flush; /* ns; when busy, no flush before this time */
 
 	/* the log's head, asked for at most once a turn (start.c) */
 	struct store_id turn_head;
 	bool turn_head_known;
 
 	/* streams to advance, and connections that are over (todo.c) */
-	struct stream *todo, **todo_end;
-	bool todo_waits; /* the log cannot be read: try again later */
+	struct todo todo;
+	struct todo cold; /* those for whom the log has to be read */
+	bool cold_waits;  /* the log cannot be read: try again later */
 	struct conn *over;
 
 	struct callers callers; /* how many streams each client has */
+	struct shares shares;	/* and how much it makes us do */
 	uint64_t max_streams;	/* the limit in force; the option may differ */
 	uint64_t parked;	/* requests that wait for the log */
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "fcgi/base/log.h"
+#include "fcgi/stream/flush.h"
 #include "fcgi/stream/news.h"
 #include "fcgi/stream/revoke.h"
 #include "fcgi/stream/start.h"
@@ -51,7 +52,7 @@ add_to_window(void *arg, const struct store_event *ev)
 
 	hub->count.events++;
 	window_add(&hub->window, &hub->topics, hub->store, ev);
-	return true;
+	return !turn_spent(&hub->turn);
 }
 
 /*
@@ -101,7 +102,7 @@ look_for_news(struct hub *hub)
 	struct store_id place;
 
 	hub->look = hub->look_again = false;
-	hub->todo_waits = false;
+	hub->cold_waits = false;
 	switch (store_news(hub->store, &place)) {
 	case STORE_REPLACED:
 		replace_log(hub, place);
@@ -203,7 +204,7 @@ static bool
 writer_tells(const struct hub *hub)
 {
 	return hub->now.posts_waiting > 0 && !hub->due && hub->parked == 0 &&
-	       !hub->todo_waits && !hub->read_waits;
+	       !hub->cold_waits && !hub->read_waits;
 }
 
 /*
@@ -216,7 +217,7 @@ is_time(struct hub *hub)
 {
 	uint64_t now = uv_hrtime(), wait;
 
-	if (hub->gathering)
+	if (hub->gathering || flush_goes_on(hub))
 		return false;
 	wait = hub->next_flush > now ? hub->next_flush - now : 0;
 	if (wait < WRITER_NS && writer_tells(hub))

@@ -9,7 +9,7 @@
 #include "fcgi/stream/poller.h"
 
 enum {
-	BATCH = 256
+	BATCH = 32
 };
 
 static void
@@ -21,16 +21,21 @@ on_readable(uv_poll_t *handle, int status, int events)
 
 	(void)status;
 	(void)events;
-	n = epoll_wait(p->fd, ev, BATCH, 0); /* the rest: in the next turn */
-	for (i = 0; i < n; i++)
-		p->event(p->arg, ev[i].data.ptr, ev[i].events);
+	turn_step(p->turn);
+	do { /* what is not fetched is told in the next turn */
+		n = epoll_wait(p->fd, ev, BATCH, 0);
+		for (i = 0; i < n; i++)
+			p->event(p->arg, ev[i].data.ptr, ev[i].events);
+	} while (n == BATCH && !turn_spent(p->turn));
 }
 
 int
-poller_open(struct poller *p, uv_loop_t *loop, poller_event *event, void *arg)
+poller_open(struct poller *p, uv_loop_t *loop, struct turn *turn,
+    poller_event *event, void *arg)
 {
 	int err;
 
+	p->turn = turn;
 	p->event = event;
 	p->arg = arg;
 	if ((p->fd = epoll_create1(EPOLL_CLOEXEC)) == -1)

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <uv.h>
+#include "fcgi/stream/turn.h"
 
 struct conn;
 
@@ -21,12 +21,14 @@ typedef void poller_event(void *arg, struct conn *, uint32_t epoll_events);
 struct poller {
 	uv_poll_t handle;
 	int fd;
+	struct turn *turn;
 	poller_event *event;
 	void *arg;
 };
 
-/* 0, or -1 with errno. */
-int poller_open(struct poller *, uv_loop_t *, poller_event *, void *arg);
+/* The turn is the loop's, and bounds what is told.  0, or -1 with errno. */
+int poller_open(
+    struct poller *, uv_loop_t *, struct turn *, poller_event *, void *arg);
 void poller_close(struct poller *);
 
 /*

@@ -11,10 +11,10 @@
 
 #include "fcgi/request/pattern.h"
 #include "fcgi/stream/revoke.h"
-#include "fcgi/stream/stream.h"
+#include "fcgi/stream/todo.h"
 
 enum {
-	ROWS = 1000 /* rows read in one turn */
+	ROWS = 128 /* rows read in one turn */
 };
 
 /* One row; both its texts are in one piece of memory. */
@@ -129,7 +129,16 @@ subject_revoked(const struct taking *t, const struct stream *s)
 	return false;
 }
 
-/* A stream that is over stays in its subscription until the turn ends. */
+/* It ends when its turn comes: to end all of them may take long. */
+static void
+set_revoked(struct hub *hub, struct stream *s)
+{
+	if (s->conn.over)
+		return;
+	s->revoked = true;
+	todo_add(hub, s);
+}
+
 static void
 end_streams(struct hub *hub, const struct taking *t)
 {
@@ -141,7 +150,7 @@ end_streams(struct hub *hub, const struct taking *t)
 		all = topic_revoked(t, sub);
 		for (i = 0; i < sub->nstreams; i++)
 			if (all || subject_revoked(t, sub->streams[i]))
-				stream_end(hub, sub->streams[i], END_REVOKED);
+				set_revoked(hub, sub->streams[i]);
 	}
 }
 

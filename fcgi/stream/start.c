@@ -49,12 +49,14 @@ start_now(struct hub *hub, struct store_id *id)
 }
 
 enum store_result
-start_find(
-    struct hub *hub, const struct request *rq, struct stream_start *start)
+start_find(struct hub *hub, const struct request *rq, struct store_come *come,
+    struct stream_start *start)
 {
 	struct store_topic topics[REQUEST_TOPICS_MAX];
-	struct store_seek seek = {
-	    .from = STORE_FROM_HEAD, .topics = topics, .n = rq->ntopics};
+	struct store_seek seek = {.from = STORE_FROM_HEAD,
+	    .topics = topics,
+	    .n = rq->ntopics,
+	    .come = *come};
 	enum store_result r;
 	size_t i;
 
@@ -82,6 +84,7 @@ start_find(
 		break;
 	}
 	r = store_seek(hub->store, &seek, &start->id);
+	*come = seek.come;
 	if (r == STORE_OK && strcmp(rq->last_id, REQUEST_ID_UNKNOWN) == 0)
 		r = STORE_UNKNOWN;
 	if (r != STORE_GONE && r != STORE_UNKNOWN)

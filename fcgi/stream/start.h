@@ -10,8 +10,8 @@
  * Finds the place, and sets id, gap and asked of start; came_ms is set already.
  * Returns STORE_OK, or the trouble of the store, which may pass.
  */
-enum store_result start_find(
-    struct hub *, const struct request *, struct stream_start *);
+enum store_result start_find(struct hub *, const struct request *,
+    struct store_come *, struct stream_start *);
 
 /*
  * The place for a stream that wants only what comes from now on.  The log is

@@ -105,6 +105,15 @@ stream_end_failed(struct hub *hub, struct stream *s)
 }
 
 void
+stream_is_level(struct hub *hub, struct stream *s)
+{
+	if (s->caller == NULL || callers_counts(&hub->callers, s->caller))
+		return;
+	callers_leave(&hub->callers, s->caller);
+	s->caller = NULL;
+}
+
+void
 stream_free(struct hub *hub, struct stream *s)
 {
 	struct stream *moved = topics_leave(s->sub, s->index);

@@ -62,4 +62,10 @@ void stream_event(struct hub *, struct stream *, uint32_t epoll_events);
  */
 void stream_look(struct hub *, struct stream *);
 
+/*
+ * The stream has everything there is.  Forgets whose it is, if that was known
+ * only because the log had to be read for it.
+ */
+void stream_is_level(struct hub *, struct stream *);
+
 #endif

@@ -3,26 +3,40 @@
  */
 #include "fcgi/stream/todo.h"
 
-void
-todo_add(struct hub *hub, struct stream *s)
+static void
+add(struct hub *hub, struct todo *to, struct stream *s)
 {
 	hub_wake(hub);
 	if (s->queued)
 		return;
 	s->queued = true;
 	s->todo = NULL;
-	*hub->todo_end = s;
-	hub->todo_end = &s->todo;
+	*to->end = s;
+	to->end = &s->todo;
+	to->n++;
+}
+
+void
+todo_add(struct hub *hub, struct stream *s)
+{
+	add(hub, &hub->todo, s);
+}
+
+void
+todo_add_cold(struct hub *hub, struct stream *s)
+{
+	add(hub, &hub->cold, s);
 }
 
 struct stream *
-todo_pop(struct hub *hub)
+todo_pop(struct todo *from)
 {
-	struct stream *s = hub->todo;
+	struct stream *s = from->first;
 
-	hub->todo = s->todo;
-	if (hub->todo == NULL)
-		hub->todo_end = &hub->todo;
+	from->first = s->todo;
+	if (from->first == NULL)
+		from->end = &from->first;
+	from->n--;
 	s->queued = false;
 	return s;
 }

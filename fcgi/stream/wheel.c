@@ -11,12 +11,14 @@
 static void on_timer(uv_timer_t *);
 
 void
-wheel_open(struct wheel *w, uv_loop_t *loop, wheel_due *look, void *arg)
+wheel_open(struct wheel *w, uv_loop_t *loop, struct turn *turn, wheel_due *look,
+    void *arg)
 {
 	memset(w, 0, sizeof(*w));
 	uv_timer_init(loop, &w->timer);
 	w->timer.data = w;
 	w->start_ms = uv_now(loop);
+	w->turn = turn;
 	w->look = look;
 	w->arg = arg;
 }
@@ -94,29 +96,43 @@ wheel_each(struct wheel *w, wheel_due *fn)
 	struct conn *c, *next;
 	int i;
 
-	for (i = 0; i < WHEEL_SLOTS; i++)
-		for (c = w->slots[i]; c != NULL; c = next) {
+	for (i = 0; i <= WHEEL_SLOTS; i++) {
+		c = i < WHEEL_SLOTS ? w->slots[i] : w->list;
+		for (; c != NULL; c = next) {
 			next = c->next;
 			fn(w->arg, c);
 		}
+	}
 }
 
-/* Takes the list out of the slot first: a look may put connections back. */
+/* Takes the list out of the slot: a look may put connections back. */
 static void
-turn_slot(struct wheel *w)
+take_slot(struct wheel *w)
 {
-	struct conn *c, *list = w->slots[w->tick % WHEEL_SLOTS];
+	struct conn **slot = &w->slots[w->tick % WHEEL_SLOTS];
 
-	w->slots[w->tick % WHEEL_SLOTS] = NULL;
-	if (list != NULL)
-		list->prev = &list;
-	while ((c = list) != NULL) {
+	w->list = *slot;
+	*slot = NULL;
+	if (w->list != NULL)
+		w->list->prev = &w->list;
+}
+
+/* Looks at what was taken.  False: the time of the step is over first. */
+static bool
+look_at_list(struct wheel *w)
+{
+	struct conn *c;
+
+	while ((c = w->list) != NULL) {
+		if (turn_spent(w->turn))
+			return false;
 		wheel_remove(w, c);
 		if (c->due > w->tick)
 			wheel_set(w, c, c->due);
 		else
 			w->look(w->arg, c);
 	}
+	return true;
 }
 
 static void
@@ -124,13 +140,19 @@ on_timer(uv_timer_t *timer)
 {
 	struct wheel *w = timer->data;
 	uint32_t now = wheel_now(w), i;
+	bool all;
 
+	turn_step(w->turn);
 	w->turning = true;
-	while (w->tick < now) {
+	while ((all = look_at_list(w)) && w->tick < now) {
 		w->tick++;
-		turn_slot(w);
+		take_slot(w);
 	}
 	w->turning = false;
+	if (!all) {
+		uv_timer_start(&w->timer, on_timer, 0, 0);
+		return;
+	}
 	if (w->count == 0)
 		return;
 	for (i = 1; i < WHEEL_SLOTS; i++)

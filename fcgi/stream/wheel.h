@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <uv.h>
+#include "fcgi/stream/turn.h"
 
 enum {
 	TICK_MS = 250,
@@ -43,7 +43,9 @@ typedef void wheel_due(void *arg, struct conn *);
 
 struct wheel {
 	uv_timer_t timer;
+	struct turn *turn;
 	struct conn *slots[WHEEL_SLOTS];
+	struct conn *list; /* of the slot that is being looked at */
 	uint64_t start_ms; /* of the loop's clock */
 	uint32_t tick;	   /* slots up to this one have been looked at */
 	uint64_t count;	   /* connections in slots */
@@ -52,7 +54,9 @@ struct wheel {
 	void *arg;
 };
 
-void wheel_open(struct wheel *, uv_loop_t *, wheel_due *, void *arg);
+/* The turn is the loop's, and bounds how many are looked at. */
+void wheel_open(
+    struct wheel *, uv_loop_t *, struct turn *, wheel_due *, void *arg);
 void wheel_close(struct wheel *);
 
 /* The tick that belongs to the loop's time. */

@@ -78,7 +78,7 @@ queue_room(struct window *w, struct topics *ts)
 static bool
 event_fits(const struct store_event *ev, uint64_t max)
 {
-	return ev->data.len <= max && ev->event.len <= max;
+	return !ev->too_large && ev->data.len <= max && ev->event.len <= max;
 }
 
 size_t

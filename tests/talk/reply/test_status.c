@@ -170,6 +170,9 @@ test_metrics_say_the_same(void)
 	check(metric(sv, "largesse_head_id") == 1);
 	check(metric(sv, "largesse_limit{name=\"max_topics\"}") == 16);
 	check(metric(sv, "largesse_ended_total{reason=\"left\"}") == 0);
+	check(metric(sv, "largesse_longest_turn_us") > 0);
+	check(metric(sv, "largesse_turn_seconds_bucket{le=\"+Inf\"}") > 0);
+	check(json(status_of(sv), "$.turns.longer") != NULL);
 	leave(c);
 	until(metric(sv, "largesse_ended_total{reason=\"left\"}") == 1);
 }

@@ -271,8 +271,8 @@ join(struct callers *cs, const char *address, const char *subject)
 	struct caller *c;
 
 	rq.address = address;
-	assert_int_equal(
-	    callers_join(cs, &rq, subject, subject ? strlen(subject) : 0, &c),
+	assert_int_equal(callers_join(cs, &rq, subject,
+			     subject ? strlen(subject) : 0, false, &c),
 	    0);
 	return c;
 }
