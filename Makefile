@@ -98,13 +98,14 @@ build/asan/talk/%: build/asan/tests/talk/%.o $(PEER_OBJ)
 
 # Measurements: everything is built, installed and run; nothing is asserted.
 BENCH	 = build/bench/load build/bench/publish build/bench/post \
-	   build/bench/ceiling
+	   build/bench/harm build/bench/ceiling
 BENCH_OBJ = $(patsubst tests/bench/%.c,build/bench/obj/%.o,\
 	   $(wildcard tests/bench/*.c tests/bench/ceiling/*.c))
 
 build/bench/load: $(addprefix build/bench/obj/,load.o crowd.o feed.o tally.o)
 build/bench/publish: $(addprefix build/bench/obj/,publish.o sink.o tally.o)
 build/bench/post: $(addprefix build/bench/obj/,post.o tally.o)
+build/bench/harm: $(addprefix build/bench/obj/,harm.o tally.o)
 build/bench/ceiling: $(addprefix build/bench/obj/ceiling/,ceiling.o post.o \
 	stream.o)
 $(BENCH):

@@ -20,6 +20,7 @@ import time
 
 sys.dont_write_bytecode = True      # nothing of ours outside build/
 
+import harm     # noqa: E402
 import plot     # noqa: E402
 import report   # noqa: E402
 import rows     # noqa: E402
@@ -58,6 +59,7 @@ ROWS = (
     Row(rows.scale, ('ceiling/nginx', 'largesse/nginx')),
     Row(rows.topic, BOTH[:1], BOTH[:1]),
     Row(rows.streams, ALL, rounds=dict.fromkeys(ALL, 1)),
+    Row(harm.harm, BOTH[:1] + REDIS, BOTH[:1] + REDIS),
 )
 
 

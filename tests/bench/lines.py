@@ -8,6 +8,7 @@ from statistics import median
 from rows import BOTH
 
 MIB = 1024 * 1024
+HARM = ('largesse/nginx', 'largesse/nginx, redis')
 
 
 class Goal:
@@ -142,6 +143,12 @@ LINES = (
     Line('responder alone', 'scale', 'responder_spread', 'x'),
     Line('a topic with one stream: CPU of the responder among 9,899 others '
          'to among 9', 'topic', 'times', 'x', Goal('<=', 1.2)),
+    Line('strangers ask the worst that they may: the longest turn', 'harm',
+         'turn_ms', 'ms', Goal('<=', 10, ours=HARM)),
+    Line("another stream's p99, more than without them", 'harm', 'more_ms',
+         'ms', Goal('<=', 10, ours=HARM)),
+    Line('PING of Redis, p99, more than without them', 'harm',
+         'ping_more_ms', 'ms', Goal('<=', 20, ours=HARM[1:])),
     Line('idle, 9,900 streams: responder, of a core', 'crowd',
          'idle_percent', '%', Goal('<=', 0.5)),
 )
