@@ -118,9 +118,10 @@ int request_read(
 void request_free(struct request *);
 
 /*
- * An age, or a time: 2026-11-22T08:00:00Z, or a bare number from 1e9 up,
- * seconds since 1970 (from 1e12 up: ms).  False, with nothing touched, for
- * anything else.
+ * An age, or a time: a date and a time of ISO 8601 as 2026-11-22T08:00:00Z, in
+ * any of the forms that Python and JavaScript print, or a bare number from 1e9
+ * up, seconds since 1970 (from 1e12 up: ms).  A time without an offset is UTC.
+ * False, with nothing touched, for anything else.
  */
 bool request_since(const char *s, int64_t *ms, bool *age);
 
