@@ -16,6 +16,7 @@
 #include "fcgi/publish/body.h"
 #include "fcgi/publish/body_event.h"
 #include "fcgi/publish/body_plain.h"
+#include "fcgi/publish/body_raw.h"
 #include "fcgi/request/query.h"
 #include "fcgi/base/utf8.h"
 
@@ -205,37 +206,28 @@ read_plain_array(struct reading *rd, char *s, const char *end)
 
 /* --- JSON --------------------------------------------------------------- */
 
-/*
- * Data that is not a string is published as its JSON text.  The text replaces
- * the value in the object, so that it lives as long as the object.
- */
+/* A value of an object whose text is at raw. */
 static int
-take_value(struct reading *rd, json_t *object, const char *name, json_t *value,
-    struct store_text *to)
+take_value(struct reading *rd, const char *name, json_t *value,
+    struct store_text raw, struct store_text *to)
 {
-	json_t *as_text;
-	char *dump;
-
 	if (json_is_null(value))
 		return 0;
-	if (!json_is_string(value)) {
-		if (strcmp(name, "data") != 0)
-			return refuse_body(rd, 400, "%s is not a string", name);
-		dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-		as_text = dump == NULL ? NULL : json_string_nocheck(dump);
-		free(dump);
-		if (as_text == NULL ||
-		    json_object_set_new_nocheck(object, "data", as_text) == -1)
-			return refuse_body(rd, 500, "no memory");
-		value = as_text;
+	if (json_is_string(value)) {
+		*to = (struct store_text){
+		    json_string_value(value), json_string_length(value)};
+		return 0;
 	}
-	*to = (struct store_text){
-	    json_string_value(value), json_string_length(value)};
+	if (strcmp(name, "data") != 0)
+		return refuse_body(rd, 400, "%s is not a string", name);
+	/* It is published as it was written, byte for byte. */
+	*to = body_raw_member((char *)raw.s, raw.s + raw.len, name);
 	return 0;
 }
 
+/* Takes an object that jansson has read from the text raw. */
 static int
-read_object(struct reading *rd, json_t *object)
+read_object(struct reading *rd, json_t *object, struct store_text raw)
 {
 	struct store_event *ev;
 	size_t known = 0;
@@ -252,7 +244,7 @@ read_object(struct reading *rd, json_t *object)
 		if (value == NULL)
 			continue;
 		known++;
-		status = take_value(rd, object, body_event_names[i], value,
+		status = take_value(rd, body_event_names[i], value, raw,
 		    body_event_text(ev, i));
 	}
 	if (status != 0)
@@ -287,56 +279,99 @@ refuse_json(const struct reading *rd, const json_error_t *error)
 	}
 }
 
+/* Lets jansson read the text, but for its numbers.  NULL, and the status. */
+static json_t *
+load_json(const struct reading *rd, const char *text, size_t len, int *status)
+{
+	json_error_t error;
+	json_t *root;
+	char *copy = body_raw_copy(text, len);
+
+	if (copy == NULL) {
+		*status = refuse_body(rd, 500, "no memory");
+		return NULL;
+	}
+	root = json_loadb(copy, len, JSON_FLAGS, &error);
+	free(copy);
+	if (root == NULL)
+		*status = refuse_json(rd, &error);
+	return root;
+}
+
+static int
+read_array(struct reading *rd, json_t *array, char *text, const char *end)
+{
+	struct store_text raw;
+	json_t *value;
+	int status = 0;
+	size_t i;
+	char *s = body_plain_space(text, end), *next;
+
+	if (json_array_size(array) == 0)
+		return refuse_body(rd, 400, "an empty array: no event in it");
+	rd->unit = "event ";
+	json_array_foreach(array, i, value)
+	{
+		rd->place = i + 1;
+		/* s stands on the bracket, or on the comma between two. */
+		next = body_raw_end(s + 1, end);
+		raw = (struct store_text){s + 1, (size_t)(next - s - 1)};
+		if ((status = read_object(rd, value, raw)) != 0)
+			break;
+		s = body_plain_space(next, end);
+	}
+	return status;
+}
+
 static int
 read_json(struct reading *rd, char *text, size_t len)
 {
-	json_error_t error;
-	json_t *root, *value;
+	json_t *root;
 	int status = 0;
-	size_t i;
 
 	if (read_plain(rd, text, len, &status))
 		return status;
 	if (!rd->limits->parser_only && array_is_plain(text, text + len))
 		return read_plain_array(rd, text, text + len);
-	root = json_loadb(text, len, JSON_FLAGS, &error);
-	if (root == NULL)
-		return refuse_json(rd, &error);
+	if ((root = load_json(rd, text, len, &status)) == NULL)
+		return status;
 	rd->body->json = root;
-	if (!json_is_array(root))
-		return read_object(rd, root);
-	if (json_array_size(root) == 0)
-		return refuse_body(rd, 400, "an empty array: no event in it");
-	rd->unit = "event ";
-	json_array_foreach(root, i, value)
-	{
-		rd->place = i + 1;
-		if ((status = read_object(rd, value)) != 0)
-			break;
-	}
-	return status;
+	return json_is_array(root)
+		   ? read_array(rd, root, text, text + len)
+		   : read_object(rd, root, (struct store_text){text, len});
 }
 
 /* The object of a line is added to an array, which keeps its texts alive. */
 static int
 read_ndjson_line(struct reading *rd, char *line, size_t len)
 {
-	json_error_t error;
 	json_t *object;
-	int status;
+	int status = 0;
 
 	if (read_plain(rd, line, len, &status))
 		return status;
-	object = json_loadb(line, len, JSON_FLAGS, &error);
-	if (object == NULL)
-		return refuse_json(rd, &error);
+	if ((object = load_json(rd, line, len, &status)) == NULL)
+		return status;
 	if (rd->body->json == NULL && (rd->body->json = json_array()) == NULL) {
 		json_decref(object);
 		return refuse_body(rd, 500, "no memory");
 	}
 	if (json_array_append_new(rd->body->json, object) == -1)
 		return refuse_body(rd, 500, "no memory");
-	return read_object(rd, object);
+	return read_object(rd, object, (struct store_text){line, len});
+}
+
+/*
+ * Passes over a byte order mark.  JSON must not begin with one, but some
+ * programs write it, and it means nothing (RFC 8259, section 8.1).
+ */
+static void
+pass_mark(char **text, size_t *len)
+{
+	if (*len >= 3 && memcmp(*text, "\xef\xbb\xbf", 3) == 0) {
+		*text += 3;
+		*len -= 3;
+	}
 }
 
 static int
@@ -352,6 +387,7 @@ read_ndjson(struct reading *rd, char *text, size_t len)
 		if (lf == NULL)
 			lf = end;
 		len = (size_t)(lf - text);
+		pass_mark(&text, &len); /* of each file that was put in here */
 		if (strspn(text, " \t\r") < len)
 			status = read_ndjson_line(rd, text, len);
 		if (lf == end)
@@ -386,8 +422,10 @@ body_read(struct body *body, const char *content_type, char *text, size_t len,
 	text[len] = '\0';
 	if (is_type(content_type, "application/x-www-form-urlencoded"))
 		return read_form(&rd, text, len);
-	if (is_type(content_type, "application/json"))
+	if (is_type(content_type, "application/json")) {
+		pass_mark(&text, &len);
 		return read_json(&rd, text, len);
+	}
 	if (is_type(content_type, "application/x-ndjson"))
 		return read_ndjson(&rd, text, len);
 	return refuse_body(&rd, 415,

@@ -120,6 +120,22 @@ read_string(struct plain_text *t, char *s, const char *end)
 	}
 }
 
+bool
+body_plain_is(const struct plain_text *t, const char *word)
+{
+	const char *s = t->s, *end = t->s + t->len;
+	size_t n;
+	int32_t c;
+
+	for (; s < end && *word != '\0'; s += n, word++) {
+		n = 1;
+		c = *s == '\\' ? escape(s, end, &n) : *s;
+		if (c != *word)
+			return false;
+	}
+	return s == end && *word == '\0';
+}
+
 static char *
 put_utf8(char *p, int32_t c)
 {

@@ -28,6 +28,9 @@ struct plain {
  */
 char *body_plain_read(struct plain *, char *s, const char *end);
 
+/* Is the text between two quotes, without its escapes, this word of ASCII? */
+bool body_plain_is(const struct plain_text *, const char *word);
+
 /* The first byte that is no white space of JSON, or end. */
 char *body_plain_space(char *s, const char *end);
 

@@ -131,17 +131,120 @@ test_json_object(void **state)
 	    NULL, "\xc3\xa4\n", NULL);
 }
 
+/* Wants this JSON to be published as it stands in an object, byte for byte. */
+static void
+want_as_written(const char *value)
+{
+	static const char *const forms[] = {"{\"data\":%s}",
+	    " { \"topic\" : \"t\" , \"data\" : %s , \"uid\":null } ",
+	    "{\"\\u0064at\\u0061\":%s}",
+	    "{\"event\":\"\\\"data\\\":1,{[\",\"data\":%s}"};
+	char s[400], lines[500];
+	struct read r;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		snprintf(s, sizeof(s), forms[i], value);
+		r = read_bytes(JSON, s, strlen(s), &usual);
+		if (r.status != 0)
+			fail_msg("%s: %d %s", s, r.status, r.body.why);
+		want_text(r.body.events[0].data, value, strlen(value));
+		assert_int_equal(r.body.n, 1);
+		done(&r);
+		snprintf(lines, sizeof(lines),
+		    "[ {\"data\":\"]\"}\t,{\"data\":[7.0]} ,%s\n]", s);
+		r = read_bytes(JSON, lines, strlen(lines), &usual);
+		if (r.status != 0)
+			fail_msg("%s: %d %s", lines, r.status, r.body.why);
+		want_text(r.body.events[1].data, "[7.0]", 5);
+		want_text(r.body.events[2].data, value, strlen(value));
+		done(&r);
+		if (strchr(value, '\n') != NULL)
+			continue;
+		snprintf(lines, sizeof(lines), "{\"data\":7.0}\r\n%s\r\n", s);
+		r = read_bytes(NDJSON, lines, strlen(lines), &usual);
+		if (r.status != 0)
+			fail_msg("%s: %d %s", lines, r.status, r.body.why);
+		want_text(r.body.events[0].data, "7.0", 3);
+		want_text(r.body.events[1].data, value, strlen(value));
+		done(&r);
+	}
+}
+
 /* Data that is not a string is published as its JSON text. */
 static void
 test_json_data_of_any_kind(void **state)
 {
+	static const char *const values[] = {"17", "true", "false", "[]", "{}",
+	    "0", "-0", "-0.0", "19.99", "1.10", "1e2", "1E+2", "1.5e-7",
+	    "12345678901234567890", "18446744073709551615", "-9e400", "1e400",
+	    "1e-400",
+	    "0.1000000000000000055511151231257827021181583404541015625",
+	    "{\"b\":[1, 2.5],\"a\":\"x\"}", "{\"price\":19.99}",
+	    "{\"id\":18446744073709551615}", "[1e400,-0,[1.10]]",
+	    "{ \"a\" :\n\t[ 1.0 , null,true ] ,\r\n \"b\" : { } }",
+	    "{\"a\":\"}]\\\"\\\\\",\"b\":\"\\u00e4\"}", "[\"1.10 -0 1e400\"]",
+	    "{\"data\":{\"data\":1.0}}"};
+	size_t i;
+
 	(void)state;
-	want_one(JSON, "{\"data\":{\"b\":[1, 2.5],\"a\":\"x\"}}", NULL, NULL,
-	    "{\"b\":[1,2.5],\"a\":\"x\"}", NULL);
-	want_one(JSON, "{\"data\":17}", NULL, NULL, "17", NULL);
-	want_one(JSON, "{\"data\":true}", NULL, NULL, "true", NULL);
-	want_one(JSON, "{\"data\":[]}", NULL, NULL, "[]", NULL);
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		want_as_written(values[i]);
 	want_one(JSON, "{\"data\":null}", NULL, NULL, NULL, NULL);
+}
+
+/* Numbers are as strict as the rest. */
+static void
+test_bad_numbers(void **state)
+{
+	static const char *const values[] = {"00", "01", "-", "-01", "+1", ".5",
+	    "5.", "1.e5", "1e", "1e+", "1e5.5", "1-2", "--1", "0x10", "1_000",
+	    "NaN", "Infinity", "-Infinity", "1 2", "1e400 1", "truee1", "true1",
+	    "1true", "[1,]", "[1 2]", "{\"a\":1e400\"b\":2}", "{\"a\":01e400}",
+	    "1e400\"", "[1e400", "\"", "1e400e", "\xef\xbc\x91"};
+	char s[100];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		snprintf(s, sizeof(s), "{\"data\":%s}", values[i]);
+		want_refusal_of(&usual, JSON, s, strlen(s), 400, "not JSON");
+		want_refusal_of(&usual, NDJSON, s, strlen(s), 400, "not JSON");
+	}
+	REFUSED(JSON, "{\"data\":1,\"\\u0064ata\":2}", 400, "twice");
+	REFUSED(JSON, "{\"data\":{\"a\":1e400,\"a\":2}}", 400, "twice");
+	REFUSED(JSON, "{\"topic\":1e400}", 400, "topic is not a string");
+	REFUSED(JSON, "1e400", 400, "not a JSON object");
+	REFUSED(JSON, "[1e400]", 400, "event 1: not a JSON object");
+	REFUSED(JSON, "{\"data\":1e400,}", 400, "not JSON, at byte 15 of it");
+}
+
+/* Some programs put a byte order mark before what they write. */
+static void
+test_a_byte_order_mark_means_nothing(void **state)
+{
+	static const char lines[] = "\xef\xbb\xbf{\"data\":\"1\"}\n"
+				    "\xef\xbb\xbf{\"data\":2.0}";
+	struct read r = read_bytes(NDJSON, lines, sizeof(lines) - 1, &usual);
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	want_event(&r.body.events[0], NULL, NULL, "1", NULL);
+	want_event(&r.body.events[1], NULL, NULL, "2.0", NULL);
+	done(&r);
+	want_one(JSON, "\xef\xbb\xbf{\"data\":\"a\"}", NULL, NULL, "a", NULL);
+	want_one(
+	    JSON, "\xef\xbb\xbf [{\"data\":1.0}]", NULL, NULL, "1.0", NULL);
+	REFUSED(JSON, "\xef\xbb\xbf", 400, "not JSON");
+	REFUSED(JSON, "\xef\xbb\xbf\xef\xbb\xbf{}", 400, "not JSON");
+	REFUSED(JSON, "\xef\xbb{}", 400, "not JSON");
+	REFUSED(JSON, "{}\xef\xbb\xbf", 400, "not JSON");
+	REFUSED(JSON, "\xff\xfe{\0}\0", 400, "not JSON");
+	REFUSED(NDJSON, "\xef\xbb\xbf", 400, "no line");
+	REFUSED(FORM,
+	    "\xef\xbb\xbf"
+	    "data=1",
+	    400, "is not known");
 }
 
 static void
@@ -246,7 +349,6 @@ test_bad_json(void **state)
 	REFUSED(JSON, "{\"data\\u0000\":1}", 400, "not JSON");
 	REFUSED(JSON, "[{},5]", 400, "event 2: not a JSON object");
 	REFUSED(JSON, "[{},{},{\"x\":1}]", 400, "event 3: 'x'");
-	REFUSED(JSON, "\xef\xbb\xbf{}", 400, "not JSON");
 }
 
 static void
@@ -379,7 +481,8 @@ test_plain_json_is_as_the_parser_has_it(void **state)
 	    "\"}\n{\"data\":\"", "\\n", "\\\"", "\\\\", "\\u00e4",
 	    "\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\u0000", "\\u12", "\\x",
 	    "\\/", "\xc3\xa4", "\xc3", "\xf0\x9f\x98\x80", "\xed\xa0\x80",
-	    "plain text of some length, ", "1", "true", "{\"a\":1}", "\x01",
+	    "plain text of some length, ", "1", "1e400", "-0.10", "[2.50",
+	    "\xef\xbb\xbf", "\"\\u0064ata\":", "true", "{\"a\":1}", "\x01",
 	    "\x7f", "[{\"topic\":\"a\"}", "{\"topic\":\"a\",\"data\":\"b\"}",
 	    "\"topic\":\"a*\"", "{\"to\\u0070ic\":\"a\"}", ",\"data\":null",
 	    "{\"uid\":\"a1\",\"uid\":\"a1\"}"};
@@ -442,6 +545,8 @@ main(void)
 	    cmocka_unit_test(test_form),
 	    cmocka_unit_test(test_json_object),
 	    cmocka_unit_test(test_json_data_of_any_kind),
+	    cmocka_unit_test(test_bad_numbers),
+	    cmocka_unit_test(test_a_byte_order_mark_means_nothing),
 	    cmocka_unit_test(test_nul_in_data),
 	    cmocka_unit_test(test_array),
 	    cmocka_unit_test(test_ndjson),
