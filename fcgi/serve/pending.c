@@ -39,7 +39,7 @@ struct pending {
 	size_t body;	  /* where the body of the request begins */
 	int64_t came_ms;  /* since 1970: when the request was whole */
 	bool draining;	  /* answered; what still comes is dropped */
-	bool more;	  /* something came while the request waited */
+	bool more;	  /* there may be bytes that were not read yet */
 	struct parked parked;	   /* waits for the log or the next turn */
 	struct store_come *come;   /* how far its seek has come, or NULL */
 	struct answering *posting; /* waits for the writer, or NULL */
@@ -165,8 +165,6 @@ wait_in(struct server *srv, struct pending *p, struct parked_list *list,
 	if (!keep_come(p, come) ||
 	    (p->own.s == NULL && own_memory(srv, p) == -1))
 		return false;
-	if (p->parked.until == 0)
-		p->more = false;
 	wheel_set(
 	    &srv->hub.wheel, &p->conn, parked_add(&srv->hub, list, &p->parked));
 	return true;
@@ -177,7 +175,6 @@ wait_for_writer(struct server *srv, struct pending *p, struct answering *a)
 {
 	if ((p->posting = posting_begin(a, p)) == NULL)
 		return false;
-	p->more = false;
 	next_request(srv, p, p->gate.scanned);
 	set_time(srv, p, PUBLISH_WAIT_MS);
 	hub_wake(&srv->hub); /* this turn sends the POST */
@@ -237,13 +234,16 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 	size_t rest = p->len - p->gate.scanned;
 	char **env = gate_parse(srv->reader, &p->gate, bytes);
 
-	/* The answer is written into the scratch: save what comes after. */
-	if (rest > 0 && p->own.s == NULL && own_memory(srv, p) == -1)
-		env = NULL;
-	if (env == NULL) {
+	/*
+	 * The answer is written into the scratch: save what comes after.  From
+	 * here on the request itself is there as well.
+	 */
+	if (env == NULL ||
+	    (rest > 0 && p->own.s == NULL && own_memory(srv, p) == -1)) {
 		pending_close(srv, p);
 		return false;
 	}
+	bytes = bytes_of(srv, p);
 	if (p->parked.until == 0) { /* asked for the first time */
 		p->came_ms = clock_wall_ms();
 		if (!too_long)
@@ -303,7 +303,11 @@ scan(struct server *srv, struct pending *p)
 	}
 }
 
-/* Reads until there is no more, because the poller tells only of changes. */
+/*
+ * Reads until there is no more, because the poller tells only of changes.  A
+ * request that has to wait ends it early; `more' then says that the socket
+ * was not seen empty.
+ */
 static void
 read_all(struct server *srv, struct pending *p)
 {
@@ -324,7 +328,10 @@ read_all(struct server *srv, struct pending *p)
 		}
 		n = recv(
 		    p->conn.fd, bytes_of(srv, p) + p->len, room, MSG_DONTWAIT);
-		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+		p->more = n == (ssize_t)room;
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
 			if (p->own.s == NULL && p->len > 0 &&
 			    own_memory(srv, p) == -1)
 				break;
