@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "fcgi/base/log.h"
@@ -16,7 +17,8 @@
 #include "fcgi/publish/publish.h"
 #include "fcgi/reply/reply.h"
 
-static const char *const later = "Retry-After: 1\r\n";
+static const char *const later = "Retry-After: 1\r\n",
+			 *const plain_only = "Accept-Encoding: identity\r\n";
 
 static bool
 say_line(struct publisher *pub, const struct peer *peer, int status,
@@ -224,6 +226,31 @@ hand_over(struct publisher *pub, const struct peer *peer, struct body *body,
 	return ANSWERED_LATER;
 }
 
+/*
+ * Is the body all that the client has sent, and as it sent it?  What was cut on
+ * its way may still be JSON, and must not be published.  0, or the status and
+ * what is wrong.
+ */
+static int
+body_wrong(const struct peer *peer, const struct request *rq, const char **why)
+{
+	if (rq->content_encoding != NULL &&
+	    strcasecmp(rq->content_encoding, "identity") != 0) {
+		*why = "Content-Encoding: the body has to come as it is, "
+		       "neither compressed nor encoded";
+		return 415;
+	}
+	if (rq->content_length == -1 ||
+	    (uint64_t)rq->content_length == peer->body_len)
+		return 0;
+	*why = (uint64_t)rq->content_length > peer->body_len
+		   ? "the body is shorter than its Content-Length: "
+		     "nothing was published"
+		   : "the body is longer than its Content-Length: "
+		     "nothing was published";
+	return 400;
+}
+
 static enum answered
 take_body(struct publisher *pub, const struct peer *peer,
     const struct request *rq, const struct who *who, struct ticket **ticket)
@@ -233,9 +260,14 @@ take_body(struct publisher *pub, const struct peer *peer,
 	struct body body = {0};
 	enum answered done;
 	struct refusal no;
-	int status = body_read(
-	    &body, rq->content_type, peer->body, peer->body_len, &limits);
+	const char *why;
+	int status = body_wrong(peer, rq, &why);
 
+	if (status != 0)
+		return answered(say_line(
+		    pub, peer, status, status == 415 ? plain_only : NULL, why));
+	status = body_read(
+	    &body, rq->content_type, peer->body, peer->body_len, &limits);
 	if (status != 0)
 		done = answered(reply_line(pub->hub, peer, status, body.why));
 	else if (may_all(pub, who, body.events, body.n, &no) != 0)

@@ -260,6 +260,7 @@ request_read(
 	r->content_type = env_value(env, "CONTENT_TYPE");
 	if (r->content_type == NULL)
 		r->content_type = env_value(env, "HTTP_CONTENT_TYPE");
+	r->content_encoding = env_value(env, "HTTP_CONTENT_ENCODING");
 	r->protocol = env_value(env, "SERVER_PROTOCOL");
 	r->forwarded_for = env_value(env, "HTTP_X_FORWARDED_FOR");
 	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");

@@ -97,6 +97,7 @@ struct request {
 	const char *host;	      /* HTTP_HOST or NULL */
 	const char *fetch_site;	      /* HTTP_SEC_FETCH_SITE or NULL */
 	const char *content_type;     /* [HTTP_]CONTENT_TYPE or NULL */
+	const char *content_encoding; /* HTTP_CONTENT_ENCODING or NULL */
 	const char *access_token;     /* from the query, or NULL */
 	const char *protocol;	      /* SERVER_PROTOCOL or NULL */
 	const char *forwarded_for;    /* HTTP_X_FORWARDED_FOR or NULL */

@@ -57,6 +57,36 @@ say_post(struct server *sv, struct client *c, const char *body)
 	bytes_free(&b);
 }
 
+static void
+put_params_of(struct bytes *b, const char *method, const char *uri, ...)
+{
+	va_list ap;
+
+	va_start(ap, uri);
+	put_params(b, method, uri, ap);
+	va_end(ap);
+}
+
+void
+put_post(struct bytes *b, int id, int flags, const struct server *sv,
+    const char *length, const char *body, size_t piece)
+{
+	struct bytes params = {0};
+	size_t len = strlen(body), n;
+
+	put_params_of(&params, "POST", "/events", "CONTENT_TYPE", FORM,
+	    "CONTENT_LENGTH", length, "HTTP_AUTHORIZATION", sv->token, NULL);
+	put_begin(b, id, RESPONDER, flags);
+	put_record(b, R_PARAMS, id, params.s, params.len, 0);
+	put_record(b, R_PARAMS, id, NULL, 0, 0);
+	for (; len > 0; len -= n, body += n) {
+		n = len < piece ? len : piece;
+		put_record(b, R_STDIN, id, body, n, len % 8);
+	}
+	put_record(b, R_STDIN, id, NULL, 0, 0);
+	bytes_free(&params);
+}
+
 char **
 want_ids(struct client *c, int status, size_t n)
 {

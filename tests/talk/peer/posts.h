@@ -31,6 +31,13 @@ struct client *post(struct server *, const char *type, const char *body);
 /* On a connection that is kept. */
 void say_post(struct server *, struct client *, const char *body);
 
+/*
+ * A POST of a form as bytes: its body comes in records of up to `piece' bytes,
+ * and the length that is announced may be another one.
+ */
+void put_post(struct bytes *, int id, int flags, const struct server *,
+    const char *length, const char *body, size_t piece);
+
 /* The answer has this status and n ids, which are returned. */
 char **want_ids(struct client *, int status, size_t n);
 char *want_id(struct client *, int status); /* one */

@@ -225,8 +225,9 @@ test_two_requests_at_once(void)
 
 /* --- plain CGI ---------------------------------------------------------- */
 
+/* announced: the length of the body as the program is told it. */
 static struct client *
-cgi(struct server *sv, bool publish, const char *body)
+cgi(struct server *sv, bool publish, const char *body, size_t announced)
 {
 	int in[2], out[2];
 	struct client *c;
@@ -235,7 +236,7 @@ cgi(struct server *sv, bool publish, const char *body)
 	sv->env = (const char *[]){"GATEWAY_INTERFACE=CGI/1.1",
 	    "SERVER_PROTOCOL=HTTP/1.1", "SCRIPT_NAME=/cgi-bin/largesse",
 	    "REMOTE_ADDR=127.0.0.1", "REQUEST_METHOD=POST",
-	    "QUERY_STRING=", text("CONTENT_LENGTH=%zu", strlen(body)),
+	    "QUERY_STRING=", text("CONTENT_LENGTH=%zu", announced),
 	    "CONTENT_TYPE=" FORM, text("LARGESSE_DB=%s", sv->db),
 	    text("LARGESSE_KEY_FILE=%s/key", sv->dir),
 	    text("HTTP_AUTHORIZATION=%s", sv->token),
@@ -245,6 +246,8 @@ cgi(struct server *sv, bool publish, const char *body)
 	close(in[0]);
 	close(out[1]);
 	check(write(in[1], body, strlen(body)) == (ssize_t)strlen(body));
+	if (announced > strlen(body))
+		close(in[1]); /* the client is gone in the middle of it */
 	c = client_of(out[0]);
 	c->plain = true;
 	return c; /* in[1] stays open: the length says where the body ends */
@@ -254,15 +257,19 @@ static void
 test_plain_cgi(void)
 {
 	struct server *sv = ready();
-	struct client *c = cgi(sv, true, "data=1&uid=u");
+	struct client *c = cgi(sv, true, "data=1&uid=u", 12);
 
 	want_logged(sv, want_ids(c, 201, 1), 1);
 	want_exit_0(sv);
-	c = cgi(sv, true, "nonsense=1");
+	c = cgi(sv, true, "nonsense=1", 10);
 	check(want_headers(c) == 400);
 	want_exit_0(sv);
-	c = cgi(sv, false, "data=1");
+	c = cgi(sv, false, "data=1", 6);
 	check(want_headers(c) == 405);
+	want_exit_0(sv);
+	c = cgi(sv, true, "data=pay+10", 13);
+	check(want_headers(c) == 400);
+	check(strstr(body_of(c), "shorter than its Content-Length") != NULL);
 	want_exit_0(sv);
 	check(log_count(sv) == 1);
 }

@@ -22,34 +22,12 @@ serve_asking(void)
 	return sv;
 }
 
-static void
-put_params_of(struct bytes *b, const char *method, const char *uri, ...)
-{
-	va_list ap;
-
-	va_start(ap, uri);
-	put_params(b, method, uri, ap);
-	va_end(ap);
-}
-
 /* A POST whose body comes in records of one byte each. */
 static void
 put_in_pieces(
     struct bytes *b, int id, const struct server *sv, const char *body)
 {
-	size_t len = strlen(body);
-	struct bytes params = {0};
-
-	put_params_of(&params, "POST", "/events", "CONTENT_TYPE", FORM,
-	    "CONTENT_LENGTH", text("%zu", len), "HTTP_AUTHORIZATION", sv->token,
-	    NULL);
-	put_begin(b, id, RESPONDER, KEEP_CONN);
-	put_record(b, R_PARAMS, id, params.s, params.len, 0);
-	put_record(b, R_PARAMS, id, NULL, 0, 0);
-	for (size_t i = 0; i < len; i++)
-		put_record(b, R_STDIN, id, body + i, 1, i % 8);
-	put_record(b, R_STDIN, id, NULL, 0, 0);
-	bytes_free(&params);
+	put_post(b, id, KEEP_CONN, sv, text("%zu", strlen(body)), body, 1);
 }
 
 /* The responder has read what was sent before this. */

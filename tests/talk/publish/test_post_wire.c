@@ -40,11 +40,108 @@ test_a_request_behind_a_full_buffer(void)
 	until(log_count(sv) == 2);
 }
 
+static struct client *
+post_of_length(struct server *sv, const char *body, const char *length)
+{
+	struct client *c = join(sv);
+	struct bytes b = {0};
+
+	put_post(&b, 1, 0, sv, length, body, 3);
+	check(say(c, &b));
+	bytes_free(&b);
+	return c;
+}
+
+static void
+want_status(struct client *c, int status, const char *word)
+{
+	int came = want_headers(c);
+	const char *line = body_of(c);
+
+	if (came != status || strstr(line, word) == NULL)
+		talk_fail(
+		    "wanted %d and %s; came %d %s", status, word, came, line);
+	want_end(c);
+}
+
+/* Half of {"data":"pay 1000"} may be JSON, or a form, all the same. */
+static void
+test_a_body_of_another_length_is_not_published(void)
+{
+	static const char *const lengths[] = {"7", "9", "100", "0", "1000000"};
+	struct server *sv = serve_ready();
+
+	for (int i = 0; i < 5; i++)
+		want_status(post_of_length(sv, "data=pay", lengths[i]), 400,
+		    i == 0 || i == 3 ? "longer than its Content-Length"
+				     : "shorter than its Content-Length");
+	check(log_count(sv) == 0);
+	want_id(post_of_length(sv, "data=pay", "8"), 201);
+	want_id(post_of_length(sv, "data=pay", ""), 201); /* not announced */
+	check(log_count(sv) == 2);
+}
+
+/* The web server is gone before the empty record that ends the body. */
+static void
+test_a_body_that_is_cut_is_not_published(void)
+{
+	struct server *sv = serve_ready();
+	struct bytes b = {0};
+	struct client *c = join(sv);
+
+	put_request(&b, 1, 0, "POST", "/events", "data=1", "CONTENT_TYPE", FORM,
+	    "HTTP_AUTHORIZATION", sv->token, NULL);
+	b.len -= 8;
+	check(say(c, &b));
+	bytes_free(&b);
+	leave(c);
+	want_id(post(sv, FORM, "data=2"), 201);
+	check(log_count(sv) == 1);
+}
+
+static void
+test_a_body_in_a_coding_is_not_published(void)
+{
+	static const char *const codings[] = {
+	    "gzip", "deflate", "br", "x-gzip", "identity, gzip", "aws-chunked"};
+	struct server *sv = serve_ready();
+	struct client *c;
+
+	for (int i = 0; i < 6; i++) {
+		c = ask(sv, "POST", "/events", "data=1", "CONTENT_TYPE", FORM,
+		    "HTTP_AUTHORIZATION", sv->token, "HTTP_CONTENT_ENCODING",
+		    codings[i], NULL);
+		want_status(c, 415, "Content-Encoding");
+		check(strcmp(header(c, "Accept-Encoding"), "identity") == 0);
+	}
+	check(log_count(sv) == 0);
+	want_id(ask(sv, "POST", "/events", "data=1", "CONTENT_TYPE", FORM,
+		    "HTTP_AUTHORIZATION", sv->token, "HTTP_CONTENT_ENCODING",
+		    "Identity", NULL),
+	    201);
+}
+
+/* A stranger learns that there is no token, and nothing of the body. */
+static void
+test_the_token_is_asked_for_first(void)
+{
+	struct server *sv = serve_ready();
+
+	want_refusal(
+	    ask(sv, "POST", "/events", "data=1", "CONTENT_TYPE", FORM,
+		"CONTENT_LENGTH", "100", "HTTP_CONTENT_ENCODING", "gzip", NULL),
+	    401);
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_a_request_behind_a_full_buffer),
+	    TALK(test_a_body_of_another_length_is_not_published),
+	    TALK(test_a_body_that_is_cut_is_not_published),
+	    TALK(test_a_body_in_a_coding_is_not_published),
+	    TALK(test_the_token_is_asked_for_first),
 	};
 
 	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
