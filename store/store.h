@@ -65,6 +65,7 @@ enum store_result {
 	STORE_UNKNOWN, /* no such place in this log (store_seek) */
 	STORE_FULL,    /* it is too large, or there is no room (store_append) */
 	STORE_REFUSED, /* by a constraint or a trigger (store_append) */
+	STORE_TAKEN,   /* a uid is that of another topic (store_append) */
 	STORE_ERROR    /* broken: store_why says how */
 };
 
@@ -271,8 +272,11 @@ enum store_result store_revoked(struct store *, struct store_text subject,
 /*
  * Appends n events in one transaction: all of them or none.  Sets id and
  * repeated of each.  An event whose uid the log has already is not added
- * again.  This call may wait, up to five seconds, for another publisher, then
- * it is STORE_BUSY.  A reader's loop does not make it.
+ * again.  If the uid is that of an event of another topic, in the log or among
+ * these, nothing is added: STORE_TAKEN.  Otherwise who may publish to one topic
+ * could take the uids of all others.  This call may wait, up to five seconds,
+ * for another publisher, then it is STORE_BUSY.  A reader's loop does not make
+ * it.
  */
 enum store_result store_append(struct store *, struct store_event *, size_t n);
 

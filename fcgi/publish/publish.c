@@ -151,6 +151,10 @@ say_trouble(struct publisher *pub, const struct peer *peer, const char *result,
 		snprintf(line, sizeof(line), "the log refused it: %s",
 		    strlen(why) > path ? why + path : why);
 		return say_line(pub, peer, 400, NULL, line);
+	case STORE_TAKEN:
+		return say_line(pub, peer, 409, NULL,
+		    "the uid is that of an event of another topic: "
+		    "nothing was published");
 	case STORE_BUSY:
 		return say_line(pub, peer, 503, later,
 		    "the log is busy: nothing was written, try again");

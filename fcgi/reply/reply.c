@@ -27,6 +27,8 @@ status_text(int status)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 409:
+		return "Conflict";
 	case 413:
 		return "Content Too Large";
 	case 415:

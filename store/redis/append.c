@@ -105,6 +105,12 @@ take_ids(
 	redisReply id;
 	size_t i;
 
+	if (redis_trouble_is(r, "TAKEN")) {
+		store_set_why(&rs->base,
+		    "%s: the uid is that of an event of another topic",
+		    rs->url->shown);
+		return STORE_TAKEN;
+	}
 	if (r->type == REDIS_REPLY_ERROR) {
 		result = redis_append_trouble(rs, r);
 		return n == 0 && result == STORE_FULL ? STORE_BUSY : result;

@@ -180,20 +180,26 @@ const char redis_script_revoked[] = LUA_IDS
 
 /*
  * Everything is looked at before anything is written, so an error leaves
- * nothing half done.  Without events the script writes what is there already:
+ * nothing half done.  TAKEN: a uid is that of an event of another topic, in the
+ * log or among these.  Without events the script writes what is there already:
  * a user who may only read is then refused on opening and not at the first
  * event.
  */
 const char redis_script_append[] = LUA_TRIM
     "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"
     "if not log[1] then return {err = 'NOLOG'} end\n"
-    "local has, out, n = {}, {}, (#ARGV - 1) / 5\n"
+    "local has, of, out, n = {}, {}, {}, (#ARGV - 1) / 5\n"
     "if n == 0 then redis.call('HSET', KEYS[2], 'id', log[1]) end\n"
     "for i = 0, n - 1 do local uid = ARGV[5 + i * 5]\n"
     " if uid ~= '' then uid = string.sub(uid, 2)\n"
-    "  local id = redis.call('HGET', KEYS[3], uid)\n"
-    "  if id and #redis.call('XRANGE', KEYS[1], id, id) == 1 then"
-    "  has[uid] = id end end end\n"
+    "  local topic = ARGV[2 + i * 5]\n"
+    "  topic = topic ~= '' and string.sub(topic, 2) or 'main'\n"
+    "  if not of[uid] then of[uid] = topic\n"
+    "   local id = redis.call('HGET', KEYS[3], uid)\n"
+    "   local e = id and redis.call('XRANGE', KEYS[1], id, id)[1]\n"
+    "   if e then has[uid] = id of[uid] = field(e, 'topic') or 'main' end\n"
+    "  end\n"
+    "  if of[uid] ~= topic then return {err = 'TAKEN'} end end end\n"
     "redis.call('LLEN', KEYS[4])\n"
     "for i = 0, n - 1 do local uid, add = false, {}\n"
     " for j, name in ipairs({'topic', 'event', 'data', 'uid', 'time'}) do\n"

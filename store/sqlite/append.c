@@ -1,23 +1,44 @@
 /*
  * append.c - adding events to a SQLite log, in one transaction.
  */
+#include <string.h>
+
 #include "store/sqlite/sqlite.h"
+
+/* What came of some events: 0, or -1 for an error of SQLite, or one of these.
+ */
+enum {
+	APPEND_SINGLY = 1, /* a trigger makes the ids of several unknown */
+	APPEND_TAKEN	   /* a uid is that of an event of another topic */
+};
+
+/* Is the second column of a row the topic of this event? */
+static bool
+has_topic(sqlite3_stmt *st, const struct store_event *ev)
+{
+	static const struct store_text main_topic = {"main", 4};
+	struct store_text t = ev->topic.s == NULL ? main_topic : ev->topic;
+	const unsigned char *s = sqlite3_column_text(st, 1);
+
+	return (size_t)sqlite3_column_bytes(st, 1) == t.len &&
+	       (t.len == 0 || memcmp(s, t.s, t.len) == 0);
+}
 
 /* The id of the event that has this uid already. */
 static int
 find_uid(struct sqlite *sq, struct store_event *ev)
 {
-	sqlite3_stmt *st = sq->st[ST_UID];
-	int rc;
+	sqlite3_stmt *st = sq->st[ST_TAKEN];
+	int rc = -1;
 
 	sqlite_bind_text(st, 1, ev->uid);
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW) {
+	if (sqlite3_step(st) == SQLITE_ROW) {
 		ev->id.lo = sqlite3_column_int64(st, 0);
 		ev->repeated = true;
+		rc = has_topic(st, ev) ? 0 : APPEND_TAKEN;
 	}
 	sqlite3_reset(st);
-	return rc == SQLITE_ROW ? 0 : -1;
+	return rc;
 }
 
 static int
@@ -38,8 +59,8 @@ append_one(struct sqlite *sq, struct store_event *ev, int64_t now)
  * INSERT_ROWS events after one that was given the id before.  More than half
  * of what an INSERT costs is the statement, not the row: AUTOINCREMENT looks
  * up and writes its sequence for each statement.  If the last id is before +
- * INSERT_ROWS, no other id fits in between, so all ids are known.  Returns 1
- * if it is not: a trigger adds rows of its own, or leaves some out.
+ * INSERT_ROWS, no other id fits in between, so all ids are known.  If it is
+ * not, a trigger adds rows of its own, or leaves some out: APPEND_SINGLY.
  */
 static int
 append_rows(
@@ -55,7 +76,7 @@ append_rows(
 		return -1;
 	if (sqlite3_changes(sq->db) != INSERT_ROWS ||
 	    (uint64_t)sqlite3_last_insert_rowid(sq->db) != before + INSERT_ROWS)
-		return 1;
+		return APPEND_SINGLY;
 	for (i = 0; i < INSERT_ROWS; i++) {
 		ev[i].repeated = false;
 		ev[i].id = (struct store_id){0, before + 1 + (uint64_t)i};
@@ -83,9 +104,8 @@ run_kept(struct sqlite *sq, enum sqlite_statement s)
 }
 
 /*
- * 0, -1, or 1: a trigger makes the ids of INSERT_ROWS at once unknown.  Then
- * singly is set: undo what was inserted and call it again, and it inserts the
- * events one by one.
+ * After APPEND_SINGLY singly is set: undo what was inserted and call it again,
+ * and it inserts the events one by one.
  */
 static int
 append_events(struct sqlite *sq, struct store_event *events, size_t n)
@@ -98,19 +118,29 @@ append_events(struct sqlite *sq, struct store_event *events, size_t n)
 	while (i < n) {
 		if (before != 0 && !sq->singly && fit_rows(&events[i], n - i)) {
 			rc = append_rows(sq, &events[i], before, now);
-			sq->singly = rc == 1;
+			sq->singly = rc == APPEND_SINGLY;
 			if (rc != 0)
 				return rc;
 			i += INSERT_ROWS;
 			before += INSERT_ROWS;
 		} else {
-			if (append_one(sq, &events[i], now) == -1)
-				return -1;
+			if ((rc = append_one(sq, &events[i], now)) != 0)
+				return rc;
 			before = events[i].repeated ? 0 : events[i].id.lo;
 			i++;
 		}
 	}
 	return 0;
+}
+
+static enum store_result
+append_trouble(struct sqlite *sq, int rc)
+{
+	if (rc != APPEND_TAKEN)
+		return sqlite_write_trouble(sq);
+	store_set_why(&sq->base,
+	    "%s: the uid is that of an event of another topic", sq->path);
+	return STORE_TAKEN;
 }
 
 enum store_result
@@ -123,12 +153,12 @@ sqlite_append(struct store *store, struct store_event *events, size_t n)
 	if (run_kept(sq, ST_BEGIN) == -1)
 		return sqlite_trouble(sq);
 	rc = append_events(sq, events, n);
-	if (rc == 1 && run_kept(sq, ST_ROLLBACK) == 0 &&
+	if (rc == APPEND_SINGLY && run_kept(sq, ST_ROLLBACK) == 0 &&
 	    run_kept(sq, ST_BEGIN) == 0)
 		rc = append_events(sq, events, n);
 	if (rc == 0 && run_kept(sq, ST_COMMIT) == 0)
 		return STORE_OK;
-	r = sqlite_write_trouble(sq);
+	r = append_trouble(sq, rc);
 	if (!sqlite3_get_autocommit(sq->db))
 		run_kept(sq, ST_ROLLBACK);
 	return r;
@@ -156,13 +186,13 @@ append_within(struct sqlite *sq, struct store_batch *b)
 	int rc = run_kept(sq, ST_MARK) == 0 ? append_events(sq, b->events, b->n)
 					    : -1;
 
-	if (rc == 1 && run_kept(sq, ST_UNDO) == 0)
+	if (rc == APPEND_SINGLY && run_kept(sq, ST_UNDO) == 0)
 		rc = append_events(sq, b->events, b->n);
 	if (rc == 0 && run_kept(sq, ST_KEEP) == 0) {
 		store_set_result(&sq->base, b, STORE_OK);
 		return;
 	}
-	store_set_result(&sq->base, b, sqlite_write_trouble(sq));
+	store_set_result(&sq->base, b, append_trouble(sq, rc));
 	if (!sqlite3_get_autocommit(sq->db)) {
 		run_kept(sq, ST_UNDO);
 		run_kept(sq, ST_KEEP);

@@ -34,6 +34,7 @@ static const char *const sql[ST_COUNT] = {
     [ST_INSERT] = INSERT "(?, ?, ?, ?, ?)"
 			 " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
     [ST_INSERT_ROWS] = INSERT ROWS_4 ", " ROWS_4 ", " ROWS_4 ", " ROWS_4,
+    [ST_TAKEN] = "SELECT id, topic FROM events WHERE uid = ?1",
     [ST_COMMIT] = "COMMIT",
     [ST_ROLLBACK] = "ROLLBACK",
     [ST_MARK] = "SAVEPOINT largesse",

@@ -53,6 +53,7 @@ enum sqlite_statement {
 	ST_BEGIN,   /* the writer's */
 	ST_INSERT,
 	ST_INSERT_ROWS, /* INSERT_ROWS of them, without uid */
+	ST_TAKEN,	/* id and topic of the event that has a uid */
 	ST_COMMIT,
 	ST_ROLLBACK,
 	ST_MARK, /* a place in the transaction, to go back to */

@@ -55,6 +55,65 @@ test_who_may(void)
 }
 
 static void
+want_taken(struct client *c)
+{
+	const char *line;
+
+	check(want_headers(c) == 409);
+	line = body_of(c);
+	check(strcmp(line, "the uid is that of an event of another topic: "
+			   "nothing was published\n") == 0);
+	want_end(c);
+}
+
+/* Who may publish to a chat may not take the uids of the orders. */
+static void
+test_a_uid_is_of_one_topic(void)
+{
+	struct server *sv = serve_ready();
+	const char *all = sv->token, *chat;
+	char *id;
+
+	take_token(sv, "--publish", "chat/7");
+	chat = sv->token;
+	id = want_id(post(sv, FORM, "topic=chat/7&uid=order-1001"), 201);
+	sv->token = all;
+	want_taken(post(sv, FORM, "topic=orders&uid=order-1001&data=pay"));
+	want_taken(post(sv, FORM, "uid=order-1001"));
+	want_taken(post(sv, JSON,
+	    "[{\"topic\":\"orders\",\"data\":1},"
+	    "{\"topic\":\"orders\",\"uid\":\"order-1001\"}]"));
+	want_taken(post(sv, NDJSON,
+	    "{\"topic\":\"orders\",\"uid\":\"o\"}\n{\"uid\":\"o\"}"));
+	check(log_count(sv) == 1);
+	want_id(post(sv, FORM, "topic=orders&uid=order-1002"), 201);
+	sv->token = chat;
+	want_taken(post(sv, FORM, "topic=chat/7&uid=order-1002"));
+	check(
+	    strcmp(want_id(post(sv, FORM, "topic=chat/7&uid=order-1001"), 200),
+		id) == 0);
+	want_refusal(post(sv, FORM, "topic=orders&uid=order-1002"), 403);
+	check(log_count(sv) == 2);
+}
+
+/* The same at a terminal, in one line. */
+static void
+test_publish_tells_of_a_uid_of_another_topic(void)
+{
+	struct server *sv = prepare();
+	struct ran r = run_with(sv, NULL, "publish", sv->db, "--topic", "a",
+	    "--uid", "u", "1", NULL);
+
+	check(r.status == 0);
+	r = run_with(sv, NULL, "publish", sv->db, "--topic", "b", "--uid", "u",
+	    "2", NULL);
+	want_one_line(&r, 1);
+	check(strstr(r.err, "the uid is that of an event of another topic") !=
+	      NULL);
+	check(log_count(sv) == 1);
+}
+
+static void
 test_publishing_takes_a_key(void)
 {
 	struct server *sv = prepare();
@@ -127,6 +186,8 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_a_cookie_counts_from_our_own_pages),
 	    TALK(test_who_may),
+	    TALK(test_a_uid_is_of_one_topic),
+	    TALK(test_publish_tells_of_a_uid_of_another_topic),
 	    TALK(test_publishing_takes_a_key),
 	    TALK(test_not_switched_on),
 	    TALK(test_post_is_allowed_where_it_is_understood),

@@ -289,6 +289,46 @@ test_a_uid_is_appended_once(void **state)
 	assert_string_equal(pg.text, "main=1 main=2 main=3");
 }
 
+/* Else who may publish to one topic could take the uids of all others. */
+static void
+test_a_uid_is_of_one_topic(void **state)
+{
+	struct log *lg = *state;
+	struct store_event of_a = {.topic = {"a", 1}, .uid = {"u1", 2}},
+			   of_main = {.data = {"m", 1}, .uid = {"u2", 2}};
+	struct store_event other[2] = {
+	    {.topic = {"b", 1}, .data = {"1", 1}},
+	    {.topic = {"b", 1}, .uid = {"u1", 2}},
+	};
+	struct store_event within[2] = {
+	    {.topic = {"b", 1}, .uid = {"u3", 2}},
+	    {.uid = {"u3", 2}},
+	};
+	struct store_event named = {.topic = {"main", 4}, .uid = {"u2", 2}};
+	struct store_event longer = {.topic = {"aa", 2}, .uid = {"u1", 2}};
+	struct store_batch batches[3] = {{.events = &of_a, .n = 1},
+	    {.events = other, .n = 2}, {.events = &of_main, .n = 1}};
+	struct page pg = {.stop_after = 0};
+
+	store_append_all(lg->writer, batches, 1);
+	assert_int_equal(batches[0].result, STORE_OK);
+	assert_int_equal(store_append(lg->writer, other, 2), STORE_TAKEN);
+	assert_non_null(strstr(store_why(lg->writer), "another topic"));
+	assert_int_equal(store_append(lg->writer, within, 2), STORE_TAKEN);
+	assert_int_equal(store_append(lg->writer, &longer, 1), STORE_TAKEN);
+	store_append_all(lg->writer, batches, 3);
+	assert_int_equal(batches[0].result, STORE_OK);
+	assert_true(of_a.repeated);
+	assert_int_equal(batches[1].result, STORE_TAKEN);
+	assert_non_null(strstr(batches[1].why, "another topic"));
+	assert_int_equal(batches[2].result, STORE_OK);
+	assert_int_equal(store_append(lg->writer, &named, 1), STORE_OK);
+	assert_true(named.repeated);
+	lg->newest = of_main.id;
+	read_page(lg, &pg, start, NULL, 0, 10);
+	assert_string_equal(pg.text, "a= main=m");
+}
+
 static void
 test_all_of_a_batch_or_nothing(void **state)
 {
@@ -572,6 +612,7 @@ main(void)
 	    TEST(test_topics_are_picked),
 	    TEST(test_odd_bytes_come_back_as_they_were),
 	    TEST(test_a_uid_is_appended_once),
+	    TEST(test_a_uid_is_of_one_topic),
 	    TEST(test_all_of_a_batch_or_nothing),
 	    TEST(test_an_id_is_printed_and_parsed),
 	    TEST(test_what_is_no_id_is_not_parsed),
