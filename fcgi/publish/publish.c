@@ -232,7 +232,8 @@ hand_over(struct publisher *pub, const struct peer *peer, struct body *body,
 
 /*
  * Is the body all that the client has sent, and as it sent it?  What was cut on
- * its way may still be JSON, and must not be published.  0, or the status and
+ * its way may still be JSON, and must not be published; a topic in the query
+ * would be passed over, and the event would go to `main`.  0, or the status and
  * what is wrong.
  */
 static int
@@ -243,6 +244,11 @@ body_wrong(const struct peer *peer, const struct request *rq, const char **why)
 		*why = "Content-Encoding: the body has to come as it is, "
 		       "neither compressed nor encoded";
 		return 415;
+	}
+	if (rq->event_in_query) {
+		*why = "topic, event, data and uid of a POST are in its body, "
+		       "not in the query";
+		return 400;
 	}
 	if (rq->content_length == -1 ||
 	    (uint64_t)rq->content_length == peer->body_len)

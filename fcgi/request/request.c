@@ -134,6 +134,14 @@ read_count(const char *s, size_t len, uint64_t *count)
 	return true;
 }
 
+/* Is it a name that a POST has in its body? */
+static bool
+is_of_body(const struct query_pair *pair)
+{
+	return query_is(pair, "topic") || query_is(pair, "event") ||
+	       query_is(pair, "data") || query_is(pair, "uid");
+}
+
 /* Takes one pair of the query.  Returns NULL, or what is wrong with it. */
 static const char *
 read_query_pair(struct request *r, struct asked *asked,
@@ -142,6 +150,7 @@ read_query_pair(struct request *r, struct asked *asked,
 	const char *s = pair->value;
 	size_t len = pair->value_len;
 
+	r->event_in_query |= is_of_body(pair);
 	if (query_is(pair, "topic"))
 		return add_topic(r, s, len, max_topics);
 	if (query_is(pair, "lastEventId") || query_is(pair, "last_event_id") ||
@@ -165,6 +174,8 @@ read_query_pair(struct request *r, struct asked *asked,
 			return "access_token: not a token";
 		if (len > 0 && r->access_token == NULL)
 			r->access_token = s;
+	} else if (r->path == PATH_STREAM) {
+		return request_name_wrong(pair->name, pair->name_len);
 	}
 	return NULL;
 }

@@ -7,7 +7,7 @@
  *	gate        bytes -> one whole valid request (FastCGI); gate_parse.c
  *	            is the only file that calls libfcgi
  *	query       a query string or a form, pair by pair
- *	request     parameters -> struct request: topic, user_topic, when
+ *	request     parameters -> struct request: topic, user_topic, when, name
  *	pattern     topics as a claim or an option lists them
  *	fcgi        the header of a record, both ways
  *	peer        where an answer goes
@@ -103,9 +103,10 @@ struct request {
 	const char *forwarded_for;    /* HTTP_X_FORWARDED_FOR or NULL */
 	const char *preflight;	      /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
 	const char *query;	      /* raw QUERY_STRING, "" if none */
-	int64_t content_length;	      /* -1 when absent */
-	char *scratch;		      /* decoded names; freed by request_free */
-	char *user_topics; /* likewise, with the user's name in them */
+	bool event_in_query;	/* it has a name that a POST has in its body */
+	int64_t content_length; /* -1 when absent */
+	char *scratch;		/* decoded names; freed by request_free */
+	char *user_topics;	/* likewise, with the user's name in them */
 };
 
 /*
@@ -125,6 +126,12 @@ void request_free(struct request *);
  * False, with nothing touched, for anything else.
  */
 bool request_since(const char *s, int64_t *ms, bool *age);
+
+/*
+ * Is a name of the query, which is none of ours, almost one?  Returns NULL, or
+ * a line that tells the right one.
+ */
+const char *request_name_wrong(const char *s, size_t len);
 
 /*
  * Reads `name`, `prefix*` or `*`; topic->name points into s.  Returns NULL,

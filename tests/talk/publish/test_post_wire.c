@@ -121,6 +121,33 @@ test_a_body_in_a_coding_is_not_published(void)
 	    201);
 }
 
+static struct client *
+post_to(struct server *sv, const char *uri, const char *token)
+{
+	return ask(sv, "POST", uri, "data=1", "CONTENT_TYPE", FORM,
+	    "HTTP_AUTHORIZATION", token, NULL);
+}
+
+/* The names in the query of a POST are treated as those of a GET. */
+static void
+test_a_topic_in_the_query_is_not_passed_over(void)
+{
+	static const char *const names[] = {"topic", "event", "data", "uid"};
+	struct server *sv = serve_ready();
+
+	for (int i = 0; i < 4; i++)
+		want_status(
+		    post_to(sv, text("/events?%s=a", names[i]), sv->token), 400,
+		    "in its body");
+	want_status(
+	    post_to(sv, "/events?topic[]=a", sv->token), 400, "did you mean");
+	check(log_count(sv) == 0);
+	want_refusal(post_to(sv, "/events?topic=a", ""), 401);
+	want_id(post_to(sv, "/events?_=1&utm_source=x", sv->token), 201);
+	want_id(post_to(sv, text("/events?access_token=%s", sv->token + 7), ""),
+	    201);
+}
+
 /* A stranger learns that there is no token, and nothing of the body. */
 static void
 test_the_token_is_asked_for_first(void)
@@ -141,6 +168,7 @@ main(int argc, char **argv)
 	    TALK(test_a_body_of_another_length_is_not_published),
 	    TALK(test_a_body_that_is_cut_is_not_published),
 	    TALK(test_a_body_in_a_coding_is_not_published),
+	    TALK(test_a_topic_in_the_query_is_not_passed_over),
 	    TALK(test_the_token_is_asked_for_first),
 	};
 

@@ -76,6 +76,22 @@ test_bad_topics(void)
 		want_refusal(get(sv, text("/events?%s", query[i]), NULL), 400);
 }
 
+/* It would be a stream of main, on which what was asked for never comes. */
+static void
+test_names_that_are_almost_ours(void)
+{
+	struct server *sv = serve();
+	struct client *c = get(sv, "/events?topic%5B%5D=a", NULL);
+
+	check(want_headers(c) == 400);
+	check(strstr(body_of(c), "did you mean topic") != NULL);
+	want_refusal(get(sv, "/events?Topic=a", NULL), 400);
+	want_refusal(get(sv, "/events?topic=a&lasteventid=1", NULL), 400);
+	want_start(get(sv,
+	    "/events?topic=a&_=1&utm_source=x&lastEventID=0&last_event_id=0",
+	    NULL));
+}
+
 static void
 test_too_long_a_topic(void)
 {
@@ -238,6 +254,7 @@ main(int argc, char **argv)
 	    TALK(test_unknown_path),
 	    TALK(test_path_info_of_the_stream),
 	    TALK(test_bad_topics),
+	    TALK(test_names_that_are_almost_ours),
 	    TALK(test_too_long_a_topic),
 	    TALK(test_too_many_topics),
 	    TALK(test_bad_places_to_start),
