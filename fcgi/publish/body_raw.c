@@ -13,7 +13,7 @@ static const char digits[] = "0123456789";
 
 /* Is this, from its first byte to its last, a number (RFC 8259, section 6)? */
 static bool
-is_number(const char *s, size_t len)
+is_json_number(const char *s, size_t len)
 {
 	const char *end = s + len;
 	size_t n;
@@ -66,7 +66,7 @@ body_raw_copy(const char *text, size_t len)
 			n = (size_t)(pass_string(s, end) - s);
 		} else if (*s == '-' || (*s >= '0' && *s <= '9')) {
 			n = strspn(s, "0123456789+-.eE");
-			if (is_number(s, n)) {
+			if (is_json_number(s, n)) {
 				memset(s, ' ', n);
 				*s = '0';
 			}

@@ -70,7 +70,7 @@ take_digits(struct text *t, int n, int *value)
 
 /* Takes one of these characters.  NUL: none of them is next. */
 static char
-take_one(struct text *t, const char *of)
+take_char(struct text *t, const char *of)
 {
 	return *t->s != '\0' && strchr(of, *t->s) != NULL ? *t->s++ : '\0';
 }
@@ -79,7 +79,7 @@ take_one(struct text *t, const char *of)
 static bool
 take_next(struct text *t)
 {
-	return t->basic ? is_digit(*t->s) : take_one(t, ":") != '\0';
+	return t->basic ? is_digit(*t->s) : take_char(t, ":") != '\0';
 }
 
 /* A fraction of a second, as long as it likes; what is below a ms is lost. */
@@ -88,7 +88,7 @@ take_fraction(struct text *t, int *ms)
 {
 	int scale = 100;
 
-	if (take_one(t, ".,") == '\0')
+	if (take_char(t, ".,") == '\0')
 		return true;
 	if (!is_digit(*t->s))
 		return false;
@@ -133,11 +133,11 @@ take_offset(struct text *t, int64_t *ms)
 	char sign;
 
 	*ms = 0;
-	if (*t->s == '\0' || take_one(t, "Zz") != '\0')
+	if (*t->s == '\0' || take_char(t, "Zz") != '\0')
 		return true;
 	if (t->s[0] == ' ' && t->s[1] != '\0' && !is_digit(t->s[1]))
 		t->s++;
-	sign = take_one(t, "+- ");
+	sign = take_char(t, "+- ");
 	t->basic = strspn(t->s, "0123456789") != 2 || t->s[2] != ':';
 	if (sign == '\0' || !take_clock(t, &c))
 		return false;
@@ -149,7 +149,7 @@ take_offset(struct text *t, int64_t *ms)
 static bool
 take_year(struct text *t, int *year)
 {
-	char sign = take_one(t, "+- ");
+	char sign = take_char(t, "+- ");
 
 	if (!take_digits(t, sign == '\0' ? 4 : 6, year))
 		return false;
@@ -168,9 +168,9 @@ take_day(struct text *t, int64_t *ms)
 
 	if (!take_year(t, &tm.tm_year))
 		return false;
-	t->basic = take_one(t, "-") == '\0';
+	t->basic = take_char(t, "-") == '\0';
 	if (!take_digits(t, 2, &tm.tm_mon) ||
-	    (!t->basic && take_one(t, "-") == '\0') ||
+	    (!t->basic && take_char(t, "-") == '\0') ||
 	    !take_digits(t, 2, &tm.tm_mday))
 		return false;
 	tm.tm_year -= 1900;
@@ -194,7 +194,7 @@ read_date_time(const char *s, int64_t *ms)
 	*ms = day;
 	if (*t.s == '\0')
 		return true;
-	if (take_one(&t, "Tt ") == '\0' || !take_clock(&t, &c) ||
+	if (take_char(&t, "Tt ") == '\0' || !take_clock(&t, &c) ||
 	    !take_offset(&t, &offset) || *t.s != '\0')
 		return false;
 	*ms = day + clock_ms(&c) - offset;
