@@ -96,7 +96,31 @@ test_a_uid_is_of_one_topic(void)
 	check(log_count(sv) == 2);
 }
 
-/* The same at a terminal, in one line. */
+/* The place of an event is told to those who may read its topic. */
+static void
+test_a_uid_of_another_topic_is_no_place(void)
+{
+	struct server *sv = serve_ready();
+	static const char *const ids[] = {"order-1", "order-2"};
+	char *gap[2];
+	struct client *c;
+
+	want_id(post(sv, FORM, "topic=chat&data=1"), 201);
+	want_id(post(sv, FORM, "topic=orders&uid=order-1"), 201);
+	want_id(post(sv, FORM, "topic=chat&data=2"), 201);
+	for (int i = 0; i < 2; i++) {
+		c = get(sv, "/events?topic=chat", "HTTP_LAST_EVENT_ID", ids[i],
+		    NULL);
+		want_start(c);
+		check(c->gap != NULL);
+		gap[i] = text("%s %s %s", json(c->gap, "$.reason"),
+		    json(c->gap, "$.id"), c->last_id.s);
+	}
+	if (strcmp(gap[0], gap[1]) != 0)
+		talk_fail("%s, but without such a uid %s", gap[0], gap[1]);
+}
+
+/* `publish` says that a uid is taken, in one line. */
 static void
 test_publish_tells_of_a_uid_of_another_topic(void)
 {
@@ -187,6 +211,7 @@ main(int argc, char **argv)
 	    TALK(test_a_cookie_counts_from_our_own_pages),
 	    TALK(test_who_may),
 	    TALK(test_a_uid_is_of_one_topic),
+	    TALK(test_a_uid_of_another_topic_is_no_place),
 	    TALK(test_publish_tells_of_a_uid_of_another_topic),
 	    TALK(test_publishing_takes_a_key),
 	    TALK(test_not_switched_on),
