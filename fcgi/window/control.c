@@ -1,9 +1,14 @@
 /*
  * control.c - what the responder itself says on a stream.
+ *
+ * Ids that were asked for, names of topics and the id of the log come from
+ * outside, and from the store.  They may have any bytes and any length: no byte
+ * of them leaves its field or its JSON string, and what is too long is cut.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi/base/utf8.h"
 #include "fcgi/window/control.h"
 
 const char *
@@ -15,26 +20,78 @@ control_gap_word(enum gap_reason reason)
 	return words[reason];
 }
 
+/* Is it a character that a text shows, and no control (C0, DEL, C1)? */
+static bool
+is_shown(const char *s, size_t n)
+{
+	unsigned char c = (unsigned char)*s;
+
+	return c >= 0x20 && c != 0x7f &&
+	       !(n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0);
+}
+
+/*
+ * One character of a JSON string.  What is no UTF-8 becomes U+FFFD.  Returns
+ * the bytes that it took of s; it wrote at most six for each.
+ */
+static size_t
+put_json(char **to, const char *s, size_t len)
+{
+	bool ok;
+	size_t n = utf8_next(s, len, &ok);
+
+	if (!ok) {
+		memcpy(*to, UTF8_BAD, UTF8_BAD_LEN);
+		*to += UTF8_BAD_LEN;
+	} else if (!is_shown(s, n)) {
+		*to += sprintf(*to, "\\u%04x", (unsigned char)s[n - 1]);
+	} else {
+		if (*s == '"' || *s == '\\')
+			*(*to)++ = '\\';
+		memcpy(*to, s, n);
+		*to += n;
+	}
+	return n;
+}
+
 size_t
 control_json(char *buf, const char *s, size_t len)
 {
 	char *p = buf;
-	size_t i;
+	size_t n;
 
 	*p++ = '"';
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c == '"' || c == '\\') {
-			*p++ = '\\';
-			*p++ = (char)c;
-		} else if (c < 0x20 || c == 0x7f)
-			p += sprintf(p, "\\u%04x", c);
-		else
-			*p++ = (char)c;
-	}
+	for (; len > 0; s += n, len -= n)
+		n = put_json(&p, s, len);
 	*p++ = '"';
 	return (size_t)(p - buf);
+}
+
+/* At most max bytes of s, but no half of a character. */
+static size_t
+cut_text(const char *s, size_t max)
+{
+	size_t len = strlen(s);
+
+	if (len <= max)
+		return len;
+	for (len = max; len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80;)
+		len--;
+	return len;
+}
+
+/*
+ * An id for a field and for JSON.  The store prints ids of digits and dashes;
+ * nothing else of an id could end the field or the string.
+ */
+static void
+copy_id(char to[STORE_ID_SIZE], const char *id)
+{
+	size_t len = strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZ-._~:");
+
+	snprintf(to, STORE_ID_SIZE, "%.*s",
+	    (int)(len < STORE_ID_SIZE ? len : STORE_ID_SIZE - 1), id);
 }
 
 size_t
@@ -52,13 +109,15 @@ size_t
 control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason reason,
     const char *asked, const char *id)
 {
-	char json[REQUEST_ID_BYTES * 6 + 2];
-	size_t len = control_json(json, asked, strlen(asked));
+	char json[REQUEST_ID_BYTES * 6 + 2], to[STORE_ID_SIZE];
+	size_t len =
+	    control_json(json, asked, cut_text(asked, REQUEST_ID_BYTES));
 
+	copy_id(to, id);
 	return (size_t)snprintf(buf, CONTROL_GAP_SIZE,
 	    "event: stream-gap\nid: %s\n"
 	    "data: {\"reason\":\"%s\",\"asked\":%.*s,\"id\":\"%s\"}\n\n",
-	    id, control_gap_word(reason), (int)len, json, id);
+	    to, control_gap_word(reason), (int)len, json, to);
 }
 
 static size_t
@@ -83,15 +142,17 @@ size_t
 control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
     const struct request *rq, const char *log_id)
 {
-	char *p = buf;
+	char *p = buf, to[STORE_ID_SIZE];
 
+	copy_id(to, id);
 	p += snprintf(p, size,
 	    "retry: %u\nevent: stream-start\nid: %s\n"
 	    "data: {\"id\":\"%s\",\"topics\":[",
-	    retry_ms, id, id);
+	    retry_ms, to, to);
 	p += put_topics(p, rq);
-	p += snprintf(
-	    p, size - (size_t)(p - buf), "],\"log\":\"%s\"}\n\n", log_id);
+	p = stpcpy(p, "],\"log\":");
+	p += control_json(p, log_id, cut_text(log_id, CONTROL_LOG_BYTES));
+	p = stpcpy(p, "}\n\n");
 	return (size_t)(p - buf);
 }
 

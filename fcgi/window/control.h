@@ -21,6 +21,7 @@ enum gap_reason {
 enum {
 	CONTROL_HEAD_SIZE = 1024,
 	CONTROL_GAP_SIZE = 1024,
+	CONTROL_LOG_BYTES = 128, /* of a log's id; a longer one is cut */
 	/* the first block: in JSON a byte of a topic can become six */
 	CONTROL_OPEN_SIZE =
 	    4096 + REQUEST_TOPICS_MAX * (REQUEST_TOPIC_BYTES * 6 + 4),
@@ -39,7 +40,8 @@ size_t control_head(char *buf, const char *more);
 
 /*
  * `event: stream-gap`: the place that was asked for, and the id after which
- * the stream goes on, which is also its `id:`.  Returns its length.
+ * the stream goes on, which is also its `id:`.  Of asked, REQUEST_ID_BYTES at
+ * most are told.  Returns its length.
  */
 size_t control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason,
     const char *asked, const char *id);
@@ -57,7 +59,10 @@ size_t control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms);
 /* A comment line, sent when nothing else was sent for a while. */
 #define CONTROL_HEARTBEAT ":\n"
 
-/* Writes s as a JSON string with its quotes; 6 * len + 2 bytes suffice. */
+/*
+ * Writes s as a JSON string with its quotes; 6 * len + 2 bytes suffice. Control
+ * characters are escaped, and what is no UTF-8 becomes U+FFFD.
+ */
 size_t control_json(char *buf, const char *s, size_t len);
 
 #endif
