@@ -10,6 +10,7 @@
 #define COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum {
 	STATUS_DONE = 0,
@@ -26,6 +27,15 @@ typedef int command(int argc, char **argv);
  */
 int command_done(void);
 int command_failed(const char *why);
+
+/*
+ * Is standard output a terminal?  What came from a log or from a server is
+ * shown on one and obeyed by none; into a file or a pipe it goes as it is.
+ */
+bool command_on_terminal(void);
+/* Print text in that manner, or a line.  Line ends of the text stay. */
+void command_print(const char *s, size_t len, bool on_terminal);
+void command_say(const char *line, ...) __attribute__((format(printf, 1, 2)));
 
 /* Does it begin with http:// or https://? */
 bool command_is_url(const char *);

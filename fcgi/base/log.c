@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fcgi/base/log.h"
+#include "fcgi/base/utf8.h"
 
 enum {
 	LINE_SIZE = 1024
@@ -18,17 +20,13 @@ enum {
 void
 log_plain(const char *line)
 {
-	char buf[LINE_SIZE];
+	char buf[LINE_SIZE] = "largesse: ";
+	size_t n = strlen(buf);
 	int saved = errno;
-	int i, n = snprintf(buf, sizeof(buf), "largesse: %s", line);
 
-	if (n < 0 || (size_t)n >= sizeof(buf))
-		n = sizeof(buf) - 1;
-	for (i = 0; i < n; i++)
-		if ((unsigned char)buf[i] < ' ' || buf[i] == 0x7f)
-			buf[i] = '?';
-	buf[n++] = '\n'; /* in the place of the NUL */
-	if (write(STDERR_FILENO, buf, (size_t)n) < 0) {
+	n += utf8_visible(buf + n, sizeof(buf) - n - 1, line, strlen(line));
+	buf[n++] = '\n';
+	if (write(STDERR_FILENO, buf, n) < 0) {
 		/* There is nobody else to tell. */
 	}
 	errno = saved;

@@ -12,13 +12,14 @@
  *	tally		what a process has counted, and why streams ended
  *	bytes, hash	bytes that grow; one hash function and one hash table
  *	env, json	a value in an environment; a text as JSON
- *	utf8, base64	is it UTF-8?  a part of a token
+ *	utf8, base64	is it UTF-8, and is it seen?  a part of a token
  *	fetch		what tail and the doctor both say to libcurl
  *
  * The room includes nothing of fcgi/ but itself, and has no state of its own.
  *
  * A line goes out in one write, so lines of several processes in one log stay
- * whole.  A control character becomes '?', so no peer can forge a line.
+ * whole.  What a terminal would obey is shown as an escape (utf8_visible), so
+ * no peer can forge a line or reach the terminal of whoever reads the log.
  * Nobody logs on the path of an event.
  */
 #ifndef LOG_H

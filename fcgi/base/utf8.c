@@ -5,6 +5,7 @@
  * any bytes.  So what is no character here never reaches a browser.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fcgi/base/utf8.h"
@@ -69,4 +70,56 @@ utf8_clean(const char *s, size_t len)
 			return false;
 	}
 	return true;
+}
+
+/* The code point of a character, which is whole. */
+static unsigned
+scalar_of(const char *text, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	unsigned c = n == 1 ? s[0] : s[0] & (0x7fU >> n);
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		c = c << 6 | (s[i] & 0x3f);
+	return c;
+}
+
+/*
+ * Would a terminal obey it?  Besides the controls these are the characters
+ * that turn the direction of the text after them, and the two that end a line.
+ */
+static bool
+is_obeyed(unsigned c)
+{
+	return (c < 0x20 && c != '\t') || (c >= 0x7f && c < 0xa0) ||
+	       c == 0x61c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+size_t
+utf8_visible(char *buf, size_t size, const char *s, size_t len)
+{
+	char escaped[8];
+	size_t at = 0, n, width;
+	const char *from;
+	bool ok;
+
+	for (; len > 0; s += n, len -= n) {
+		n = utf8_next(s, len, &ok);
+		from = s;
+		width = n;
+		if (!ok)
+			n = 1; /* each byte for itself */
+		if (!ok || is_obeyed(scalar_of(s, n))) {
+			width = (size_t)snprintf(escaped, sizeof(escaped),
+			    n == 1 ? "\\x%02x" : "\\u%04x", scalar_of(s, n));
+			from = escaped;
+		}
+		if (width > size - at)
+			break;
+		memcpy(buf + at, from, width);
+		at += width;
+	}
+	return at;
 }

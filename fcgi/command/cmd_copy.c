@@ -79,7 +79,7 @@ copy_and_tell(struct store *from, struct store *to, char **argv, bool quiet)
 	if (status == -1)
 		return STATUS_FAILED;
 	if (!quiet)
-		printf("%llu events copied in %.1f s: %s has all up to %s\n",
+		command_say("%llu events copied in %.1f s: %s has all up to %s",
 		    (unsigned long long)done.events,
 		    (double)(clock_steady_ms() - began_ms) / 1000, to_name,
 		    done.upto);

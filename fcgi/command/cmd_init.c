@@ -4,8 +4,6 @@
  * A limit that the command line does not name stays as it was set before; the
  * limit 0 takes it away.
  */
-#include <stdio.h>
-
 #include "fcgi/base/options.h"
 #include "fcgi/command/commands.h"
 #include "store/store.h"
@@ -53,6 +51,6 @@ cmd_init(int argc, char **argv)
 	if (store_init(argv[1], &keep, why, sizeof(why)) == -1)
 		return command_failed(why);
 	if (!conf.quiet)
-		printf("%s\n", why);
+		command_say("%s", why);
 	return command_done();
 }

@@ -55,6 +55,7 @@ cmd_tail(int argc, char **argv)
 	if (status != -1)
 		return status;
 	tail.source = argv[1];
+	tail.on_terminal = command_on_terminal();
 	if (tail.last_event_id != NULL && tail.last != TAIL_NO_LAST) {
 		log_error("--last", "--last-event-id says where to begin");
 		status = STATUS_USAGE;

@@ -76,7 +76,7 @@ static void
 print_line(void *arg, const char *line)
 {
 	(void)arg;
-	puts(line);
+	command_say("%s", line);
 }
 
 static int
@@ -88,7 +88,7 @@ unwatch_table(const struct watch_conf *conf, char **argv)
 	if (n == -1)
 		return command_failed(why);
 	if (!conf->quiet)
-		printf("%s: %s\n", argv[2],
+		command_say("%s: %s", argv[2],
 		    n > 0 ? "watched no more" : "was not watched");
 	return command_done();
 }
@@ -110,7 +110,7 @@ watch_table(const struct watch_conf *conf, char **argv)
 	if (store_watch(argv[1], &watch, why, sizeof(why)) == -1)
 		return command_failed(why);
 	if (!conf->quiet)
-		puts(why);
+		command_say("%s", why);
 	return command_done();
 }
 

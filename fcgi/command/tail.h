@@ -16,6 +16,7 @@ struct tail {
 	uint64_t last;		   /* TAIL_NO_LAST: not given */
 	uint64_t count;		   /* events, then end; 0: go on */
 	bool quiet;
+	bool on_terminal; /* what it prints is shown, not obeyed */
 };
 
 #define TAIL_NO_LAST UINT64_MAX

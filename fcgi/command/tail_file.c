@@ -45,7 +45,8 @@ print_event(void *arg, const struct store_event *ev)
 
 	if (room == NULL)
 		return false;
-	fwrite(room, 1, window_encode(room, tf->store, ev, MAX_EVENT), stdout);
+	command_print(room, window_encode(room, tf->store, ev, MAX_EVENT),
+	    tf->tail->on_terminal);
 	tf->id = ev->id;
 	tf->printed++;
 	return !enough(tf) && !ferror(stdout);
@@ -59,7 +60,7 @@ print_gap(const struct tail_file *tf, enum gap_reason reason, const char *asked)
 
 	store_id_print(tf->store, tf->id, id);
 	len = control_gap(text, reason, asked, id);
-	fwrite(text, 1, len, stdout);
+	command_print(text, len, tf->tail->on_terminal);
 }
 
 /* The topics as typed, by the same rules as in a request. */

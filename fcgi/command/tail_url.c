@@ -79,7 +79,8 @@ print_block(void *arg, const char *text, size_t len, enum reader_kind kind)
 {
 	struct tail_url *tu = arg;
 
-	if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0) {
+	command_print(text, len, tu->tail->on_terminal);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
 		tu->enough = true; /* command_done will say why */
 		return false;
 	}

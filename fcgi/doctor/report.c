@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fcgi/base/json.h"
+#include "fcgi/base/utf8.h"
 #include "fcgi/doctor/report.h"
 
 static const char *const level_words[] = {"error", "warning", "note"};
@@ -121,10 +122,12 @@ report_free(struct report *r)
 static void
 put_word(FILE *f, const char *s, size_t len)
 {
-	size_t i;
+	char *seen = malloc(len * UTF8_VISIBLE + 1);
 
-	for (i = 0; i < len; i++)
-		putc((unsigned char)s[i] < ' ' || s[i] == 0x7f ? '?' : s[i], f);
+	if (seen != NULL)
+		fwrite(
+		    seen, 1, utf8_visible(seen, len * UTF8_VISIBLE, s, len), f);
+	free(seen);
 }
 
 /* A label, then a text that is broken between words, each line indented. */
@@ -221,7 +224,7 @@ report_print_json(const struct report *r, FILE *f)
 	for (i = 0; i < r->n; i++)
 		json_array_append_new(findings, finding_json(&r->findings[i]));
 	json_object_set_new(j, "findings", findings);
-	json_dumpf(j, f, JSON_INDENT(2));
+	json_dumpf(j, f, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putc('\n', f);
 	json_decref(j);
 }
