@@ -278,11 +278,12 @@ static int
 make_and_share(const struct sql_job *job, const struct store_keep *keep,
     const char *real_path)
 {
+	char why[256];
+
 	if (make_tables(job, keep) == -1 || set_wal(job) == -1)
 		return -1;
-	if (modes_share(real_path) == -1)
-		return sql_refuse(
-		    job, "cannot let its group write: %s", strerror(errno));
+	if (modes_share(real_path, why, sizeof(why)) == -1)
+		return sql_refuse(job, "cannot let its group write: %s", why);
 	return describe_log(job);
 }
 

@@ -46,8 +46,9 @@ char *modes_create(const char *path);
 
 /*
  * Lets the group of a group-writable directory read and write the log and
- * what lies beside it.  0, or -1: errno says why.
+ * what lies beside it.  It follows no link and changes no file that is not the
+ * log's.  0, or -1 and why.
  */
-int modes_share(const char *real_path);
+int modes_share(const char *real_path, char *why, size_t size);
 
 #endif

@@ -858,8 +858,11 @@ test_modes_of_a_new_file(void **state)
 	static const struct {
 		mode_t dir, umask, file;
 	} cases[] = {
-	    {0755, 022, 0644},
+	    {0755, 022, 0640},
+	    {0755, 0, 0640},
 	    {0755, 027, 0640},
+	    {0777, 022, 0660},
+	    {01777, 022, 0660},
 	    {0700, 077, 0600},
 	    {0770, 022, 0660},
 	    {0770, 077, 0660},
@@ -914,12 +917,12 @@ test_modes_of_the_files_beside(void **state)
 	assert_int_equal(sqlite3_exec(db, "INSERT INTO events DEFAULT VALUES",
 			     NULL, NULL, NULL),
 	    SQLITE_OK);
-	assert_int_equal(mode(pl, "-wal"), 0644);
+	assert_int_equal(mode(pl, "-wal"), 0640);
 	chmod(pl->dir, 0770);
 	init(pl, NULL);
-	assert_int_equal(mode(pl, ""), 0664);
-	assert_int_equal(mode(pl, "-wal"), 0664);
-	assert_int_equal(mode(pl, "-shm"), 0664);
+	assert_int_equal(mode(pl, ""), 0660);
+	assert_int_equal(mode(pl, "-wal"), 0660);
+	assert_int_equal(mode(pl, "-shm"), 0660);
 	sqlite3_close(db);
 }
 
@@ -954,6 +957,79 @@ test_modes_through_a_link(void **state)
 	init(pl, NULL);
 	assert_int_equal(stat(real, &sb), 0);
 	assert_int_equal(sb.st_mode & ALLPERMS, 0660);
+}
+
+/* --- what somebody else put in the way ---------------------------------- */
+
+/* A file of another's beside the directory, of mode 0600. */
+static void
+make_foreign(const struct place *pl, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "%s/foreign", pl->dir);
+	assert_int_equal(close(open(path, O_CREAT | O_RDWR, 0600)), 0);
+}
+
+static void
+want_left_alone(const struct place *pl, const char *foreign)
+{
+	struct stat before, after;
+	char why[256];
+
+	assert_int_equal(stat(foreign, &before), 0);
+	assert_int_equal(modes_share(pl->path, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "left as it is"));
+	assert_int_equal(stat(foreign, &after), 0);
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_int_equal(after.st_uid, before.st_uid);
+	assert_int_equal(after.st_gid, before.st_gid);
+}
+
+/*
+ * Whoever may write in the directory can put this under our names, also while
+ * init runs: so what is called is the part that changes modes.
+ */
+static void
+test_modes_of_what_is_no_file_of_ours_stay(void **state)
+{
+	static const char *const beside[] = {"", "-wal", "-shm"};
+	struct place *pl = *state;
+	char foreign[PATH_SIZE], path[PATH_SIZE + 8];
+	size_t i;
+
+	chmod(pl->dir, 0770);
+	make_foreign(pl, foreign);
+	for (i = 0; i < 3; i++) {
+		unlink(pl->path);
+		if (i > 0)
+			init(pl, NULL);
+		snprintf(path, sizeof(path), "%s%s", pl->path, beside[i]);
+		assert_int_equal(symlink(foreign, path), 0);
+		want_left_alone(pl, foreign);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(link(foreign, path), 0);
+		want_left_alone(pl, foreign);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(mkfifo(path, 0600), 0);
+		want_left_alone(pl, path);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+/* A file of root's that was moved here; only root could give it away. */
+static void
+test_modes_of_a_file_of_root_stay(void **state)
+{
+	struct place *pl = *state;
+	char path[PATH_SIZE + 8];
+
+	if (geteuid() != 0)
+		skip();
+	chmod(pl->dir, 0770);
+	init(pl, NULL);
+	assert_int_equal(chown(pl->path, 65534, 65534), 0);
+	snprintf(path, sizeof(path), "%s-shm", pl->path);
+	assert_int_equal(close(open(path, O_CREAT | O_RDWR, 0600)), 0);
+	want_left_alone(pl, path);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -997,6 +1073,8 @@ main(void)
 	    TEST(test_modes_are_added_to_never_taken),
 	    TEST(test_modes_of_the_files_beside),
 	    TEST(test_modes_of_a_refused_file_stay),
+	    TEST(test_modes_of_what_is_no_file_of_ours_stay),
+	    TEST(test_modes_of_a_file_of_root_stay),
 	    TEST(test_modes_through_a_link),
 	};
 
