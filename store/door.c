@@ -2,41 +2,82 @@
  * door.c - finds the engine of a log and passes on what is asked of it.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "store/engine.h"
 #include "store/redis/link/url.h"
 
 /* --- a log that is named ------------------------------------------------ */
 
+/*
+ * Why this can be no name of a log in a file; NULL if it can.  SQLite takes
+ * such names for something else, and not in all of its functions.
+ */
+static const char *
+wrong_name(const char *path)
+{
+	if (*path == '\0')
+		return "the name of a log is empty";
+	if (strcmp(path, ":memory:") == 0)
+		return "a log is a file; for a file of this name put ./ "
+		       "before it";
+	if (strncmp(path, "file:", 5) == 0)
+		return "a log is named by the path of its file, not by a URI; "
+		       "for a file of this name put ./ before it";
+	return NULL;
+}
+
+/* Is path the name of a log in a file?  If it is no name at all, why. */
+static bool
+is_file(const char *path, char *why, size_t size)
+{
+	const char *wrong = wrong_name(path);
+
+	if (wrong != NULL)
+		snprintf(
+		    why, size, "%s: %s", *path != '\0' ? path : "''", wrong);
+	return wrong == NULL;
+}
+
 struct store *
 store_open(const char *path, enum store_mode mode, char *why, size_t size)
 {
-	return redis_url_is(path) ? redis_open(path, mode, why, size)
-				  : sqlite_open(path, mode, why, size);
+	if (redis_url_is(path))
+		return redis_open(path, mode, why, size);
+	return is_file(path, why, size) ? sqlite_open(path, mode, why, size)
+					: NULL;
 }
 
 int
 store_init(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
-	return redis_url_is(path) ? redis_init(path, keep, why, size)
-				  : sqlite_init(path, keep, why, size);
+	if (redis_url_is(path))
+		return redis_init(path, keep, why, size);
+	return is_file(path, why, size) ? sqlite_init(path, keep, why, size)
+					: -1;
 }
 
 int64_t
 store_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
-	return redis_url_is(path) ? redis_prune(path, keep, why, size)
-				  : sqlite_prune(path, keep, why, size);
+	if (redis_url_is(path))
+		return redis_prune(path, keep, why, size);
+	return is_file(path, why, size) ? sqlite_prune(path, keep, why, size)
+					: -1;
 }
 
 int
 store_check(const char *path, const struct store_check *check, char *summary,
     size_t size)
 {
-	return redis_url_is(path) ? redis_check(path, check, summary, size)
-				  : sqlite_check(path, check, summary, size);
+	if (redis_url_is(path))
+		return redis_check(path, check, summary, size);
+	if (wrong_name(path) == NULL)
+		return sqlite_check(path, check, summary, size);
+	snprintf(summary, size, "%s", wrong_name(path));
+	return -1;
 }
 
 void
@@ -57,7 +98,7 @@ static bool
 has_tables(const char *path, char *why, size_t size)
 {
 	if (!redis_url_is(path))
-		return true;
+		return is_file(path, why, size);
 	snprintf(why, size,
 	    "a log on Redis has no tables: watching them is for a log in a "
 	    "SQLite file");

@@ -121,7 +121,8 @@ doctor_file(const struct doctor *d, struct report *r)
 	char summary[512];
 
 	if (store_check(d->subject, &check, summary, sizeof(summary)) == -1) {
-		log_error(r->subject, "%s", summary);
+		log_error(
+		    *r->subject != '\0' ? r->subject : "''", "%s", summary);
 		return false;
 	}
 	if (*summary != '\0')

@@ -2,7 +2,9 @@
  * test_sqlite.c - what happens only with a log in a SQLite file: columns of
  * any type, modes of the files, and tables of another program.
  */
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -261,6 +263,50 @@ test_a_kept_connection_does_not_wait_for_the_log(void)
 	check(body_of(c)[0] != '\0');
 }
 
+/*
+ * SQLite takes these names for something else, and some of its functions do
+ * not.  init used to leave a file that no other command could open.
+ */
+static void
+test_names_that_are_no_path(void)
+{
+	static const char *const names[] = {
+	    "file:x.db", "file:x.db?mode=memory", ":memory:", ""};
+	static const char *const words[][4] = {{"init", "?"},
+	    {"publish", "?", "hello"}, {"prune", "?", "--keep-rows", "1"},
+	    {"tail", "?"}, {"doctor", "?"}, {"watch", "?", "t"},
+	    {"watch", "?", "--list"}, {"serve", "--db", "?"}};
+	struct server *sv = prepare();
+	const char *w[4], *name;
+	struct ran r;
+	size_t i, j, k;
+
+	sv->program = realpath(sv->program, keep(PATH_MAX));
+	check(sv->program != NULL && chdir(sv->dir) == 0);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		for (j = 0; j < sizeof(words) / sizeof(*words); j++) {
+			for (k = 0; k < 4; k++)
+				w[k] = words[j][k] == NULL ||
+					       strcmp(words[j][k], "?") != 0
+					   ? words[j][k]
+					   : names[i];
+			r = run_with(sv, NULL, w[0], w[1], w[2], w[3], NULL);
+			want_one_line(&r, 1);
+			name = *names[i] != '\0' ? names[i] : "''";
+			check(strstr(r.err, text("largesse: %s: ", name)) ==
+			      r.err);
+			check(access("file:x.db", F_OK) == -1);
+			check(access(":memory:", F_OK) == -1);
+		}
+		r = run_with(sv, NULL, "copy", sv->db, names[i], NULL);
+		want_one_line(&r, 1);
+	}
+	r = run_with(sv, NULL, "init", "./file:x.db", NULL);
+	check(r.status == 0 && access("file:x.db", F_OK) == 0);
+	r = run_with(sv, NULL, "publish", "./file:x.db", "hello", NULL);
+	check(r.status == 0 && strcmp(r.out, "1\n") == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -275,6 +321,7 @@ main(int argc, char **argv)
 	    TALK(test_numbers_are_their_text),
 	    TALK(test_uid_that_could_not_come_back_is_no_id),
 	    TALK(test_log_without_the_table),
+	    TALK(test_names_that_are_no_path),
 	    TALK(test_a_kept_connection_does_not_wait_for_the_log),
 	};
 
