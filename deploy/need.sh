@@ -55,16 +55,23 @@ fi
 # A web server that is installed starts, and takes the site's port 80.  So
 # Debian is told that ours may not start now, and they are switched off for
 # the next boot.  One need.sh at a time: the file is ours until we are done.
-exec 9>/run/lock/largesse-need
+# Both files are in directories where only root can write: in /run/lock anybody
+# could have put a link under the name of the first.
+umask 022
+exec 9>/run/largesse-need.lock
 flock 9
 policy=/usr/sbin/policy-rc.d
 mark='# largesse: gone when need.sh has ended'
-if [ ! -e $policy ] || grep -qx "$mark" $policy; then
-	trap 'rm -f $policy' EXIT
+if [ ! -e $policy ] && [ ! -L $policy ] ||
+    grep -qsx "$mark" $policy; then
+	new=
+	trap 'rm -f $policy $new' EXIT
 	trap 'exit 1' INT TERM HUP
+	new=$(mktemp $policy.XXXXXX)
 	printf '#!/bin/sh\n%s\ncase $1 in %s) exit 101 ;; esac\n' "$mark" \
-	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*|redis*' >$policy
-	chmod 755 $policy
+	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*|redis*' >"$new"
+	chmod 755 "$new"
+	mv -fT "$new" $policy
 fi
 
 echo "installing:$missing" >&2
