@@ -151,7 +151,7 @@ sqlite_append(struct store *store, struct store_event *events, size_t n)
 	int rc;
 
 	if (run_kept(sq, ST_BEGIN) == -1)
-		return sqlite_trouble(sq);
+		return sqlite_write_trouble(sq);
 	rc = append_events(sq, events, n);
 	if (rc == APPEND_SINGLY && run_kept(sq, ST_ROLLBACK) == 0 &&
 	    run_kept(sq, ST_BEGIN) == 0)

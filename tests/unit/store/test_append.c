@@ -9,7 +9,7 @@
 
 #include <sqlite3.h>
 
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/dir.h"
 
@@ -294,12 +294,31 @@ test_only_so_many_are_kept(void **state)
 	assert_true(number(s, "SELECT count(*) FROM events") < 200);
 }
 
+/* SQLite says READONLY when the transaction is to begin. */
+static void
+test_a_log_that_became_read_only_is_an_error(void **state)
+{
+	struct stage *s = *state;
+	struct store_event ev = {.topic = {"main", 4}, .data = {"x", 1}};
+	struct store_batch batch = {.events = &ev, .n = 1};
+
+	assert_int_equal(sqlite3_exec(sqlite_of(s->log)->db,
+			     "PRAGMA query_only = 1", NULL, NULL, NULL),
+	    SQLITE_OK);
+	store_append_all(s->log, &batch, 1);
+	assert_int_equal(batch.result, STORE_ERROR);
+	assert_int_equal(store_append(s->log, &ev, 1), STORE_ERROR);
+	assert_string_equal(store_why(s->log), batch.why);
+	assert_non_null(strstr(batch.why, "readonly"));
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_batches_of_every_size),
+	    T(test_a_log_that_became_read_only_is_an_error),
 	    T(test_uids_here_and_there),
 	    T(test_a_trigger_that_adds_rows),
 	    T(test_a_trigger_that_adds_a_row_now_and_then),
