@@ -3,8 +3,8 @@
  *
  * Private to store/.  An engine puts struct store first in a struct of its own
  * and fills in ops; the promises are those of store.h.  door.c calls the
- * functions, engine.c and id.c have what both engines do alike.  One engine
- * knows nothing of the other.
+ * functions, engine.c, id.c and shell.c have what both engines do alike.  One
+ * engine knows nothing of the other.
  */
 #ifndef ENGINE_H
 #define ENGINE_H
@@ -65,6 +65,7 @@ struct store {
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
 	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */
 	char why[256];
+	char doubt[512]; /* see store_doubt */
 };
 
 /* For ids as Redis writes them, where no store of it is open. */
@@ -84,6 +85,13 @@ void store_set_result(
 /* Does topic match any of n wanted ones?  n 0 wants all. */
 bool store_topic_match(
     const struct store_topic *, size_t n, const char *topic, size_t len);
+
+/*
+ * The path s as one word of a shell (shell.c), for a command that a person may
+ * paste.  A path that cannot be typed, or has no room, becomes `<FILE>', at
+ * which a shell stops.
+ */
+void shell_quote(char *buf, size_t size, const char *s);
 
 /* --- SQLite's, of several files --- */
 struct store *sqlite_open(

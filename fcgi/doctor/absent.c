@@ -151,8 +151,8 @@ judge_redirect(const struct evidence *e, bool works, struct report *r)
 	    "status %u leads to %s", e->asked->status, e->asked->location);
 
 	if (works)
-		report_mend(
-		    r, f, "in the page", "new EventSource(\"%s\")", e->url);
+		report_mend(r, f, "in the page", "new EventSource(\"%.*s\")",
+		    (int)strcspn(e->url, "\"\\<>\n\r "), e->url);
 	else
 		report_mend(r, f,
 		    "let the stream's own path out of what "

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/engine.h"
 #include "store/redis/mend.h"
 
 void
@@ -35,12 +36,14 @@ void
 redis_mend_client(const struct redis_url *u, char *buf, size_t size)
 {
 	const struct redis_host *h = &u->host[0];
+	char name[256];
 
+	shell_quote(name, sizeof(name), h->name);
 	if (u->master != NULL)
 		snprintf(buf, size, "redis-cli");
 	else if (h->port == NULL)
-		snprintf(buf, size, "redis-cli -s '%s'", h->name);
+		snprintf(buf, size, "redis-cli -s %s", name);
 	else
-		snprintf(buf, size, "redis-cli -h %s -p %s%s", h->name, h->port,
+		snprintf(buf, size, "redis-cli -h %s -p %s%s", name, h->port,
 		    u->tls ? " --tls" : "");
 }

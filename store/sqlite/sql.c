@@ -4,9 +4,11 @@
  * No statement stays open here and nothing is cached: a log is made once.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "store/engine.h"
 #include "store/sqlite/sql.h"
 
 int
@@ -53,8 +55,11 @@ sql_trouble(const struct sql_job *job)
 int
 sql_no_log(const struct sql_job *job)
 {
+	char quoted[PATH_MAX];
+
+	shell_quote(quoted, sizeof(quoted), job->path);
 	return sql_refuse(job,
-	    "not an event log: make it one with: largesse init %s", job->path);
+	    "not an event log: make it one with: largesse init %s", quoted);
 }
 
 int

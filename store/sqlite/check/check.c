@@ -53,8 +53,10 @@ find_files(struct check *ck)
 	copy = real; /* which dirname may cut */
 	snprintf(ck->file[CHECK_DIR], PATH_MAX, "%s", dirname(copy));
 	free(real);
-	for (f = 0; f < CHECK_FILES; f++)
+	for (f = 0; f < CHECK_FILES; f++) {
 		ck->there[f] = stat(ck->file[f], &ck->st[f]) == 0;
+		shell_quote(ck->word[f], CHECK_QUOTED, ck->file[f]);
+	}
 	return ck->there[CHECK_DB];
 }
 
@@ -88,7 +90,8 @@ static int
 file_format(const struct check *ck)
 {
 	uint8_t head[20] = {0};
-	int fd = open(ck->file[CHECK_DB], O_RDONLY | O_CLOEXEC);
+	int fd = open(
+	    ck->file[CHECK_DB], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool whole = fd != -1 && read(fd, head, sizeof(head)) == sizeof(head);
 
 	if (fd != -1)
@@ -179,7 +182,8 @@ sqlite_check(const char *path, const struct store_check *want, char *summary,
 	}
 	ck->want = want;
 	ck->path = path;
-	snprintf(ck->init, sizeof(ck->init), "largesse init %s", path);
+	strcpy(ck->init, "largesse init ");
+	shell_quote(ck->init + strlen(ck->init), CHECK_QUOTED, path);
 	mend[0] = ck->init;
 	if (find_files(ck))
 		r = check_file(ck, summary, size);

@@ -4,13 +4,13 @@
  *
  * check.c finds the files, opens the database and calls the others: tables.c
  * asks the tables, rights.c looks at who may do what, wal.c at who holds up a
- * checkpoint, who.c at who publishes.  Each tells what it finds through
- * tell.c.  None of them writes, and none takes a lock that another process
- * could wait for.
+ * checkpoint, who.c at who publishes, elsewhere.c at who has another -wal. Each
+ * tells what it finds through tell.c.  None of them writes, and none takes a
+ * lock that another process could wait for.
  *
  * The room may include store/engine.h and, to read the tables, schema.h of
- * store/sqlite.  What to do about a finding is left to the doctor and to
- * whoever reads it.
+ * store/sqlite, and place.h.  What to do about a finding is left to the doctor
+ * and to whoever reads it.
  */
 #ifndef STORE_CHECK_H
 #define STORE_CHECK_H
@@ -24,7 +24,8 @@
 #include "store/engine.h"
 
 enum {
-	CHECK_SEEN = 512
+	CHECK_SEEN = 512,
+	CHECK_QUOTED = PATH_MAX /* a name for a shell */
 };
 
 /* The log's files, and what stat says of them. */
@@ -41,6 +42,7 @@ struct check {
 	const char *path;	  /* as it was given */
 	char init[PATH_MAX + 64]; /* the command that makes or mends it */
 	char file[CHECK_FILES][PATH_MAX];
+	char word[CHECK_FILES][CHECK_QUOTED]; /* the same for a shell */
 	struct stat st[CHECK_FILES];
 	bool there[CHECK_FILES];
 };
@@ -74,5 +76,7 @@ bool check_tables(
     const struct check *, sqlite3 *db, char *summary, size_t size);
 void check_wal(const struct check *);
 void check_who(const struct check *);
+/* Has everybody the same -wal? */
+void check_elsewhere(const struct check *);
 
 #endif

@@ -140,7 +140,7 @@ tell_behind(const struct tables *t, const char *what)
 	const char *mend[] = {prune, NULL};
 
 	snprintf(
-	    prune, sizeof(prune), "largesse prune %s", t->ck->file[CHECK_DB]);
+	    prune, sizeof(prune), "largesse prune %s", t->ck->word[CHECK_DB]);
 	check_tell(t->ck, &behind, mend, "%s", what);
 }
 

@@ -92,7 +92,8 @@ look_once(const struct check *ck)
 	struct wal_look look = {0};
 	struct shm shm;
 	struct stat sb;
-	int fd = open(ck->file[CHECK_SHM], O_RDONLY | O_CLOEXEC);
+	int fd = open(ck->file[CHECK_SHM],
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd == -1)
 		return look;
@@ -158,7 +159,7 @@ tell_stuck(const struct check *ck, const struct wal_look *look)
 	int pid = holder(look);
 
 	snprintf(checkpoint, sizeof(checkpoint),
-	    "sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'", ck->file[CHECK_DB]);
+	    "sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'", ck->word[CHECK_DB]);
 	check_process(who, sizeof(who), pid);
 	if (pid != 0)
 		check_tell(ck, &pinned, reader,
@@ -210,7 +211,7 @@ check_wal(const struct check *ck)
 	else if (ck->st[CHECK_WAL].st_size > BIG_BYTES) {
 		snprintf(checkpoint, sizeof(checkpoint),
 		    "sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'",
-		    ck->file[CHECK_DB]);
+		    ck->word[CHECK_DB]);
 		check_tell(ck, &big, mend, "%s has %lld MB",
 		    ck->file[CHECK_WAL],
 		    (long long)ck->st[CHECK_WAL].st_size >> 20);
