@@ -146,6 +146,12 @@ store_why(const struct store *st)
 	return st->why;
 }
 
+const char *
+store_doubt(const struct store *st)
+{
+	return st->doubt[0] != '\0' ? st->doubt : NULL;
+}
+
 void
 store_set_event_max(struct store *st, uint64_t bytes)
 {

@@ -94,6 +94,12 @@ void store_close(struct store *);
  */
 void store_show(const char *path, char *buf, size_t size);
 
+/*
+ * What is wrong with the place of this log although it can be read, in one line
+ * for whoever started us; NULL: nothing.  Found when it was opened.
+ */
+const char *store_doubt(const struct store *);
+
 /* The last trouble in words.  Good until the next call; never NULL. */
 const char *store_why(const struct store *);
 

@@ -32,6 +32,13 @@ log_plain(const char *line)
 	errno = saved;
 }
 
+void
+log_doubt(const char *line)
+{
+	if (line != NULL)
+		log_plain(line);
+}
+
 static void
 put_reason(const char *what, const char *why, va_list ap)
 {

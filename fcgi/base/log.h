@@ -33,6 +33,9 @@ void log_error(const char *what, const char *why, ...)
 /* `largesse: line`, where the line says what and why. */
 void log_plain(const char *line);
 
+/* The same for what is odd and may do harm; NULL: nothing is. */
+void log_doubt(const char *line);
+
 /* As log_error, but nothing when quiet: for what is no error. */
 void log_info(bool quiet, const char *what, const char *why, ...)
     __attribute__((format(printf, 3, 4)));

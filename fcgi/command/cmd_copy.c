@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
 #include "fcgi/command/commands.h"
 #include "fcgi/command/copy.h"
@@ -101,8 +102,11 @@ cmd_copy(int argc, char **argv)
 		to = store_open(argv[2], STORE_WRITE, why, sizeof(why));
 	if (to == NULL)
 		status = command_failed(why);
-	else
+	else {
+		log_doubt(store_doubt(from));
+		log_doubt(store_doubt(to));
 		status = copy_and_tell(from, to, argv, conf.quiet);
+	}
 	store_close(to);
 	store_close(from);
 	return status;

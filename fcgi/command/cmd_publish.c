@@ -221,6 +221,7 @@ cmd_publish(int argc, char **argv)
 	pub.store = store_open(argv[1], STORE_WRITE, why, sizeof(why));
 	if (pub.store == NULL)
 		return command_failed(why);
+	log_doubt(store_doubt(pub.store));
 	if (argc == 3) {
 		event = make_event(&conf, text_of(argv[2]));
 		status = append_and_print(&pub, &event, 1);

@@ -189,6 +189,8 @@ tail_file(const struct tail *tail)
 	char why[512];
 
 	tf.store = store_open(tail->source, STORE_READ, why, sizeof(why));
+	if (tf.store != NULL)
+		log_doubt(store_doubt(tf.store));
 	if (tf.store == NULL)
 		log_plain(why);
 	else if (take_topics(&tf) == -1)

@@ -78,6 +78,7 @@ process_check(struct server *srv)
 {
 	if (open_parts(srv) == -1)
 		return -1;
+	log_doubt(store_doubt(srv->hub.store)); /* once, not by each worker */
 	close_parts(srv);
 	return 0;
 }

@@ -52,6 +52,7 @@ serve_fastcgi(struct server *srv)
 
 	if (process_open(srv) == -1)
 		return STATUS_FAILED;
+	log_doubt(store_doubt(srv->hub.store));
 	if (listen_open(srv) == 0)
 		status = run_loop(srv);
 	process_close(srv);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/sqlite/place.h"
 #include "store/sqlite/sqlite.h"
 
 #define INSERT "INSERT INTO events(topic, event, data, uid, time) VALUES"
@@ -42,6 +43,21 @@ static const char *const sql[ST_COUNT] = {
     [ST_KEEP] = "RELEASE largesse",
 };
 
+/*
+ * Is the cause that no file can be made beside the log?  SQLite says so of a
+ * directory without the right, but of a mount that is read-only it says only
+ * that it cannot open something.
+ */
+static bool
+is_closed(const struct sqlite *sq, int code)
+{
+	if (code == SQLITE_READONLY_DIRECTORY)
+		return true;
+	return ((code & 0xff) == SQLITE_CANTOPEN ||
+		   (code & 0xff) == SQLITE_READONLY) &&
+	       sq->mode == STORE_READ && place_read_only(sq->path);
+}
+
 enum store_result
 sqlite_trouble(struct sqlite *sq)
 {
@@ -52,12 +68,15 @@ sqlite_trouble(struct sqlite *sq)
 	sq->news_version = 0;
 	if (sq->db == NULL)
 		return STORE_BUSY; /* why was said when it went */
-	if (code == SQLITE_READONLY_DIRECTORY)
+	if (is_closed(sq, code))
 		store_set_why(&sq->base,
 		    "%s: its directory is not writable for this user and no "
-		    "publisher is connected: put both users in the group that "
-		    "owns the directory, mode 2770, and the file, mode 0660",
-		    sq->path);
+		    "publisher is connected: %s",
+		    sq->path,
+		    place_read_only(sq->path)
+			? "it is mounted read-only: mount it to be written"
+			: "put both users in the group that owns the "
+			  "directory, mode 2770, and the file, mode 0660");
 	else
 		store_set_why(
 		    &sq->base, "%s: %s", sq->path, sqlite3_errmsg(sq->db));
@@ -87,9 +106,12 @@ sqlite_write_trouble(struct sqlite *sq)
 enum store_result
 sqlite_no_log(struct sqlite *sq)
 {
+	char quoted[256];
+
+	shell_quote(quoted, sizeof(quoted), sq->path);
 	store_set_why(&sq->base,
 	    "%s: not an event log: make it one with: largesse init %s",
-	    sq->path, sq->path);
+	    sq->path, quoted);
 	return STORE_ERROR;
 }
 
@@ -163,9 +185,11 @@ sqlite_attach(struct sqlite *sq)
 	sqlite3_busy_timeout(sq->db, sq->mode == STORE_WRITE ? 5000 : 0);
 	if (sq->mode == STORE_WRITE && sqlite3_db_readonly(sq->db, "main")) {
 		store_set_why(&sq->base,
-		    "%s: may be read but not written by this user: see FILES "
-		    "in largesse(1) for the rights it takes",
-		    sq->path);
+		    "%s: may be read but not written by this user: %s",
+		    sq->path,
+		    place_read_only(sq->path)
+			? "it is mounted read-only"
+			: "see FILES in largesse(1) for the rights it takes");
 		sqlite_detach(sq);
 		return STORE_ERROR;
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/sqlite/place.h"
 #include "store/sqlite/sqlite.h"
 
 static void
@@ -88,8 +89,12 @@ sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
 		sq->base.fd = sq->news.epoll_fd;
 		r = sqlite_first_look(sq);
 	}
-	if (r == STORE_OK || (r == STORE_BUSY && mode == STORE_READ))
+	if (r == STORE_BUSY && place_read_only(path))
+		sq->base.bad_since_ms -= STORE_BAD_MS; /* will not pass */
+	if (r == STORE_OK || (r == STORE_BUSY && mode == STORE_READ)) {
+		place_doubt(path, sq->base.doubt, sizeof(sq->base.doubt));
 		return &sq->base;
+	}
 	sqlite3_snprintf((int)size, why, "%s", sq->base.why);
 	sqlite_close(&sq->base);
 	return NULL;

@@ -8,6 +8,7 @@
  *	sqlite.c	opens and closes; the table of the engine's functions
  *	connect.c	the connection and its statements; what an error means
  *	snapshot.c	the transaction that every read is
+ *	place.c		what its mount, directory and names forbid
  *	identity.c	is this still the same log?
  *	row.c		an event as a row
  *	read.c, seek.c	pages of events; the place where a reader starts

@@ -164,6 +164,7 @@ check_file(const struct check *ck, char *summary, size_t size)
 	check_disk(ck);
 	check_wal(ck);
 	check_who(ck);
+	check_elsewhere(ck);
 	return check_rights(ck);
 }
 

@@ -3,7 +3,8 @@
  *
  * It is computed from owners and modes, because the user in question is often
  * not the one who runs the check.  An access list can grant more than is seen
- * here; so such a finding is likely and not certain.
+ * here; so such a finding is likely and not certain.  A mount that is read-only
+ * forbids it to everybody, and is asked for first.
  */
 #include <grp.h>
 #include <libgen.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "store/sqlite/check/check.h"
+#include "store/sqlite/place.h"
 
 enum {
 	R = 4,
@@ -45,6 +47,12 @@ static const struct check_kind beside = {"beside", STORE_SICK, false,
 static const struct check_kind not_setgid = {"setgid", STORE_AILING, false,
     "Files that one user makes there are of a group that the other is not "
     "in."};
+static const struct check_kind read_only = {"directory", STORE_SICK, true,
+    "SQLite cannot make -wal and -shm: a responder reads only while a "
+    "publisher is connected to the same directory elsewhere."};
+static const struct check_kind world = {"world", STORE_NOTE, true,
+    "Keys and tokens of the responder do not count for a user who opens the "
+    "file."};
 static const struct check_kind only_root = {"root", STORE_NOTE, true,
     "Root may do everything: what other users may is not seen."};
 
@@ -128,14 +136,16 @@ tell_shared(const struct check *ck, const struct check_kind *kind,
 	const struct group *gr = gid != 0 ? getgrgid(gid) : NULL;
 	const char *group = gr != NULL ? gr->gr_name : "GROUP";
 	const char *mend[STORE_MENDS + 1] = {NULL}, **next = mend;
-	char join[256], chgrp[3 * PATH_MAX], chmod[3 * PATH_MAX];
-	char what[PATH_MAX + 256];
+	char join[512], chgrp[3 * PATH_MAX], chmod[3 * PATH_MAX];
+	char what[PATH_MAX + 256], user[128], word[128];
 
-	snprintf(join, sizeof(join), "adduser %s %s", u->name, group);
-	snprintf(chgrp, sizeof(chgrp), "chgrp %s %s %s*", group,
-	    ck->file[CHECK_DIR], ck->file[CHECK_DB]);
+	shell_quote(user, sizeof(user), u->name);
+	shell_quote(word, sizeof(word), group);
+	snprintf(join, sizeof(join), "adduser %s %s", user, word);
+	snprintf(chgrp, sizeof(chgrp), "chgrp %s %s %s*", word,
+	    ck->word[CHECK_DIR], ck->word[CHECK_DB]);
 	snprintf(chmod, sizeof(chmod), "chmod 2770 %s && chmod 0660 %s*",
-	    ck->file[CHECK_DIR], ck->file[CHECK_DB]);
+	    ck->word[CHECK_DIR], ck->word[CHECK_DB]);
 	if (gr == NULL || !is_in(u, gid))
 		*next++ = join;
 	if (gr == NULL || ck->st[CHECK_DB].st_gid != gid)
@@ -150,6 +160,7 @@ static bool
 check_way(const struct check *ck, const struct user *u)
 {
 	char copy[PATH_MAX], what[PATH_MAX + 256], chmod[PATH_MAX + 64];
+	char word[CHECK_QUOTED];
 	const char *mend[] = {chmod, NULL};
 	struct stat sb;
 	char *dir;
@@ -161,7 +172,8 @@ check_way(const struct check *ck, const struct user *u)
 	}
 	for (dir = copy;; dir = dirname(dir)) {
 		if (stat(dir, &sb) == 0 && !user_may(u, &sb, X)) {
-			snprintf(chmod, sizeof(chmod), "chmod a+x %s", dir);
+			shell_quote(word, sizeof(word), dir);
+			snprintf(chmod, sizeof(chmod), "chmod a+x %s", word);
 			check_tell(ck, &rights, mend, "%s cannot enter %s",
 			    u->name,
 			    describe_file(what, sizeof(what), dir, &sb));
@@ -188,6 +200,8 @@ check_one(const struct check *ck, const struct user *u)
 			tell_shared(ck, &rights, u, "read", f);
 			return;
 		}
+	if (place_read_only(ck->file[CHECK_DB]))
+		return; /* check_mount has told it, and modes do not count */
 	if (!user_may(u, &ck->st[CHECK_DIR], W)) {
 		tell_shared(ck, &directory, u, "write in", CHECK_DIR);
 		return;
@@ -204,6 +218,40 @@ check_one(const struct check *ck, const struct user *u)
 		}
 }
 
+/* Where the mount is read-only nobody may write, whatever the modes say. */
+static void
+check_mount(const struct check *ck)
+{
+	char mount[CHECK_QUOTED + 64];
+	const char *mend[] = {
+	    mount, "in a container: mount the directory without `ro'", NULL};
+
+	if (!place_read_only(ck->file[CHECK_DB]))
+		return;
+	snprintf(mount, sizeof(mount),
+	    "mount -o remount,bind,rw \"$(findmnt -no TARGET -T %s)\"",
+	    ck->word[CHECK_DIR]);
+	check_tell(ck, &read_only, mend, "%s is mounted read-only",
+	    ck->file[CHECK_DIR]);
+}
+
+/* A log that all users of the machine can read tells them all there is. */
+static void
+check_world(const struct check *ck)
+{
+	char chmod[CHECK_QUOTED + 64], what[PATH_MAX + 256];
+	const char *mend[] = {chmod, NULL};
+	unsigned mode = ck->st[CHECK_DB].st_mode;
+
+	if ((mode & (R | W)) == 0 || (ck->st[CHECK_DIR].st_mode & X) == 0)
+		return;
+	snprintf(chmod, sizeof(chmod), "chmod o-rwx %s*", ck->word[CHECK_DB]);
+	check_tell(ck, &world, mend, "%s %s by every user of this machine",
+	    describe_file(
+		what, sizeof(what), ck->file[CHECK_DB], &ck->st[CHECK_DB]),
+	    (mode & W) != 0 ? "can be written" : "can be read");
+}
+
 /* Several users share a directory by its group: files are to be the group's. */
 static void
 check_setgid(const struct check *ck, size_t n)
@@ -215,7 +263,7 @@ check_setgid(const struct check *ck, size_t n)
 	if (n < 2 || (dir->st_mode & (S_IWGRP | S_ISGID)) != S_IWGRP ||
 	    (dir->st_mode & S_IWOTH) != 0)
 		return;
-	snprintf(chmod, sizeof(chmod), "chmod g+s %s", ck->file[CHECK_DIR]);
+	snprintf(chmod, sizeof(chmod), "chmod g+s %s", ck->word[CHECK_DIR]);
 	check_tell(ck, &not_setgid, mend,
 	    "%s is written by its group and not setgid",
 	    describe_file(what, sizeof(what), ck->file[CHECK_DIR], dir));
@@ -269,6 +317,8 @@ check_rights(const struct check *ck)
 	int r = -1;
 
 	if (users != NULL && gather_users(ck, users, &n) == 0) {
+		check_mount(ck);
+		check_world(ck);
 		for (i = 0; i < n; i++)
 			check_one(ck, &users[i]);
 		check_setgid(ck, n);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,89 @@ test_rights_of_another_user(void)
 	want_healthy(examine_with(sv, "--user", user));
 }
 
+/* --- names -------------------------------------------------------------- */
+
+/* SQLite would keep a -wal for each name. */
+static void
+test_a_log_of_two_names(void)
+{
+	struct server *sv = log_of(3);
+	char *other = text("%s/other.db", sv->dir);
+
+	check(link(sv->db, other) == 0);
+	check(strstr(want_only(examine(sv), "elsewhere"), "2 names") != NULL);
+	start(sv, NULL);
+	until(strstr(errors(sv), "this file has 2 names") != NULL);
+	stop(sv);
+	check(unlink(other) == 0);
+	want_healthy(examine(sv));
+}
+
+static void
+test_a_process_with_another_wal(void)
+{
+	struct server *sv = log_of(3);
+	char *other = text("%s/other.db", sv->dir);
+	sqlite3 *db;
+
+	check(link(sv->db, other) == 0);
+	start(sv, NULL);
+	want_start(get(sv, "/events", NULL));
+	db = log_open(other);
+	log_run(db, "INSERT INTO events(data) VALUES('x')");
+	check(strstr(want_only(examine(sv), "elsewhere"), other) != NULL);
+	log_close(db);
+}
+
+/*
+ * A line of the doctor's is pasted: the name is one word of it, whatever is in
+ * the name.
+ */
+static void
+test_mend_is_pasted_into_a_shell(void)
+{
+	static const char *const names[] = {"a b.db", "it's.db",
+	    "$(touch harm);touch harm.db", "`touch harm` \"x\" \\.db",
+	    "-rf *.db", "~x&y|z>harm.db", "gr\xc3\xbc\xc3\x9f.db"};
+	struct server *sv = prepare_nothing();
+	struct ran r;
+	char *line, *end;
+	size_t i;
+
+	sv->program = realpath(sv->program, keep(PATH_MAX));
+	check(sv->program != NULL);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		sv->db = text("%s/%s", sv->dir, names[i]);
+		check(run_with(sv, NULL, "init", sv->db, NULL).status == 0);
+		sql(sv, "DROP INDEX largesse_topic");
+		r = run_with(sv, NULL, "doctor", sv->db, NULL);
+		check(strstr(r.out, "topic-index") != NULL);
+		line = strstr(r.out, "largesse init ");
+		check(line != NULL && (end = strchr(line, '\n')) != NULL);
+		*end = '\0';
+		check(system(text(
+			  "cd %s && largesse() { '%s' \"$@\"; }; %s >out 2>&1",
+			  sv->dir, sv->program, line)) == 0);
+		check(access(text("%s/harm", sv->dir), F_OK) == -1);
+		check(access(text("%s/harm.db", sv->dir), F_OK) == -1);
+		want_healthy(examine(sv));
+	}
+}
+
+/* Such a name cannot be typed: what stands for it stops a shell. */
+static void
+test_mend_of_a_name_with_a_line_end(void)
+{
+	struct server *sv = prepare_nothing();
+	struct ran r;
+
+	sv->db = text("%s/a\ntouch harm.db", sv->dir);
+	r = run_with(sv, NULL, "doctor", sv->db, NULL);
+	check(r.status == 1);
+	check(strstr(r.out, "            largesse init <FILE>\n") != NULL);
+	check(strstr(r.out, "\ntouch") == NULL);
+}
+
 /* --- how it is told ----------------------------------------------------- */
 
 static void
@@ -359,6 +443,10 @@ main(int argc, char **argv)
 	    TALK(test_nobody_who_checkpoints),
 	    TALK(test_publisher_that_does_not_commit),
 	    TALK(test_rights_of_another_user),
+	    TALK(test_a_log_of_two_names),
+	    TALK(test_a_process_with_another_wal),
+	    TALK(test_mend_is_pasted_into_a_shell),
+	    TALK(test_mend_of_a_name_with_a_line_end),
 	    TALK(test_told_on_a_terminal),
 	};
 

@@ -2,6 +2,7 @@
  * test_sqlite.c - what happens only with a log in a SQLite file: columns of
  * any type, modes of the files, and tables of another program.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,6 +280,7 @@ test_names_that_are_no_path(void)
 	struct server *sv = prepare();
 	const char *w[4], *name;
 	struct ran r;
+	int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	size_t i, j, k;
 
 	sv->program = realpath(sv->program, keep(PATH_MAX));
@@ -305,6 +307,7 @@ test_names_that_are_no_path(void)
 	check(r.status == 0 && access("file:x.db", F_OK) == 0);
 	r = run_with(sv, NULL, "publish", "./file:x.db", "hello", NULL);
 	check(r.status == 0 && strcmp(r.out, "1\n") == 0);
+	check(fchdir(here) == 0 && close(here) == 0);
 }
 
 int
