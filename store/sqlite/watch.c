@@ -21,7 +21,7 @@
 #define OURS	   "type = 'trigger' AND name GLOB '" PREFIX "??????_*'"
 
 enum {
-	COLUMNS_MAX = 60 /* json_object takes 127 arguments */
+	COLUMNS_MAX = 60 /* each makes every change a little slower */
 };
 
 struct watching {
@@ -133,10 +133,52 @@ find_all(struct watching *w)
 /* --- a trigger ---------------------------------------------------------- */
 
 /*
- * INSERT INTO events of one row, which is NEW or OLD.  JSON has no BLOB and no
- * infinity, and json_object would fail: a BLOB is told in hex, infinity as
- * null.
+ * The JSON of a value v.  json_object is not used: it may be missing, and
+ * SQLite before 3.41 refuses it in a trigger where PRAGMA trusted_schema is
+ * off.  JSON has no BLOB, no NUL and no infinity: a BLOB is told in hex, a text
+ * with a NUL likewise, and infinity as null.  Most texts need no escaping, and
+ * those that do have quotes and ends of lines; other controls are rare.
  */
+#define GLOB_LINES " || char(9) || char(10) || char(13) || "
+#define GLOB_RARE                                           \
+	"char(1) || '-' || char(8) || char(11) || char(12)" \
+	" || char(14) || '-' || char(31) || ']*'"
+#define ESCAPED                                                            \
+	"replace(replace(replace(replace(replace(v, '\\', '\\\\'), '\"', " \
+	"'\\\"'), char(10), '\\n'), char(13), '\\r'), char(9), '\\t')"
+static const char json_value[] =
+    "CASE typeof(v) WHEN 'null' THEN 'null' WHEN 'integer' THEN v"
+    " WHEN 'real' THEN CASE WHEN abs(v) > 1.7976931348623157e308"
+    "  THEN 'null' ELSE v END"
+    " WHEN 'blob' THEN '\"' || hex(v) || '\"'"
+    " ELSE '\"' || CASE WHEN instr(v, char(0)) THEN hex(v)"
+    "  WHEN NOT v GLOB '*[\"\\'" GLOB_LINES GLOB_RARE " THEN v"
+    "  WHEN NOT v GLOB '*[' || " GLOB_RARE " THEN " ESCAPED
+    "  ELSE (WITH RECURSIVE e(c, s) AS (SELECT 1, " ESCAPED
+    "   UNION ALL SELECT c + 1, replace(s, char(c), CASE c"
+    "    WHEN 8 THEN '\\b' WHEN 12 THEN '\\f'"
+    "    ELSE printf('\\u%04x', c) END) FROM e WHERE c < 32)"
+    "   SELECT s FROM e WHERE c = 32) END || '\"' END";
+
+/* The name of a column as JSON has it, with the colon. */
+static char *
+json_name(const char *name)
+{
+	sqlite3_str *s = sqlite3_str_new(NULL);
+
+	sqlite3_str_appendchar(s, 1, '"');
+	for (; *name != '\0'; name++)
+		if (*name == '"' || *name == '\\')
+			sqlite3_str_appendf(s, "\\%c", *name);
+		else if ((unsigned char)*name < ' ')
+			sqlite3_str_appendf(s, "\\u%04x", *name);
+		else
+			sqlite3_str_appendchar(s, 1, *name);
+	sqlite3_str_appendall(s, "\":");
+	return sqlite3_str_finish(s);
+}
+
+/* INSERT INTO events of one row, which is NEW or OLD. */
 static void
 put_event(sqlite3_str *s, const struct watching *w, const char *event,
     const char *row)
@@ -153,18 +195,18 @@ put_event(sqlite3_str *s, const struct watching *w, const char *event,
 		    w->topic_column, topic);
 	else
 		sqlite3_str_appendf(s, "%Q", topic);
-	sqlite3_str_appendf(s, ", %Q, json_object(", event);
-	for (i = 0; i < w->n; i++)
-		sqlite3_str_appendf(s,
-		    "%s%Q, CASE WHEN typeof(%s.\"%w\") = 'blob'"
-		    " THEN hex(%s.\"%w\")"
-		    " WHEN typeof(%s.\"%w\") = 'real'"
-		    " AND abs(%s.\"%w\") > 1.7976931348623157e308 THEN NULL"
-		    " ELSE %s.\"%w\" END",
-		    i > 0 ? ", " : "", w->columns[i], row, w->columns[i], row,
-		    w->columns[i], row, w->columns[i], row, w->columns[i], row,
-		    w->columns[i]);
-	sqlite3_str_appendf(s, ")");
+	sqlite3_str_appendf(s,
+	    ", %Q, (SELECT '{' || group_concat(k || %s, ',')"
+	    " || '}' FROM (",
+	    event, json_value);
+	for (i = 0; i < w->n; i++) {
+		char *name = json_name(w->columns[i]);
+
+		sqlite3_str_appendf(s, "%sSELECT %Q AS k, %s.\"%w\" AS v",
+		    i > 0 ? " UNION ALL " : "", name, row, w->columns[i]);
+		sqlite3_free(name);
+	}
+	sqlite3_str_appendf(s, "))");
 }
 
 static void

@@ -169,7 +169,7 @@ test_topic_by_column(void **state)
 	want_events(pl, "b delete {\"id\":1}\n");
 }
 
-/* json_object fails for a BLOB, and cannot write infinity. */
+/* JSON has neither BLOB nor infinity nor NUL. */
 static void
 test_values_of_any_kind(void **state)
 {
@@ -185,6 +185,80 @@ test_values_of_any_kind(void **state)
 			"t insert {\"v\":\"a\\\"b\\n\"}\n"
 			"t insert {\"v\":9223372036854775807}\n"
 			"t insert {\"v\":\"\"}\n");
+	run(pl, "INSERT INTO t VALUES('a' || char(0)), ('\\'),"
+		" (char(9, 13, 8, 12, 1, 31, 32, 127, 8364)), (-0.5), (2.0)");
+	want_events(pl, "t insert {\"v\":\"6100\"}\n"
+			"t insert {\"v\":\"\\\\\"}\n"
+			"t insert {\"v\":\"\\t\\r\\b\\f\\u0001\\u001f"
+			" \x7f\xe2\x82\xac\"}\n"
+			"t insert {\"v\":-0.5}\nt insert {\"v\":2.0}\n");
+}
+
+/* SQLite itself says that what is written is JSON, and what it holds. */
+static void
+test_every_character_is_json(void **state)
+{
+	struct place *pl = *state;
+	sqlite3_stmt *st;
+
+	run(pl, "CREATE TABLE t(v)");
+	WATCH(pl, .table = "t");
+	run(pl, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1"
+		" FROM c WHERE n < 300) INSERT INTO t"
+		" SELECT 'x' || char(n) || char(n, 301 - n) FROM c");
+	sqlite3_prepare_v2(pl->db,
+	    "SELECT count(*) FROM t JOIN events ON events.id = t.rowid"
+	    " WHERE json_valid(data) AND json_extract(data, '$.v') = v",
+	    -1, &st, NULL);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(st, 0), 300);
+	sqlite3_finalize(st);
+}
+
+/* What the application has set for itself, as SQLite advises or as it likes. */
+static void
+test_the_applications_settings(void **state)
+{
+	static const char *const settings[] = {"PRAGMA trusted_schema = OFF",
+	    "PRAGMA recursive_triggers = ON", "PRAGMA foreign_keys = ON",
+	    "PRAGMA ignore_check_constraints = ON",
+	    "PRAGMA legacy_alter_table = ON", "PRAGMA cell_size_check = ON",
+	    "PRAGMA case_sensitive_like = ON",
+	    "PRAGMA reverse_unordered_selects"
+	    " = ON",
+	    "PRAGMA full_column_names = ON", "PRAGMA short_column_names = OFF"};
+	struct place *pl = *state;
+	size_t i;
+
+	run(pl, "CREATE TABLE t(id INTEGER PRIMARY KEY, v,"
+		" g AS (v || '!'), h AS (id + 1) STORED)");
+	run(pl, "CREATE TABLE w(k TEXT PRIMARY KEY, v) WITHOUT ROWID");
+	WATCH(pl, .table = "t", .topic_column = "v");
+	WATCH(pl, .table = "w");
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		run(pl, settings[i]);
+	sqlite3_db_config(pl->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	sqlite3_db_config(pl->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(pl->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	run(pl, "INSERT INTO t(v) VALUES('a\"b'); UPDATE t SET v = x'0a';"
+		"INSERT OR REPLACE INTO t(id, v) VALUES(1, 9e999);"
+		"INSERT OR IGNORE INTO t(id, v) VALUES(1, 0); DELETE FROM t");
+	want_events(pl,
+	    "a\"b insert "
+	    "{\"id\":1,\"v\":\"a\\\"b\",\"g\":\"a\\\"b!\",\"h\":2}\n"
+	    "a\"b delete "
+	    "{\"id\":1,\"v\":\"a\\\"b\",\"g\":\"a\\\"b!\",\"h\":2}\n"
+	    "\n update {\"id\":1,\"v\":\"0A\",\"g\":\"\\n!\",\"h\":2}\n"
+	    "\n delete {\"id\":1,\"v\":\"0A\",\"g\":\"\\n!\",\"h\":2}\n"
+	    "Inf insert {\"id\":1,\"v\":null,\"g\":\"Inf!\",\"h\":2}\n"
+	    "Inf delete {\"id\":1,\"v\":null,\"g\":\"Inf!\",\"h\":2}\n");
+	run(pl,
+	    "INSERT INTO w VALUES('a', NULL); REPLACE INTO w VALUES('a', 2);"
+	    "DELETE FROM w");
+	want_events(pl, "w insert {\"k\":\"a\",\"v\":null}\n"
+			"w delete {\"k\":\"a\",\"v\":null}\n"
+			"w insert {\"k\":\"a\",\"v\":2}\n"
+			"w delete {\"k\":\"a\",\"v\":2}\n");
 }
 
 static void
@@ -320,6 +394,8 @@ main(void)
 	    T(test_only_what_was_chosen),
 	    T(test_topic_by_column),
 	    T(test_values_of_any_kind),
+	    T(test_every_character_is_json),
+	    T(test_the_applications_settings),
 	    T(test_names_that_have_to_be_quoted),
 	    T(test_listed_replaced_and_removed),
 	    T(test_rolled_back_with_the_change),
