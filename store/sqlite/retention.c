@@ -10,8 +10,6 @@
  * What is set stands in the table largesse.  If somebody dropped the trigger,
  * it counts as not set.
  */
-#include <string.h>
-
 #include "store/sqlite/schema.h"
 
 /* Inserts between two looks, and rows that one of them may remove. */
@@ -60,27 +58,6 @@ age_sql(uint64_t age_ms)
 	    bounded(age_ms));
 }
 
-/* Replaces a trigger by sql, or drops it if sql is NULL. */
-static int
-set_trigger(sqlite3 *db, const char *name, const char *sql)
-{
-	char *old = NULL;
-	bool same;
-
-	if (sql_text(db, &old,
-		"SELECT sql FROM sqlite_schema"
-		" WHERE type = 'trigger' AND name = %Q",
-		name) == -1)
-		return -1;
-	same = old == NULL ? sql == NULL : sql != NULL && strcmp(old, sql) == 0;
-	sqlite3_free(old);
-	if (same)
-		return 0;
-	if (sql_run(db, "DROP TRIGGER IF EXISTS %s", name) == -1)
-		return -1;
-	return sql == NULL ? 0 : sql_run(db, "%s", sql);
-}
-
 static int
 remember_limit(sqlite3 *db, const char *key, uint64_t n)
 {
@@ -100,7 +77,7 @@ set_limit(sqlite3 *db, const char *key, const char *trigger, uint64_t n,
 	int r = -1;
 
 	if (n == 0 || (sql = make_sql(n)) != NULL)
-		r = set_trigger(db, trigger, sql);
+		r = schema_set_trigger(db, trigger, sql);
 	sqlite3_free(sql);
 	return r == 0 ? remember_limit(db, key, n) : r;
 }

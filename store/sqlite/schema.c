@@ -39,8 +39,7 @@ static const char *const steps[SCHEMA_VERSION] = {
  * What else a log needs; it is made again if somebody dropped it.  Rows of
  * largesse_revoke end streams; an older largesse takes no notice of them.
  * Every index of SQLite ends with the id of the row, so the index on topic
- * serves (topic, id).  The trigger keeps the newest id that was ever removed:
- * by it a reader tells events that were pruned from ids that were never given.
+ * serves (topic, id).
  */
 static const char besides[] =
     "CREATE INDEX IF NOT EXISTS largesse_topic ON events(topic);"
@@ -58,10 +57,7 @@ static const char besides[] =
     "    CHECK (topic IS NOT NULL OR subject IS NOT NULL)\n"
     ");"
     "CREATE INDEX IF NOT EXISTS largesse_revoke_subject"
-    " ON largesse_revoke(subject) WHERE subject IS NOT NULL;"
-    "CREATE TRIGGER IF NOT EXISTS largesse_pruned AFTER DELETE ON events"
-    " BEGIN UPDATE largesse SET value = OLD.id"
-    "  WHERE key = 'pruned' AND value < OLD.id; END;";
+    " ON largesse_revoke(subject) WHERE subject IS NOT NULL;";
 
 /* Each gives a row that says what is wrong, if something is. */
 static const char *const misfits[] = {
@@ -141,6 +137,26 @@ schema_version(sqlite3 *db)
 	return r;
 }
 
+int
+schema_set_trigger(sqlite3 *db, const char *name, const char *sql)
+{
+	char *old = NULL;
+	bool same;
+
+	if (sql_text(db, &old,
+		"SELECT sql FROM sqlite_schema"
+		" WHERE type = 'trigger' AND name = %Q",
+		name) == -1)
+		return -1;
+	same = old == NULL ? sql == NULL : sql != NULL && strcmp(old, sql) == 0;
+	sqlite3_free(old);
+	if (same)
+		return 0;
+	if (sql_run(db, "DROP TRIGGER IF EXISTS %s", name) == -1)
+		return -1;
+	return sql == NULL ? 0 : sql_run(db, "%s", sql);
+}
+
 /* Does any of n checks find something?  0 if not. */
 static int
 find_misfit(const struct sql_job *job, const char *const *checks, int n)
@@ -208,7 +224,10 @@ upgrade(const struct sql_job *job)
 			"INSERT OR REPLACE INTO largesse VALUES('schema', %d)",
 			version + 1) == -1)
 			return sql_trouble(job);
-	return sql_run(job->db, besides) == 0 ? 0 : sql_trouble(job);
+	return sql_run(job->db, besides) == 0 &&
+		       place_set_triggers(job->db) == 0
+		   ? 0
+		   : sql_trouble(job);
 }
 
 /* All in one transaction, which is over when this returns. */

@@ -2,7 +2,8 @@
  * schema.h - a log in the making, between those that make it.
  *
  * Private to store/sqlite: schema.c has the tables, retention.c and prune.c
- * what is kept, modes.c who may open the files.
+ * what is kept, find.c what the log notes by itself, modes.c who may open the
+ * files.
  */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
@@ -15,6 +16,11 @@ enum {
 	SCHEMA_VERSION = 1
 };
 
+/* A time that is later than now by more than this is a mistake. */
+enum {
+	SCHEMA_AHEAD_MS = 60 * 1000
+};
+
 /* Now, in ms since 1970: julianday is exact to 0.04 ms, so rounding is. */
 #define SCHEMA_NOW_MS \
 	"CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
@@ -23,6 +29,16 @@ enum {
 
 /* The version of the log in db; 0 is none yet, -1 an error. */
 int schema_version(sqlite3 *db);
+
+/* Makes a trigger be as sql says, or drops it if sql is NULL.  0 or -1. */
+int schema_set_trigger(sqlite3 *db, const char *name, const char *sql);
+
+/* --- find.c --- */
+
+/* Installs the triggers by which a log takes notes.  0 or -1. */
+int place_set_triggers(sqlite3 *db);
+/* Their names, or NULL after the last. */
+const char *place_trigger(size_t i);
 
 /* --- retention.c --- */
 

@@ -132,42 +132,8 @@ seek_last(struct sqlite *sq, const struct store_seek *seek)
 		   : seek_last_scan(sq, seek);
 }
 
-/* Ids may skip, so a gap below the oldest event need not be a loss. */
-static enum store_result
-find_id(struct sqlite *sq, struct store_id want, int64_t *id)
-{
-	int64_t oldest = floor_id(sq);
-
-	*id = sq->seq;
-	if (want.hi != 0 || want.lo > (uint64_t)sq->seq)
-		return STORE_UNKNOWN;
-	if ((int64_t)want.lo < oldest && (int64_t)want.lo < sq->pruned) {
-		*id = oldest;
-		return STORE_GONE;
-	}
-	*id = (int64_t)want.lo;
-	return STORE_OK;
-}
-
-static enum store_result
-find_uid_place(struct sqlite *sq, struct store_text uid, int64_t *id)
-{
-	sqlite3_stmt *st = sq->st[ST_UID];
-
-	sqlite3_bind_text(st, 1, uid.s, (int)uid.len, SQLITE_STATIC);
-	*id = query_id(st, -1);
-	if (*id != -1)
-		return STORE_OK;
-	*id = sqlite_moved(sq, uid);
-	if (*id != -1)
-		return find_id(sq, (struct store_id){0, (uint64_t)*id}, id);
-	*id = sq->seq;
-	return STORE_UNKNOWN;
-}
-
 enum store_result
-sqlite_seek(
-    struct store *store, struct store_seek *seek, struct store_id *id)
+sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 {
 	struct sqlite *sq = sqlite_of(store);
 	enum store_result r = sqlite_enter(sq);
@@ -183,10 +149,10 @@ sqlite_seek(
 		place = floor_id(sq);
 		break;
 	case STORE_FROM_ID:
-		r = find_id(sq, seek->id, &place);
+		r = sqlite_find_id(sq, seek->id, floor_id(sq), &place);
 		break;
 	case STORE_FROM_UID:
-		r = find_uid_place(sq, seek->uid, &place);
+		r = sqlite_find_uid(sq, seek, floor_id(sq), &place);
 		break;
 	case STORE_FROM_LAST:
 		place = seek_last(sq, seek);

@@ -8,6 +8,7 @@
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sqlite3.h>

@@ -12,6 +12,7 @@
  *	identity.c	is this still the same log?
  *	row.c		an event as a row
  *	read.c, seek.c	pages of events; the place where a reader starts
+ *	find.c		does an id or a uid still stand for one place?
  *	news.c		when to look for a commit; follow.c looks
  *	revoke.c	what was taken away from readers
  *	append.c	publishers; copy.c a log that is copied to here
@@ -187,6 +188,17 @@ void sqlite_set_poll(struct store *, unsigned ms);
 int64_t sqlite_seek_time(struct sqlite *, int64_t time_ms);
 /* Where an id of Redis lies in a log that was copied from there; -1: none. */
 int64_t sqlite_moved(struct sqlite *, struct store_text was);
+
+/* --- place.c --- */
+
+/*
+ * The place of an id or of seek->uid; oldest is the place before the oldest
+ * event.  As store_seek says; between enter and leave.
+ */
+enum store_result sqlite_find_id(
+    struct sqlite *, struct store_id want, int64_t oldest, int64_t *id);
+enum store_result sqlite_find_uid(struct sqlite *, const struct store_seek *,
+    int64_t oldest, int64_t *id);
 
 /* --- identity.c --- */
 

@@ -36,6 +36,9 @@ static const struct check_kind no_uid = {"uid-index", STORE_SICK, true,
 static const struct check_kind no_trigger = {"pruned-trigger", STORE_SICK, true,
     "Nobody notes what is pruned: streams that come back are not told what "
     "they missed."};
+static const struct check_kind no_notes = {"uid-trigger", STORE_AILING, true,
+    "Nobody notes which uids moved: streams that come back with one are not "
+    "told what they missed."};
 static const struct check_kind no_keeper = {"retention-trigger", STORE_AILING,
     true, "The log was to be kept small, and grows for ever."};
 static const struct check_kind behind = {"retention", STORE_AILING, true,
@@ -71,9 +74,9 @@ check_schema(const struct tables *t, int version)
 	} needed[] = {
 	    {"index", "largesse_topic", &no_topic},
 	    {"index", "largesse_uid", &no_uid},
-	    {"trigger", "largesse_pruned", &no_trigger},
 	};
 	const char *mend[] = {t->ck->init, NULL};
+	const char *name;
 	size_t i;
 
 	if (version > SCHEMA_VERSION)
@@ -91,6 +94,14 @@ check_schema(const struct tables *t, int version)
 			check_tell(t->ck, needed[i].kind, mend,
 			    "the %s %s is gone", needed[i].type,
 			    needed[i].name);
+	for (i = 0;
+	     version == SCHEMA_VERSION && (name = place_trigger(i)) != NULL;
+	     i++)
+		if (!has_object(t, "trigger", name))
+			check_tell(t->ck,
+			    strcmp(name, "largesse_pruned") == 0 ? &no_trigger
+								 : &no_notes,
+			    mend, "the trigger %s is gone", name);
 }
 
 static void

@@ -1,0 +1,251 @@
+/*
+ * find.c - does the id or uid that a client comes back with still stand for
+ * one place in this log?
+ *
+ * An id says nothing of the life of the log that it is from, and a uid nothing
+ * of the row that had it.  So the log itself takes notes, by triggers.  They
+ * note the newest id that was ever removed, and when.  And they note which uids
+ * left their place, by DELETE, UPDATE or REPLACE: a uid that was given again
+ * since stands for two places, and no reader can tell which one is meant.
+ *
+ * A trigger runs with the settings of whoever writes, and with the conflict
+ * clause of his statement: INSERT OR IGNORE would make an INSERT OR REPLACE
+ * within a trigger ignore, too.  ON CONFLICT is not overruled.
+ */
+#include "store/clock.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/sqlite.h"
+
+/* --- the notes ---------------------------------------------------------- */
+
+/*
+ * A row is a uid and a place that it had.  If the event that has it now stands
+ * elsewhere, the uid has moved; at 0 no event stands.  present: it was given
+ * again, so the row stays as long as that event.  Else it is forgotten when its
+ * place is pruned.
+ */
+static const char uid_table[] =
+    "CREATE TABLE IF NOT EXISTS largesse_uids (\n"
+    "  uid     TEXT PRIMARY KEY,\n"
+    "  id      INTEGER NOT NULL,\n"
+    "  present INTEGER NOT NULL\n"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS largesse_uids_gone ON largesse_uids(id)"
+    " WHERE present = 0;"
+    "INSERT OR IGNORE INTO largesse(key, value) VALUES('pruned-time', 0);";
+
+static const struct {
+	const char *name, *sql;
+} triggers[] = {
+    {"largesse_pruned",
+	"CREATE TRIGGER largesse_pruned AFTER DELETE ON events BEGIN"
+	" UPDATE largesse SET value = " SCHEMA_NOW_MS
+	"  WHERE key = 'pruned-time' AND"
+	"  (SELECT value FROM largesse WHERE key = 'pruned') < OLD.id;"
+	" UPDATE largesse SET value = OLD.id"
+	"  WHERE key = 'pruned' AND value < OLD.id; END"},
+
+    /*
+     * REPLACE runs no trigger for the row that it removes.  Whether a row is
+     * added is not known yet, and need not be.
+     */
+    {"largesse_uid_insert",
+	"CREATE TRIGGER largesse_uid_insert BEFORE INSERT ON events"
+	" WHEN NEW.uid IS NOT NULL BEGIN"
+	" INSERT INTO largesse_uids SELECT uid, id, 1 FROM events"
+	"  WHERE uid = NEW.uid ON CONFLICT(uid) DO NOTHING;"
+	" UPDATE largesse_uids SET present = 1"
+	"  WHERE uid = NEW.uid AND present = 0; END"},
+
+    /* What retention removes is the oldest, so of that one uid is kept. */
+    {"largesse_uid_delete",
+	"CREATE TRIGGER largesse_uid_delete AFTER DELETE ON events"
+	" WHEN OLD.uid IS NOT NULL BEGIN"
+	" INSERT INTO largesse_uids VALUES(OLD.uid, OLD.id, 0)"
+	"  ON CONFLICT(uid) DO UPDATE SET id = excluded.id, present = 0;"
+	" UPDATE largesse_uids SET present = 1"
+	"  WHERE present = 0 AND id < OLD.id AND"
+	"  EXISTS (SELECT 1 FROM events WHERE uid = largesse_uids.uid)"
+	"  AND NOT EXISTS (SELECT 1 FROM events WHERE id < OLD.id);"
+	" DELETE FROM largesse_uids WHERE present = 0 AND id < OLD.id AND"
+	"  NOT EXISTS (SELECT 1 FROM events WHERE id < OLD.id); END"},
+
+    {"largesse_uid_update",
+	"CREATE TRIGGER largesse_uid_update AFTER UPDATE OF id, uid ON events"
+	" WHEN NEW.uid IS NOT OLD.uid OR NEW.id <> OLD.id BEGIN"
+	" INSERT INTO largesse_uids SELECT OLD.uid, OLD.id, 0"
+	"  WHERE OLD.uid IS NOT NULL"
+	"  ON CONFLICT(uid) DO UPDATE SET id = excluded.id, present = 0;"
+	" INSERT INTO largesse_uids SELECT NEW.uid, 0, 1"
+	"  WHERE NEW.uid IS NOT NULL"
+	"  ON CONFLICT(uid) DO UPDATE SET id = 0, present = 1; END"},
+};
+
+int
+place_set_triggers(sqlite3 *db)
+{
+	size_t i;
+
+	if (sql_run(db, uid_table) == -1)
+		return -1;
+	for (i = 0; i < sizeof(triggers) / sizeof(triggers[0]); i++)
+		if (schema_set_trigger(db, triggers[i].name, triggers[i].sql) ==
+		    -1)
+			return -1;
+	return 0;
+}
+
+const char *
+place_trigger(size_t i)
+{
+	return i < sizeof(triggers) / sizeof(triggers[0]) ? triggers[i].name
+							  : NULL;
+}
+
+/* --- for readers -------------------------------------------------------- */
+
+static const struct store_text no_text = {NULL, 0};
+
+/*
+ * A number that is asked for so seldom that its statement is not kept, and of
+ * a table that an older log may lack.  0 where there is no such row.
+ */
+static int64_t
+ask_number(
+    struct sqlite *sq, const char *sql, struct store_text text, int64_t id)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t n = 0;
+
+	if (sqlite3_prepare_v2(sq->db, sql, -1, &st, NULL) == SQLITE_OK) {
+		sqlite_bind_text(st, 1, text);
+		sqlite3_bind_int64(st, 2, id); /* if it asks for one */
+		if (sqlite3_step(st) == SQLITE_ROW)
+			n = sqlite3_column_int64(st, 0);
+	}
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* The time of the newest row up to an id; 0: there is none. */
+static int64_t
+time_at(struct sqlite *sq, int64_t id)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t time_ms = 0;
+
+	if (sqlite3_prepare_v2(sq->db,
+		"SELECT time FROM events WHERE id <= ?1"
+		" ORDER BY id DESC LIMIT 1",
+		-1, &st, NULL) == SQLITE_OK) {
+		sqlite3_bind_int64(st, 1, id);
+		if (sqlite3_step(st) == SQLITE_ROW)
+			time_ms = sqlite3_column_int64(st, 0);
+	}
+	sqlite3_finalize(st);
+	return time_ms;
+}
+
+/*
+ * Was the sequence set back after the newest row that was ever removed?  Then
+ * an id up to that one may have been another row's before, and the row of
+ * today was written after the removal.  A time that lies ahead says nothing.
+ */
+static bool
+is_of_another_life(struct sqlite *sq, int64_t id)
+{
+	int64_t removed_ms, time_ms;
+
+	if (id > sq->pruned || sq->pruned == INT64_MAX)
+		return false;
+	removed_ms = ask_number(sq,
+	    "SELECT value FROM largesse WHERE key = 'pruned-time'", no_text, 0);
+	time_ms = time_at(sq, id);
+	return removed_ms > 0 && time_ms > removed_ms &&
+	       time_ms <= clock_wall_ms() + SCHEMA_AHEAD_MS;
+}
+
+enum store_result
+sqlite_find_id(
+    struct sqlite *sq, struct store_id want, int64_t oldest, int64_t *id)
+{
+	*id = sq->seq;
+	if (want.hi != 0 || want.lo > (uint64_t)sq->seq)
+		return STORE_UNKNOWN;
+	/* Ids may skip, so a gap below the oldest event need not be a loss. */
+	if ((int64_t)want.lo < oldest && (int64_t)want.lo < sq->pruned) {
+		*id = oldest;
+		return STORE_GONE;
+	}
+	if (is_of_another_life(sq, (int64_t)want.lo))
+		return STORE_UNKNOWN;
+	*id = (int64_t)want.lo;
+	return STORE_OK;
+}
+
+/* Did the uid stand elsewhere before it was given to the row of this id? */
+static bool
+has_moved(struct sqlite *sq, struct store_text uid, int64_t id)
+{
+	return ask_number(sq,
+		   "SELECT id <> ?2 FROM largesse_uids WHERE uid = ?1", uid,
+		   id) != 0;
+}
+
+/*
+ * A log that was copied from Redis has ids of Redis in the place of uids.  They
+ * are no secret, and a stream may have begun at one of any topic.
+ */
+static bool
+is_id_of_redis(struct sqlite *sq, struct store_text uid)
+{
+	struct store_id was = {0, 0};
+
+	return store_id_parse(&store_dashed, uid.s, uid.len, &was) &&
+	       was.hi != 0 &&
+	       ask_number(sq, "SELECT 1 FROM largesse WHERE key = 'copied'",
+		   no_text, 0) != 0;
+}
+
+/*
+ * Is the event with this id of none of the topics?  Whoever may not have it
+ * learns nothing of it, not even that it is there.
+ */
+static bool
+is_foreign(struct sqlite *sq, const struct store_seek *seek, int64_t id)
+{
+	sqlite3_stmt *st = sq->st[ST_ROW];
+	struct store_text topic;
+	bool match = false;
+
+	sqlite3_bind_int64(st, 1, id);
+	if (sqlite3_step(st) == SQLITE_ROW) {
+		topic = sqlite_text(st, COL_TOPIC);
+		match = store_topic_match(
+		    seek->topics, seek->n, topic.s, topic.len);
+	}
+	sqlite3_reset(st);
+	return !match && !is_id_of_redis(sq, seek->uid);
+}
+
+enum store_result
+sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
+    int64_t oldest, int64_t *id)
+{
+	sqlite3_stmt *st = sq->st[ST_UID];
+	bool found;
+
+	sqlite_bind_text(st, 1, seek->uid);
+	found = sqlite3_step(st) == SQLITE_ROW;
+	*id = found ? sqlite3_column_int64(st, 0) : sq->seq;
+	sqlite3_reset(st);
+	if (!found) {
+		*id = sqlite_moved(sq, seek->uid);
+		if (*id != -1)
+			return sqlite_find_id(sq,
+			    (struct store_id){0, (uint64_t)*id}, oldest, id);
+	} else if (!has_moved(sq, seek->uid, *id) && !is_foreign(sq, seek, *id))
+		return STORE_OK;
+	*id = sq->seq;
+	return STORE_UNKNOWN;
+}

@@ -1,0 +1,278 @@
+/*
+ * test_find.c - does a client that comes back with an id or a uid get what it
+ * has missed, or is it told that it missed something?  On SQLite, where a
+ * publisher may change rows as it likes.
+ */
+#include <sys/stat.h>
+
+#include "tests/unit/kit.h"
+
+#include "store/clock.h"
+
+static void
+run(const struct log *lg, const char *sql)
+{
+	char *why = NULL;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, WAIT_MS);
+	if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s: %s", sql, why);
+	sqlite3_close(db);
+}
+
+static int64_t
+number(const struct log *lg, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db;
+	int64_t n;
+
+	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+/* The log is what it was before this: five rows, each with a uid. */
+static void
+fill(const struct log *lg)
+{
+	run(lg, "DELETE FROM events; DELETE FROM sqlite_sequence;"
+		"DELETE FROM largesse_uids;"
+		"UPDATE largesse SET value = 0 WHERE key GLOB 'pruned*';"
+		"INSERT INTO events(topic, uid) VALUES('a', 'u-a'),"
+		" ('a', 'u-b'), ('b', 'u-c'), ('b', 'u-d'), ('a', NULL)");
+}
+
+static enum store_result
+seek_uid(struct log *lg, const char *uid, const struct store_topic *t, size_t n,
+    struct store_id *id)
+{
+	return kit_seek(lg,
+	    (struct store_seek){.from = STORE_FROM_UID,
+		.uid = {uid, strlen(uid)},
+		.topics = t,
+		.n = n},
+	    id);
+}
+
+static void
+want_uid(struct log *lg, const char *after, const char *uid,
+    enum store_result want, uint64_t place)
+{
+	struct store_id id;
+	enum store_result r;
+
+	store_close(lg->reader);
+	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
+	assert_non_null(lg->reader);
+	r = seek_uid(lg, uid, NULL, 0, &id);
+	if (r != want || id.lo != place)
+		fail_msg("after %s: %s: result %d, place %d", after, uid,
+		    (int)r, (int)id.lo);
+}
+
+/* A client that has u-b has seen it at 2 or at its new place: who knows? */
+static void
+test_a_uid_that_moved_is_unknown(void **state)
+{
+	static const char *const moves[] = {
+	    "INSERT OR REPLACE INTO events(uid) VALUES('u-b')",
+	    "PRAGMA recursive_triggers = ON;"
+	    "INSERT OR REPLACE INTO events(uid) VALUES('u-b')",
+	    "INSERT OR IGNORE INTO events(uid) VALUES('u-b');"
+	    "REPLACE INTO events(uid) VALUES('u-b')",
+	    "REPLACE INTO events(uid) VALUES('u-b');"
+	    "INSERT OR IGNORE INTO events(uid) VALUES('u-b')",
+	    "REPLACE INTO events(uid) VALUES('u-b');"
+	    "REPLACE INTO events(uid) VALUES('u-b')",
+	    "REPLACE INTO events(id, uid) VALUES(99, 'u-b')",
+	    "DELETE FROM events WHERE uid = 'u-b';"
+	    "INSERT INTO events(uid) VALUES('u-b')",
+	    "DELETE FROM events WHERE id <= 2;"
+	    "INSERT OR IGNORE INTO events(uid) VALUES('u-b')",
+	    "UPDATE events SET uid = NULL WHERE uid = 'u-b';"
+	    "INSERT INTO events(uid) VALUES('u-b')",
+	    "UPDATE events SET uid = 't' WHERE uid = 'u-b';"
+	    "UPDATE events SET uid = 'u-b' WHERE uid = 'u-d';"
+	    "UPDATE events SET uid = 'u-d' WHERE uid = 't'",
+	    "UPDATE OR REPLACE events SET uid = 'u-b' WHERE id = 5",
+	    "UPDATE events SET id = 77 WHERE uid = 'u-b';"
+	    "INSERT INTO events(id) VALUES(99)",
+	    "PRAGMA trusted_schema = OFF; PRAGMA legacy_alter_table = ON;"
+	    "REPLACE INTO events(uid) VALUES('u-b')"};
+	struct log *lg = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		fill(lg);
+		want_uid(lg, "nothing", "u-b", STORE_OK, 2);
+		run(lg, moves[i]);
+		want_uid(lg, moves[i], "u-b", STORE_UNKNOWN,
+		    (uint64_t)number(lg, "SELECT seq FROM sqlite_sequence"
+					 " WHERE name = 'events'"));
+		want_uid(lg, moves[i], "u-c", STORE_OK, 3);
+	}
+}
+
+static void
+test_a_uid_that_stays_is_found(void **state)
+{
+	static const char *const stays[] = {
+	    "INSERT OR IGNORE INTO events(uid) VALUES('u-b')",
+	    "INSERT INTO events(uid) VALUES('u-b')"
+	    " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
+	    "INSERT INTO events(uid, data) VALUES('u-b', 'x')"
+	    " ON CONFLICT(uid) WHERE uid IS NOT NULL"
+	    " DO UPDATE SET data = excluded.data",
+	    "REPLACE INTO events(id, uid, data) VALUES(2, 'u-b', 'x')",
+	    "UPDATE events SET data = 'x', topic = 'b', uid = uid",
+	    "UPDATE OR IGNORE events SET uid = 'u-b' WHERE id = 5",
+	    "BEGIN; REPLACE INTO events(uid) VALUES('u-b'); ROLLBACK"};
+	struct log *lg = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(stays) / sizeof(stays[0]); i++) {
+		fill(lg);
+		run(lg, stays[i]);
+		want_uid(lg, stays[i], "u-b", STORE_OK, 2);
+	}
+}
+
+/* What is noted of uids goes with the rows. */
+static void
+test_notes_of_uids_are_few(void **state)
+{
+	struct store_keep keep = {10, 0};
+	struct log *lg = *state;
+
+	assert_int_equal(
+	    store_init(lg->path, &keep, lg->why, sizeof(lg->why)), 0);
+	run(lg, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+		" FROM n WHERE i < 500)"
+		" INSERT OR IGNORE INTO events(uid)"
+		" SELECT 'u-' || (i / 2) FROM n");
+	run(lg, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+		" FROM n WHERE i < 500)"
+		" INSERT OR REPLACE INTO events(uid)"
+		" SELECT 'r-' || (i / 2) FROM n");
+	run(lg, "INSERT INTO events(uid) VALUES(NULL), (NULL), (NULL), ('z')");
+	assert_in_range(
+	    number(lg, "SELECT count(*) FROM largesse_uids"), 0, 12);
+}
+
+/* Nobody learns of a uid whose event he may not have. */
+static void
+test_a_foreign_uid_is_unknown(void **state)
+{
+	struct store_topic a = {"a", 1, false}, b = {"b", 1, false},
+			   all = {"", 0, true}, ab[2] = {a, b};
+	struct log *lg = *state;
+	struct store_id id;
+
+	fill(lg);
+	assert_int_equal(seek_uid(lg, "u-c", &a, 1, &id), STORE_UNKNOWN);
+	assert_int_equal(id.lo, 5);
+	assert_int_equal(seek_uid(lg, "none", &a, 1, &id), STORE_UNKNOWN);
+	assert_int_equal(id.lo, 5);
+	assert_int_equal(seek_uid(lg, "u-c", &b, 1, &id), STORE_OK);
+	assert_int_equal(id.lo, 3);
+	assert_int_equal(seek_uid(lg, "u-c", ab, 2, &id), STORE_OK);
+	assert_int_equal(seek_uid(lg, "u-c", &all, 1, &id), STORE_OK);
+	assert_int_equal(seek_uid(lg, "u-c", NULL, 0, &id), STORE_OK);
+}
+
+static void
+want_id(struct log *lg, uint64_t want, enum store_result result)
+{
+	struct store_id id;
+	enum store_result r;
+
+	store_close(lg->reader);
+	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
+	assert_non_null(lg->reader);
+	r = kit_seek(lg,
+	    (struct store_seek){.from = STORE_FROM_ID, .id = {0, want}}, &id);
+	if (r != result)
+		fail_msg("%d: result %d", (int)want, (int)r);
+}
+
+/* Waits until the clock that stamps rows shows another millisecond. */
+static void
+next_ms(void)
+{
+	int64_t now = clock_wall_ms();
+
+	while (clock_wall_ms() <= now + 1)
+		usleep(100);
+}
+
+static void
+test_ids_of_a_life_before(void **state)
+{
+	struct log *lg = *state;
+
+	fill(lg);
+	next_ms();
+	run(lg, "DELETE FROM events; DELETE FROM sqlite_sequence");
+	next_ms();
+	run(lg, "INSERT INTO events(data) VALUES(1), (2), (3), (4), (5), (6)");
+	want_id(lg, 5, STORE_UNKNOWN);
+	want_id(lg, 3, STORE_UNKNOWN);
+	want_id(lg, 6, STORE_OK);
+	fill(lg);
+	next_ms();
+	run(lg, "DELETE FROM events WHERE id > 3;"
+		"UPDATE sqlite_sequence SET seq = 0 WHERE name = 'events'");
+	next_ms();
+	run(lg, "INSERT INTO events(data) VALUES(4), (5), (6)");
+	want_id(lg, 3, STORE_OK);
+	want_id(lg, 4, STORE_UNKNOWN);
+	want_id(lg, 5, STORE_UNKNOWN);
+	want_id(lg, 6, STORE_OK);
+}
+
+/* Rows that were removed from the middle are no loss to who had them. */
+static void
+test_ids_of_this_life(void **state)
+{
+	struct log *lg = *state;
+
+	fill(lg);
+	next_ms();
+	run(lg, "DELETE FROM events WHERE id IN (2, 5)");
+	next_ms();
+	run(lg, "INSERT INTO events(data) VALUES(6), (7)");
+	want_id(lg, 1, STORE_OK);
+	want_id(lg, 3, STORE_OK);
+	want_id(lg, 5, STORE_OK);
+	want_id(lg, 6, STORE_OK);
+	run(lg, "DELETE FROM events WHERE id < 4");
+	want_id(lg, 1, STORE_GONE);
+	want_id(lg, 4, STORE_OK);
+	want_id(lg, 8, STORE_UNKNOWN);
+}
+
+#define T(name) \
+	cmocka_unit_test_setup_teardown(name, kit_setup_sqlite, kit_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_a_uid_that_moved_is_unknown),
+	    T(test_a_uid_that_stays_is_found),
+	    T(test_notes_of_uids_are_few),
+	    T(test_a_foreign_uid_is_unknown),
+	    T(test_ids_of_a_life_before),
+	    T(test_ids_of_this_life),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
