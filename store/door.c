@@ -221,6 +221,15 @@ store_healthy(const struct store *st)
 	       clock_steady_ms() - st->bad_since_ms < STORE_BAD_MS;
 }
 
+const char *
+store_warning(struct store *st)
+{
+	if (st->warning[0] == '\0' || st->warning_told)
+		return NULL;
+	st->warning_told = true;
+	return st->warning;
+}
+
 enum store_result
 store_revocations(struct store *st, struct store_id *after, size_t limit,
     store_each_revoked *each, void *arg)

@@ -66,6 +66,9 @@ struct store {
 	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */
 	char why[256];
 	char doubt[512]; /* see store_doubt */
+	bool warned;	   /* warning was set once, and is not set again */
+	char warning[256]; /* see store_warning */
+	bool warning_told;
 };
 
 /* For ids as Redis writes them, where no store of it is open. */

@@ -245,6 +245,12 @@ enum store_news store_news(struct store *, struct store_id *id);
 /* Can the log be read right now?  If not, store_why has the reason. */
 bool store_healthy(const struct store *);
 
+/*
+ * What is wrong with the log although it can be read, in words, once: the next
+ * call returns NULL, as it does when all is well.  Good until the next call.
+ */
+const char *store_warning(struct store *);
+
 /* --- revoking ----------------------------------------------------------- */
 
 /*

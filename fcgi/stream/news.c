@@ -144,13 +144,19 @@ news_await(struct hub *hub, int ms)
 	return true;
 }
 
-/* Says once that trouble with the log began, and once that it is over. */
+/*
+ * Says once that trouble with the log began, once that it is over, and once
+ * what is wrong although it can be read.
+ */
 void
 news_told(struct hub *hub)
 {
 	bool troubled = !store_healthy(hub->store);
+	const char *warning = store_warning(hub->store);
 	char name[256];
 
+	if (warning != NULL)
+		log_plain(warning);
 	if (troubled == hub->troubled)
 		return;
 	hub->troubled = troubled;

@@ -23,7 +23,8 @@ static const char *const sql[ST_COUNT] = {
 		" (SELECT seq FROM sqlite_sequence WHERE name = 'events'),"
 		" (SELECT value FROM largesse WHERE key = 'pruned'),"
 		" (SELECT seq FROM sqlite_sequence"
-		"  WHERE name = 'largesse_revoke')",
+		"  WHERE name = 'largesse_revoke'),"
+		" (SELECT max(id) FROM events)",
     [ST_SCAN] =
 	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
     [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
@@ -145,15 +146,33 @@ prepare_statement(struct sqlite *sq, const char *text, sqlite3_stmt **st)
 	    sq->db, text, -1, SQLITE_PREPARE_PERSISTENT, st, NULL);
 }
 
+/* Where no table has AUTOINCREMENT there may be no sequences at all. */
+static const char self_without_sequences[] =
+    "SELECT (SELECT value FROM largesse WHERE key = 'log'), 0,"
+    " (SELECT value FROM largesse WHERE key = 'pruned'), NULL,"
+    " (SELECT max(id) FROM events)";
+
+static int
+prepare_self(struct sqlite *sq)
+{
+	return prepare_statement(sq, sql[ST_SELF], &sq->st[ST_SELF]) ==
+			   SQLITE_OK ||
+		       prepare_statement(sq, self_without_sequences,
+			   &sq->st[ST_SELF]) == SQLITE_OK
+		   ? 0
+		   : -1;
+}
+
 static int
 prepare_all(struct sqlite *sq)
 {
 	int i, last = sq->mode == STORE_WRITE ? ST_COUNT : ST_BEGIN;
 
 	for (i = 0; i < last; i++)
-		if (prepare_statement(sq, sql[i], &sq->st[i]) != SQLITE_OK)
+		if (i != ST_SELF &&
+		    prepare_statement(sq, sql[i], &sq->st[i]) != SQLITE_OK)
 			return -1;
-	return 0;
+	return prepare_self(sq);
 }
 
 sqlite3_stmt *

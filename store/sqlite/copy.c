@@ -55,8 +55,9 @@ get_sequence(struct target *t)
 
 	t->seq = 0;
 	if (sql_number(t->sq->db, &t->seq,
-		"SELECT seq FROM sqlite_sequence WHERE name = 'events'") ==
-		-1 ||
+		"SELECT max(coalesce((SELECT seq FROM sqlite_sequence"
+		" WHERE name = 'events'), 0),"
+		" coalesce((SELECT max(id) FROM events), 0))") == -1 ||
 	    sql_number(t->sq->db, &numbers,
 		"SELECT value FROM largesse WHERE key = 'numbers'") == -1)
 		return -1;

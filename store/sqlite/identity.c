@@ -48,19 +48,20 @@ identity_same_file(struct sqlite *sq)
 	       sb.st_ino == sq->self.ino;
 }
 
+/*
+ * A row may be edited: its topic, its event and its data.  Its time and its uid
+ * stay what they were, so another time is another row.
+ */
 static void
-make_mark(struct row_mark *m, const struct store_event *ev)
+make_mark(
+    struct row_mark *m, int64_t id, int64_t time_ms, struct store_text uid)
 {
-	size_t n =
-	    ev->data.len < sizeof(m->head) ? ev->data.len : sizeof(m->head);
+	uint64_t hash = 14695981039346656037U; /* FNV-1a */
+	size_t i;
 
-	memset(m, 0, sizeof(*m));
-	m->id = ev->id.lo;
-	m->time_ms = ev->time_ms;
-	m->data_len = ev->data.len;
-	m->topic_len = ev->topic.len;
-	if (n > 0)
-		memcpy(m->head, ev->data.s, n);
+	for (i = 0; i < uid.len; i++)
+		hash = (hash ^ (unsigned char)uid.s[i]) * 1099511628211U;
+	*m = (struct row_mark){id, time_ms, hash};
 }
 
 /* The row of this id as it is now.  False: there is none. */
@@ -68,17 +69,13 @@ static bool
 read_mark(struct sqlite *sq, int64_t id, struct row_mark *m)
 {
 	sqlite3_stmt *st = sq->st[ST_ROW];
-	struct store_event ev = {.id = {0, (uint64_t)id}};
 	bool found;
 
 	sqlite3_bind_int64(st, 1, id);
 	found = sqlite3_step(st) == SQLITE_ROW;
-	if (found) {
-		ev.topic = sqlite_text(st, COL_TOPIC);
-		ev.data = sqlite_text(st, COL_DATA);
-		ev.time_ms = sqlite3_column_int64(st, COL_TIME);
-		make_mark(m, &ev);
-	}
+	if (found)
+		make_mark(m, id, sqlite3_column_int64(st, COL_TIME),
+		    sqlite_text(st, COL_UID));
 	sqlite3_reset(st);
 	return found;
 }
@@ -91,6 +88,31 @@ identity_mark(struct sqlite *sq, struct store_id id)
 }
 
 /*
+ * A tool that rebuilt the table may not know of AUTOINCREMENT.  The table still
+ * has its rows, and we go on with the newest.
+ */
+static void
+tell_no_autoincrement(struct sqlite *sq)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (sq->base.warned)
+		return;
+	if (sqlite3_prepare_v2(sq->db,
+		"SELECT 1 FROM sqlite_schema WHERE type = 'table'"
+		" AND name = 'events' AND sql NOT LIKE '%AUTOINCREMENT%'",
+		-1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW) {
+		sq->base.warned = true;
+		snprintf(sq->base.warning, sizeof(sq->base.warning),
+		    "%s: events has lost AUTOINCREMENT: an id that was removed "
+		    "may be given again, and streams miss that event",
+		    sq->path);
+	}
+	sqlite3_finalize(st);
+}
+
+/*
  * Reads log id, sequence and what was pruned.  STORE_UNKNOWN when this is no
  * log; STORE_BUSY when it could not be read now, which says nothing of it.
  */
@@ -100,11 +122,17 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 	sqlite3_stmt *st = sq->st[ST_SELF];
 	int rc = sqlite3_step(st);
 	bool found = rc == SQLITE_ROW && sqlite3_column_text(st, 0) != NULL;
+	int64_t newest;
 
 	if (found) {
 		sqlite3_snprintf(
 		    (int)size, log_id, "%s", sqlite3_column_text(st, 0));
 		sq->seq = sqlite3_column_int64(st, 1);
+		newest = sqlite3_column_int64(st, 4);
+		if (sq->seq < newest) { /* it says less than is known */
+			sq->seq = newest;
+			tell_no_autoincrement(sq);
+		}
 		/* Where this is not written anything may have been lost. */
 		sq->pruned = sqlite3_column_type(st, 2) == SQLITE_NULL
 				 ? INT64_MAX

@@ -16,11 +16,14 @@
 enum {
 	ROWS_EVERY_MAX = 100,
 	AGE_EVERY = 10, /* costs no more, and a quiet log is not late */
+	AGE_ASKED = 10, /* of the oldest rows */
+	AGE_TURN = 20,	/* rows that are looked at in turn */
 	REMOVE_TIMES = 10
 };
 
 #define ROWS_TRIGGER "largesse_keep_rows"
 #define AGE_TRIGGER  "largesse_keep_age"
+#define AGE_PLACE    "keep-age-place"
 
 static int64_t
 bounded(uint64_t n)
@@ -42,20 +45,45 @@ rows_sql(uint64_t rows)
 	    (int)every, bounded(rows), (int)every * REMOVE_TIMES);
 }
 
-/* The oldest row is asked first: as long as it is young, nothing is old. */
+/*
+ * Times need not grow with ids, for a publisher's clock may have been wrong. So
+ * a few of the oldest rows are asked, and if any of them is old, more are
+ * looked at.  If none is, a few rows further on are looked at in turn, which
+ * finds what is old behind any number of rows whose time lies ahead.
+ */
 static char *
 age_sql(uint64_t age_ms)
 {
-	return sqlite3_mprintf("CREATE TRIGGER " AGE_TRIGGER
-			       " AFTER INSERT ON events"
-			       " WHEN NEW.id %% %d = 0 AND"
-			       " (SELECT time FROM events ORDER BY id LIMIT 1)"
-			       " < " SCHEMA_NOW_MS " - %lld BEGIN"
-			       " DELETE FROM events WHERE id IN"
-			       " (SELECT id FROM events ORDER BY id LIMIT %d)"
-			       " AND time < " SCHEMA_NOW_MS " - %lld; END",
-	    AGE_EVERY, bounded(age_ms), AGE_EVERY * REMOVE_TIMES,
+	return sqlite3_mprintf(
+	    "CREATE TRIGGER " AGE_TRIGGER " AFTER INSERT ON events"
+	    " WHEN NEW.id %% %d = 0 BEGIN"
+	    " DELETE FROM events WHERE id IN (SELECT id FROM events"
+	    "  WHERE EXISTS (SELECT 1 FROM (SELECT time FROM events"
+	    "   ORDER BY id LIMIT %d) WHERE time < " SCHEMA_NOW_MS " - %lld)"
+	    "  ORDER BY id LIMIT %d) AND time < " SCHEMA_NOW_MS " - %lld;"
+	    " UPDATE largesse SET value = coalesce((SELECT max(id) FROM"
+	    "  (SELECT id FROM events WHERE id > (SELECT value FROM largesse"
+	    "   WHERE key = '" AGE_PLACE "') ORDER BY id LIMIT %d)), 0)"
+	    "  WHERE key = '" AGE_PLACE "';"
+	    " DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id <="
+	    "   (SELECT value FROM largesse WHERE key = '" AGE_PLACE "')"
+	    "  AND NOT EXISTS (SELECT 1 FROM (SELECT time FROM events"
+	    "   ORDER BY id LIMIT %d) WHERE time < " SCHEMA_NOW_MS " - %lld)"
+	    "  ORDER BY id DESC LIMIT %d) AND time < " SCHEMA_NOW_MS
+	    " - %lld; END",
+	    AGE_EVERY, AGE_ASKED, bounded(age_ms), AGE_EVERY * REMOVE_TIMES,
+	    bounded(age_ms), AGE_TURN, AGE_ASKED, bounded(age_ms), AGE_TURN,
 	    bounded(age_ms));
+}
+
+/* Where the trigger looks next; it begins again at the end. */
+static int
+set_age_place(sqlite3 *db, uint64_t age_ms)
+{
+	return sql_run(db,
+	    age_ms == 0 ? "DELETE FROM largesse WHERE key = '" AGE_PLACE "'"
+			: "INSERT OR IGNORE INTO largesse VALUES('" AGE_PLACE
+			  "', 0)");
 }
 
 static int
@@ -94,6 +122,8 @@ retention_set(sqlite3 *db, const struct store_keep *keep)
 	if (keep != NULL && keep->age_ms != STORE_KEEP_SAME)
 		now.age_ms = keep->age_ms;
 	if (set_limit(db, "keep-rows", ROWS_TRIGGER, now.rows, rows_sql) == -1)
+		return -1;
+	if (set_age_place(db, now.age_ms) == -1)
 		return -1;
 	return set_limit(db, "keep-age", AGE_TRIGGER, now.age_ms, age_sql);
 }

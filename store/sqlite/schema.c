@@ -75,7 +75,9 @@ static const char *const misfits[] = {
 
     "SELECT 'the id of events is no INTEGER PRIMARY KEY AUTOINCREMENT'"
     " FROM sqlite_schema WHERE type = 'table' AND lower(name) = 'events'"
-    " AND (sql NOT LIKE '%%AUTOINCREMENT%%' OR NOT EXISTS"
+    " AND ((sql NOT LIKE '%%AUTOINCREMENT%%' AND NOT EXISTS (SELECT 1"
+    "  FROM sqlite_schema WHERE type = 'table' AND name = 'largesse'))"
+    " OR NOT EXISTS"
     "  (SELECT 1 FROM pragma_table_info('events')"
     "   WHERE lower(name) = 'id' AND pk = 1))",
 
@@ -275,8 +277,10 @@ describe_log(const struct sql_job *job)
 {
 	struct store_keep keep;
 	char rows[32] = "", age[32] = "", *log_id = NULL;
+	int64_t lost = 0;
 
 	if (retention_get(job->db, &keep) == -1 ||
+	    sql_number(job->db, &lost, SCHEMA_LOST_AUTOINCREMENT) == -1 ||
 	    sql_text(job->db, &log_id,
 		"SELECT value FROM largesse WHERE key = 'log'") != 1)
 		return sql_trouble(job);
@@ -286,9 +290,10 @@ describe_log(const struct sql_job *job)
 		sqlite3_snprintf(
 		    sizeof(age), age, " %llu s", keep.age_ms / 1000);
 	sqlite3_snprintf((int)job->size, job->why,
-	    "%s: schema %d, log %s, keeps%s%s%s%s", job->path, SCHEMA_VERSION,
+	    "%s: schema %d, log %s, keeps%s%s%s%s%s", job->path, SCHEMA_VERSION,
 	    log_id, rows, *rows != '\0' && *age != '\0' ? " and" : "", age,
-	    *rows == '\0' && *age == '\0' ? " all" : "");
+	    *rows == '\0' && *age == '\0' ? " all" : "",
+	    lost == 1 ? "; its table has lost AUTOINCREMENT" : "");
 	sqlite3_free(log_id);
 	return 0;
 }

@@ -16,6 +16,12 @@ enum {
 	SCHEMA_VERSION = 1
 };
 
+/* A row, if the table of events has no AUTOINCREMENT any more. */
+#define SCHEMA_LOST_AUTOINCREMENT                          \
+	"SELECT 1 FROM sqlite_schema WHERE type = 'table'" \
+	" AND name = 'events'"                             \
+	" AND sql NOT LIKE '%%AUTOINCREMENT%%'"
+
 /* A time that is later than now by more than this is a mistake. */
 enum {
 	SCHEMA_AHEAD_MS = 60 * 1000

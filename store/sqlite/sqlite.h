@@ -78,8 +78,7 @@ enum {
 /* Enough of a row to tell it from another with the same id. */
 struct row_mark {
 	int64_t id, time_ms;
-	size_t data_len, topic_len;
-	char head[16];
+	uint64_t uid; /* a hash */
 };
 
 /* By what this log is known again. */
@@ -189,7 +188,7 @@ int64_t sqlite_seek_time(struct sqlite *, int64_t time_ms);
 /* Where an id of Redis lies in a log that was copied from there; -1: none. */
 int64_t sqlite_moved(struct sqlite *, struct store_text was);
 
-/* --- place.c --- */
+/* --- find.c --- */
 
 /*
  * The place of an id or of seek->uid; oldest is the place before the oldest
@@ -197,8 +196,8 @@ int64_t sqlite_moved(struct sqlite *, struct store_text was);
  */
 enum store_result sqlite_find_id(
     struct sqlite *, struct store_id want, int64_t oldest, int64_t *id);
-enum store_result sqlite_find_uid(struct sqlite *, const struct store_seek *,
-    int64_t oldest, int64_t *id);
+enum store_result sqlite_find_uid(
+    struct sqlite *, const struct store_seek *, int64_t oldest, int64_t *id);
 
 /* --- identity.c --- */
 

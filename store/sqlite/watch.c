@@ -276,13 +276,16 @@ drop_triggers(const struct watching *w)
 
 	while ((r = sql_text(w->job.db, &name,
 		    "SELECT name FROM sqlite_schema WHERE " OURS
-		    " AND lower(tbl_name) = lower(%Q) LIMIT 1",
-		    w->watch->table)) == 1) {
+		    " AND (lower(tbl_name) = lower(%Q)"
+		    "  OR lower(substr(name, " PREFIX_LEN " + 1)) = lower(%Q))"
+		    " LIMIT 1",
+		    w->watch->table, w->watch->table)) == 1) {
 		if (sql_run(w->job.db, "DROP TRIGGER \"%w\"", name) == 0 &&
 		    sql_run(w->job.db,
-			"DELETE FROM largesse WHERE key ="
-			" 'watch:' || substr(%Q, " PREFIX_LEN " + 1)",
-			name) == 0)
+			"DELETE FROM largesse WHERE key IN ("
+			"'watch:' || substr(%Q, " PREFIX_LEN " + 1),"
+			" 'watch-as:' || substr(%Q, " PREFIX_LEN " + 1))",
+			name, name) == 0)
 			n++;
 		else
 			r = -1;
@@ -290,7 +293,38 @@ drop_triggers(const struct watching *w)
 		if (r == -1)
 			break;
 	}
+	if (r == 0)
+		r = sql_run(w->job.db,
+		    "DELETE FROM largesse WHERE lower(key) IN"
+		    " (lower('watch:' || %Q), lower('watch-as:' || %Q))",
+		    w->watch->table, w->watch->table);
 	return r == -1 ? sql_trouble(&w->job) : n;
+}
+
+/* The arguments by which it is made again, a line each. */
+static char *
+watch_arguments(const struct watching *w)
+{
+	sqlite3_str *s = sqlite3_str_new(w->job.db);
+	const struct store_watch *watch = w->watch;
+
+	if (watch->topic != NULL)
+		sqlite3_str_appendf(s, "--topic\n%s\n", watch->topic);
+	if (watch->topic_column != NULL)
+		sqlite3_str_appendf(
+		    s, "--topic-column\n%s\n", watch->topic_column);
+	if (watch->columns != NULL)
+		sqlite3_str_appendf(s, "--columns\n%s\n", watch->columns);
+	if (!watch->on_insert || !watch->on_update || !watch->on_delete)
+		sqlite3_str_appendf(s, "--events\n%s%s%s%s%s\n",
+		    watch->on_insert ? "insert" : "",
+		    watch->on_insert && watch->on_update ? "," : "",
+		    watch->on_update ? "update" : "",
+		    watch->on_delete && (watch->on_insert || watch->on_update)
+			? ","
+			: "",
+		    watch->on_delete ? "delete" : "");
+	return sqlite3_str_finish(s);
 }
 
 /* In words: where the events go, and what is in them. */
@@ -300,7 +334,7 @@ remember_watch(const struct watching *w)
 	sqlite3_str *s = sqlite3_str_new(w->job.db);
 	const char *topic =
 	    w->watch->topic == NULL ? w->table : w->watch->topic;
-	char *words;
+	char *words, *args;
 	size_t i;
 	int r;
 
@@ -314,9 +348,12 @@ remember_watch(const struct watching *w)
 		    s, "%s%s", i > 0 ? ", " : ": ", w->columns[i]);
 	if ((words = sqlite3_str_finish(s)) == NULL)
 		return sql_refuse(&w->job, "no memory");
+	args = watch_arguments(w); /* NULL: there are none */
 	r = sql_run(w->job.db,
-	    "INSERT OR REPLACE INTO largesse VALUES('watch:' || %Q, %Q)",
-	    w->table, words);
+	    "INSERT OR REPLACE INTO largesse VALUES('watch:' || %Q, %Q),"
+	    " ('watch-as:' || %Q, %Q)",
+	    w->table, words, w->table, args == NULL ? "" : args);
+	sqlite3_free(args);
 	sqlite3_free(words);
 	return r == 0 ? 0 : sql_trouble(&w->job);
 }
@@ -364,7 +401,15 @@ list_watched(
 	    "  'watch:' || substr(name, " PREFIX_LEN " + 1)), '?')"
 	    " FROM (SELECT * FROM sqlite_schema WHERE " OURS
 	    "  ORDER BY tbl_name, substr(name, 16, 6) = 'delete', name)"
-	    " GROUP BY tbl_name";
+	    " GROUP BY tbl_name UNION ALL"
+	    " SELECT substr(key, 7) || ': no triggers any more, to ' || value"
+	    " FROM largesse WHERE key GLOB 'watch:*' AND EXISTS"
+	    "  (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND "
+	    "lower(name)"
+	    "   = lower(substr(key, 7)))"
+	    " AND substr(key, 7) NOT IN"
+	    "  (SELECT substr(name, " PREFIX_LEN " + 1) FROM sqlite_schema"
+	    "   WHERE " OURS ")";
 	sqlite3_stmt *st;
 
 	if (schema_version(w->job.db) < 1)

@@ -17,6 +17,14 @@ static const int64_t seconds_max = 100000000000; /* ms: the year 1973 */
 static const int64_t future_ms = 60 * 1000;
 static const int64_t id_max = INT64_MAX / 2;
 
+/* Rows of an odd time among the oldest and the newest: now, margin, least. */
+#define ODD_TIMES                                                           \
+	"SELECT id FROM (SELECT * FROM (SELECT id, time FROM events"        \
+	" ORDER BY id LIMIT 10000) UNION SELECT * FROM (SELECT id, time"    \
+	" FROM events ORDER BY id DESC LIMIT 10000))"                       \
+	" WHERE typeof(time) <> 'integer' OR time > %lld + %lld OR time < " \
+	"%lld"
+
 struct tables {
 	const struct check *ck;
 	sqlite3 *db;
@@ -51,6 +59,16 @@ static const struct check_kind in_seconds = {"time", STORE_AILING, true,
     "`since=` and --keep-age take every event for older than 1973."};
 static const struct check_kind in_future = {
     "time", STORE_AILING, true, "`since=` and --keep-age go wrong until then."};
+static const struct check_kind odd_time = {"time", STORE_AILING, true,
+    "--keep-age keeps such an event until its time comes, and `since=` may go "
+    "wrong."};
+static const struct check_kind no_autoincrement = {"autoincrement",
+    STORE_AILING, true,
+    "An id that was removed may be given again: streams miss that event."};
+static const struct check_kind no_watch = {"watch-trigger", STORE_SICK, true,
+    "Changes of the table make no events any more."};
+static const struct check_kind bad_watch = {
+    "watch-trigger", STORE_SICK, true, "Whatever changes the table fails."};
 static const struct check_kind ids_end = {"ids", STORE_AILING, true,
     "When they end every insert fails with `database or disk is full`."};
 
@@ -104,7 +122,26 @@ check_schema(const struct tables *t, int version)
 			    mend, "the trigger %s is gone", name);
 }
 
+/* In what can be looked at in a moment: the oldest rows and the newest. */
 static void
+check_odd_times(const struct tables *t)
+{
+	const char *mend[] = {
+	    "UPDATE the time of such events, or DELETE them", NULL};
+	int64_t id, n;
+
+	if (sql_number(t->db, &id, "SELECT min(id) FROM (" ODD_TIMES ")",
+		clock_wall_ms(), (int64_t)SCHEMA_AHEAD_MS, seconds_max) != 1 ||
+	    sql_number(t->db, &n, "SELECT count(*) FROM (" ODD_TIMES ")",
+		clock_wall_ms(), (int64_t)SCHEMA_AHEAD_MS, seconds_max) != 1)
+		return;
+	check_tell(t->ck, &odd_time, mend,
+	    "the time of event %" PRId64 " lies ahead or is none in ms since "
+	    "1970%s",
+	    id, n > 1 ? ", and it is not the only one" : "");
+}
+
+static bool
 check_newest_time(const struct tables *t)
 {
 	const char *mend[] = {"INSERT milliseconds since 1970, or no time at "
@@ -114,7 +151,7 @@ check_newest_time(const struct tables *t)
 
 	if (sql_number(t->db, &ms,
 		"SELECT time FROM events ORDER BY id DESC LIMIT 1") != 1)
-		return;
+		return false;
 	if (ms > 0 && ms < seconds_max)
 		check_tell(t->ck, &in_seconds, mend,
 		    "the newest event's time is %" PRId64
@@ -124,6 +161,9 @@ check_newest_time(const struct tables *t)
 		check_tell(t->ck, &in_future, mend,
 		    "the newest event's time is %" PRId64 " s from now",
 		    (ms - clock_wall_ms()) / 1000);
+	else
+		return false;
+	return true;
 }
 
 /* Was a limit set whose trigger somebody has dropped? */
@@ -182,6 +222,150 @@ check_keeping(const struct tables *t)
 }
 
 static void
+check_autoincrement(const struct tables *t)
+{
+	const char *mend[] = {"make the table again with id INTEGER PRIMARY "
+			      "KEY AUTOINCREMENT, as largesse(1) shows",
+	    t->ck->init, NULL};
+	int64_t n;
+
+	if (sql_number(t->db, &n, SCHEMA_LOST_AUTOINCREMENT) == 1)
+		check_tell(t->ck, &no_autoincrement, mend,
+		    "the table events has lost AUTOINCREMENT");
+}
+
+/* A word for a shell, quoted if it has to be. */
+static void
+put_word(sqlite3_str *s, const char *word, size_t len)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"
+				    "QRSTUVWXYZ0123456789_-./,:@%+=";
+	size_t i;
+
+	if (len > 0 && strspn(word, plain) >= len) {
+		sqlite3_str_append(s, word, (int)len);
+		return;
+	}
+	sqlite3_str_appendchar(s, 1, '\'');
+	for (i = 0; i < len; i++)
+		if (word[i] == '\'')
+			sqlite3_str_appendf(s, "'\\''");
+		else
+			sqlite3_str_appendchar(s, 1, word[i]);
+	sqlite3_str_appendchar(s, 1, '\'');
+}
+
+/* A command with its arguments, which are lines, quoted for a shell. */
+static char *
+watch_command(const struct tables *t, const char *table, const char *args)
+{
+	sqlite3_str *s = sqlite3_str_new(NULL);
+	const char *p = args == NULL ? "" : args;
+
+	sqlite3_str_appendf(s, "largesse watch ");
+	put_word(s, t->ck->path, strlen(t->ck->path));
+	sqlite3_str_appendf(s, " ");
+	put_word(s, table, strlen(table));
+	while (*p != '\0') {
+		size_t len = strcspn(p, "\n");
+
+		sqlite3_str_appendf(s, " ");
+		put_word(s, p, len);
+		p += len + (p[len] == '\n');
+	}
+	return sqlite3_str_finish(s);
+}
+
+static void
+tell_watch(const struct tables *t, const struct check_kind *kind,
+    const char *table, const char *args, const char *seen)
+{
+	char *command = watch_command(t, table, args);
+	const char *mend[] = {command, NULL};
+
+	check_tell(t->ck, kind, command == NULL ? NULL : mend, "table %s %s",
+	    table, seen);
+	sqlite3_free(command);
+}
+
+/* Can a change of the table be compiled with all its triggers? */
+static bool
+can_change(const struct tables *t, const char *table)
+{
+	static const char *const changes[] = {
+	    "INSERT INTO \"%w\" DEFAULT VALUES", "DELETE FROM \"%w\""};
+	sqlite3_stmt *st;
+	bool lost;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < 2; i++) {
+		char *sql = sqlite3_mprintf(changes[i], table);
+
+		rc = sqlite3_prepare_v2(t->db, sql, -1, &st, NULL);
+		lost = rc == SQLITE_ERROR &&
+		       strstr(sqlite3_errmsg(t->db), "no such column") != NULL;
+		sqlite3_finalize(st);
+		sqlite3_free(sql);
+		if (lost)
+			return false;
+	}
+	return true;
+}
+
+/* What was remembered as watched, and is no more; what cannot be changed. */
+static void
+check_watch(const struct tables *t, const char *name)
+{
+	char *args = NULL, *table = NULL;
+	int64_t n;
+
+	sql_text(t->db, &args,
+	    "SELECT value FROM largesse WHERE key ="
+	    " 'watch-as:' || %Q",
+	    name);
+	if (sql_number(t->db, &n,
+		"SELECT 1 FROM sqlite_schema WHERE"
+		" type = 'trigger' AND name GLOB"
+		" 'largesse_watch_??????_*' AND"
+		" substr(name, 23) = %Q"
+		" AND (lower(tbl_name) = lower(%Q) OR NOT"
+		" EXISTS (SELECT 1 FROM sqlite_schema WHERE"
+		" type = 'table' AND lower(name) ="
+		" lower(%Q)))",
+		name, name, name) == 0) {
+		if (has_object(t, "table", name)) /* and was not dropped */
+			tell_watch(t, &no_watch, name, args,
+			    "is to be watched and has no triggers any more");
+	} else if (sql_text(t->db, &table,
+		       "SELECT tbl_name FROM sqlite_schema"
+		       " WHERE type = 'trigger' AND"
+		       " name GLOB 'largesse_watch_??????_*' AND"
+		       " substr(name, 23) = %Q",
+		       name) == 1 &&
+		   !can_change(t, table))
+		tell_watch(t, &bad_watch, table, args,
+		    "has a trigger for a column that is not there");
+	sqlite3_free(table);
+	sqlite3_free(args);
+}
+
+static void
+check_watches(const struct tables *t)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (sqlite3_prepare_v2(t->db,
+		"SELECT substr(key, 7) FROM largesse"
+		" WHERE key GLOB 'watch:*'",
+		-1, &st, NULL) == SQLITE_OK)
+		while (sqlite3_step(st) == SQLITE_ROW)
+			check_watch(
+			    t, (const char *)sqlite3_column_text(st, 0));
+	sqlite3_finalize(st);
+}
+
+static void
 check_ids_and_keeping(struct tables *t)
 {
 	sql_number(t->db, &t->first, "SELECT min(id) FROM events");
@@ -193,7 +377,10 @@ check_ids_and_keeping(struct tables *t)
 		check_tell(t->ck, &ids_end, NULL,
 		    "the newest id is %" PRId64 ", half way to the end",
 		    t->seq);
-	check_newest_time(t);
+	if (!check_newest_time(t))
+		check_odd_times(t);
+	check_autoincrement(t);
+	check_watches(t);
 	check_keeper(t, "keep-rows", "largesse_keep_rows");
 	check_keeper(t, "keep-age", "largesse_keep_age");
 	if (retention_get(t->db, &t->keep) == 0)

@@ -110,6 +110,71 @@ test_database_without_events(void)
 	want_only(examine(sv), "not-a-log");
 }
 
+/* What a migration does to a table: a new one, copied, under the old name. */
+static void
+test_watched_table_was_rebuilt(void)
+{
+	struct server *sv = log_of(10);
+	const char *s;
+
+	sql(sv, "CREATE TABLE orders(id INTEGER PRIMARY KEY, what TEXT)");
+	run_with(sv, NULL, "watch", sv->db, "orders", "--topic", "it's",
+	    "--events", "insert,delete", NULL);
+	want_healthy(examine(sv));
+	sql(sv, "CREATE TABLE n(id INTEGER PRIMARY KEY, what TEXT);"
+		"DROP TABLE orders; ALTER TABLE n RENAME TO orders");
+	s = examine(sv);
+	want_only(s, "watch-trigger");
+	want_mend(s, "watch-trigger",
+	    text("largesse watch %s orders --topic 'it'\\''s'"
+		 " --events insert,delete",
+		sv->db));
+	sql(sv, "DROP TABLE orders");
+	want_healthy(examine(sv));
+}
+
+static void
+test_watched_column_is_gone(void)
+{
+	struct server *sv = log_of(10);
+
+	sql(sv, "CREATE TABLE orders(id INTEGER PRIMARY KEY, what TEXT)");
+	run_with(sv, NULL, "watch", sv->db, "orders", NULL);
+	sql(sv, "ALTER TABLE orders RENAME TO sales");
+	want_healthy(examine(sv));
+	sql(sv, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql ="
+		" 'CREATE TABLE sales(id INTEGER PRIMARY KEY)'"
+		" WHERE name = 'sales'");
+	want_only(examine(sv), "watch-trigger");
+}
+
+static void
+test_a_row_of_an_odd_time(void)
+{
+	static const char *const odd[] = {
+	    "4102444800000", "1700000000000000", "0", "-5", "'yesterday'"};
+	size_t i;
+
+	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct server *sv = log_of(10);
+
+		sql(sv,
+		    text("UPDATE events SET time = %s WHERE id = 3", odd[i]));
+		want_only(examine(sv), "time");
+	}
+}
+
+static void
+test_autoincrement_lost(void)
+{
+	struct server *sv = log_of(10);
+
+	sql(sv, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql ="
+		" replace(sql, 'AUTOINCREMENT', '') WHERE name = 'events';"
+		"DELETE FROM sqlite_sequence");
+	want_only(examine(sv), "autoincrement");
+}
+
 /* Names that mean something to a shell, or in a URI. */
 static void
 test_path_of_any_characters(void)
@@ -430,6 +495,10 @@ main(int argc, char **argv)
 	    TALK(test_no_database),
 	    TALK(test_directory_is_no_log),
 	    TALK(test_database_without_events),
+	    TALK(test_watched_table_was_rebuilt),
+	    TALK(test_watched_column_is_gone),
+	    TALK(test_a_row_of_an_odd_time),
+	    TALK(test_autoincrement_lost),
 	    TALK(test_path_of_any_characters),
 	    TALK(test_not_wal),
 	    TALK(test_parts_that_were_dropped),

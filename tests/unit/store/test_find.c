@@ -258,6 +258,99 @@ test_ids_of_this_life(void **state)
 	want_id(lg, 8, STORE_UNKNOWN);
 }
 
+/* Takes what the log has to say till it has seen the newest row. */
+static void
+want_no_other_log(struct log *lg, const char *after)
+{
+	struct store_seek head = {.from = STORE_FROM_HEAD};
+	struct store_id id, at;
+	uint64_t newest = (uint64_t)number(lg, "SELECT max(id) FROM events");
+
+	do {
+		if (kit_turn(lg, &at) == STORE_REPLACED)
+			fail_msg("another log after: %s", after);
+	} while (kit_seek(lg, head, &id) != STORE_OK || id.lo < newest);
+	assert_int_equal(id.lo, newest);
+}
+
+static bool
+take(void *arg, const struct store_event *ev)
+{
+	(void)arg;
+	(void)ev;
+	return true;
+}
+
+static void
+read_all(struct log *lg)
+{
+	struct store_span span = {{0, 0}, false};
+
+	while (!span.at_end)
+		assert_int_equal(
+		    kit_read(lg, span.upto, NULL, 0, 100, take, NULL, &span),
+		    STORE_OK);
+}
+
+static void
+test_an_edit_is_no_other_log(void **state)
+{
+	static const char *const edits[] = {"data = 'two'", "event = 'x'",
+	    "topic = 'other'", "data = '', topic = 'b', event = NULL",
+	    "data = x'00'"};
+	struct log *lg = *state;
+	size_t i;
+
+	fill(lg);
+	store_close(lg->reader);
+	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
+	for (i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		char sql[200];
+
+		read_all(lg);
+		snprintf(sql, sizeof(sql),
+		    "UPDATE events SET %s WHERE id ="
+		    " (SELECT max(id) FROM events)",
+		    edits[i]);
+		run(lg, sql);
+		run(lg, "INSERT INTO events(uid) VALUES(NULL)");
+		want_no_other_log(lg, sql);
+	}
+}
+
+/* What SQLite says of the sequence is believed no further than the rows. */
+static void
+test_a_sequence_that_says_too_little(void **state)
+{
+	static const char *const losses[] = {"DELETE FROM sqlite_sequence",
+	    "UPDATE sqlite_sequence SET seq = 1",
+	    "BEGIN; CREATE TABLE n(id INTEGER PRIMARY KEY,"
+	    " topic TEXT NOT NULL DEFAULT 'main', event TEXT,"
+	    " data TEXT NOT NULL DEFAULT '', uid TEXT,"
+	    " time INTEGER NOT NULL DEFAULT 1700000000000);"
+	    "INSERT INTO n SELECT * FROM events; DROP TABLE events;"
+	    "ALTER TABLE n RENAME TO events; COMMIT"};
+	struct log *lg = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		fill(lg);
+		store_close(lg->reader);
+		lg->reader =
+		    store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
+		read_all(lg);
+		run(lg, losses[i]);
+		want_no_other_log(lg, losses[i]);
+		run(lg, "INSERT INTO events(data) VALUES('more')");
+		want_no_other_log(lg, losses[i]);
+		assert_int_equal(store_warning(lg->reader) != NULL, i == 2);
+		assert_null(store_warning(lg->reader));
+	}
+	assert_int_equal(
+	    store_init(lg->path, NULL, lg->why, sizeof(lg->why)), 0);
+	assert_non_null(strstr(lg->why, "AUTOINCREMENT"));
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, kit_setup_sqlite, kit_teardown)
 
@@ -271,6 +364,8 @@ main(void)
 	    T(test_a_foreign_uid_is_unknown),
 	    T(test_ids_of_a_life_before),
 	    T(test_ids_of_this_life),
+	    T(test_an_edit_is_no_other_log),
+	    T(test_a_sequence_that_says_too_little),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

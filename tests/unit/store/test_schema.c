@@ -613,6 +613,40 @@ test_keep_age_removes_from_the_old_end(void **state)
 	assert_rows(pl, 21, 40, 20);
 }
 
+/* Whatever time one row has, or many, the others go when they are old. */
+static void
+test_keep_age_whatever_time_a_row_has(void **state)
+{
+	static const char *const odd[] = {
+	    "4102444800000", "1700000000000000", "'tomorrow'"};
+	struct store_keep keep = {0, 3600 * 1000};
+	struct place *pl = *state;
+	char sql[400];
+	size_t i;
+
+	init(pl, &keep);
+	for (i = 0; i < 3; i++) {
+		run(pl, "DELETE FROM events");
+		snprintf(sql, sizeof(sql),
+		    "INSERT INTO events(data, time) VALUES('odd', %s)", odd[i]);
+		assert_int_equal(run(pl, sql), SQLITE_OK);
+		run(pl,
+		    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+		    " FROM c WHERE i < 50) INSERT INTO events(time)"
+		    " SELECT 1700000000000 FROM c");
+		insert(pl, 20);
+		assert_int_equal(number(pl, "SELECT count(*) FROM events"), 21);
+	}
+	run(pl, "DELETE FROM events; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL"
+		" SELECT i + 1 FROM c WHERE i < 500) INSERT INTO events(time)"
+		" SELECT 4102444800000 FROM c");
+	run(pl, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+		" FROM c WHERE i < 500) INSERT INTO events(time)"
+		" SELECT 1700000000000 FROM c");
+	insert(pl, 3000);
+	assert_int_equal(number(pl, "SELECT count(*) FROM events"), 3500);
+}
+
 static void
 test_keep_age_removes_a_bounded_number(void **state)
 {
@@ -1058,6 +1092,7 @@ main(void)
 	    TEST(test_keep_few_rows_is_near_the_number),
 	    TEST(test_keep_rows_catches_up_in_parts),
 	    TEST(test_keep_age_removes_from_the_old_end),
+	    TEST(test_keep_age_whatever_time_a_row_has),
 	    TEST(test_keep_age_removes_a_bounded_number),
 	    TEST(test_keep_each_is_set_by_itself),
 	    TEST(test_keep_counts_a_dropped_trigger_as_none),

@@ -310,6 +310,27 @@ test_listed_replaced_and_removed(void **state)
 	want_list(pl, "");
 }
 
+/* A migration makes the table anew, and our triggers go with the old one. */
+static void
+test_lost_in_a_rebuild(void **state)
+{
+	struct place *pl = *state;
+
+	run(pl, "CREATE TABLE a(x)");
+	WATCH(pl, .table = "a", .topic = "t");
+	run(pl, "CREATE TABLE n(x); DROP TABLE a; ALTER TABLE n RENAME TO a");
+	want_list(pl, "a: no triggers any more, to topic t: x\n");
+	WATCH(pl, .table = "A", .topic = "t");
+	want_list(pl, "a: insert,update,delete to topic t: x\n");
+	run(pl, "ALTER TABLE a RENAME TO old; CREATE TABLE a(x, y)");
+	WATCH(pl, .table = "a");
+	want_list(pl, "a: insert,update,delete to topic a: x, y\n");
+	run(pl, "INSERT INTO old VALUES(1); INSERT INTO a VALUES(1, 2)");
+	want_events(pl, "a insert {\"x\":1,\"y\":2}\n");
+	run(pl, "DROP TABLE a");
+	want_list(pl, "");
+}
+
 static void
 test_rolled_back_with_the_change(void **state)
 {
@@ -398,6 +419,7 @@ main(void)
 	    T(test_the_applications_settings),
 	    T(test_names_that_have_to_be_quoted),
 	    T(test_listed_replaced_and_removed),
+	    T(test_lost_in_a_rebuild),
 	    T(test_rolled_back_with_the_change),
 	    T(test_the_application_sees_its_own_row_id),
 	    T(test_refusals),
