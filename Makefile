@@ -18,7 +18,7 @@ endif
 
 # without.c of a room is for the static build alone.
 SRC	 = $(filter-out %/without.c,$(wildcard fcgi/*.c fcgi/*/*.c \
-	   store/*.c store/*/*.c store/*/*/*.c))
+	   fcgi/*/*/*.c store/*.c store/*/*.c store/*/*/*.c))
 OBJ	 = $(SRC:%.c=build/obj/%.o)
 ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
 PARTS	 = $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))

@@ -17,6 +17,7 @@
 #include <openssl/pem.h>
 
 #include "fcgi/auth/keys.h"
+#include "fcgi/auth/kind/kind.h"
 #include "fcgi/base/log.h"
 
 /* --- the bytes of a file -------------------------------------------------- */
@@ -85,14 +86,6 @@ warn_open(const char *path)
 
 /* --- the keys in it ------------------------------------------------------- */
 
-bool
-keys_is_pem(const unsigned char *bytes, size_t len)
-{
-	static const char begin[] = "-----BEGIN ";
-
-	return memmem(bytes, len, begin, sizeof(begin) - 1) != NULL;
-}
-
 /* All public keys of a PEM file. */
 static bool
 add_pem(
@@ -104,11 +97,6 @@ add_pem(
 	bool ok = in != NULL;
 
 	*why = "out of memory";
-	if (memmem(bytes, len, "PRIVATE KEY-----", 16) != NULL) {
-		*why = "a private key, which is for largesse token alone: "
-		       "give its public half (openssl pkey -pubout)";
-		ok = false;
-	}
 	while (
 	    ok && (pkey = PEM_read_bio_PUBKEY(in, NULL, NULL, NULL)) != NULL) {
 		ok = keys_add_public(ks, NULL, pkey, why);
@@ -134,12 +122,12 @@ read_key_file(struct keys *ks, const char *path, char *why, size_t size)
 	if (!ok)
 		return -1;
 	all = len;
-	if (keys_is_pem(bytes, len))
-		ok = add_pem(ks, bytes, len, &wrong);
-	else if (bytes[strspn((char *)bytes, " \t\r\n")] == '{') {
-		wrong = "JSON is no secret: a JWKS goes to --jwks-file";
+	if (kind_is_pem(bytes, len)) {
+		wrong = kind_of_pem(bytes, len);
+		ok = wrong == NULL && add_pem(ks, bytes, len, &wrong);
+	} else if ((wrong = kind_of_bytes(bytes, len)) != NULL)
 		ok = false;
-	} else if ((ok = keys_secret(path, bytes, &len, why, size))) {
+	else if ((ok = keys_secret(path, bytes, &len, why, size))) {
 		warn_open(path);
 		ok = keys_add(ks, KEY_HS256, NULL, bytes, len, &wrong);
 	}

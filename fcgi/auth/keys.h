@@ -2,9 +2,10 @@
  * keys.h - the keys that tokens are signed with, each with the one algorithm
  * that it is for.
  *
- * A key file is a PEM file of public keys (RS256 for RSA, ES256 for P-256).
- * Any other content is a secret for HS256, without one newline at its end.  A
- * JWKS file is JSON (RFC 7517, section 5) with keys of type oct, RSA or EC.
+ * A key file is a PEM file of public keys (RS256 for RSA, ES256 for P-256), or
+ * a secret for HS256, without one newline at its end.  A file that has key
+ * material in another form is refused (kind/kind.h).  A JWKS file is JSON (RFC
+ * 7517, section 5) with keys of type oct, RSA or EC.
  */
 #ifndef KEYS_H
 #define KEYS_H
@@ -82,9 +83,6 @@ unsigned char *keys_file(const char *path, size_t *len, char *why, size_t size);
 /* A secret without the newline at its end; false, and why: too short. */
 bool keys_secret(const char *path, const unsigned char *bytes, size_t *len,
     char *why, size_t size);
-
-/* Is it text with a PEM block? */
-bool keys_is_pem(const unsigned char *bytes, size_t len);
 
 /* --- jwks.c -------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@
 #include <openssl/pem.h>
 
 #include "fcgi/auth/keys.h"
+#include "fcgi/auth/kind/kind.h"
 #include "fcgi/base/log.h"
 #include "fcgi/command/commands.h"
 #include "fcgi/request/request.h"
@@ -201,21 +202,26 @@ print_token(const struct token_conf *conf)
 {
 	size_t all, len;
 	char why[512], *token = NULL;
-	const char *wrong = "cannot be signed with: are all texts UTF-8?";
+	static const char unsigned_[] = "cannot be signed with: are all texts "
+					"UTF-8?";
+	const char *wrong = unsigned_;
 	unsigned char *key = keys_file(conf->key_file, &all, why, sizeof(why));
 	jwt_alg_t alg = JWT_ALG_HS256;
 	bool ok = key != NULL;
 
 	len = ok ? all : 0;
-	if (ok && keys_is_pem(key, len))
+	if (ok && kind_is_pem(key, len))
 		alg = private_alg(key, len, &wrong);
+	else if (ok && (wrong = kind_of_bytes(key, len)) != NULL)
+		alg = JWT_ALG_INVAL;
 	else if (ok)
 		ok = keys_secret(conf->key_file, key, &len, why, sizeof(why));
 	if (!ok)
 		log_plain(why);
 	else if (alg == JWT_ALG_INVAL ||
 		 (token = sign(conf, alg, key, len)) == NULL)
-		log_error(conf->key_file, "%s", wrong);
+		log_error(
+		    conf->key_file, "%s", wrong != NULL ? wrong : unsigned_);
 	else
 		puts(token);
 	keys_wipe(key, key != NULL ? all : 0);

@@ -462,6 +462,36 @@ test_secret_that_all_may_read_is_told_of(void)
 	open_with(sv, "/events?topic=secret", good());
 }
 
+/* A key file of any other form would be a secret that everybody knows. */
+static void
+test_key_of_another_form_does_not_start(void)
+{
+	struct server *sv = prepare_keys();
+	unsigned char der[1024], *p = der;
+	int len = i2d_PUBKEY(hostile_keys()->rsa, &p);
+	static const char ssh[] =
+	    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabg";
+	struct ran r;
+
+	forge_write(key_path(sv, "secret"), (char *)der, (size_t)len);
+	r = run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
+	    text("unix:%s", sv->socket), "--key-file", key_path(sv, "secret"),
+	    NULL);
+	check(r.status == 1);
+	check(strstr(r.err, "a public key in DER: give it in PEM") != NULL);
+	check(strchr(r.err, '\n') == r.err + strlen(r.err) - 1);
+	forge_write(key_path(sv, "secret"), ssh, sizeof(ssh) - 1);
+	r = run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
+	    text("unix:%s", sv->socket), "--key-file", key_path(sv, "secret"),
+	    NULL);
+	check(r.status == 1);
+	check(strstr(r.err, "OpenSSH") != NULL);
+	r = run_with(sv, NULL, "token", "--key-file", key_path(sv, "secret"),
+	    "--subscribe", "a", NULL);
+	check(r.status == 1 && r.out[0] == '\0');
+	check(strstr(r.err, "OpenSSH") != NULL);
+}
+
 /* --- largesse token ----------------------------------------------------- */
 
 static char *
@@ -584,6 +614,7 @@ main(int argc, char **argv)
 	    TALK(test_keys_are_read_again_at_sighup),
 	    TALK(test_what_is_wrong_with_keys_is_said_at_start),
 	    TALK(test_secret_that_all_may_read_is_told_of),
+	    TALK(test_key_of_another_form_does_not_start),
 	    TALK(test_tokens_that_we_make_let_in),
 	    TALK(test_token_ends_when_asked),
 	    TALK(test_tokens_that_cannot_be_made),

@@ -4,11 +4,18 @@
  */
 #include <unistd.h>
 
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
+
 #include "fcgi/base/base64.h"
 #include "fcgi/auth/keys.h"
+#include "fcgi/auth/kind/kind.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/dir.h"
 #include "tests/unit/hostile.h"
+
+#define K32 "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg"
+#define K31 "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eA"
 
 struct drawer {
 	char dir[DIR_SIZE], path[160], why[512];
@@ -196,6 +203,287 @@ test_files_that_cannot_be_read(void **state)
 	assert_non_null(strstr(d->why, "directory"));
 }
 
+/* --- key material in another form ---------------------------------------- */
+
+struct form {
+	unsigned char bytes[8192];
+	size_t len;
+};
+
+static void
+form_take(struct form *f, BIO *out)
+{
+	f->len = (size_t)BIO_read(out, f->bytes, sizeof(f->bytes));
+	BIO_free(out);
+}
+
+static void
+form_text(struct form *f, const char *a, const char *b, const char *c)
+{
+	f->len = (size_t)snprintf(
+	    (char *)f->bytes, sizeof(f->bytes), "%s%s%s", a, b, c);
+	assert_true(f->len < sizeof(f->bytes));
+}
+
+/* base64 as openssl base64 -A prints it. */
+static void
+form_base64(struct form *f)
+{
+	unsigned char *s = malloc(f->len * 2 + 8);
+
+	f->len = (size_t)EVP_EncodeBlock(s, f->bytes, (int)f->len);
+	memcpy(f->bytes, s, f->len);
+	free(s);
+}
+
+static void
+form_hex(struct form *f)
+{
+	unsigned char was[4096];
+	size_t i;
+
+	assert_true(f->len < sizeof(was));
+	memcpy(was, f->bytes, f->len);
+	for (i = 0; i < f->len; i++)
+		sprintf((char *)f->bytes + 2 * i, "%02x", was[i]);
+	f->len *= 2;
+}
+
+static void
+want_form(struct drawer *d, const struct form *f, const char *why)
+{
+	want_wrong(d, (const char *)f->bytes, f->len, why);
+}
+
+/*
+ * These bytes, also in base64, in base64 of that, in hexadecimal digits, and
+ * with newlines behind them, are told to be key material.
+ */
+static void
+want_form_in_all_ways(struct drawer *d, const struct form *f, const char *why)
+{
+	struct form x = *f;
+	char *part;
+
+	want_form(d, &x, why);
+	x.bytes[x.len++] = '\n';
+	want_form(d, &x, why);
+	x = *f;
+	form_hex(&x);
+	want_form(d, &x, "");
+	x = *f;
+	part = forge_part(x.bytes, x.len);
+	form_text(&x, "\r\n", part, "\r\n");
+	want_form(d, &x, "");
+	free(part);
+	x = *f;
+	form_base64(&x);
+	want_form(d, &x, "");
+	form_text(&x, "\xef\xbb\xbf\"", (char *)x.bytes, "\",\n");
+	x.len = strlen((char *)x.bytes);
+	x = *f;
+	form_base64(&x);
+	form_base64(&x);
+	want_form(d, &x, "");
+}
+
+static void
+want_der_of(struct drawer *d, EVP_PKEY *key)
+{
+	struct form f;
+	BIO *out = BIO_new(BIO_s_mem());
+
+	i2d_PUBKEY_bio(out, key);
+	form_take(&f, out);
+	want_form_in_all_ways(d, &f, "a public key in DER");
+	out = BIO_new(BIO_s_mem());
+	i2d_PKCS8PrivateKey_bio(out, key, NULL, NULL, 0, NULL, NULL);
+	form_take(&f, out);
+	want_form_in_all_ways(d, &f, "a private key in DER");
+	out = BIO_new(BIO_s_mem());
+	i2d_PKCS8PrivateKey_bio(
+	    out, key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL);
+	form_take(&f, out);
+	want_form_in_all_ways(d, &f, "in DER");
+}
+
+static void
+test_der_is_no_secret(void **state)
+{
+	struct drawer *d = *state;
+	EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	EVP_PKEY *p384 = forge_ec("P-384");
+	struct form f;
+	BIO *out = BIO_new(BIO_s_mem());
+	unsigned char *p = f.bytes;
+
+	want_der_of(d, hostile_keys()->rsa);
+	want_der_of(d, hostile_keys()->ec);
+	want_der_of(d, ed);
+	want_der_of(d, p384);
+	/* PKCS #1 and SEC 1. */
+	f.len = (size_t)i2d_PublicKey(hostile_keys()->rsa, &p);
+	want_form_in_all_ways(d, &f, "in DER");
+	i2d_PrivateKey_bio(out, hostile_keys()->ec);
+	form_take(&f, out);
+	want_form_in_all_ways(d, &f, "a private key in DER");
+	/* A point alone, as for Web Push. */
+	p = f.bytes;
+	f.len = (size_t)i2d_PublicKey(hostile_keys()->ec, &p);
+	assert_int_equal(f.len, 65);
+	want_form_in_all_ways(d, &f, "a point of P-256");
+	EVP_PKEY_free(ed);
+	EVP_PKEY_free(p384);
+}
+
+static X509 *
+certificate(EVP_PKEY *key)
+{
+	X509 *cert = X509_new();
+
+	X509_set_pubkey(cert, key);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN",
+	    MBSTRING_ASC, (const unsigned char *)"a", -1, -1, 0);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	return cert;
+}
+
+static void
+test_certificates_are_no_secret(void **state)
+{
+	struct drawer *d = *state;
+	X509 *cert = certificate(hostile_keys()->rsa);
+	PKCS12 *p12 = PKCS12_create(
+	    "x", "a", hostile_keys()->rsa, cert, NULL, 0, 0, 0, 0, 0);
+	BIO *out = BIO_new(BIO_s_mem());
+	struct form f;
+
+	i2d_X509_bio(out, cert);
+	form_take(&f, out);
+	want_form_in_all_ways(d, &f, "a certificate in DER");
+	out = BIO_new(BIO_s_mem());
+	PEM_write_bio_X509(out, cert);
+	form_take(&f, out);
+	want_form(d, &f, "openssl x509 -pubkey");
+	out = BIO_new(BIO_s_mem());
+	i2d_PKCS12_bio(out, p12);
+	form_take(&f, out);
+	want_form_in_all_ways(d, &f, "in DER");
+	PKCS12_free(p12);
+	X509_free(cert);
+}
+
+#define SSH_BLOB \
+	"AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+/* What other programs write, each line of which is known to be no secret. */
+static void
+test_keys_of_other_programs_are_no_secret(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} texts[] = {
+	    {"ssh-ed25519 " SSH_BLOB " me@box\n", "OpenSSH"},
+	    {"# mine\n\nssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCCCCCC\n",
+		"OpenSSH"},
+	    {"command=\"true\" ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNo me\n",
+		"OpenSSH"},
+	    {SSH_BLOB "\n", "OpenSSH"},
+	    {"box,10.0.0.1 ssh-dss AAAAB3NzaC1kc3MAAACBAPCCCCCCC\n", "OpenSSH"},
+	    {"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n"
+	     "---- END SSH2 PUBLIC KEY ----\n",
+		"OpenSSH"},
+	    {"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "PuTTY"},
+	    {"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAA\n"
+	     "-----END OPENSSH PRIVATE KEY-----\n",
+		"ssh-keygen"},
+	    {"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQENBF\n=abcd\n"
+	     "-----END PGP PUBLIC KEY BLOCK-----\n",
+		"PGP"},
+	    {"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+	     "-----END EC PARAMETERS-----\n",
+		"no public key"},
+	    {"untrusted comment: minisign public key 1234\nRWQabcdefghijk\n",
+		"another program"},
+	    {"<RSAKeyValue><Modulus>AQAB</Modulus></RSAKeyValue>      ",
+		"another program"},
+	    {"Modulus=C0FFEE00C0FFEE00C0FFEE00C0FFEE00C0FFEE00\n",
+		"another program"},
+	    {"BEGIN PUBLIC KEY\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n",
+		"damaged"},
+	    {"KEY=MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEabcdefgh;\n", "BEGIN"},
+	    {"{\"kty\":\"oct\",\"k\":\"" K32 "\"}", "--jwks-file"},
+	    {"\n\n{\"keys\":[{\"kty\":\"oct\",\"k\":\"" K32 "\"}]}\n",
+		"--jwks-file"},
+	    {"[{\"type\":\"service_account\",\"id\":\"abcdefghi\"}]",
+		"--jwks-file"},
+	};
+	struct drawer *d = *state;
+	struct form f;
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		form_text(&f, texts[i].text, "", "");
+		want_form(d, &f, texts[i].why);
+		form_text(&f, "\xef\xbb\xbf", texts[i].text, "\r\n");
+		want_form(d, &f, texts[i].why);
+		form_base64(&f);
+		want_form(d, &f, "");
+	}
+}
+
+/* A key of GnuPG without armor: a key, a name, a signature. */
+static void
+test_pgp_is_no_secret(void **state)
+{
+	struct drawer *d = *state;
+	struct form f = {.len = 0};
+
+	memcpy(f.bytes, "\x98\x33\x04", 3);
+	memset(f.bytes + 3, 0x16, 0x32);
+	memcpy(f.bytes + 2 + 0x33, "\xb4\x02me\x88\x20", 6);
+	memset(f.bytes + 2 + 0x33 + 6, 0x10, 0x20);
+	f.len = 2 + 0x33 + 6 + 0x20;
+	want_form_in_all_ways(d, &f, "PGP");
+}
+
+/* Nothing that openssl rand gives out is taken for a key. */
+static void
+test_random_secrets_are_secrets(void **state)
+{
+	struct drawer *d = *state;
+	unsigned char bytes[160];
+	char text[400];
+	unsigned seed = 12;
+	size_t i, j, len;
+
+	(void)d;
+	for (i = 0; i < 100000; i++) {
+		len = 32 + i % 100;
+		for (j = 0; j < len; j++)
+			bytes[j] = (unsigned char)(rand_r(&seed) >> 7);
+		if (i % 4 == 1) /* begins as a key in DER does */
+			memcpy(bytes,
+			    (unsigned char[]){0x30, (uint8_t)(len - 2)}, 2);
+		if (i % 4 == 2)
+			bytes[0] = '{';
+		if (i % 4 == 3)
+			bytes[0] = 0x99;
+		if (kind_of_bytes(bytes, len) != NULL)
+			fail_msg("%zu: %s", i, kind_of_bytes(bytes, len));
+		if (i % 10 != 0)
+			continue;
+		len = (size_t)EVP_EncodeBlock(
+		    (unsigned char *)text, bytes, (int)len);
+		assert_null(kind_of_bytes((unsigned char *)text, len));
+	}
+	strcpy(text, "correct horse battery staple, and a public key of words");
+	assert_null(kind_of_bytes((unsigned char *)text, strlen(text)));
+}
+
 /* --- JWKS --------------------------------------------------------------- */
 
 static void
@@ -209,8 +497,6 @@ want_jwks(struct drawer *d, const char *text, size_t n, const char *why)
 		fail_msg("%s: %s: is not: %s", text, d->why, why);
 }
 
-#define K32 "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg"
-#define K31 "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eA"
 #define OCT "{\"kty\":\"oct\",\"k\":\"" K32 "\"}"
 
 static void
@@ -371,6 +657,11 @@ main(void)
 	    T(test_pem_with_several_keys),
 	    T(test_private_keys_are_refused),
 	    T(test_files_that_cannot_be_read),
+	    T(test_der_is_no_secret),
+	    T(test_certificates_are_no_secret),
+	    T(test_keys_of_other_programs_are_no_secret),
+	    T(test_pgp_is_no_secret),
+	    T(test_random_secrets_are_secrets),
 	    T(test_jwks_with_keys_of_all_kinds),
 	    T(test_jwks_keys_for_others_are_passed_over),
 	    T(test_jwks_keys_for_us_have_to_be_good),
