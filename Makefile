@@ -9,7 +9,7 @@ WARN	 = -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 DEFS	 = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I.
 SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	   -fno-sanitize-recover=all
-LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljwt -ljansson -lcrypto
+LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljansson -lcrypto
 
 # All cores, unless somebody says otherwise.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -54,21 +54,21 @@ build/asan/tests/%.o: tests/%.c | need-build need-check
 	$(COMPILE) $(SAN) -c -o $@ $<
 
 # One file without shared libraries, for hosts where nothing can be installed.
-# Debian's libcurl and libjwt cannot be linked statically: what needs them is
-# left out, each room's without.c has what answers instead, and --help says so.
+# Debian's libcurl cannot be linked statically: what needs it is left out, each
+# room's without.c has what answers instead, and --help says so.
 # The linker warns that names of hosts need the system's library; --listen takes
 # numbers here.  Its warnings are shown only if it fails.
 STATIC_OUT = fcgi/command/tail_url.c fcgi/doctor/url.c fcgi/doctor/http.c \
-	   fcgi/doctor/clinic.c fcgi/command/cmd_token.c fcgi/auth/token.c
+	   fcgi/doctor/clinic.c
 STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -lcares -ljansson -lssl -lcrypto -lm -lpthread
-STATIC_SAYS = "libcurl (tail and doctor of a URL) and libjwt (tokens)"
+STATIC_SAYS = "libcurl (tail and doctor of a URL)"
 STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
 	   $(filter-out $(STATIC_OUT),$(SRC)) $(wildcard fcgi/*/without.c))
 
 static: build/static/largesse
 
 build/static/largesse: $(STATIC_OBJ)
-	$(LINK) $(CFLAGS) $(LDFLAGS) -static -s -Wl,--wrap=keys_read -o $@ \
+	$(LINK) $(CFLAGS) $(LDFLAGS) -static -s -o $@ \
 	    $(STATIC_OBJ) $(STATIC_LIBS) 2>$@.said || { cat $@.said >&2; exit 1; }
 
 build/static/obj/%.o: %.c | need-build

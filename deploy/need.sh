@@ -11,7 +11,7 @@ set -eu
 packages() {
 	case $1 in
 	build) echo gcc libc6-dev make pkg-config libuv1-dev libfcgi-dev \
-	    libsqlite3-dev libcurl4-openssl-dev libjansson-dev libjwt-dev \
+	    libsqlite3-dev libcurl4-openssl-dev libjansson-dev \
 	    libhiredis-dev libc-ares-dev libssl-dev ;;
 	demo) echo sqlite3 nginx spawn-fcgi curl ;;
 	lighttpd) echo lighttpd ;;

@@ -109,7 +109,6 @@ void
 allow_close(struct allow *a)
 {
 	if (a != NULL) {
-		token_forget_all(&a->memory);
 		keys_free(&a->keys);
 	}
 	free(a);
@@ -126,7 +125,6 @@ allow_reload(struct allow *a, char *why, size_t size)
 		a->keys.mark = fresh.mark; /* the error is told once */
 		return -1;
 	}
-	token_forget_all(&a->memory);
 	keys_free(&a->keys);
 	a->keys = fresh;
 	return 0;

@@ -6,8 +6,8 @@
  * a refusal.  It knows no socket and sends nothing.
  *
  *	credential  where in the request a token stands
- *	token       is the token valid?  token_memory: it was a moment ago
- *	keys        what tokens are signed with: key_files, jwks
+ *	token       is the token valid?  signature: by this key?
+ *	keys        what tokens are signed with: key_files, kind, jwks
  *	origin      which site's page sent the request, and its CORS headers
  *	address     which client sent it, behind trusted proxies
  *	callers     how many streams a subject and a client have

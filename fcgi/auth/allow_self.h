@@ -12,16 +12,14 @@
 #define ALLOW_SELF_H
 
 #include "fcgi/auth/keys.h"
-#include "fcgi/auth/token_memory.h"
 #include "fcgi/base/conf.h"
 #include "fcgi/request/request.h"
 
 struct allow {
 	const struct serve_conf *conf;
 	struct keys keys;
-	struct token_memory memory; /* of these keys */
-	bool closed;		    /* a reader must say who it is */
-	int64_t looked_ms;	    /* when the key files were looked at */
+	bool closed;	   /* a reader must say who it is */
+	int64_t looked_ms; /* when the key files were looked at */
 };
 
 /* May everyone read this? */

@@ -100,7 +100,6 @@ take_token(struct allow *a, const char *s, size_t len, struct who *who,
     struct refusal *no)
 {
 	struct token_rules rules = {.keys = &a->keys,
-	    .memory = &a->memory,
 	    .issuer = a->conf->issuer,
 	    .audience = a->conf->audience,
 	    .leeway_ms = (int64_t)a->conf->leeway_ms,

@@ -112,8 +112,8 @@ add_secret(struct keys *ks, const json_t *jwk, const char **why)
 
 	*why = "`k` is not 32 bytes or more in base64url";
 	ok = len >= KEYS_SECRET_MIN &&
-	     keys_add(ks, KEY_HS256, member_text(jwk, "kid"), bytes,
-		 (size_t)len, why);
+	     keys_add_secret(
+		 ks, member_text(jwk, "kid"), bytes, (size_t)len, why);
 	OPENSSL_cleanse(bytes, sizeof(bytes));
 	return ok;
 }
@@ -125,7 +125,7 @@ add_public(struct keys *ks, const json_t *jwk, EVP_PKEY *pkey, const char **why)
 
 	*why = "its numbers are no public key";
 	ok = pkey != NULL &&
-	     keys_add_public(ks, member_text(jwk, "kid"), pkey, why);
+	     keys_add_pkey(ks, member_text(jwk, "kid"), pkey, why);
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
 	return ok;

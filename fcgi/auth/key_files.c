@@ -18,6 +18,7 @@
 
 #include "fcgi/auth/keys.h"
 #include "fcgi/auth/kind/kind.h"
+#include "fcgi/auth/token.h"
 #include "fcgi/base/log.h"
 
 /* --- the bytes of a file -------------------------------------------------- */
@@ -56,84 +57,113 @@ keys_file(const char *path, size_t *len, char *why, size_t size)
 	return bytes;
 }
 
-bool
-keys_secret(const char *path, const unsigned char *bytes, size_t *len,
-    char *why, size_t size)
-{
-	if (*len > 0 && bytes[*len - 1] == '\n')
-		(*len)--;
-	if (*len > 0 && bytes[*len - 1] == '\r')
-		(*len)--;
-	if (*len >= KEYS_SECRET_MIN)
-		return true;
-	snprintf(why, size,
-	    "%s: a secret needs 32 bytes or more, this has %zu: make one with "
-	    "openssl rand -hex 32",
-	    path, *len);
-	return false;
-}
-
 /* A secret that everyone may read is not refused: it may be a test's. */
-static void
-warn_open(const char *path)
+bool
+keys_open_to_all(const char *path)
 {
 	struct stat sb;
 
-	if (stat(path, &sb) == 0 && (sb.st_mode & S_IROTH))
-		log_error(path, "everyone on this machine may read this "
-				"secret: chmod o-r");
+	return stat(path, &sb) == 0 && (sb.st_mode & S_IROTH);
 }
 
 /* --- the keys in it ------------------------------------------------------- */
 
-/* All public keys of a PEM file. */
+bool
+keys_take_secret(struct keys *ks, const char *path, const unsigned char *bytes,
+    size_t len, char *why, size_t size)
+{
+	const char *wrong = kind_of_bytes(bytes, len);
+
+	if (wrong == NULL) {
+		if (len > 0 && bytes[len - 1] == '\n')
+			len--;
+		if (len > 0 && bytes[len - 1] == '\r')
+			len--;
+		if (len >= KEYS_SECRET_MIN &&
+		    keys_add_secret(ks, NULL, bytes, len, &wrong))
+			return true;
+	}
+	if (wrong != NULL)
+		snprintf(why, size, "%s: %s", path, wrong);
+	else
+		snprintf(why, size,
+		    "%s: a secret needs 32 bytes or more, this has %zu: make "
+		    "one with openssl rand -hex 32",
+		    path, len);
+	return false;
+}
+
+/* Adds the key of the next block.  1; 0 at the end; -1: it has no key. */
+static int
+add_block(struct keys *ks, BIO *in, const char **why)
+{
+	char *name = NULL, *header = NULL;
+	unsigned char *der = NULL;
+	const unsigned char *p;
+	EVP_PKEY *pkey = NULL;
+	long len;
+	int r = -1;
+
+	*why = "a block of PEM that OpenSSL cannot read as a public key";
+	if (PEM_read_bio(in, &name, &header, &der, &len) != 1) {
+		if (ERR_GET_REASON(ERR_peek_last_error()) ==
+		    PEM_R_NO_START_LINE)
+			r = 0;
+	} else if ((p = der,
+		       pkey = strcmp(name, PEM_STRING_RSA_PUBLIC) == 0
+				  ? d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, len)
+				  : d2i_PUBKEY(NULL, &p, len)) != NULL &&
+		   keys_add_pkey(ks, NULL, pkey, why))
+		r = 1;
+	EVP_PKEY_free(pkey);
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return r;
+}
+
+/* All public keys of a PEM file; what stands before them is passed over. */
 static bool
 add_pem(
     struct keys *ks, const unsigned char *bytes, size_t len, const char **why)
 {
-	BIO *in = BIO_new_mem_buf(bytes, (int)len);
-	EVP_PKEY *pkey;
+	const unsigned char *first = memmem(bytes, len, "-----BEGIN ", 11);
 	size_t n = ks->n;
-	bool ok = in != NULL;
+	BIO *in;
+	int r;
 
+	if ((*why = kind_of_pem(bytes, len)) != NULL)
+		return false;
+	len -= (size_t)(first - bytes);
+	in = BIO_new_mem_buf(first, (int)len);
 	*why = "out of memory";
-	while (
-	    ok && (pkey = PEM_read_bio_PUBKEY(in, NULL, NULL, NULL)) != NULL) {
-		ok = keys_add_public(ks, NULL, pkey, why);
-		EVP_PKEY_free(pkey);
-	}
-	if (ok && ks->n == n) {
-		*why = "no public key in it that OpenSSL can read";
-		ok = false;
-	}
-	ERR_clear_error();
+	for (r = in != NULL ? 1 : -1; r == 1;)
+		r = add_block(ks, in, why);
 	BIO_free(in);
-	return ok;
+	return r == 0 && ks->n > n;
 }
 
 static int
 read_key_file(struct keys *ks, const char *path, char *why, size_t size)
 {
-	size_t len, all;
+	size_t len;
 	unsigned char *bytes = keys_file(path, &len, why, size);
 	const char *wrong = NULL;
-	bool ok = bytes != NULL;
+	bool ok;
 
-	if (!ok)
+	if (bytes == NULL)
 		return -1;
-	all = len;
 	if (kind_is_pem(bytes, len)) {
-		wrong = kind_of_pem(bytes, len);
-		ok = wrong == NULL && add_pem(ks, bytes, len, &wrong);
-	} else if ((wrong = kind_of_bytes(bytes, len)) != NULL)
-		ok = false;
-	else if ((ok = keys_secret(path, bytes, &len, why, size))) {
-		warn_open(path);
-		ok = keys_add(ks, KEY_HS256, NULL, bytes, len, &wrong);
+		ok = add_pem(ks, bytes, len, &wrong);
+		if (!ok)
+			snprintf(why, size, "%s: %s", path, wrong);
+	} else {
+		ok = keys_take_secret(ks, path, bytes, len, why, size);
+		if (ok && keys_open_to_all(path))
+			log_error(path, KEYS_OPEN);
 	}
-	if (!ok && wrong != NULL)
-		snprintf(why, size, "%s: %s", path, wrong);
-	keys_wipe(bytes, all);
+	keys_wipe(bytes, len);
 	return ok ? 0 : -1;
 }
 
@@ -148,6 +178,21 @@ read_jwks_file(struct keys *ks, const char *path, char *why, size_t size)
 		r = jwks_add(ks, path, bytes, len, why, size);
 	keys_wipe(bytes, bytes != NULL ? len : 0);
 	return r;
+}
+
+/* More keys than are tried for one token: the order of the files counts. */
+static void
+warn_many(const struct keys *ks)
+{
+	size_t n[KEY_ALGS] = {0}, i;
+
+	for (i = 0; i < ks->n; i++)
+		if (++n[ks->v[i].alg] == TOKEN_TRIES + 1)
+			log_error("keys",
+			    "more than %d for %s: a token without a kid is "
+			    "tried with the first %d",
+			    TOKEN_TRIES, key_alg_name(ks->v[i].alg),
+			    TOKEN_TRIES);
 }
 
 int
@@ -165,6 +210,8 @@ keys_read(struct keys *ks, const struct option_list *key_files,
 		r = read_jwks_file(ks, jwks_files->v[i], why, size);
 	if (r == -1)
 		keys_free(ks);
+	else
+		warn_many(ks);
 	return r;
 }
 

@@ -1,16 +1,16 @@
 /*
  * keys.c - keys that were read.
  *
- * libjwt parses a PEM text anew for each token and checks nothing about it.
- * So the kind and the strength of a key are checked here, once, and libjwt
- * gets only PEM that OpenSSL wrote for us.
+ * The kind and the strength of a key are checked here, once.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/pem.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
 
 #include "fcgi/auth/keys.h"
 
@@ -30,75 +30,115 @@ keys_wipe(unsigned char *bytes, size_t len)
 	free(bytes);
 }
 
+static void
+free_key(struct key *k)
+{
+	keys_wipe(k->secret, k->secret_len);
+	EVP_PKEY_free(k->pkey);
+	free(k->kid);
+}
+
 void
 keys_free(struct keys *ks)
 {
-	while (ks->n > 0) {
-		struct key *k = &ks->v[--ks->n];
-
-		keys_wipe(k->bytes, k->len);
-		free(k->kid);
-	}
+	while (ks->n > 0)
+		free_key(&ks->v[--ks->n]);
 }
 
-bool
-keys_add(struct keys *ks, enum key_alg alg, const char *kid, const void *bytes,
-    size_t len, const char **why)
+/* Takes over what k has, also when it fails. */
+static bool
+add(struct keys *ks, struct key *k, const char *kid, const char **why)
 {
-	struct key k = {.alg = alg, .len = len};
-
-	*why = "too many keys";
-	if (ks->n == KEYS_MAX)
-		return false;
-	*why = "out of memory";
-	k.bytes = malloc(len);
-	k.kid = kid != NULL ? strdup(kid) : NULL;
-	if (k.bytes == NULL || (kid != NULL && k.kid == NULL)) {
-		free(k.bytes);
-		free(k.kid);
+	*why = ks->n == KEYS_MAX ? "too many keys" : "out of memory";
+	if (kid != NULL)
+		k->kid = strdup(kid);
+	if (ks->n == KEYS_MAX || (kid != NULL && k->kid == NULL) ||
+	    (k->secret == NULL && k->pkey == NULL)) {
+		free_key(k);
 		return false;
 	}
-	memcpy(k.bytes, bytes, len);
-	ks->v[ks->n++] = k;
+	ks->v[ks->n++] = *k;
 	return true;
 }
 
-static bool
-is_p256(EVP_PKEY *pkey)
+bool
+keys_add_secret(struct keys *ks, const char *kid, const void *bytes, size_t len,
+    const char **why)
+{
+	struct key k = {.alg = KEY_HS256, .secret_len = len};
+
+	if ((k.secret = malloc(len)) != NULL)
+		memcpy(k.secret, bytes, len);
+	return add(ks, &k, kid, why);
+}
+
+/* --- is it a key that we take? ------------------------------------------- */
+
+/* How many bits, and is the number odd?  0 without such a number. */
+static int
+odd_bits(const EVP_PKEY *pkey, const char *name)
+{
+	BIGNUM *n = NULL;
+	int bits = 0;
+
+	if (EVP_PKEY_get_bn_param(pkey, name, &n) == 1 && BN_is_odd(n))
+		bits = BN_num_bits(n);
+	BN_free(n);
+	return bits;
+}
+
+/* NULL, or what is wrong. */
+static const char *
+wrong_rsa(const EVP_PKEY *pkey)
+{
+	int n = odd_bits(pkey, OSSL_PKEY_PARAM_RSA_N);
+	int e = odd_bits(pkey, OSSL_PKEY_PARAM_RSA_E);
+
+	if (EVP_PKEY_get_bits(pkey) < KEYS_RSA_MIN)
+		return "an RSA key needs 2048 bits or more";
+	if (EVP_PKEY_get_bits(pkey) > KEYS_RSA_MAX)
+		return "an RSA key may have 8192 bits at most";
+	if (n == 0 || e < 2) /* with an exponent of 1 all can sign */
+		return "its numbers are no public key";
+	if (e > KEYS_EXPONENT_MAX)
+		return "its exponent may have 64 bits at most";
+	return NULL;
+}
+
+static const char *
+wrong_ec(EVP_PKEY *pkey)
 {
 	char group[64];
+	EVP_PKEY_CTX *ctx;
+	bool ok;
 
-	return EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME,
-		   group, sizeof(group), NULL) == 1 &&
-	       strcmp(group, SN_X9_62_prime256v1) == 0;
+	if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME,
+		group, sizeof(group), NULL) != 1 ||
+	    strcmp(group, SN_X9_62_prime256v1) != 0)
+		return "neither RSA nor EC on P-256";
+	/* Not the point at infinity: with that one all can sign. */
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	ok = ctx != NULL && EVP_PKEY_public_check(ctx) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	return ok ? NULL : "its numbers are no public key";
 }
 
 bool
-keys_add_public(
+keys_add_pkey(
     struct keys *ks, const char *kid, EVP_PKEY *pkey, const char **why)
 {
-	enum key_alg alg = KEY_RS256;
-	BIO *out;
-	char *pem;
-	long len;
-	bool ok = false;
+	struct key k = {.alg = KEY_RS256};
 
-	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA) {
-		*why = "an RSA key needs 2048 bits or more";
-		if (EVP_PKEY_get_bits(pkey) < KEYS_RSA_MIN)
-			return false;
-	} else {
-		alg = KEY_ES256;
+	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA)
+		*why = wrong_rsa(pkey);
+	else if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_EC) {
+		k.alg = KEY_ES256;
+		*why = wrong_ec(pkey);
+	} else
 		*why = "neither RSA nor EC on P-256";
-		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_EC || !is_p256(pkey))
-			return false;
-	}
-	*why = "out of memory";
-	if ((out = BIO_new(BIO_s_mem())) == NULL)
+	if (*why != NULL)
 		return false;
-	if (PEM_write_bio_PUBKEY(out, pkey) == 1 &&
-	    (len = BIO_get_mem_data(out, &pem)) > 0)
-		ok = keys_add(ks, alg, kid, pem, (size_t)len, why);
-	BIO_free(out);
-	return ok;
+	if (EVP_PKEY_up_ref(pkey) == 1)
+		k.pkey = pkey;
+	return add(ks, &k, kid, why);
 }

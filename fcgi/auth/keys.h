@@ -6,6 +6,9 @@
  * a secret for HS256, without one newline at its end.  A file that has key
  * material in another form is refused (kind/kind.h).  A JWKS file is JSON (RFC
  * 7517, section 5) with keys of type oct, RSA or EC.
+ *
+ * A public key is parsed when its file is read, and stays parsed: parsing costs
+ * ten times more than checking a signature.
  */
 #ifndef KEYS_H
 #define KEYS_H
@@ -15,21 +18,27 @@
 enum {
 	KEYS_SECRET_MIN = 32,	/* bytes of a secret (RFC 7518, section 3.2) */
 	KEYS_RSA_MIN = 2048,	/* bits (the same, section 3.3) */
-	KEYS_MAX = 64,		/* that are tried for one token */
+	KEYS_RSA_MAX = 8192,	/* bits; longer ones take too long to check */
+	KEYS_EXPONENT_MAX = 64, /* bits; for the same reason */
+	KEYS_MAX = 64,
 	KEYS_FILE_MAX = 1 << 20 /* bytes of a file */
 };
 
 enum key_alg {
 	KEY_HS256,
 	KEY_RS256,
-	KEY_ES256
+	KEY_ES256,
+	KEY_ALGS
 };
+
+struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
 
 struct key {
 	enum key_alg alg;
-	char *kid;	      /* NULL: for tokens with any kid or none */
-	unsigned char *bytes; /* len of them: the secret, or public PEM */
-	size_t len;
+	char *kid;	       /* NULL: it has none */
+	unsigned char *secret; /* secret_len bytes, for HS256 */
+	size_t secret_len;
+	struct evp_pkey_st *pkey; /* for RS256 and ES256 */
 };
 
 struct keys {
@@ -48,17 +57,15 @@ const char *key_alg_name(enum key_alg);
 /* Clears the bytes, which may be a secret, and frees them.  Takes NULL. */
 void keys_wipe(unsigned char *bytes, size_t len);
 
-struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
-
-/* Adds a copy.  False with why in a few words: no room, no memory. */
-bool keys_add(struct keys *, enum key_alg, const char *kid, const void *bytes,
+/* Adds a copy.  False with why in a few words. */
+bool keys_add_secret(struct keys *, const char *kid, const void *bytes,
     size_t len, const char **why);
 
 /*
- * Adds a public key, if it is one of those that we take.  False with why in a
- * few words.
+ * Adds a key pair or a public key, if it is one of those that we take; it is
+ * not copied, but counted once more.  False with why in a few words.
  */
-bool keys_add_public(
+bool keys_add_pkey(
     struct keys *, const char *kid, struct evp_pkey_st *, const char **why);
 
 /* --- key_files.c: files of keys ------------------------------------------ */
@@ -80,9 +87,17 @@ uint64_t keys_mark(
  */
 unsigned char *keys_file(const char *path, size_t *len, char *why, size_t size);
 
-/* A secret without the newline at its end; false, and why: too short. */
-bool keys_secret(const char *path, const unsigned char *bytes, size_t *len,
-    char *why, size_t size);
+/*
+ * Adds the secret that a file's bytes are, without the newline at their end.
+ * False, and why: too short, or no secret but a key in a form that we do not
+ * take.
+ */
+bool keys_take_secret(struct keys *, const char *path,
+    const unsigned char *bytes, size_t len, char *why, size_t size);
+
+/* May everyone on this machine read this file?  Then this is said. */
+bool keys_open_to_all(const char *path);
+#define KEYS_OPEN "everyone on this machine may read this secret: chmod o-r"
 
 /* --- jwks.c -------------------------------------------------------------- */
 

@@ -1,24 +1,32 @@
 /*
  * token.c - a JSON Web Token, checked.
  *
- * libjwt 1.10 leaves some checks to its caller, and they are made here before
- * it sees the token: the length (libjwt decodes on the stack), other bytes in
- * the base64, an `alg` that is not the key's, members that stand twice, and
- * `crit`.
+ * What is refused before any signature is checked: a token that is too long,
+ * other bytes in the base64, members that stand twice, an `alg` that is none of
+ * ours, and a header that asks for what we do not do (`crit`, `b64`, `typ`).
+ *
+ * Each refusal says its own reason.  The reasons tell which algorithms and ids
+ * the keys here have, which is no secret, and nothing of the keys.
  */
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <jansson.h>
-#include <jwt.h>
 
-#include "fcgi/base/base64.h"
+#include "fcgi/auth/signature.h"
 #include "fcgi/auth/token.h"
+#include "fcgi/base/base64.h"
 
 /* The three parts of a token. */
 struct parts {
 	const char *s[3];
 	size_t len[3];
+};
+
+enum {
+	HEADER,
+	CLAIMS,
+	SIGNATURE
 };
 
 static bool
@@ -40,22 +48,44 @@ split_token(const char *s, size_t len, struct parts *p)
 	return true;
 }
 
-/* A part as a JSON object without duplicate members, or NULL. */
+/* Why a part is no JSON object without duplicate members. */
+static const char *
+wrong_json(int part, const json_error_t *error)
+{
+	static const char *const lines[][2] = {
+	    {"token: its header is no JSON object",
+		"token: its claims are no JSON object"},
+	    {"token: a member of its header stands twice",
+		"token: a claim stands twice"},
+	    {"token: a number in its header is too large",
+		"token: a number in its claims is too large"},
+	};
+	int code = error != NULL ? (int)json_error_code(error) : -1;
+
+	return lines[code == json_error_duplicate_key	   ? 1
+		     : code == json_error_numeric_overflow ? 2
+							   : 0][part];
+}
+
+/* A part as a JSON object without duplicate members; or NULL, and why. */
 static json_t *
-decode_part(const struct parts *p, int i)
+decode_part(const struct parts *p, int part, const char **why)
 {
 	uint8_t bytes[BASE64_BYTES(TOKEN_MAX)];
-	ssize_t n = base64url_decode(bytes, p->s[i], p->len[i]);
-	json_t *js = NULL;
+	ssize_t n = base64url_decode(bytes, p->s[part], p->len[part]);
+	json_error_t error;
+	json_t *js;
 
-	if (n > 0)
-		js = json_loadb(
-		    (char *)bytes, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
-	if (js != NULL && !json_is_object(js)) {
-		json_decref(js);
-		js = NULL;
-	}
-	return js;
+	*why = "token: not three parts in base64url";
+	if (n == -1)
+		return NULL;
+	js = json_loadb(
+	    (char *)bytes, (size_t)n, JSON_REJECT_DUPLICATES, &error);
+	*why = wrong_json(part, js == NULL ? &error : NULL);
+	if (js == NULL || json_is_object(js))
+		return js;
+	json_decref(js);
+	return NULL;
 }
 
 static bool
@@ -66,31 +96,29 @@ is_text(const json_t *object, const char *name, const char *value)
 	return s != NULL && strcmp(s, value) == 0;
 }
 
-/* --- the signature ------------------------------------------------------ */
+/* --- the header --------------------------------------------------------- */
 
-static bool
-key_fits(const struct key *k, const json_t *header)
+/* KEY_ALGS: none of ours. */
+static enum key_alg
+alg_of(const json_t *header)
 {
-	const json_t *kid = json_object_get(header, "kid");
+	enum key_alg alg;
 
-	return is_text(header, "alg", key_alg_name(k->alg)) &&
-	       (k->kid == NULL || kid == NULL ||
-		   is_text(header, "kid", k->kid));
+	for (alg = 0; alg < KEY_ALGS; alg++)
+		if (is_text(header, "alg", key_alg_name(alg)))
+			break;
+	return alg;
 }
 
+/* A plain token, or an access token of an OAuth server (RFC 9068). */
 static bool
-signed_by(const char *token, const struct key *k)
+is_typ(const char *s)
 {
-	static const jwt_alg_t algs[] = {[KEY_HS256] = JWT_ALG_HS256,
-	    [KEY_RS256] = JWT_ALG_RS256,
-	    [KEY_ES256] = JWT_ALG_ES256};
-	jwt_t *jwt = NULL;
-	bool ok;
+	static const char media[] = "application/";
 
-	ok = jwt_decode(&jwt, token, k->bytes, (int)k->len) == 0 &&
-	     jwt_get_alg(jwt) == algs[k->alg];
-	jwt_free(jwt);
-	return ok;
+	if (strncasecmp(s, media, sizeof(media) - 1) == 0)
+		s += sizeof(media) - 1;
+	return strcasecmp(s, "JWT") == 0 || strcasecmp(s, "at+jwt") == 0;
 }
 
 /* NULL, or what is wrong with it. */
@@ -98,34 +126,92 @@ static const char *
 check_header(const json_t *header)
 {
 	const json_t *kid = json_object_get(header, "kid");
+	const json_t *typ = json_object_get(header, "typ");
+	const json_t *b64 = json_object_get(header, "b64");
 
-	if (!is_text(header, "alg", "HS256") &&
-	    !is_text(header, "alg", "RS256") &&
-	    !is_text(header, "alg", "ES256"))
+	if (alg_of(header) == KEY_ALGS)
 		return "token: its alg is none of HS256, RS256 and ES256";
 	if (kid != NULL && !json_is_string(kid))
 		return "token: its kid is no text";
 	if (json_object_get(header, "crit") != NULL)
-		return "token: its header asks for what is not known here";
+		return "token: its header asks for what is not known here "
+		       "(crit)";
+	if (b64 != NULL && !json_is_true(b64))
+		return "token: its claims are not in base64url (b64)";
+	if (typ != NULL &&
+	    (!json_is_string(typ) || !is_typ(json_string_value(typ))))
+		return "token: its typ is neither JWT nor at+jwt";
 	return NULL;
+}
+
+/* --- the signature ------------------------------------------------------ */
+
+/* Has one of the keys for this algorithm this id? */
+static bool
+kid_known(const struct keys *keys, enum key_alg alg, const char *kid)
+{
+	size_t i;
+
+	for (i = 0; i < keys->n; i++)
+		if (keys->v[i].alg == alg && keys->v[i].kid != NULL &&
+		    strcmp(keys->v[i].kid, kid) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The keys that are tried for a token; at most max of them.  Its kid decides
+ * if it is the id of a key.  With another kid, the keys without an id are
+ * tried; without a kid, all keys.
+ */
+static size_t
+find_keys(const struct keys *keys, enum key_alg alg, const char *kid,
+    const struct key **found, size_t max)
+{
+	bool known = kid != NULL && kid_known(keys, alg, kid);
+	size_t i, n = 0;
+
+	for (i = 0; i < keys->n && n < max; i++) {
+		const struct key *k = &keys->v[i];
+
+		if (k->alg != alg)
+			continue;
+		if (known && (k->kid == NULL || strcmp(k->kid, kid) != 0))
+			continue;
+		if (kid != NULL && !known && k->kid != NULL)
+			continue;
+		found[n++] = k;
+	}
+	return n;
 }
 
 static const char *
 check_signature(
-    const char *token, const json_t *header, const struct keys *keys)
+    const struct parts *p, const json_t *header, const struct keys *keys)
 {
-	bool tried = false;
-	size_t i;
+	const char *kid = json_string_value(json_object_get(header, "kid"));
+	const char *text = p->s[HEADER];
+	size_t len = (size_t)(p->s[SIGNATURE] - 1 - text), i, n;
+	uint8_t bytes[BASE64_BYTES(TOKEN_MAX)];
+	ssize_t signature_len =
+	    base64url_decode(bytes, p->s[SIGNATURE], p->len[SIGNATURE]);
+	const struct key *found[TOKEN_TRIES + 1];
 
-	for (i = 0; i < keys->n; i++) {
-		if (!key_fits(&keys->v[i], header))
-			continue;
-		if (signed_by(token, &keys->v[i]))
+	n = find_keys(keys, alg_of(header), kid, found, TOKEN_TRIES + 1);
+	if (signature_len == -1)
+		return "token: not three parts in base64url";
+	if (n == 0)
+		return kid == NULL ? "token: no key here is for its alg"
+				   : "token: no key here is for its alg and "
+				     "its kid";
+	for (i = 0; i < n && i < TOKEN_TRIES; i++)
+		if (signature_good(
+			found[i], text, len, bytes, (size_t)signature_len))
 			return NULL;
-		tried = true;
-	}
-	return tried ? "token: its signature is not by a key known here"
-		     : "token: no key here is for its alg and kid";
+	if (n > TOKEN_TRIES)
+		return "token: its signature is by none of the first 8 keys "
+		       "for its alg, and it has no kid that says which key";
+	return "token: its signature is not by a key known here";
 }
 
 /* --- the claims --------------------------------------------------------- */
@@ -152,9 +238,9 @@ check_token_times(const json_t *claims, const struct token_rules *rules)
 	int64_t exp = 0, nbf = 0, iat = 0;
 	int has_exp = token_time(claims, "exp", &exp);
 	int has_nbf = token_time(claims, "nbf", &nbf);
+	int has_iat = token_time(claims, "iat", &iat);
 
-	if (has_exp == -1 || has_nbf == -1 ||
-	    token_time(claims, "iat", &iat) == -1)
+	if (has_exp == -1 || has_nbf == -1 || has_iat == -1)
 		return "token: exp, nbf and iat are seconds since 1970";
 	if (has_exp == 1 && rules->now_ms >= exp + rules->leeway_ms)
 		return "token: expired";
@@ -190,63 +276,28 @@ check_claims(const json_t *claims, const struct token_rules *rules)
 	return NULL;
 }
 
-static json_t *
-claims_of(const char *token, const struct parts *p,
-    const struct token_rules *rules, const char **why)
-{
-	json_t *header = decode_part(p, 0), *claims = NULL;
-
-	*why = "token: its header is no JSON object";
-	if (header != NULL && (*why = check_header(header)) == NULL)
-		*why = check_signature(token, header, rules->keys);
-	json_decref(header);
-	if (*why != NULL)
-		return NULL;
-	claims = decode_part(p, 1);
-	*why = "token: its claims are no JSON object";
-	if (claims == NULL || (*why = check_claims(claims, rules)) == NULL)
-		return claims;
-	json_decref(claims);
-	return NULL;
-}
-
-/* The signature was valid before.  NULL: unknown, or another check fails. */
-static json_t *
-recall_valid(const char *s, size_t len, const struct token_rules *rules,
-    const char **why)
-{
-	json_t *claims = token_recall(rules->memory, s, len);
-
-	if (claims == NULL || (*why = check_claims(claims, rules)) == NULL)
-		return claims;
-	json_decref(claims);
-	return NULL;
-}
-
 json_t *
 token_read(const char *s, size_t len, const struct token_rules *rules,
     const char **why)
 {
-	uint8_t bytes[BASE64_BYTES(TOKEN_MAX)];
-	char token[TOKEN_MAX + 1];
 	struct parts p;
-	json_t *claims;
+	json_t *header, *claims;
 
-	if (rules->memory != NULL &&
-	    (claims = recall_valid(s, len, rules, why)) != NULL)
-		return claims;
 	*why = "token: longer than 8192 bytes";
 	if (len > TOKEN_MAX)
 		return NULL;
 	*why = "token: not three parts in base64url";
-	if (!split_token(s, len, &p) ||
-	    base64url_decode(bytes, p.s[1], p.len[1]) == -1 ||
-	    base64url_decode(bytes, p.s[2], p.len[2]) == -1)
+	if (!split_token(s, len, &p))
 		return NULL;
-	memcpy(token, s, len);
-	token[len] = '\0';
-	claims = claims_of(token, &p, rules, why);
-	if (claims != NULL && rules->memory != NULL)
-		token_remember(rules->memory, s, len, claims);
-	return claims;
+	if ((header = decode_part(&p, HEADER, why)) == NULL)
+		return NULL;
+	if ((*why = check_header(header)) == NULL)
+		*why = check_signature(&p, header, rules->keys);
+	json_decref(header);
+	if (*why != NULL || (claims = decode_part(&p, CLAIMS, why)) == NULL)
+		return NULL;
+	if ((*why = check_claims(claims, rules)) == NULL)
+		return claims;
+	json_decref(claims);
+	return NULL;
 }

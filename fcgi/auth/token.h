@@ -1,24 +1,23 @@
 /*
  * token.h - a JSON Web Token (RFC 7519), checked.
  *
- * Pure, but for the token memory.  The key decides which algorithm is used,
- * never the token.  libjwt checks the signature, and no claim is used before.
+ * Pure.  A token is checked with keys that are for its algorithm, and with no
+ * other.  No claim is used before its signature was found good.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
 
 #include "fcgi/auth/keys.h"
-#include "fcgi/auth/token_memory.h"
 
 enum {
-	TOKEN_MAX = 8192 /* bytes */
+	TOKEN_MAX = 8192, /* bytes */
+	TOKEN_TRIES = 8	  /* keys that are tried for one token */
 };
 
 struct json_t;
 
 struct token_rules {
 	const struct keys *keys;
-	struct token_memory *memory;   /* of these keys; NULL: none */
 	const char *issuer, *audience; /* NULL: any */
 	int64_t leeway_ms;
 	int64_t now_ms; /* since 1970 */

@@ -36,3 +36,23 @@ base64url_decode(uint8_t *to, const char *s, size_t len)
 	}
 	return (bits & ((1U << have) - 1)) == 0 ? n : -1;
 }
+
+size_t
+base64url_encode(char *to, const uint8_t *bytes, size_t len)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl"
+				      "mnopqrstuvwxyz0123456789-_";
+	uint32_t bits = 0;
+	int have = 0;
+	char *p = to;
+
+	for (; len > 0; len--) {
+		bits = bits << 8 | *bytes++;
+		for (have += 8; have >= 6; have -= 6)
+			*p++ = letters[bits >> (have - 6) & 63];
+	}
+	if (have > 0)
+		*p++ = letters[bits << (6 - have) & 63];
+	*p = '\0';
+	return (size_t)(p - to);
+}

@@ -20,4 +20,10 @@
  */
 ssize_t base64url_decode(uint8_t *to, const char *s, size_t len);
 
+/* The length of the text of so many bytes, with its NUL. */
+#define BASE64_SIZE(len) (((len) + 2) / 3 * 4 + 1)
+
+/* Encodes into to, which has BASE64_SIZE(len).  Returns the text's length. */
+size_t base64url_encode(char *to, const uint8_t *bytes, size_t len);
+
 #endif

@@ -12,12 +12,12 @@
 #include <time.h>
 
 #include <jansson.h>
-#include <jwt.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include "fcgi/auth/keys.h"
 #include "fcgi/auth/kind/kind.h"
+#include "fcgi/auth/signature.h"
+#include "fcgi/base/base64.h"
 #include "fcgi/base/log.h"
 #include "fcgi/command/commands.h"
 #include "fcgi/request/request.h"
@@ -158,76 +158,120 @@ make_claims(const struct token_conf *conf)
 	return text;
 }
 
-/* The algorithm of a private key; JWT_ALG_INVAL, and why, if it has none. */
-static jwt_alg_t
-private_alg(const unsigned char *bytes, size_t len, const char **why)
+/* As JSON, to be freed.  NULL if the kid is not UTF-8, or without memory. */
+static char *
+make_header(const struct token_conf *conf, enum key_alg alg)
 {
-	BIO *in = BIO_new_mem_buf(bytes, (int)len);
-	EVP_PKEY *pkey = NULL;
-	struct keys one = {.n = 0};
-	jwt_alg_t alg = JWT_ALG_INVAL;
+	json_t *header = json_object();
+	char *text = NULL;
 
-	*why = "not a private key that OpenSSL can read without a passphrase";
-	if (in != NULL)
-		pkey = PEM_read_bio_PrivateKey(in, NULL, NULL, (void *)"");
-	if (pkey != NULL && keys_add_public(&one, NULL, pkey, why))
-		alg = one.v[0].alg == KEY_RS256 ? JWT_ALG_RS256 : JWT_ALG_ES256;
-	keys_free(&one);
-	EVP_PKEY_free(pkey);
-	BIO_free(in);
-	ERR_clear_error();
-	return alg;
+	set_claim(header, "alg", key_alg_name(alg));
+	set_claim(header, "typ", "JWT");
+	if (conf->kid == NULL ||
+	    json_object_set_new(header, "kid", json_string(conf->kid)) == 0)
+		text = json_dumps(header, JSON_COMPACT);
+	json_decref(header);
+	return text;
+}
+
+/* Writes a text in base64url at to, with a dot behind it. */
+static size_t
+put_part(char *to, const char *text)
+{
+	size_t n = base64url_encode(to, (const uint8_t *)text, strlen(text));
+
+	to[n++] = '.';
+	return n;
 }
 
 /* The token, to be freed.  NULL: the key or one of the texts is wrong. */
 static char *
-sign(const struct token_conf *conf, jwt_alg_t alg, const unsigned char *key,
-    size_t len)
+sign(const struct token_conf *conf, const struct key *key)
 {
-	char *claims = make_claims(conf), *token = NULL;
-	jwt_t *jwt = NULL;
+	char *header = make_header(conf, key->alg), *claims = make_claims(conf);
+	uint8_t signature[SIGNATURE_MAX];
+	char *token = NULL;
+	size_t n, len;
 
-	if (claims != NULL && jwt_new(&jwt) == 0 &&
-	    jwt_add_grants_json(jwt, claims) == 0 &&
-	    (conf->kid == NULL || jwt_add_header(jwt, "kid", conf->kid) == 0) &&
-	    jwt_set_alg(jwt, alg, key, (int)len) == 0)
-		token = jwt_encode_str(jwt);
-	jwt_free(jwt);
+	if (header != NULL && claims != NULL)
+		token = malloc(BASE64_SIZE(strlen(header)) +
+			       BASE64_SIZE(strlen(claims)) +
+			       BASE64_SIZE(SIGNATURE_MAX));
+	if (token != NULL) {
+		n = put_part(token, header);
+		n += put_part(token + n, claims);
+		len = signature_make(key, token, n - 1, signature);
+		base64url_encode(token + n, signature, len);
+		if (len == 0) {
+			free(token);
+			token = NULL;
+		}
+	}
+	free(header);
 	free(claims);
 	return token;
+}
+
+/* --- the key ------------------------------------------------------------ */
+
+static bool
+add_private(
+    struct keys *one, const unsigned char *bytes, size_t len, const char **why)
+{
+	BIO *in = BIO_new_mem_buf(bytes, (int)len);
+	EVP_PKEY *pkey = NULL;
+	bool ok;
+
+	*why = "not a private key that OpenSSL can read without a passphrase";
+	if (in != NULL)
+		pkey = PEM_read_bio_PrivateKey(in, NULL, NULL, (void *)"");
+	ok = pkey != NULL && keys_add_pkey(one, NULL, pkey, why);
+	EVP_PKEY_free(pkey);
+	BIO_free(in);
+	ERR_clear_error();
+	return ok;
+}
+
+/* Reads the secret or the private key.  False, and it was said why. */
+static bool
+read_key(struct keys *one, const char *path)
+{
+	char why[512];
+	size_t len;
+	unsigned char *bytes = keys_file(path, &len, why, sizeof(why));
+	const char *wrong;
+	bool ok = bytes != NULL;
+
+	if (ok && kind_is_pem(bytes, len)) {
+		ok = add_private(one, bytes, len, &wrong);
+		if (!ok)
+			snprintf(why, sizeof(why), "%s: %s", path, wrong);
+	} else if (ok)
+		ok = keys_take_secret(one, path, bytes, len, why, sizeof(why));
+	if (!ok)
+		log_plain(why);
+	keys_wipe(bytes, bytes != NULL ? len : 0);
+	return ok;
 }
 
 static int
 print_token(const struct token_conf *conf)
 {
-	size_t all, len;
-	char why[512], *token = NULL;
-	static const char unsigned_[] = "cannot be signed with: are all texts "
-					"UTF-8?";
-	const char *wrong = unsigned_;
-	unsigned char *key = keys_file(conf->key_file, &all, why, sizeof(why));
-	jwt_alg_t alg = JWT_ALG_HS256;
-	bool ok = key != NULL;
+	struct keys one = {.n = 0};
+	char *token = NULL;
 
-	len = ok ? all : 0;
-	if (ok && kind_is_pem(key, len))
-		alg = private_alg(key, len, &wrong);
-	else if (ok && (wrong = kind_of_bytes(key, len)) != NULL)
-		alg = JWT_ALG_INVAL;
-	else if (ok)
-		ok = keys_secret(conf->key_file, key, &len, why, sizeof(why));
-	if (!ok)
-		log_plain(why);
-	else if (alg == JWT_ALG_INVAL ||
-		 (token = sign(conf, alg, key, len)) == NULL)
-		log_error(
-		    conf->key_file, "%s", wrong != NULL ? wrong : unsigned_);
-	else
-		puts(token);
-	keys_wipe(key, key != NULL ? all : 0);
-	ok = token != NULL;
+	if (read_key(&one, conf->key_file)) {
+		token = sign(conf, &one.v[0]);
+		if (token == NULL)
+			log_error(conf->key_file,
+			    "cannot be signed with: are all texts UTF-8?");
+	}
+	keys_free(&one);
+	if (token == NULL)
+		return STATUS_FAILED;
+	puts(token);
 	free(token);
-	return ok ? command_done() : STATUS_FAILED;
+	return command_done();
 }
 
 int

@@ -48,19 +48,51 @@ def test_static_listens_on_an_address():
 
 
 def test_static_says_what_it_is_without():
-    """It does not start with keys that it could not check."""
     said = subprocess.run([STATIC, "--help"], check=True,
                           capture_output=True, text=True)
-    assert "without libcurl" in said.stdout and "libjwt" in said.stdout
-    with Site(start=False) as y:
-        key = y.dir / "key"
-        key.write_text("k" * 40)
-        for args in (["serve", "--db", y.log, "--key-file", key],
-                     ["tail", "http://127.0.0.1/"],
-                     ["token", "--key-file", key, "--subscribe", "a"]):
-            said = subprocess.run([STATIC, *map(str, args)], text=True,
-                                  capture_output=True, timeout=20,
-                                  stdin=subprocess.DEVNULL)
-            assert said.returncode == 1, (args, said)
-            assert "built without" in said.stderr, (args, said)
-            assert said.stderr.count("\n") == 1, said
+    assert "without libcurl" in said.stdout
+    said = subprocess.run([STATIC, "tail", "http://127.0.0.1/"], text=True,
+                          capture_output=True, timeout=20)
+    assert said.returncode == 1, said
+    assert "built without" in said.stderr, said
+    assert said.stderr.count("\n") == 1, said
+
+
+def test_static_makes_and_checks_tokens():
+    """By each kind of key."""
+    with Site("nginx", "unix", start=False, program=str(STATIC)) as y:
+        keys = {"rsa": ["-algorithm", "RSA"],
+                "ec": ["-algorithm", "EC", "-pkeyopt",
+                       "ec_paramgen_curve:P-256"]}
+        files = {"secret": y.dir / "secret"}
+        files["secret"].write_text("k" * 40)
+        for name, how in keys.items():
+            files[name] = y.dir / name
+            subprocess.run(["openssl", "genpkey", *how, "-out", files[name]],
+                           check=True, timeout=60, capture_output=True)
+        options = ["--key-file", str(files["secret"])]
+        for name in ("rsa", "ec"):
+            public = y.dir / f"{name}.pem"
+            subprocess.run(["openssl", "pkey", "-in", files[name], "-pubout",
+                            "-out", public], check=True, timeout=60)
+            public.chmod(0o644)
+            options += ["--key-file", str(public)]
+
+        def status(token):
+            """What a request with this token is answered."""
+            asked = subprocess.run(
+                [STATIC, "serve", "--db", y.log, "--max-age", "1", *options],
+                text=True, capture_output=True, timeout=60, env={
+                    "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET",
+                    "QUERY_STRING": "access_token=" + token})
+            return asked.stdout.partition("\n")[0]
+
+        for name, file in files.items():
+            token = subprocess.run(
+                [STATIC, "token", "--key-file", file, "--subscribe", "main"],
+                check=True, timeout=20, capture_output=True,
+                text=True).stdout.strip()
+            assert status(token) == "Status: 200 OK", name
+            head, _, tail = token.rpartition(".")
+            bad = head + "." + ("B" if tail[0] == "A" else "A") + tail[1:]
+            assert status(bad) == "Status: 401 Unauthorized", name

@@ -3,9 +3,7 @@
  */
 #include <time.h>
 
-#include <jansson.h>
-
-#include "fcgi/auth/token_memory.h"
+#include "fcgi/auth/token.h"
 #include "tests/unit/stage.h"
 
 #define GRANTING(patterns)                                                   \
@@ -164,6 +162,158 @@ test_no_token_is_asked_for(void **state)
 			     "HTTP_AUTHORIZATION=Basic ZXZlOmV2ZQ==", NULL),
 	    401);
 	assert_int_equal(stage_ask(s, "REMOTE_USER=al", NULL), 401);
+}
+
+/* --- each refusal says its own reason ------------------------------------ */
+
+#define HS(more) "{\"alg\":\"HS256\"" more "}"
+
+static void
+test_each_refusal_says_its_own_reason(void **state)
+{
+	static const struct {
+		const char *header, *claims, *line;
+	} cases[] = {
+	    {"{\"alg\":\"none\"}", GOOD,
+		"token: its alg is none of HS256, RS256 and ES256"},
+	    {"{\"alg\":\"PS256\"}", GOOD,
+		"token: its alg is none of HS256, RS256 and ES256"},
+	    {"{\"alg\":\"RS256\"}", GOOD, "token: no key here is for its alg"},
+	    {"{\"alg\":\"ES256\",\"kid\":\"x\"}", GOOD,
+		"token: no key here is for its alg and its kid"},
+	    {HS(",\"kid\":7"), GOOD, "token: its kid is no text"},
+	    {HS(",\"typ\":\"logout+jwt\""), GOOD,
+		"token: its typ is neither JWT nor at+jwt"},
+	    {HS(",\"typ\":7"), GOOD,
+		"token: its typ is neither JWT nor at+jwt"},
+	    {HS(",\"crit\":[\"x\"],\"x\":1"), GOOD,
+		"token: its header asks for what is not known here (crit)"},
+	    {HS(",\"b64\":false"), GOOD,
+		"token: its claims are not in base64url (b64)"},
+	    {HS(",\"typ\":\"JWT\",\"typ\":\"JWT\""), GOOD,
+		"token: a member of its header stands twice"},
+	    {"[]", GOOD, "token: its header is no JSON object"},
+	    {"x", GOOD, "token: its header is no JSON object"},
+	    {HS(""), "x", "token: its claims are no JSON object"},
+	    {HS(""), "{\"exp\":1,\"exp\":2}", "token: a claim stands twice"},
+	    {HS(""), "{\"exp\":99999999999999999999999}",
+		"token: a number in its claims is too large"},
+	    {HS(""), "{\"exp\":\"1\"}",
+		"token: exp, nbf and iat are seconds since 1970"},
+	    {HS(""), "{\"exp\":1}", "token: expired"},
+	    {HS(""), "{\"nbf\":4102444800}", "token: not valid yet"},
+	    {HS(""), "{\"sub\":7}", "token: its sub is no name"},
+	};
+	struct stage *s = *state;
+	char *token;
+	size_t i;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		token = forge(cases[i].header, cases[i].claims);
+		assert_int_equal(stage_bearer(s, SECRET, token), 401);
+		if (strcmp(s->no.line, cases[i].line) != 0)
+			fail_msg("%s %s: %s", cases[i].header, cases[i].claims,
+			    s->no.line);
+		free(token);
+	}
+	token = forge_hmac(EVP_sha256(), FORGE_HS256, GOOD, FORGE_OTHER, 40);
+	assert_int_equal(stage_bearer(s, SECRET, token), 401);
+	assert_string_equal(
+	    s->no.line, "token: its signature is not by a key known here");
+	free(token);
+	assert_int_equal(stage_bearer(s, SECRET, "a.b"), 401);
+	assert_string_equal(s->no.line, "token: not three parts in base64url");
+}
+
+/* OAuth servers give out at+jwt (RFC 9068); a media type may be in full. */
+static void
+test_types_of_tokens(void **state)
+{
+	static const char *const good[] = {"JWT", "jwt", "at+jwt", "AT+JWT",
+	    "application/at+jwt", "application/JWT"};
+	static const char *const bad[] = {"", "JOSE", "application/", "at",
+	    "dpop+jwt", "application/application/jwt", "jwt "};
+	struct stage *s = *state;
+	char header[128];
+	size_t i;
+
+	open_with_keys(s);
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(
+		    header, sizeof(header), HS(",\"typ\":\"%s\""), good[i]);
+		want_signed(s, 0, NULL, header);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(header, sizeof(header), HS(",\"typ\":\"%s\""), bad[i]);
+		want_signed(s, 401, NULL, header);
+	}
+}
+
+/* --- which key is tried -------------------------------------------------- */
+
+static void
+open_with_jwks(struct stage *s, const char *set)
+{
+	forge_write(s->jwks, set, strlen(set));
+	stage_open(s, "--jwks-file", s->jwks, NULL);
+}
+
+/* A kid that is known decides: the other keys are not tried. */
+static void
+test_a_known_kid_decides(void **state)
+{
+	struct stage *s = *state;
+	char *one = forge_jwk(s->keys->ec, "one", "");
+	char *two = forge_jwk(s->keys->ec_other, "two", "");
+	char *both = hostile_text(one, ",", two);
+	char *set = hostile_text("{\"keys\":[", both, "]}");
+
+	open_with_jwks(s, set);
+	want_signed(s, 0, s->keys->ec, FORGE_ES256);
+	want_signed(s, 0, s->keys->ec_other, FORGE_ES256);
+	want_signed(s, 0, s->keys->ec, "{\"alg\":\"ES256\",\"kid\":\"one\"}");
+	want_signed(s, 401, s->keys->ec, "{\"alg\":\"ES256\",\"kid\":\"two\"}");
+	want_signed(
+	    s, 401, s->keys->ec, "{\"alg\":\"ES256\",\"kid\":\"three\"}");
+	assert_string_equal(
+	    s->no.line, "token: no key here is for its alg and its kid");
+	free(one);
+	free(two);
+	free(both);
+	free(set);
+}
+
+/* Otherwise one bad token would cost a check with each of many keys. */
+static void
+test_few_keys_are_tried(void **state)
+{
+	struct stage *s = *state;
+	char set[2048], secret[40], *part, *token;
+	size_t n = (size_t)sprintf(set, "{\"keys\":["), i;
+
+	for (i = 0; i <= TOKEN_TRIES; i++) {
+		memset(secret, 'a' + (int)i, sizeof(secret));
+		part = forge_part(secret, sizeof(secret));
+		n += (size_t)sprintf(set + n,
+		    "%s{\"kty\":\"oct\",\"kid\":\"%zu\",\"k\":\"%s\"}",
+		    i > 0 ? "," : "", i, part);
+		free(part);
+	}
+	strcpy(set + n, "]}");
+	open_with_jwks(s, set);
+	token = forge_hmac(EVP_sha256(), FORGE_HS256, GOOD, secret, 40);
+	assert_int_equal(stage_bearer(s, SECRET, token), 401);
+	assert_non_null(strstr(s->no.line, "first 8 keys"));
+	free(token);
+	token =
+	    forge_hmac(EVP_sha256(), HS(",\"kid\":\"8\""), GOOD, secret, 40);
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	free(token);
+	memset(secret, 'a' + TOKEN_TRIES - 1, sizeof(secret));
+	token = forge_hmac(EVP_sha256(), FORGE_HS256, GOOD, secret, 40);
+	assert_int_equal(stage_bearer(s, SECRET, token), 0);
+	free(token);
 }
 
 /* --- times, issuer, audience -------------------------------------------- */
@@ -863,29 +1013,6 @@ test_each_token_has_its_own_claims(void **state)
 		free(tokens[i]);
 }
 
-static void
-test_what_is_remembered(void **state)
-{
-	struct token_memory tm = {0};
-	json_t *claims = json_object(), *got;
-	char s[TOKEN_MEMORY_MAX + 1];
-
-	(void)state;
-	memset(s, 'a', sizeof(s));
-	assert_null(token_recall(&tm, s, 20));
-	token_remember(&tm, s, 20, claims);
-	got = token_recall(&tm, s, 20);
-	assert_ptr_equal(got, claims);
-	json_decref(got);
-	assert_null(token_recall(&tm, s, 19));
-	assert_null(token_recall(&tm, s, 21));
-	token_remember(&tm, s, sizeof(s), claims);
-	assert_null(token_recall(&tm, s, sizeof(s)));
-	token_forget_all(&tm);
-	assert_null(token_recall(&tm, s, 20));
-	json_decref(claims);
-}
-
 int
 main(void)
 {
@@ -897,6 +1024,10 @@ main(void)
 	    T(test_tampered_tokens),
 	    T(test_random_tokens),
 	    T(test_no_token_is_asked_for),
+	    T(test_each_refusal_says_its_own_reason),
+	    T(test_types_of_tokens),
+	    T(test_a_known_kid_decides),
+	    T(test_few_keys_are_tried),
 	    T(test_leeway),
 	    T(test_times_may_have_fractions),
 	    T(test_issuer_and_audience),
@@ -910,7 +1041,6 @@ main(void)
 	    T(test_a_known_token_expires),
 	    T(test_what_is_like_a_known_token_is_not),
 	    T(test_each_token_has_its_own_claims),
-	    T(test_what_is_remembered),
 	    T(test_publishing_takes_a_claim),
 	    T(test_users_read_their_own),
 	    T(test_own_topic_by_its_name_is_a_name),

@@ -4,6 +4,7 @@
  */
 #include <unistd.h>
 
+#include <openssl/param_build.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
@@ -91,19 +92,19 @@ test_secret_is_the_file_without_its_newline(void **state)
 
 	memset(bytes, 'x', sizeof(bytes));
 	want_key(d, bytes, 32, KEY_HS256, 1);
-	assert_int_equal(d->keys.v[0].len, 32);
+	assert_int_equal(d->keys.v[0].secret_len, 32);
 	bytes[32] = '\n';
 	want_key(d, bytes, 33, KEY_HS256, 1);
-	assert_int_equal(d->keys.v[0].len, 32);
+	assert_int_equal(d->keys.v[0].secret_len, 32);
 	bytes[33] = '\n';
 	want_key(d, bytes, 34, KEY_HS256, 1);
-	assert_int_equal(d->keys.v[0].len, 33);
+	assert_int_equal(d->keys.v[0].secret_len, 33);
 	memcpy(bytes + 32, "\r\n", 2);
 	want_key(d, bytes, 34, KEY_HS256, 1);
-	assert_int_equal(d->keys.v[0].len, 32);
+	assert_int_equal(d->keys.v[0].secret_len, 32);
 	bytes[7] = '\0'; /* any bytes are good */
 	want_key(d, bytes, 32, KEY_HS256, 1);
-	assert_memory_equal(d->keys.v[0].bytes, bytes, 32);
+	assert_memory_equal(d->keys.v[0].secret, bytes, 32);
 }
 
 static void
@@ -201,6 +202,50 @@ test_files_that_cannot_be_read(void **state)
 	strcpy(d->path, d->dir);
 	assert_int_equal(read_file(d, false), -1);
 	assert_non_null(strstr(d->why, "directory"));
+}
+
+/* An RSA key by its numbers: the modulus of our key, or that plus one. */
+static EVP_PKEY *
+rsa_of(int plus, BN_ULONG exponent, int shift)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *params;
+	EVP_PKEY *key = NULL;
+	BIGNUM *n = NULL, *e = BN_new();
+
+	EVP_PKEY_get_bn_param(hostile_keys()->rsa, "n", &n);
+	BN_add_word(n, (BN_ULONG)plus);
+	BN_set_word(e, 1);
+	BN_lshift(e, e, shift);
+	BN_sub_word(e, 1);
+	BN_add_word(e, exponent);
+	OSSL_PARAM_BLD_push_BN(bld, "n", n);
+	OSSL_PARAM_BLD_push_BN(bld, "e", e);
+	params = OSSL_PARAM_BLD_to_param(bld);
+	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+	assert_int_equal(
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(n);
+	BN_free(e);
+	return key;
+}
+
+/* With an exponent of 1 all can sign; a long one makes each check slow. */
+static void
+test_rsa_numbers_that_are_no_good(void **state)
+{
+	struct drawer *d = *state;
+
+	want_pem(d, rsa_of(0, 65537, 0), KEY_RS256, NULL);
+	want_pem(d, rsa_of(0, 3, 0), KEY_RS256, NULL);
+	want_pem(d, rsa_of(0, 1, 0), KEY_RS256, "no public key");
+	want_pem(d, rsa_of(0, 4, 0), KEY_RS256, "no public key");
+	want_pem(d, rsa_of(1, 65537, 0), KEY_RS256, "no public key");
+	want_pem(d, rsa_of(0, 2, 1000), KEY_RS256, "64 bits at most");
 }
 
 /* --- key material in another form ---------------------------------------- */
@@ -450,6 +495,42 @@ test_pgp_is_no_secret(void **state)
 	want_form_in_all_ways(d, &f, "PGP");
 }
 
+/* A PEM file of public keys stays good in the ways in which people save it. */
+static void
+test_pem_as_people_save_it(void **state)
+{
+	struct drawer *d = *state;
+	char *pem = forge_public(hostile_keys()->ec), *p;
+	unsigned char wide[2048];
+	struct form f;
+	size_t i, n = strlen(pem);
+
+	form_text(&f, "\xef\xbb\xbf", pem, "");
+	want_key(d, (char *)f.bytes, f.len, KEY_ES256, 1);
+	form_text(&f, "\r\n  ", pem, "");
+	want_key(d, (char *)f.bytes, f.len, KEY_ES256, 1);
+	form_text(&f, "# from the server\nkid: 7\n\n", pem, "\n\n");
+	want_key(d, (char *)f.bytes, f.len, KEY_ES256, 1);
+	for (f.len = 0, p = pem; *p != '\0'; p++) {
+		if (*p == '\n')
+			f.bytes[f.len++] = '\r';
+		f.bytes[f.len++] = (unsigned char)*p;
+	}
+	want_key(d, (char *)f.bytes, f.len, KEY_ES256, 1);
+	/* With a line that is cut, or in letters of 16 bits, it is no secret.
+	 */
+	form_text(&f, pem, pem, "");
+	want_wrong(d, (char *)f.bytes, n + n / 2, "OpenSSL cannot read");
+	wide[0] = 0xff;
+	wide[1] = 0xfe;
+	for (i = 0; i < n; i++) {
+		wide[2 + 2 * i] = (unsigned char)pem[i];
+		wide[3 + 2 * i] = 0;
+	}
+	want_wrong(d, (char *)wide, 2 + 2 * n, "damaged");
+	free(pem);
+}
+
 /* Nothing that openssl rand gives out is taken for a key. */
 static void
 test_random_secrets_are_secrets(void **state)
@@ -508,7 +589,6 @@ test_jwks_with_keys_of_all_kinds(void **state)
 	char *ec = forge_jwk(
 		 hostile_keys()->ec, "e", ",\"key_ops\":[\"verify\"]"),
 	     *set;
-	char *pem = forge_public(hostile_keys()->rsa);
 
 	if (asprintf(&set,
 		"{\"more\":1,\"keys\":[%s,%s,{\"kty\":\"oct\",\"kid\":\"o\","
@@ -518,17 +598,16 @@ test_jwks_with_keys_of_all_kinds(void **state)
 	want_jwks(d, set, 3, NULL);
 	assert_int_equal(d->keys.v[0].alg, KEY_RS256);
 	assert_string_equal(d->keys.v[0].kid, "r");
-	assert_int_equal(d->keys.v[0].len, strlen(pem));
-	assert_memory_equal(d->keys.v[0].bytes, pem, strlen(pem));
+	assert_int_equal(
+	    EVP_PKEY_eq(d->keys.v[0].pkey, hostile_keys()->rsa), 1);
 	assert_int_equal(d->keys.v[1].alg, KEY_ES256);
 	assert_string_equal(d->keys.v[1].kid, "e");
 	assert_int_equal(d->keys.v[2].alg, KEY_HS256);
 	assert_string_equal(d->keys.v[2].kid, "o");
-	assert_int_equal(d->keys.v[2].len, 32);
+	assert_int_equal(d->keys.v[2].secret_len, 32);
 	free(rsa);
 	free(ec);
 	free(set);
-	free(pem);
 }
 
 /* The key set of an identity provider has keys for other programs, too. */
@@ -624,6 +703,7 @@ test_base64(void **state)
 	static const char *const bad[] = {"A", "AAAAA", "AB", "AAB",
 	    "AA=", "AA==", "+/AA", "A A", "AA\n", "A.A", "AA\xc3"};
 	uint8_t to[64], bytes[32], more[64];
+	char text[BASE64_SIZE(32)];
 	unsigned seed = 7;
 	size_t i, len;
 	char *s;
@@ -642,6 +722,8 @@ test_base64(void **state)
 		assert_true(BASE64_BYTES(strlen(s)) >= len);
 		assert_int_equal(base64url_decode(more, s, strlen(s)), len);
 		assert_memory_equal(more, bytes, len);
+		base64url_encode(text, bytes, len);
+		assert_string_equal(text, s);
 		free(s);
 	}
 }
@@ -657,10 +739,12 @@ main(void)
 	    T(test_pem_with_several_keys),
 	    T(test_private_keys_are_refused),
 	    T(test_files_that_cannot_be_read),
+	    T(test_rsa_numbers_that_are_no_good),
 	    T(test_der_is_no_secret),
 	    T(test_certificates_are_no_secret),
 	    T(test_keys_of_other_programs_are_no_secret),
 	    T(test_pgp_is_no_secret),
+	    T(test_pem_as_people_save_it),
 	    T(test_random_secrets_are_secrets),
 	    T(test_jwks_with_keys_of_all_kinds),
 	    T(test_jwks_keys_for_others_are_passed_over),
