@@ -1,10 +1,10 @@
 /*
  * jwks.c - a JWKS file: keys as JSON (RFC 7517, RFC 7518 section 6).
  *
- * The set of an identity provider also has keys that are not for us.  Those
- * are passed over, as the RFC asks.  A key that is for us and cannot be read
- * is an error: otherwise its tokens would be refused and nobody would know
- * why.
+ * The set of an identity provider also has keys that are not for us, and may
+ * have one that nobody can use.  Such keys are passed over, as the RFC asks
+ * (section 5), and the others work.  A line on stderr says why: otherwise their
+ * tokens would be refused and nobody would know the reason.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +19,11 @@
 
 #include "fcgi/base/base64.h"
 #include "fcgi/auth/keys.h"
+#include "fcgi/base/log.h"
 
 enum {
 	MEMBER_MAX = 2048, /* bytes of a number or a secret */
+	TOLD_MAX = 512,	   /* bytes that are said of one file */
 	P256_BYTES = 32
 };
 
@@ -141,9 +143,9 @@ absent_or(const json_t *jwk, const char *name, const char *value)
 	       (json_is_string(v) && strcmp(json_string_value(v), value) == 0);
 }
 
-/* Was the key made to check signatures by this algorithm? */
+/* Was the key made to check signatures by this algorithm?  False, and why. */
 static bool
-jwk_verifies(const json_t *jwk, enum key_alg alg)
+jwk_verifies(const json_t *jwk, enum key_alg alg, const char **why)
 {
 	const json_t *ops = json_object_get(jwk, "key_ops"), *op;
 	bool verifies = ops == NULL;
@@ -152,29 +154,93 @@ jwk_verifies(const json_t *jwk, enum key_alg alg)
 	json_array_foreach(ops, i,
 	    op) if (json_is_string(op) && strcmp(json_string_value(op),
 					      "verify") == 0) verifies = true;
-	return verifies && absent_or(jwk, "use", "sig") &&
-	       absent_or(jwk, "alg", key_alg_name(alg));
+	*why = "its `use` or `key_ops` is not to verify signatures";
+	if (!verifies || !absent_or(jwk, "use", "sig"))
+		return false;
+	*why = "its `alg` is none of HS256, RS256 and ES256, or not for its "
+	       "`kty`";
+	return absent_or(jwk, "alg", key_alg_name(alg));
 }
 
-/* True also for a key that is not for us. */
 static bool
 add_jwk(struct keys *ks, const json_t *jwk, const char **why)
 {
 	const char *kty = member_text(jwk, "kty");
+	const json_t *kid = json_object_get(jwk, "kid");
 
 	*why = "it has no `kty`";
 	if (kty == NULL)
 		return false;
+	*why = "its `kid` is no text";
+	if (kid != NULL && !json_is_string(kid))
+		return false;
 	if (strcmp(kty, "oct") == 0)
-		return !jwk_verifies(jwk, KEY_HS256) ||
+		return jwk_verifies(jwk, KEY_HS256, why) &&
 		       add_secret(ks, jwk, why);
 	if (strcmp(kty, "RSA") == 0)
-		return !jwk_verifies(jwk, KEY_RS256) ||
+		return jwk_verifies(jwk, KEY_RS256, why) &&
 		       add_public(ks, jwk, rsa_key(jwk), why);
-	if (strcmp(kty, "EC") == 0 && absent_or(jwk, "crv", "P-256"))
-		return !jwk_verifies(jwk, KEY_ES256) ||
-		       add_public(ks, jwk, ec_key(jwk), why);
-	return true;
+	*why = "its `kty` is none of oct, RSA and EC";
+	if (strcmp(kty, "EC") != 0)
+		return false;
+	*why = "its `crv` is not P-256";
+	return absent_or(jwk, "crv", "P-256") &&
+	       jwk_verifies(jwk, KEY_ES256, why) &&
+	       add_public(ks, jwk, ec_key(jwk), why);
+}
+
+/* Has it a member that nobody else may know? */
+static bool
+jwk_secret(const json_t *jwk)
+{
+	return json_object_get(jwk, "k") != NULL ||
+	       json_object_get(jwk, "d") != NULL;
+}
+
+/* What is said of a file, in one line. */
+struct told {
+	char s[TOLD_MAX];
+	size_t len;  /* of what is said about keys */
+	size_t more; /* keys that have no room in it */
+};
+
+static void
+tell_key(struct told *t, size_t number, const char *why)
+{
+	char one[160];
+	int n = snprintf(one, sizeof(one), "%skey %zu is passed over: %s",
+	    t->len > 0 ? "; " : "", number, why);
+
+	if (t->len + (size_t)n + 100 > sizeof(t->s)) {
+		t->more++;
+		return;
+	}
+	memcpy(t->s + t->len, one, (size_t)n + 1);
+	t->len += (size_t)n;
+}
+
+/* Adds the keys that can be used. */
+static void
+add_list(
+    struct keys *ks, const char *path, const json_t *list, struct told *told)
+{
+	size_t i, n = json_array_size(list);
+	bool secrets = false;
+	const char *why;
+
+	for (i = 0; i < n; i++) {
+		const json_t *jwk = json_array_get(list, i);
+
+		secrets = secrets || jwk_secret(jwk);
+		if (!add_jwk(ks, jwk, &why))
+			tell_key(told, i + 1, why);
+	}
+	if (told->more > 0)
+		told->len += (size_t)snprintf(told->s + told->len,
+		    sizeof(told->s) - told->len, "; and %zu more", told->more);
+	if (secrets && keys_open_to_all(path))
+		snprintf(told->s + told->len, sizeof(told->s) - told->len,
+		    "%s" KEYS_OPEN, told->len > 0 ? "; " : "");
 }
 
 int
@@ -184,27 +250,25 @@ jwks_add(struct keys *ks, const char *path, const unsigned char *bytes,
 	json_error_t error;
 	json_t *set = json_loadb(
 	    (const char *)bytes, len, JSON_REJECT_DUPLICATES, &error);
-	json_t *list = json_object_get(set, "keys");
-	size_t i, before = ks->n;
-	const char *wrong;
-	int r = 0;
+	size_t before = ks->n;
+	struct told told = {.len = 0};
 
 	if (set == NULL) {
-		snprintf(
-		    why, size, "%s: line %d is not JSON", path, error.line);
+		snprintf(why, size, "%s: line %d %s", path, error.line,
+		    json_error_code(&error) == json_error_duplicate_key
+			? "has a member that stands twice"
+			: "is not JSON");
 		return -1;
 	}
-	for (i = 0; i < json_array_size(list) && r == 0; i++)
-		if (!add_jwk(ks, json_array_get(list, i), &wrong)) {
-			snprintf(
-			    why, size, "%s: key %zu: %s", path, i + 1, wrong);
-			r = -1;
-		}
-	if (r == 0 && ks->n == before) {
-		snprintf(why, size,
-		    "%s: no key for HS256, RS256 or ES256 under `keys`", path);
-		r = -1;
-	}
+	add_list(ks, path, json_object_get(set, "keys"), &told);
 	json_decref(set);
-	return r;
+	if (ks->n == before) {
+		snprintf(why, size,
+		    "%s: no key for HS256, RS256 or ES256 under `keys`%s%s",
+		    path, told.len > 0 ? ": " : "", told.s);
+		return -1;
+	}
+	if (told.s[0] != '\0')
+		log_error(path, "%s", told.s);
+	return 0;
 }

@@ -102,8 +102,9 @@ bool keys_open_to_all(const char *path);
 /* --- jwks.c -------------------------------------------------------------- */
 
 /*
- * Adds the keys of a JWKS that are for us: those for encryption, and of
- * algorithms that we do not take, are passed over.  0, or -1, why.
+ * Adds the keys of a JWKS that can be used.  Each other key is passed over, and
+ * a line on stderr says why.  0; or -1, why: it is no JWKS, or none of its
+ * keys is for us.
  */
 int jwks_add(struct keys *, const char *path, const unsigned char *bytes,
     size_t len, char *why, size_t size);

@@ -492,6 +492,48 @@ test_key_of_another_form_does_not_start(void)
 	check(strstr(r.err, "OpenSSH") != NULL);
 }
 
+/* One bad key of a set is told of; the others work, also after a rotation. */
+static void
+test_bad_key_of_a_set_takes_no_other_with_it(void)
+{
+	struct server *sv = prepare_keys();
+	char *ec = kept(forge_jwk(hostile_keys()->ec, "new", ""));
+	char *rsa = kept(forge_jwk(hostile_keys()->rsa, "old", ""));
+	const char *bad = "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"half\","
+			  "\"x\":\"AA\",\"y\":\"AA\"}";
+	char *set = text("{\"keys\":[%s,%s]}", bad, rsa);
+
+	forge_write(key_path(sv, "jwks"), set, strlen(set));
+	start(sv, "--jwks-file", key_path(sv, "jwks"), NULL);
+	check(strstr(errors(sv), "key 1 is passed over") != NULL);
+	open_with(sv, "/events?topic=secret",
+	    kept(forge_by(hostile_keys()->rsa, FORGE_RS256, GOOD)));
+	set = text("{\"keys\":[%s,%s,{\"kid\":\"none\"}]}", rsa, ec);
+	forge_write(key_path(sv, "jwks"), set, strlen(set));
+	kill(sv->pid, SIGHUP);
+	until(strstr(errors(sv), "key 3 is passed over: it has no `kty`") !=
+	      NULL);
+	open_with(sv, "/events?topic=secret",
+	    kept(forge_by(hostile_keys()->ec, FORGE_ES256, GOOD)));
+}
+
+static void
+test_set_with_a_secret_that_all_may_read_is_told_of(void)
+{
+	struct server *sv = prepare_keys();
+	const char *set = "{\"keys\":[{\"kty\":\"oct\",\"k\":\"eHh4eHh4eHh4eHh4"
+			  "eHh4eHh4eHh4eHh4eHh4eHh4eHg\"}]}";
+
+	chmod(key_path(sv, "jwks"), 0644);
+	start(sv, KEYED(sv), NULL); /* public keys alone */
+	check(strstr(errors(sv), "everyone on this machine") == NULL);
+	stop(sv);
+	forge_write(key_path(sv, "jwks"), set, strlen(set));
+	chmod(key_path(sv, "jwks"), 0644);
+	start(sv, KEYED(sv), NULL);
+	check(strstr(errors(sv), "everyone on this machine") != NULL);
+}
+
 /* --- largesse token ----------------------------------------------------- */
 
 static char *
@@ -615,6 +657,8 @@ main(int argc, char **argv)
 	    TALK(test_what_is_wrong_with_keys_is_said_at_start),
 	    TALK(test_secret_that_all_may_read_is_told_of),
 	    TALK(test_key_of_another_form_does_not_start),
+	    TALK(test_bad_key_of_a_set_takes_no_other_with_it),
+	    TALK(test_set_with_a_secret_that_all_may_read_is_told_of),
 	    TALK(test_tokens_that_we_make_let_in),
 	    TALK(test_token_ends_when_asked),
 	    TALK(test_tokens_that_cannot_be_made),
