@@ -107,7 +107,6 @@ take_token(struct allow *a, const char *s, size_t len, struct who *who,
 	const json_t *sub;
 	const char *why;
 
-	refresh_keys(a, rules.now_ms);
 	who->claims = token_read(s, len, &rules, &why);
 	if (who->claims == NULL)
 		return refusal_token(no, why);
@@ -153,22 +152,43 @@ check_origin(const struct allow *a, const struct request *rq,
 	    who->by == ALLOW_BY_COOKIE ? "cookie" : "REMOTE_USER");
 }
 
+/*
+ * The first token of the place that is valid and was not revoked counts.  If
+ * there is none, the last one, mostly the newest, says why.
+ */
+static int
+take_first_good(struct allow *a, struct store *store,
+    const struct credentials *c, struct who *who, struct refusal *no)
+{
+	int status = 401;
+	size_t i;
+
+	refresh_keys(a, clock_wall_ms());
+	for (i = 0; i < c->n && status == 401; i++) {
+		allow_who_free(who);
+		who->by = c->by;
+		status = take_token(a, c->v[i].s, c->v[i].len, who, no);
+		if (status == 0)
+			status = check_revoked(store, who, no);
+	}
+	return status;
+}
+
 int
 allow_who(struct allow *a, struct store *store, const struct request *rq,
     struct who *who, struct refusal *no)
 {
-	const char *s = NULL;
-	size_t len = 0;
+	struct credentials c = {.by = ALLOW_BY_NOTHING};
 	int status;
 
 	memset(who, 0, sizeof(*who));
 	if (a->keys.n > 0)
-		who->by = credential_find(rq, a->conf->cookie_name, &s, &len);
-	if (who->by != ALLOW_BY_NOTHING) {
+		credentials_find(&c, rq, a->conf->cookie_name);
+	who->by = c.by;
+	if (c.by != ALLOW_BY_NOTHING) {
 		status = check_origin(a, rq, who, no);
-		if (status == 0)
-			status = take_token(a, s, len, who, no);
-		return status != 0 ? status : check_revoked(store, who, no);
+		return status != 0 ? status
+				   : take_first_good(a, store, &c, who, no);
 	}
 	if (!a->conf->trust_user || rq->user == NULL)
 		return 0;

@@ -142,6 +142,22 @@ is_of_body(const struct query_pair *pair)
 	       query_is(pair, "data") || query_is(pair, "uid");
 }
 
+/* Keeps the first few of several tokens: the first that is good counts. */
+static void
+add_token(struct request *r, const char *s)
+{
+	size_t i = 0;
+
+	if (r->access_token == NULL) {
+		r->access_token = s;
+		return;
+	}
+	while (i < REQUEST_TOKENS_MORE && r->more_tokens[i] != NULL)
+		i++;
+	if (i < REQUEST_TOKENS_MORE)
+		r->more_tokens[i] = s;
+}
+
 /* Takes one pair of the query.  Returns NULL, or what is wrong with it. */
 static const char *
 read_query_pair(struct request *r, struct asked *asked,
@@ -172,8 +188,8 @@ read_query_pair(struct request *r, struct asked *asked,
 	} else if (query_is(pair, "access_token")) {
 		if (strlen(s) != len)
 			return "access_token: not a token";
-		if (len > 0 && r->access_token == NULL)
-			r->access_token = s;
+		if (len > 0)
+			add_token(r, s);
 	} else if (r->path == PATH_STREAM) {
 		return request_name_wrong(pair->name, pair->name_len);
 	}

@@ -33,7 +33,8 @@
 enum {
 	REQUEST_TOPICS_MAX = CONF_TOPICS_MAX, /* of one request */
 	REQUEST_TOPIC_BYTES = 255,	      /* a topic's name, as UTF-8 */
-	REQUEST_ID_BYTES = 128		      /* a Last-Event-ID */
+	REQUEST_TOKENS_MORE = 3, /* of a query, besides the first */
+	REQUEST_ID_BYTES = 128	 /* a Last-Event-ID */
 };
 
 /*
@@ -99,10 +100,11 @@ struct request {
 	const char *content_type;     /* [HTTP_]CONTENT_TYPE or NULL */
 	const char *content_encoding; /* HTTP_CONTENT_ENCODING or NULL */
 	const char *access_token;     /* from the query, or NULL */
-	const char *protocol;	      /* SERVER_PROTOCOL or NULL */
-	const char *forwarded_for;    /* HTTP_X_FORWARDED_FOR or NULL */
-	const char *preflight;	      /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
-	const char *query;	      /* raw QUERY_STRING, "" if none */
+	const char *more_tokens[REQUEST_TOKENS_MORE]; /* more of them, NULL */
+	const char *protocol;	   /* SERVER_PROTOCOL or NULL */
+	const char *forwarded_for; /* HTTP_X_FORWARDED_FOR or NULL */
+	const char *preflight;	   /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
+	const char *query;	   /* raw QUERY_STRING, "" if none */
 	bool event_in_query;	/* it has a name that a POST has in its body */
 	int64_t content_length; /* -1 when absent */
 	char *scratch;		/* decoded names; freed by request_free */

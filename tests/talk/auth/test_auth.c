@@ -63,6 +63,19 @@ test_token_in_a_cookie(void)
 	    sv);
 }
 
+/* The older cookie of the name, which is sent first, hides no good one. */
+static void
+test_token_in_the_second_cookie(void)
+{
+	struct server *sv = serve_keyed();
+	char *stale =
+	    kept(forge(FORGE_HS256, "{\"exp\":1000000000," GRANT "}"));
+
+	want_private(get(sv, "/events?topic=secret", "HTTP_COOKIE",
+			 text("largesse=%s; largesse=%s", stale, good()), NULL),
+	    sv);
+}
+
 static void
 test_token_in_the_query(void)
 {
@@ -637,6 +650,7 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_token_in_a_header),
 	    TALK(test_token_in_a_cookie),
+	    TALK(test_token_in_the_second_cookie),
 	    TALK(test_token_in_the_query),
 	    TALK(test_tokens_by_each_kind_of_key),
 	    TALK(test_replay_with_a_token),

@@ -455,7 +455,18 @@ test_cookies(void **state)
 	    {"HTTP_COOKIE=largesse2=", "", 401},
 	    {"HTTP_COOKIE=largesse =", "", 401},
 	    {"HTTP_COOKIE=a=largesse=", "", 401},
-	    {"HTTP_COOKIE=largesse=x; largesse=", "", 401},
+	    /* Of several cookies of the name the first that is good counts. */
+	    {"HTTP_COOKIE=largesse=x; largesse=", "", 0},
+	    {"HTTP_COOKIE=largesse=", "; largesse=x", 0},
+	    {"HTTP_COOKIE=largesse=x; a=b; largesse=\"y\"; largesse=z; "
+	     "largesse=",
+		"; largesse=x", 0},
+	    {"HTTP_COOKIE=largesse=; largesse=; largesse=; largesse=; "
+	     "largesse=",
+		"", 0},
+	    {"HTTP_COOKIE=largesse=1; largesse=2; largesse=3; largesse=4; "
+	     "largesse=",
+		"", 401},
 	    {"HTTP_COOKIE=largesse=\"", "", 401},
 	    {"HTTP_COOKIE=largesse==", "", 401},
 	    {"HTTP_COOKIE=largesse=%65", "", 401},
@@ -479,6 +490,66 @@ test_cookies(void **state)
 	cookie = hostile_text("HTTP_COOKIE=largesse=x; t=", good, "");
 	assert_int_equal(stage_ask(s, cookie, "QUERY_STRING=" SECRET, NULL), 0);
 	free(cookie);
+	free(good);
+}
+
+/* A cookie of the domain is older and expired; that of the host is good. */
+static void
+test_a_stale_cookie_hides_no_good_one(void **state)
+{
+	struct stage *s = *state;
+	char *stale = forge(FORGE_HS256, "{\"exp\":1000000000," GRANT "}");
+	char *revoked = forge(FORGE_HS256,
+	    "{\"sub\":\"al\",\"iat\":1000,\"largesse\":{\"subscribe\":"
+	    "[\"secret\"]}}");
+	char *good = forge(FORGE_HS256,
+	    "{\"sub\":\"al\",\"iat\":9000,\"largesse\":{\"subscribe\":"
+	    "[\"secret\"]}}");
+	char *cookie, *both = hostile_text(revoked, "; largesse=", good);
+	static const char query[] = "QUERY_STRING=" SECRET;
+
+	open_with_keys(s);
+	stage_sql(s, "INSERT INTO largesse_revoke(subject, time)"
+		     " VALUES('al', 2000500)");
+	cookie = hostile_text("HTTP_COOKIE=largesse=", both, "");
+	assert_int_equal(stage_ask(s, cookie, query, NULL), 0);
+	assert_string_equal(s->who.subject, "al");
+	free(cookie);
+	cookie = hostile_text("HTTP_COOKIE=largesse=x; largesse=", stale, "");
+	assert_int_equal(stage_ask(s, cookie, query, NULL), 401);
+	assert_string_equal(s->no.line, "token: expired");
+	free(cookie);
+	/* Another place is not asked, whatever it has. */
+	cookie = hostile_text("HTTP_COOKIE=largesse=", good, "");
+	assert_int_equal(
+	    stage_ask(s, "HTTP_AUTHORIZATION=Bearer x", cookie, query, NULL),
+	    401);
+	free(cookie);
+	free(both);
+	free(stale);
+	free(revoked);
+	free(good);
+}
+
+static void
+test_several_tokens_in_a_query(void **state)
+{
+	struct stage *s = *state;
+	char *good = forge(FORGE_HS256, GOOD), *query;
+
+	open_with_keys(s);
+	query = hostile_text(
+	    "QUERY_STRING=topic=secret&access_token=x&access_token=", good,
+	    "&access_token=y");
+	assert_int_equal(stage_ask(s, query, NULL), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_QUERY);
+	free(query);
+	query = hostile_text(
+	    "QUERY_STRING=topic=secret&access_token=1&access_token=2&"
+	    "access_token=3&access_token=4&access_token=",
+	    good, "");
+	assert_int_equal(stage_ask(s, query, NULL), 401);
+	free(query);
 	free(good);
 }
 
@@ -1033,6 +1104,8 @@ main(void)
 	    T(test_issuer_and_audience),
 	    T(test_first_place_that_is_there_counts),
 	    T(test_cookies),
+	    T(test_a_stale_cookie_hides_no_good_one),
+	    T(test_several_tokens_in_a_query),
 	    T(test_headers),
 	    T(test_cookies_of_foreign_pages_are_refused),
 	    T(test_claims_cover_topics),
