@@ -61,20 +61,35 @@ add_revocation(void *arg, const struct store_revocation *rv)
 	}
 }
 
-/* A token without iat counts as older than every revocation. */
+/*
+ * When the token was issued, for its revocation: what its iat says, less the
+ * leeway, by which the clock that wrote it may be ahead.  A token without iat,
+ * or with one that lies further ahead, does not say when it was issued: it
+ * counts as older than every revocation.
+ */
+static int64_t
+issued_ms(const struct allow *a, const struct who *who)
+{
+	int64_t ms = 0, leeway_ms = (int64_t)a->conf->leeway_ms;
+
+	if (token_time(who->claims, "iat", &ms) != 1 ||
+	    ms - leeway_ms > clock_wall_ms())
+		return 0;
+	return ms - leeway_ms;
+}
+
 static int
-check_revoked(struct store *store, struct who *who, struct refusal *no)
+check_revoked(const struct allow *a, struct store *store, struct who *who,
+    struct refusal *no)
 {
 	struct revocations t = {.who = who};
 	enum store_result r;
-	int64_t issued_ms = 0;
 
 	if (who->subject == NULL)
 		return 0;
-	token_time(who->claims, "iat", &issued_ms);
 	r = store_revoked(store,
-	    (struct store_text){who->subject, who->subject_len}, issued_ms,
-	    add_revocation, &t);
+	    (struct store_text){who->subject, who->subject_len},
+	    issued_ms(a, who), add_revocation, &t);
 	if (r != STORE_OK) {
 		refusal_set(no, 503, "the log cannot be read right now");
 		no->later = r == STORE_LATER;
@@ -169,7 +184,7 @@ take_first_good(struct allow *a, struct store *store,
 		who->by = c->by;
 		status = take_token(a, c->v[i].s, c->v[i].len, who, no);
 		if (status == 0)
-			status = check_revoked(store, who, no);
+			status = check_revoked(a, store, who, no);
 	}
 	return status;
 }

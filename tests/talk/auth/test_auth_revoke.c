@@ -16,15 +16,27 @@ reader(struct server *sv, const char *sub, const char *uri)
 	return open_with(sv, uri, token_for(sub, "\"*\""));
 }
 
-/* A token that is newer than what was revoked in this second. */
+/* A token that was issued at this time, from now. */
 static char *
-later_token(const char *sub)
+token_from(const char *sub, int seconds)
 {
 	char *claims = text("{\"sub\":\"%s\",\"iat\":%lld,"
 			    "\"largesse\":{\"subscribe\":[\"*\"]}}",
-	    sub, (long long)time(NULL) + 1);
+	    sub, (long long)time(NULL) + seconds);
 
 	return kept(forge(FORGE_HS256, claims));
+}
+
+/*
+ * A token that is newer than the row by the leeway and a second lets in, as
+ * soon as its time has come.
+ */
+static void
+want_in_with_a_newer_token(struct server *sv, const char *uri, const char *sub)
+{
+	char *token = token_from(sub, 4);
+
+	until(want_headers(get_with(sv, uri, token)) == 200);
 }
 
 /* A number of /status as it is now. */
@@ -61,7 +73,29 @@ test_subject_is_taken_from_all_topics(void)
 	a = get_with(sv, "/events?topic=a&last=9", token);
 	want_refusal(a, 401);
 	check(strstr(a->out.s, PRIVATE) == NULL);
-	open_with(sv, "/events?topic=a", later_token("al"));
+	want_in_with_a_newer_token(sv, "/events?topic=a", "al");
+}
+
+/* The clock that made the token is ahead, by less than the leeway or by a day.
+ */
+static void
+test_token_from_the_future_is_revoked(void)
+{
+	static const int ahead[] = {1, 2, 24 * 3600};
+	struct server *sv = serve_keyed();
+	struct client *c;
+	char *token;
+	size_t i;
+
+	for (i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+		token = token_from(text("u%zu", i), ahead[i]);
+		c = open_with(sv, "/events?topic=a", token);
+		log_revoke(sv, NULL, text("u%zu", i));
+		check(want_farewell(c) > 0);
+		c = get_with(sv, "/events?topic=a", token);
+		want_refusal(c, 401);
+		check(strstr(c->out.s, "revoked") != NULL);
+	}
 }
 
 /*
@@ -173,7 +207,7 @@ test_subject_is_taken_from_a_topic(void)
 	want_refusal(get_with(sv, "/events?topic=chat/8", token), 401);
 	want_refusal(get_with(sv, "/events?topic=*", token), 401);
 	open_with(sv, "/events?topic=news", token);
-	open_with(sv, "/events?topic=chat/8", later_token("al"));
+	want_in_with_a_newer_token(sv, "/events?topic=chat/8", "al");
 }
 
 /* Each responder reads the log, so each one learns of the revocation. */
@@ -264,6 +298,7 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_subject_is_taken_from_all_topics),
+	    TALK(test_token_from_the_future_is_revoked),
 	    TALK(test_nothing_comes_after_the_row),
 	    TALK(test_nothing_comes_after_the_row_to_those_behind),
 	    TALK(test_topic_is_taken_from_all_its_readers),

@@ -907,7 +907,7 @@ test_revoked_subjects_need_a_newer_token(void **state)
 {
 	struct stage *s = *state;
 
-	stage_open(s, "--key-file", s->secret, NULL);
+	stage_open(s, "--key-file", s->secret, "--leeway", "0", NULL);
 	assert_int_equal(ask_issued(s, "al", SECRET, 1000), 0);
 	stage_sql(s, "INSERT INTO largesse_revoke(subject, time)"
 		     " VALUES('al', 2000500)");
@@ -937,8 +937,40 @@ test_revoked_for_a_topic(void **state)
 	assert_int_equal(ask_issued(s, "al", "topic=rooms", 1000), 0);
 	assert_int_equal(ask_issued(s, "al", "topic=x", 1000), 0);
 	assert_int_equal(ask_issued(s, "bo", "topic=chat/7", 1000), 0);
-	assert_int_equal(
-	    ask_issued(s, "al", "topic=chat/7", time(NULL) + 5), 0);
+	stage_sql(s, "UPDATE largesse_revoke SET time = 2000500");
+	assert_int_equal(ask_issued(s, "al", "topic=chat/7", 1000), 401);
+	assert_int_equal(ask_issued(s, "al", "topic=chat/7", time(NULL)), 0);
+}
+
+/*
+ * A clock that is ahead by the leeway writes an iat that is after the row into
+ * a token from before it.  An iat that lies further ahead says nothing.
+ */
+static void
+test_revoked_tokens_of_a_clock_that_is_ahead(void **state)
+{
+	struct stage *s = *state;
+	int64_t now = time(NULL);
+
+	stage_open(s, "--key-file", s->secret, "--leeway", "60", NULL);
+	assert_int_equal(ask_issued(s, "al", SECRET, now + 30), 0);
+	assert_int_equal(ask_issued(s, "al", SECRET, now + 86400), 0);
+	stage_sql(s, "INSERT INTO largesse_revoke(subject) VALUES('al')");
+	assert_int_equal(ask_issued(s, "al", SECRET, now), 401);
+	assert_int_equal(ask_issued(s, "al", SECRET, now + 30), 401);
+	assert_string_equal(s->no.line, "token: revoked");
+	assert_int_equal(ask_issued(s, "al", SECRET, now + 86400), 401);
+	assert_int_equal(ask_issued(s, "bo", SECRET, now + 86400), 0);
+	/* When the clock here has come so far, that of the token is no help. */
+	stage_sql(s, "UPDATE largesse_revoke SET time = time - 40000");
+	assert_int_equal(ask_issued(s, "al", SECRET, now), 401);
+	stage_sql(s, "UPDATE largesse_revoke SET time = time - 40000");
+	assert_int_equal(ask_issued(s, "al", SECRET, now), 0);
+	assert_int_equal(ask_issued(s, "al", SECRET, now + 86400), 401);
+	/* The same for a topic. */
+	stage_sql(s, "UPDATE largesse_revoke SET topic = 'secret'");
+	assert_int_equal(ask_issued(s, "al", SECRET, now + 86400), 401);
+	assert_int_equal(ask_issued(s, "al", "topic=x", now + 86400), 0);
 }
 
 /* --- options ------------------------------------------------------------ */
@@ -1122,6 +1154,7 @@ main(void)
 	    T(test_a_token_counts_before_a_name),
 	    T(test_revoked_subjects_need_a_newer_token),
 	    T(test_revoked_for_a_topic),
+	    T(test_revoked_tokens_of_a_clock_that_is_ahead),
 	    T(test_options_that_make_no_sense),
 	    T(test_keys_are_read_again),
 	    T(test_keys_that_changed_are_noticed),
