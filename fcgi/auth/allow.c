@@ -55,6 +55,8 @@ without_effect(const struct serve_conf *conf)
 		return "--issuer: there is no --key-file";
 	if (!keys && conf->audience != NULL)
 		return "--audience: there is no --key-file";
+	if (!keys && conf->max_token_age_ms != 0)
+		return "--max-token-age: there is no --key-file";
 	if (!keys && !conf->trust_user && conf->public_topics.n > 0)
 		return "--public: all topics are, without --key-file or "
 		       "--trust-user";

@@ -118,6 +118,7 @@ take_token(struct allow *a, const char *s, size_t len, struct who *who,
 	    .issuer = a->conf->issuer,
 	    .audience = a->conf->audience,
 	    .leeway_ms = (int64_t)a->conf->leeway_ms,
+	    .max_age_ms = (int64_t)a->conf->max_token_age_ms,
 	    .now_ms = clock_wall_ms()};
 	const json_t *sub;
 	const char *why;

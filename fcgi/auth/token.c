@@ -232,6 +232,20 @@ token_time(const json_t *claims, const char *name, int64_t *ms)
 	return 1;
 }
 
+/*
+ * From when the token was issued, or from now if it does not say when, or says
+ * a time that has not come: to write a later iat makes no life longer.
+ */
+static bool
+lives_too_long(
+    int64_t exp, int64_t iat, int has_iat, const struct token_rules *rules)
+{
+	int64_t from =
+	    has_iat == 1 && iat < rules->now_ms ? iat : rules->now_ms;
+
+	return exp - from > rules->max_age_ms + rules->leeway_ms;
+}
+
 static const char *
 check_token_times(const json_t *claims, const struct token_rules *rules)
 {
@@ -246,6 +260,10 @@ check_token_times(const json_t *claims, const struct token_rules *rules)
 		return "token: expired";
 	if (has_nbf == 1 && rules->now_ms < nbf - rules->leeway_ms)
 		return "token: not valid yet";
+	if (rules->max_age_ms > 0 && has_exp == 0)
+		return "token: it has no exp, and --max-token-age is set";
+	if (rules->max_age_ms > 0 && lives_too_long(exp, iat, has_iat, rules))
+		return "token: good for longer than --max-token-age";
 	return NULL;
 }
 

@@ -20,7 +20,8 @@ struct token_rules {
 	const struct keys *keys;
 	const char *issuer, *audience; /* NULL: any */
 	int64_t leeway_ms;
-	int64_t now_ms; /* since 1970 */
+	int64_t max_age_ms; /* it has to expire within; 0: it need not */
+	int64_t now_ms;	    /* since 1970 */
 };
 
 /*

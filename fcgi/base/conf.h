@@ -58,6 +58,7 @@ struct serve_conf {
 	const char *cookie_name;
 	const char *issuer, *audience; /* NULL: any */
 	uint64_t leeway_ms;
+	uint64_t max_token_age_ms; /* 0: a token need not expire */
 	bool trust_user;
 	struct option_list user_topic;
 	bool publish;

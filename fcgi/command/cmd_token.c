@@ -269,6 +269,10 @@ print_token(const struct token_conf *conf)
 	keys_free(&one);
 	if (token == NULL)
 		return STATUS_FAILED;
+	if (conf->expires_ms == 0)
+		log_error("token",
+		    "it never expires; a responder with --max-token-age "
+		    "refuses it");
 	puts(token);
 	free(token);
 	return command_done();

@@ -547,6 +547,26 @@ test_set_with_a_secret_that_all_may_read_is_told_of(void)
 	check(strstr(errors(sv), "everyone on this machine") != NULL);
 }
 
+static void
+test_tokens_that_never_expire_are_refused_if_asked(void)
+{
+	struct server *sv = prepare_keys();
+	struct ran r;
+
+	start(sv, KEYED(sv), "--max-token-age", "2h", NULL);
+	r = run_with(sv, NULL, "token", "--key-file", key_path(sv, "secret"),
+	    "--subscribe", "secret", NULL);
+	check(r.status == 0 && r.err[0] == '\0');
+	r.out[strcspn(r.out, "\n")] = '\0';
+	open_with(sv, "/events?topic=secret", r.out);
+	r = run_with(sv, NULL, "token", "--key-file", key_path(sv, "secret"),
+	    "--subscribe", "secret", "--expires", "0", NULL);
+	check(r.status == 0 && strstr(r.err, "--max-token-age") != NULL);
+	r.out[strcspn(r.out, "\n")] = '\0';
+	want_no(get_with(sv, "/events?topic=secret", r.out), 401, r.out);
+	want_no(get_with(sv, "/events?topic=secret", good()), 401, NULL);
+}
+
 /* --- largesse token ----------------------------------------------------- */
 
 static char *
@@ -673,6 +693,7 @@ main(int argc, char **argv)
 	    TALK(test_key_of_another_form_does_not_start),
 	    TALK(test_bad_key_of_a_set_takes_no_other_with_it),
 	    TALK(test_set_with_a_secret_that_all_may_read_is_told_of),
+	    TALK(test_tokens_that_never_expire_are_refused_if_asked),
 	    TALK(test_tokens_that_we_make_let_in),
 	    TALK(test_token_ends_when_asked),
 	    TALK(test_tokens_that_cannot_be_made),

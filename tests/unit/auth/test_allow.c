@@ -364,6 +364,56 @@ test_times_may_have_fractions(void **state)
 	assert_int_equal(s->who.ends_ms, 0);
 }
 
+/* --max-token-age: a token has to expire, and soon. */
+static void
+test_tokens_that_are_good_for_too_long(void **state)
+{
+	static const char unlimited[] =
+	    "token: it has no exp, and --max-token-age is set";
+	static const char longer[] =
+	    "token: good for longer than --max-token-age";
+	static const struct {
+		int iat, exp; /* from now; 0: none */
+		const char *line;
+	} cases[] = {
+	    {-10, 3580, NULL},
+	    {0, 3600, NULL},
+	    {-7000, 100, longer},
+	    {0, 3700, longer},
+	    {-3500, 100, NULL},
+	    {-3500, 3500, longer},
+	    {0, 0, unlimited},
+	    {-10, 0, unlimited},
+	    {7200, 9000, longer}, /* to be born later makes it no younger */
+	    {1, 3601, NULL},	  /* a clock that is ahead */
+	    {-10, -5, "token: expired"},
+	};
+	struct stage *s = *state;
+	char claims[256];
+	size_t i, n;
+
+	stage_open(s, "--key-file", s->secret, "--max-token-age", "1h", NULL);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		long long now = time(NULL);
+
+		n = (size_t)sprintf(claims, "{");
+		if (cases[i].iat != 0)
+			n += (size_t)sprintf(
+			    claims + n, "\"iat\":%lld,", now + cases[i].iat);
+		if (cases[i].exp != 0)
+			n += (size_t)sprintf(
+			    claims + n, "\"exp\":%lld,", now + cases[i].exp);
+		strcpy(claims + n, GRANT "}");
+		if (stage_claims(s, SECRET, claims) !=
+			(cases[i].line != NULL ? 401 : 0) ||
+		    (cases[i].line != NULL &&
+			strcmp(s->no.line, cases[i].line) != 0))
+			fail_msg("%s: %s", claims, s->no.line);
+	}
+	stage_open(s, "--key-file", s->secret, NULL);
+	assert_int_equal(stage_claims(s, SECRET, "{" GRANT "}"), 0);
+}
+
 static void
 test_issuer_and_audience(void **state)
 {
@@ -986,6 +1036,8 @@ test_options_that_make_no_sense(void **state)
 	    s, "--public: 'a*b'", "--key-file", "x", "--public", "a*b", NULL);
 	stage_senseless(s, "--public: all topics are", "--public", "a", NULL);
 	stage_senseless(s, "--issuer: there is no", "--issuer", "a", NULL);
+	stage_senseless(
+	    s, "--max-token-age: there is no", "--max-token-age", "1h", NULL);
 	stage_senseless(s, "--audience: there is", "--audience", "a", NULL);
 	stage_senseless(s, "--user-topic: there", "--user-topic", "a", NULL);
 	stage_senseless(s, "--cookie-name: not", "--cookie-name", "a b", NULL);
@@ -1131,6 +1183,7 @@ main(void)
 	    T(test_types_of_tokens),
 	    T(test_a_known_kid_decides),
 	    T(test_few_keys_are_tried),
+	    T(test_tokens_that_are_good_for_too_long),
 	    T(test_leeway),
 	    T(test_times_may_have_fractions),
 	    T(test_issuer_and_audience),
