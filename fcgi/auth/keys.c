@@ -47,7 +47,7 @@ keys_free(struct keys *ks)
 
 /* Takes over what k has, also when it fails. */
 static bool
-add(struct keys *ks, struct key *k, const char *kid, const char **why)
+add_key(struct keys *ks, struct key *k, const char *kid, const char **why)
 {
 	*why = ks->n == KEYS_MAX ? "too many keys" : "out of memory";
 	if (kid != NULL)
@@ -69,7 +69,7 @@ keys_add_secret(struct keys *ks, const char *kid, const void *bytes, size_t len,
 
 	if ((k.secret = malloc(len)) != NULL)
 		memcpy(k.secret, bytes, len);
-	return add(ks, &k, kid, why);
+	return add_key(ks, &k, kid, why);
 }
 
 /* --- is it a key that we take? ------------------------------------------- */
@@ -140,5 +140,5 @@ keys_add_pkey(
 		return false;
 	if (EVP_PKEY_up_ref(pkey) == 1)
 		k.pkey = pkey;
-	return add(ks, &k, kid, why);
+	return add_key(ks, &k, kid, why);
 }
