@@ -36,6 +36,25 @@ pattern_wrong(const char *s)
 	return request_topic(&topic, s, strlen(s));
 }
 
+/* Two topics of --user-topic may not give one topic to two users. */
+static bool
+check_users_apart(const struct option_list *l, char *why, size_t size)
+{
+	size_t i, j;
+
+	for (i = 0; i < l->n; i++)
+		for (j = 0; j < i; j++)
+			if (request_users_meet(l->v[j], l->v[i])) {
+				snprintf(why, size,
+				    "--user-topic: '%s' and '%s': a user could "
+				    "read with one what is another's by the "
+				    "other",
+				    l->v[j], l->v[i]);
+				return false;
+			}
+	return true;
+}
+
 static const char *
 proxy_wrong(const char *s)
 {
@@ -45,9 +64,9 @@ proxy_wrong(const char *s)
 					     : "not ADDRESS or ADDRESS/BITS";
 }
 
-/* Options that have no effect without another one.  NULL, or what is wrong. */
+/* Options that need another one.  NULL, or what is wrong. */
 static const char *
-without_effect(const struct serve_conf *conf)
+lacks_other(const struct serve_conf *conf)
 {
 	bool keys = conf->key_file.n > 0 || conf->jwks_file.n > 0;
 
@@ -60,6 +79,9 @@ without_effect(const struct serve_conf *conf)
 	if (!keys && !conf->trust_user && conf->public_topics.n > 0)
 		return "--public: all topics are, without --key-file or "
 		       "--trust-user";
+	if (conf->trust_user && conf->user_topic.n == 0)
+		return "--trust-user: --user-topic is missing, which says what "
+		       "a user may read";
 	if (!conf->trust_user && conf->user_topic.n > 0)
 		return "--user-topic: there is no --trust-user";
 	if (*conf->cookie_name == '\0' ||
@@ -71,7 +93,7 @@ without_effect(const struct serve_conf *conf)
 bool
 allow_check(const struct serve_conf *conf, char *why, size_t size)
 {
-	const char *wrong = without_effect(conf);
+	const char *wrong = lacks_other(conf);
 
 	if (wrong != NULL) {
 		snprintf(why, size, "%s", wrong);
@@ -79,8 +101,9 @@ allow_check(const struct serve_conf *conf, char *why, size_t size)
 	}
 	return check_list("--public", &conf->public_topics, pattern_wrong, why,
 		   size) &&
-	       check_list("--user-topic", &conf->user_topic, pattern_wrong, why,
-		   size) &&
+	       check_list("--user-topic", &conf->user_topic, request_user_wrong,
+		   why, size) &&
+	       check_users_apart(&conf->user_topic, why, size) &&
 	       check_list("--allow-origin", &conf->allow_origin, origin_wrong,
 		   why, size) &&
 	       check_list("--trusted-proxy", &conf->trusted_proxy, proxy_wrong,

@@ -34,15 +34,6 @@ fill_in_user(struct request *rq, const struct who *who, struct refusal *no)
 	return wrong == NULL ? 0 : refusal_set(no, 403, "%s", wrong);
 }
 
-/* Without --user-topic a user may read the topics that are its own. */
-static bool
-is_users_own(const struct allow *a, const struct who *who,
-    const struct request *rq, size_t i)
-{
-	return rq->own[i] && who->by == ALLOW_BY_SERVER &&
-	       a->conf->user_topic.n == 0;
-}
-
 int
 allow_stream(struct allow *a, struct store *store, struct request *rq,
     struct who *who, struct refusal *no)
@@ -58,8 +49,7 @@ allow_stream(struct allow *a, struct store *store, struct request *rq,
 	if (status == 0 && names_user)
 		status = fill_in_user(rq, who, no);
 	for (i = 0; status == 0 && i < rq->ntopics; i++)
-		if (!is_users_own(a, who, rq, i))
-			status = allow_topic(
-			    a, who, ALLOW_SUBSCRIBE, &rq->topics[i], no);
+		status =
+		    allow_topic(a, who, ALLOW_SUBSCRIBE, &rq->topics[i], no);
 	return status;
 }

@@ -115,7 +115,7 @@ add_topic(struct request *r, const char *s, size_t len, size_t max)
 
 	if (max > REQUEST_TOPICS_MAX)
 		max = REQUEST_TOPICS_MAX;
-	if (wrong == NULL && !request_insert(r, &topic, false, max))
+	if (wrong == NULL && !request_insert(r, &topic, max))
 		wrong = "topic: too many of them";
 	return wrong;
 }

@@ -88,8 +88,6 @@ struct request {
 	size_t ntopics; /* at least 1: `main` when none was given */
 	/* Exact names first, then prefixes, both by their bytes; no repeats. */
 	struct request_topic topics[REQUEST_TOPICS_MAX];
-	bool own[REQUEST_TOPICS_MAX]; /* asked for by `{user}`, and the topic
-					 belongs to that user alone */
 	const char *address;	      /* REMOTE_ADDR or "" */
 	const char *user;	      /* REMOTE_USER or NULL */
 	const char *authorization;    /* HTTP_AUTHORIZATION or NULL */
@@ -151,11 +149,19 @@ bool request_wants_user(const struct request *);
 const char *request_name_user(struct request *, const char *user, size_t len);
 
 /*
- * Inserts a topic in its order, unless the request has it.  own: `{user}` was
- * in it, and it belongs to that user alone.  False: there are max of them.
+ * What is wrong with a topic of --user-topic: it is no topic, or a user could
+ * read with it what is another's.  NULL: nothing.
  */
-bool request_insert(
-    struct request *, const struct request_topic *, bool own, size_t max);
+const char *request_user_wrong(const char *s);
+
+/* Can two topics of --user-topic name one topic for two different users? */
+bool request_users_meet(const char *a, const char *b);
+
+/*
+ * Inserts a topic in its order, unless the request has it.  False: there are
+ * max of them.
+ */
+bool request_insert(struct request *, const struct request_topic *, size_t max);
 
 /* <0, 0, >0: exact names before prefixes, then by their bytes. */
 int request_topic_cmp(

@@ -42,23 +42,18 @@ request_topic_cmp(const struct request_topic *a, const struct request_topic *b)
 
 bool
 request_insert(
-    struct request *rq, const struct request_topic *topic, bool own, size_t max)
+    struct request *rq, const struct request_topic *topic, size_t max)
 {
 	size_t i = rq->ntopics, after;
 
 	while (i > 0 && request_topic_cmp(&rq->topics[i - 1], topic) > 0)
 		i--;
-	if (i > 0 && request_topic_cmp(&rq->topics[i - 1], topic) == 0) {
-		/* If it was also asked for by name, that must be allowed. */
-		rq->own[i - 1] &= own;
+	if (i > 0 && request_topic_cmp(&rq->topics[i - 1], topic) == 0)
 		return true;
-	}
 	if (rq->ntopics >= max)
 		return false;
 	after = rq->ntopics++ - i;
 	memmove(&rq->topics[i + 1], &rq->topics[i], after * sizeof(*topic));
-	memmove(&rq->own[i + 1], &rq->own[i], after * sizeof(rq->own[0]));
 	rq->topics[i] = *topic;
-	rq->own[i] = own;
 	return true;
 }

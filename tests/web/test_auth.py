@@ -7,6 +7,7 @@ are filled in, as a reader would do it.
 import base64
 import http.server
 import re
+import shlex
 import shutil
 import subprocess
 import threading
@@ -211,6 +212,16 @@ def test_revoked_by_the_recipes_sql(web):
 
 # --- users of the web server ------------------------------------------------
 
+def users_options():
+    """The options of the recipes; all three say the same."""
+    said = re.findall(r"largesse serve --db events\.db (--trust-user [^\n`]+)",
+                      (ROOT / "deploy/auth.md").read_text())
+    assert len(said) == 3 and len(set(said)) == 1, said
+    return shlex.split(said[0])
+
+
+USERS = users_options()
+
 PASSWORDS = "".join("%s:%s\n" % (name, subprocess.run(
     ["openssl", "passwd", "-apr1", "pw-" + name], capture_output=True,
     text=True, check=True).stdout.strip()) for name in ("alice", "bob"))
@@ -221,7 +232,7 @@ def with_passwords(web):
     name = "/etc/%s/events.htpasswd" % web
     words = recipe("basic.conf" if web == "nginx" else "basic-lighttpd.conf",
                    (name, "DIR/htpasswd"))
-    y = Gated(web, options=["--trust-user"], how="socket",
+    y = Gated(web, options=USERS, how="socket",
               **{"location" if web == "nginx" else "before": words})
     (y.dir / "htpasswd").write_text(PASSWORDS)
     return y
@@ -238,6 +249,8 @@ def test_basic_auth(web):
         s, body = y.refuses(403, "?topic=inbox/alice&last=9",
                             basic("bob", "pw-bob"))
         assert b"inbox/alice" in body, body
+        y.refuses(403, "?topic=inbox/%7Buser%7Dx&last=9",
+                  basic("bob", "pw-bob"))
 
 
 class Backend(http.server.BaseHTTPRequestHandler):
@@ -260,7 +273,7 @@ def test_auth_request():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        with Gated(options=["--trust-user"], location=recipe("ask.conf"),
+        with Gated(options=USERS, location=recipe("ask.conf"),
                    server=recipe("ask-http.conf", ("127.0.0.1:9000",
                                                    "127.0.0.1:%d" %
                                                    server.server_port))) as y:
@@ -351,7 +364,7 @@ def test_php_session():
     asks = recipe("ask-php.conf",
                   ("/var/www/events-user.php", "DIR/events-user.php"),
                   ("unix:/run/php/php8.2-fpm.sock", "unix:DIR/php.sock"))
-    with WithParams(options=["--trust-user"], location=recipe("ask.conf"),
+    with WithParams(options=USERS, location=recipe("ask.conf"),
                     server=asks + PHP_PAGES) as y, Php(y):
         (y.dir / "login.php").write_text(LOGIN)
         (y.dir / "events-user.php").write_text(recipe("events-user.php"))

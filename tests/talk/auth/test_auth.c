@@ -389,8 +389,8 @@ test_age_ends_a_stream_before_its_token(void)
 static void
 test_users_have_their_own(void)
 {
-	struct server *sv =
-	    serve_with("--trust-user", "--public", "news", NULL);
+	struct server *sv = serve_with("--trust-user", "--user-topic",
+	    "inbox/{user}", "--public", "news", NULL);
 	struct client *c;
 
 	append(sv, "inbox/bo", PRIVATE);
@@ -409,6 +409,10 @@ test_users_have_their_own(void)
 	    403, NULL);
 	want_no(
 	    get(sv, "/events?topic=inbox/*&last=9", "REMOTE_USER", "al", NULL),
+	    403, NULL);
+	append(sv, "inbox/alice", PRIVATE);
+	want_no(get(sv, "/events?topic=inbox/{user}ice&last=9", "REMOTE_USER",
+		    "al", NULL),
 	    403, NULL);
 	want_no(get(sv, "/events?topic=inbox/{user}&last=9", "HTTP_REMOTE_USER",
 		    "bo", NULL),
@@ -462,6 +466,12 @@ test_what_is_wrong_with_keys_is_said_at_start(void)
 	    text("unix:%s", sv->socket), "--public", "news", NULL);
 	check(r.status == 2);
 	check(strchr(r.err, '\n') == r.err + strlen(r.err) - 1);
+	r = run_with(sv, NULL, "serve", "--db", sv->db, "--listen",
+	    text("unix:%s", sv->socket), "--trust-user", NULL);
+	check(r.status == 2);
+	check(strcmp(r.err,
+		  "largesse: --trust-user: --user-topic is missing, which says "
+		  "what a user may read\n") == 0);
 }
 
 static void

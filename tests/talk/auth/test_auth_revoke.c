@@ -230,7 +230,8 @@ test_revoked_in_every_responder(void)
 static void
 test_users_are_the_web_servers_business(void)
 {
-	struct server *sv = serve_with("--trust-user", NULL);
+	struct server *sv =
+	    serve_with("--trust-user", "--user-topic", "{user}", NULL);
 	struct client *c =
 	    get(sv, "/events?topic={user}", "REMOTE_USER", "al", NULL);
 

@@ -838,14 +838,15 @@ test_users_read_their_own(void **state)
 {
 	struct stage *s = *state;
 
-	stage_open(s, "--trust-user", "--public", "news", NULL);
+	stage_open(s, "--trust-user", "--public", "news", "--user-topic",
+	    "inbox/{user}", "--user-topic", "own/{user}/*", NULL);
 	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}"), 0);
 	assert_int_equal(s->who.by, ALLOW_BY_SERVER);
 	assert_int_equal(s->rq.topics[0].len, strlen("inbox/al"));
 	assert_memory_equal(s->rq.topics[0].name, "inbox/al", 8);
 	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}&topic=news"), 0);
 	assert_int_equal(s->rq.ntopics, 2);
-	assert_int_equal(ask_user(s, "al", "topic={user}/*"), 0);
+	assert_int_equal(ask_user(s, "al", "topic=own/{user}/*"), 0);
 	assert_true(s->rq.topics[0].prefix);
 	assert_int_equal(ask_user(s, "", "topic=inbox/{user}"), 401);
 	stage_want_line(s, NULL);
@@ -859,7 +860,6 @@ test_users_read_their_own(void **state)
 	assert_int_equal(ask_user(s, "al", "topic=*"), 403);
 	assert_int_equal(
 	    ask_user(s, "al", "topic=inbox/{user}&topic=inbox/bo"), 403);
-	assert_int_equal(ask_user(s, "al", "topic=inbox/{user}*"), 403);
 	assert_int_equal(ask_user(s, "al/x", "topic=inbox/{user}"), 403);
 	assert_int_equal(ask_user(s, "*", "topic=inbox/{user}"), 0);
 	assert_false(s->rq.topics[0].prefix);
@@ -868,17 +868,96 @@ test_users_read_their_own(void **state)
 	assert_int_equal(ask_user(s, "a\xff", "topic=inbox/{user}"), 403);
 }
 
-/* A request for the topic in both ways counts as one by its name. */
+/* What the client writes around `{user}` does not make another's topic its. */
 static void
-test_own_topic_by_its_name_is_a_name(void **state)
+test_no_text_around_a_user_opens_anothers_topic(void **state)
 {
+	static const char *const queries[] = {"topic=inbox/{user}ice",
+	    "topic=inbox/{user}ice*", "topic=inbox/{user}*",
+	    "topic=own/{user}ice/*", "topic=own/{user}*", "topic={user}ice",
+	    "topic={user}ice/*", "topic=s{user}aries",
+	    "topic=inbox/{user}/../x", "topic=inbox/%7Buser%7Dice",
+	    "topic=inbox/{user}%69ce", "topic=inbox/{USER}",
+	    "topic=INBOX/{user}", "topic=inbox//{user}",
+	    "topic=inbox/{user}&topic=inbox/{user}ice", "topic=inbox/{user}/",
+	    "topic=inbox/{user}{user}", "topic={user}*",
+	    "topic=inbox/{user}%20"};
 	struct stage *s = *state;
+	size_t i;
 
-	stage_open(s, "--trust-user", NULL);
-	assert_int_equal(
-	    ask_user(s, "al", "topic=inbox/al&topic=inbox/{user}"), 403);
-	assert_int_equal(
-	    ask_user(s, "al", "topic=inbox/{user}&topic=inbox/al"), 403);
+	stage_open(s, "--trust-user", "--user-topic", "inbox/{user}",
+	    "--user-topic", "own/{user}/*", NULL);
+	for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++)
+		if (ask_user(s, "al", queries[i]) != 403)
+			fail_msg("%s", queries[i]);
+}
+
+/* No name gives its user more than the topics of that name. */
+static void
+test_no_name_opens_anothers_topic(void **state)
+{
+	static const char *const names[] = {"*", "a*", "al*", "alice/..", "/",
+	    "/alice", "alice/", "{user}", "{sub}", "Alice", "alice ", " alice",
+	    "%61lice", "alice%00", "inbox"};
+	struct stage *s = *state;
+	size_t i;
+
+	stage_open(s, "--trust-user", "--user-topic", "inbox/{user}",
+	    "--user-topic", "own/{user}/*", NULL);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (ask_user(s, names[i], "topic=inbox/alice") != 403 ||
+		    ask_user(s, names[i], "topic=inbox/*") != 403 ||
+		    ask_user(s, names[i], "topic=own/alice/x") != 403)
+			fail_msg("%s", names[i]);
+}
+
+static void
+test_user_topics_that_do_not_keep_users_apart(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool meet;
+	} cases[] = {
+	    {"x{user}", "x{user}y", true},	/* xaly: al's and aly's */
+	    {"inbox/{user}", "{user}/*", true}, /* the user inbox */
+	    {"inbox/{user}", "{user}/al", true},
+	    {"a/b/{user}", "{user}/*", true},
+	    {"{user}", "{user}{user}", true},
+	    {"x{user}", "{user}x", true},
+	    {"a{user}", "ab{user}", true},
+	    {"{user}", "a{user}", true},
+	    {"{user}/{user}", "{user}/x", false}, /* the user is the same */
+	    {"inbox/{user}", "inbox/{user}", false},
+	    {"inbox/{user}", "inbox/{user}/*", false},
+	    {"inbox/{user}", "outbox/{user}", false},
+	    {"inbox/{user}", "mail/{user}/*", false},
+	    {"inbox/{user}/in", "inbox/{user}/out", false},
+	    {"inbox/{user}", "team/*", false},
+	    {"inbox/{user}", "inbox/al", false},
+	    {"in:{user}", "out:{user}", false},
+	    {"{user}:in", "{user}:out", false},
+	    {"{user}/in", "{user}", false},
+	    {"x{user}/*", "x{user}y", false},
+	    {"ab{user}c", "abc", false},
+	};
+	static const char *const bad[] = {"inbox/{user}*", "{user}*",
+	    "{user}.*", "x/{user}-y*", "{user}/{user}*", "a*b", ""};
+	static const char *const good[] = {"inbox/{user}", "{user}/*",
+	    "{user}/x*", "team/*", "*", "in:{user}", "a/{user}/b"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (request_users_meet(cases[i].a, cases[i].b) !=
+			cases[i].meet ||
+		    request_users_meet(cases[i].b, cases[i].a) != cases[i].meet)
+			fail_msg("%s and %s", cases[i].a, cases[i].b);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (request_user_wrong(bad[i]) == NULL)
+			fail_msg("%s", bad[i]);
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (request_user_wrong(good[i]) != NULL)
+			fail_msg("%s", good[i]);
 }
 
 static void
@@ -921,7 +1000,8 @@ test_a_token_counts_before_a_name(void **state)
 	char *good = forge(FORGE_HS256, GRANTING("\"secret\""));
 	char *header = hostile_text("HTTP_AUTHORIZATION=Bearer ", good, "");
 
-	stage_open(s, "--key-file", s->secret, "--trust-user", NULL);
+	stage_open(s, "--key-file", s->secret, "--trust-user", "--user-topic",
+	    "inbox/{user}", NULL);
 	assert_int_equal(ask_user(s, "bo", "topic=inbox/{user}"), 0);
 	assert_int_equal(stage_ask(s, "REMOTE_USER=bo", header,
 			     "QUERY_STRING=" SECRET, NULL),
@@ -1040,6 +1120,15 @@ test_options_that_make_no_sense(void **state)
 	    s, "--max-token-age: there is no", "--max-token-age", "1h", NULL);
 	stage_senseless(s, "--audience: there is", "--audience", "a", NULL);
 	stage_senseless(s, "--user-topic: there", "--user-topic", "a", NULL);
+	stage_senseless(
+	    s, "--trust-user: --user-topic is missing", "--trust-user", NULL);
+	stage_senseless(s, "--trust-user: --user-topic is missing",
+	    "--trust-user", "--key-file", "x", "--public", "news", NULL);
+	stage_senseless(s, "--user-topic: 'in/{user}*': the user al",
+	    "--trust-user", "--user-topic", "in/{user}*", NULL);
+	stage_senseless(s, "--user-topic: 'x{user}' and 'x{user}y'",
+	    "--trust-user", "--user-topic", "x{user}", "--user-topic",
+	    "x{user}y", NULL);
 	stage_senseless(s, "--cookie-name: not", "--cookie-name", "a b", NULL);
 	stage_senseless(s, "--cookie-name: not", "--cookie-name", "a=", NULL);
 	stage_senseless(
@@ -1201,7 +1290,9 @@ main(void)
 	    T(test_each_token_has_its_own_claims),
 	    T(test_publishing_takes_a_claim),
 	    T(test_users_read_their_own),
-	    T(test_own_topic_by_its_name_is_a_name),
+	    T(test_no_text_around_a_user_opens_anothers_topic),
+	    T(test_no_name_opens_anothers_topic),
+	    T(test_user_topics_that_do_not_keep_users_apart),
 	    T(test_users_read_what_options_say),
 	    T(test_user_without_anyone_is_refused),
 	    T(test_a_token_counts_before_a_name),
