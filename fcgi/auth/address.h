@@ -31,7 +31,8 @@ bool address_network_has(const struct network *, const struct address *);
 
 /*
  * The client's address: REMOTE_ADDR.  If that is one of the n trusted proxies,
- * the last address in X-Forwarded-For that is not one of them.
+ * the last address in X-Forwarded-For, over all its lines, that is not one of
+ * them.
  */
 struct address address_of(
     const struct request *, const struct network *trusted, size_t n);

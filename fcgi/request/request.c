@@ -266,10 +266,73 @@ read_query(struct request *r, const char *last_event_id, size_t max_topics,
 	return 0;
 }
 
+/*
+ * Web servers pass a header that came in two lines in one of two ways: joined
+ * by a comma, or as two parameters of one name (nginx before 1.23).  Where only
+ * one value can be true, two different ones are refused: what a client or a
+ * second line of a configuration adds could be taken for what the web server
+ * has checked.  Joined by a comma they are no valid value.
+ */
+static const char *
+twice(char *const *env)
+{
+	static const struct {
+		const char *name, *why;
+	} once[] = {
+	    {"REMOTE_USER", "REMOTE_USER: two of them, which differ"},
+	    {"REMOTE_ADDR", "REMOTE_ADDR: two of them, which differ"},
+	    {"HTTP_AUTHORIZATION", "Authorization: two of them, which differ"},
+	    {"HTTP_ORIGIN", "Origin: two of them, which differ"},
+	    {"HTTP_HOST", "Host: two of them, which differ"},
+	    {"HTTP_SEC_FETCH_SITE",
+		"Sec-Fetch-Site: two of them, which differ"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(once) / sizeof(once[0]); i++)
+		if (env_differs(env, once[i].name))
+			return once[i].why;
+	return NULL;
+}
+
+/*
+ * X-Forwarded-For may come in several lines, and means the same as one line
+ * with commas (RFC 9110, section 5.3).  The first of them may be the client's
+ * own.  Returns -1 without memory.
+ */
+static int
+join_forwarded(struct request *r, char *const *env)
+{
+	const char *name = "HTTP_X_FORWARDED_FOR", *s;
+	size_t n = 0, len = 0;
+	char *const *e;
+	char *to;
+
+	for (e = env; *e != NULL; e++)
+		if ((s = env_named(e, name)) != NULL && *s != '\0') {
+			r->forwarded_for = s;
+			len += strlen(s) + 1;
+			n++;
+		}
+	if (n < 2)
+		return 0;
+	r->forwarded_for = r->joined = to = malloc(len);
+	if (to == NULL)
+		return -1;
+	for (e = env; *e != NULL; e++)
+		if ((s = env_named(e, name)) != NULL && *s != '\0') {
+			if (to != r->joined)
+				*to++ = ',';
+			to = stpcpy(to, s);
+		}
+	return 0;
+}
+
 int
 request_read(
     struct request *r, char *const *env, size_t max_topics, const char **why)
 {
+	const char *wrong;
 	int status;
 
 	memset(r, 0, sizeof(*r));
@@ -289,7 +352,6 @@ request_read(
 		r->content_type = env_value(env, "HTTP_CONTENT_TYPE");
 	r->content_encoding = env_value(env, "HTTP_CONTENT_ENCODING");
 	r->protocol = env_value(env, "SERVER_PROTOCOL");
-	r->forwarded_for = env_value(env, "HTTP_X_FORWARDED_FOR");
 	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
 	r->query = env_value(env, "QUERY_STRING");
 	if (r->address == NULL)
@@ -298,6 +360,14 @@ request_read(
 		r->query = "";
 	status = read_length(
 	    env_value(env, "CONTENT_LENGTH"), &r->content_length, why);
+	if (status == 0 && (wrong = twice(env)) != NULL) {
+		*why = wrong;
+		status = 400;
+	}
+	if (status == 0 && join_forwarded(r, env) == -1) {
+		*why = "out of memory";
+		status = 500;
+	}
 	if (status == 0)
 		status = read_query(
 		    r, env_value(env, "HTTP_LAST_EVENT_ID"), max_topics, why);
@@ -313,5 +383,6 @@ request_free(struct request *r)
 {
 	free(r->scratch);
 	free(r->user_topics);
-	r->scratch = r->user_topics = NULL;
+	free(r->joined);
+	r->scratch = r->user_topics = r->joined = NULL;
 }

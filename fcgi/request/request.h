@@ -100,12 +100,13 @@ struct request {
 	const char *access_token;     /* from the query, or NULL */
 	const char *more_tokens[REQUEST_TOKENS_MORE]; /* more of them, NULL */
 	const char *protocol;	   /* SERVER_PROTOCOL or NULL */
-	const char *forwarded_for; /* HTTP_X_FORWARDED_FOR or NULL */
+	const char *forwarded_for; /* X-Forwarded-For, all lines, or NULL */
 	const char *preflight;	   /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
 	const char *query;	   /* raw QUERY_STRING, "" if none */
 	bool event_in_query;	/* it has a name that a POST has in its body */
 	int64_t content_length; /* -1 when absent */
 	char *scratch;		/* decoded names; freed by request_free */
+	char *joined;		/* lines of a header; likewise */
 	char *user_topics;	/* likewise, with the user's name in them */
 };
 

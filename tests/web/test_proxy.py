@@ -4,6 +4,7 @@ from probes import (address, answer, at_once, behind_is_down, discreet,
                     discreet_behind, echoed, forwarded, held_back, quiet,
                     told_apart)
 from tap import each
+from ways import site
 from without import ECHO, SLOW, STATUS, Row, run
 
 THERE = "include proxy.conf;"
@@ -61,6 +62,23 @@ BEHIND = [Row(inner, line.split()[0] + (", haproxy" if "ha" in way else ""),
      'extforward.forwarder = ( "127.0.0.1" => "trust" )'),
     ("apache", "nginx, apache", "RemoteIPHeader X-Forwarded-For"),
     ("apache", "nginx, apache", "RemoteIPInternalProxy 127.0.0.1"))]
+
+
+@each("way", ["haproxy, nginx", "nginx, nginx", "nginx, lighttpd",
+              "nginx, apache"])
+def test_limit_of_an_address_holds(way):
+    """A client cannot choose its address, in whatever lines it sends it."""
+    limits = ["--max-streams-per-address", "1", "--trusted-proxy", "127.0.0.1"]
+    with site(way, options=limits) as y:
+        y.stream(source="127.0.0.3").started()
+        for headers in ([], ["X-Forwarded-For: 192.0.2.1"],
+                        ["X-Forwarded-For: 192.0.2.2",
+                         "X-Forwarded-For: 192.0.2.3"],
+                        ["X-Real-IP: 192.0.2.4", "Forwarded: for=192.0.2.5"]):
+            s, body = y.get("/events", source="127.0.0.3", headers=headers,
+                            timeout=20)
+            assert s.status == 200 and b"stream-start" not in body, headers
+        y.stream(source="127.0.0.4").started()
 
 
 @each("row", PROXY)

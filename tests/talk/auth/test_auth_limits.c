@@ -264,6 +264,28 @@ test_proxies_are_believed_if_trusted(void)
 	want_later(from(sv, "192.0.2.77", "192.0.2.79"));
 }
 
+/* A proxy behind another may add a line of its own after the client's. */
+static void
+test_what_the_client_says_does_not_count_before_the_proxys_line(void)
+{
+	struct server *sv = serve_with("--max-streams-per-address", "1",
+	    "--trusted-proxy", "10.0.0.0/8", NULL);
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		struct client *c = get(sv, "/events", "REMOTE_ADDR", "10.0.0.1",
+		    "HTTP_X_FORWARDED_FOR", text("198.51.100.%d", i),
+		    "HTTP_X_FORWARDED_FOR", "192.0.2.1", "HTTP_X_FORWARDED_FOR",
+		    "10.0.0.7", "HTTP_X_REAL_IP", text("198.51.100.%d", i),
+		    "HTTP_FORWARDED", text("for=198.51.100.%d", i), NULL);
+
+		if (i == 0)
+			want_in(c);
+		else
+			want_later(c);
+	}
+}
+
 static void
 test_one_has_a_whole_net_of_ipv6(void)
 {
@@ -289,6 +311,8 @@ main(int argc, char **argv)
 	    TALK(test_streams_of_one_address),
 	    TALK(test_streams_of_one_address_and_many_subjects),
 	    TALK(test_proxies_are_believed_if_trusted),
+	    TALK(
+		test_what_the_client_says_does_not_count_before_the_proxys_line),
 	    TALK(test_one_has_a_whole_net_of_ipv6),
 	};
 

@@ -749,7 +749,7 @@ test_credentials_and_address(void **state)
 	    "HTTP_COOKIE=a=b; c=d", "HTTP_ORIGIN=https://a.example",
 	    "CONTENT_TYPE=application/json", "SERVER_PROTOCOL=HTTP/2.0",
 	    "HTTP_X_FORWARDED_FOR=10.0.0.1",
-	    "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", "REMOTE_USER=eve",
+	    "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST",
 	    "QUERY_STRING=access_token=x%2Ey&access_token=z&topic=t", NULL);
 
 	(void)state;
@@ -784,11 +784,63 @@ test_content_type_as_a_header(void **state)
 	request_free(&a.r);
 }
 
+/* nginx 1.22 passes each line as a parameter; others join them. */
+static void
+test_forwarded_for_in_several_lines(void **state)
+{
+	struct asked a = ask("HTTP_X_FORWARDED_FOR=9.9.9.9",
+	    "HTTP_X_FORWARDED_FOR=", "HTTP_X_FORWARDED_FOR=8.8.8.8, 7.7.7.7",
+	    "HTTP_X_FORWARDED_FORE=x", "HTTP_X_FORWARDED_FOR=10.0.0.1", NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_string_equal(
+	    a.r.forwarded_for, "9.9.9.9,8.8.8.8, 7.7.7.7,10.0.0.1");
+	request_free(&a.r);
+	request_free(&a.r);
+	a = ask("HTTP_X_FORWARDED_FOR=", "HTTP_X_FORWARDED_FOR=8.8.8.8", NULL);
+	assert_string_equal(a.r.forwarded_for, "8.8.8.8");
+	request_free(&a.r);
+	a = ask("HTTP_X_FORWARDED_FOR=", NULL);
+	assert_null(a.r.forwarded_for);
+	request_free(&a.r);
+}
+
+/* Of two that differ neither is believed. */
+static void
+test_what_may_come_once(void **state)
+{
+	static const char *const names[] = {"REMOTE_USER", "REMOTE_ADDR",
+	    "HTTP_AUTHORIZATION", "HTTP_ORIGIN", "HTTP_HOST",
+	    "HTTP_SEC_FETCH_SITE"};
+	char one[64], two[64], none[64];
+	struct asked a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(one, sizeof(one), "%s=1", names[i]);
+		snprintf(two, sizeof(two), "%s=2", names[i]);
+		snprintf(none, sizeof(none), "%s=", names[i]);
+		a = ask(one, "X=1", one, NULL);
+		assert_int_equal(a.status, 0);
+		request_free(&a.r);
+		a = ask(one, "X=1", two, NULL);
+		if (a.status != 400 ||
+		    strstr(a.why, "two of them, which differ") == NULL)
+			fail_msg("%s", names[i]);
+		request_free(&a.r);
+		a = ask(none, two, NULL);
+		assert_int_equal(a.status, 400);
+		request_free(&a.r);
+	}
+}
+
 /* An empty REMOTE_USER must not pass for a user. */
 static void
 test_empty_parameter_is_absent(void **state)
 {
-	struct asked a = ask("REMOTE_USER=", "REMOTE_USER=eve", "REMOTE_USER",
+	struct asked a = ask("REMOTE_USER=", "REMOTE_USER",
 	    "HTTP_COOKIE=", "QUERY_STRING=access_token=", "=x", "", NULL);
 
 	(void)state;
@@ -889,6 +941,8 @@ main(void)
 	    cmocka_unit_test(test_length_absent_number_or_refused),
 	    cmocka_unit_test(test_credentials_and_address),
 	    cmocka_unit_test(test_content_type_as_a_header),
+	    cmocka_unit_test(test_forwarded_for_in_several_lines),
+	    cmocka_unit_test(test_what_may_come_once),
 	    cmocka_unit_test(test_empty_parameter_is_absent),
 	    cmocka_unit_test(test_refused_request_is_still_known),
 	    cmocka_unit_test(test_query_pairs_as_the_standard_parses_them),
