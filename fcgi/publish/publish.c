@@ -82,7 +82,7 @@ say_no(struct publisher *pub, const struct peer *peer, const struct refusal *no)
 {
 	return answered(no->status == 503
 			    ? say_line(pub, peer, 503, later, no->line)
-			    : reply_refusal(pub->hub, peer, no, false));
+			    : reply_refusal(pub->hub, peer, no));
 }
 
 /* --- the answer --------------------------------------------------------- */
@@ -297,9 +297,8 @@ publish(struct publisher *pub, const struct peer *peer,
 	struct who who;
 
 	if (!pub->hub->conf->publish)
-		return answered(reply_405(pub->hub, peer, rq,
-		    "only GET and HEAD are understood here: publishing is "
-		    "not switched on\n"));
+		return answered(reply_405(
+		    pub->hub, peer, rq, ": publishing is not switched on"));
 	if (may_publish(pub, rq, &who, &no) == 0)
 		done = take_body(pub, peer, rq, &who, ticket);
 	else if (no.later && peer->may_wait)

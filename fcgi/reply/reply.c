@@ -48,9 +48,9 @@ status_text(int status)
  * a HEAD has none, because it may stand for a stream, which has no length.
  */
 static const char *
-length_header(const struct reply *rp, char buf[48])
+length_header(bool head, const struct reply *rp, char buf[48])
 {
-	if (rp->head || rp->status == 204)
+	if (head || rp->status == 204)
 		return "";
 	snprintf(buf, 48, "Content-Length: %zu\r\n", rp->len);
 	return buf;
@@ -60,16 +60,18 @@ bool
 reply_send(struct hub *hub, const struct peer *peer, const struct reply *rp)
 {
 	char *buf = hub->scratch, *text = buf + RECORD_HEADER;
-	size_t max = RECORD_MAX, body = rp->head ? 0 : rp->len;
+	size_t max = RECORD_MAX, body = peer->head ? 0 : rp->len;
 	char length[48];
 	int n;
 
 	n = snprintf(text, max,
 	    "Status: %d %s\r\nContent-Type: %s\r\n"
-	    "Cache-Control: no-store\r\n%s%s%s\r\n",
+	    "Cache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n%s%s%s\r\n",
 	    rp->status, status_text(rp->status),
 	    rp->type == NULL ? "text/plain; charset=utf-8" : rp->type,
-	    length_header(rp, length), rp->headers == NULL ? "" : rp->headers,
+	    length_header(peer->head, rp, length),
+	    rp->headers == NULL ? "" : rp->headers,
 	    peer->headers == NULL ? "" : peer->headers);
 	if (n < 0 || (size_t)n + body > max)
 		return false;
@@ -100,25 +102,25 @@ reply_allow(const struct hub *hub, const struct request *rq)
 
 bool
 reply_405(struct hub *hub, const struct peer *peer, const struct request *rq,
-    const char *line)
+    const char *more)
 {
-	struct reply rp = {.status = 405,
-	    .headers = reply_allow(hub, rq),
-	    .body = line,
-	    .len = strlen(line)};
+	const char *allow = reply_allow(hub, rq), *names = strchr(allow, ' ');
+	char body[256];
+	struct reply rp = {.status = 405, .headers = allow, .body = body};
 
+	rp.len = (size_t)snprintf(body, sizeof(body),
+	    "only%.*s are understood here%s\n", (int)strcspn(names, "\r"),
+	    names, more != NULL ? more : "");
 	return reply_send(hub, peer, &rp);
 }
 
 bool
-reply_refusal(struct hub *hub, const struct peer *peer,
-    const struct refusal *no, bool head)
+reply_refusal(
+    struct hub *hub, const struct peer *peer, const struct refusal *no)
 {
 	char body[512];
-	struct reply rp = {.status = no->status,
-	    .headers = no->headers,
-	    .body = body,
-	    .head = head};
+	struct reply rp = {
+	    .status = no->status, .headers = no->headers, .body = body};
 
 	hub->count.denied += no->status == 401 || no->status == 403;
 	rp.len = (size_t)snprintf(body, sizeof(body), "%.500s\n", no->line);
@@ -145,8 +147,7 @@ reply_head(struct hub *hub, const struct peer *peer)
 	struct reply head = {.status = 200,
 	    .type = "text/event-stream",
 	    .headers = "X-Accel-Buffering: no\r\n",
-	    .body = "",
-	    .head = true};
+	    .body = ""};
 
 	return reply_send(hub, peer, &head);
 }
@@ -154,9 +155,8 @@ reply_head(struct hub *hub, const struct peer *peer)
 bool
 reply_health(struct hub *hub, const struct peer *peer)
 {
-	if (hub->closing)
-		return reply_line(hub, peer, 503, "shutting down");
-	if (!store_healthy(hub->store))
-		return reply_line(hub, peer, 503, store_why(hub->store));
-	return reply_line(hub, peer, 200, "ok");
+	bool well = !hub->closing && store_healthy(hub->store);
+
+	return reply_line(
+	    hub, peer, well ? 200 : 503, well ? "ok" : "unavailable");
 }

@@ -18,12 +18,11 @@ struct reply {
 	const char *headers; /* more lines, each with its CR LF, or NULL */
 	const char *body;
 	size_t len;
-	bool head; /* send no body */
 };
 
 /*
- * Sends an answer.  False when it did not go out whole: then the connection
- * cannot be used any more.
+ * Sends an answer; to a HEAD without its body.  False when it did not go out
+ * whole: then the connection cannot be used any more.
  */
 bool reply_send(struct hub *, const struct peer *, const struct reply *);
 
@@ -32,17 +31,16 @@ bool reply_line(
     struct hub *, const struct peer *, int status, const char *line);
 
 /*
- * Answers 405 with a header that lists the methods of this path; line ends with
- * its LF.
+ * Answers 405.  A header lists the methods of this path, and so does the body;
+ * more is the end of its line, or NULL.
  */
 bool reply_405(struct hub *, const struct peer *, const struct request *,
-    const char *line);
+    const char *more);
 /* The header line that lists the methods of this path. */
 const char *reply_allow(const struct hub *, const struct request *);
 
-/* Answers with a refusal; for HEAD without its body. */
-bool reply_refusal(
-    struct hub *, const struct peer *, const struct refusal *, bool head);
+/* Answers with a refusal. */
+bool reply_refusal(struct hub *, const struct peer *, const struct refusal *);
 
 /*
  * Answers when the trouble will pass: a stream that only says when to come
@@ -54,7 +52,10 @@ bool reply_retry(struct hub *, const struct peer *);
 /* Answers a HEAD: the headers that the stream would have. */
 bool reply_head(struct hub *, const struct peer *);
 
-/* Answers /health: 200, or 503 and why. */
+/*
+ * Answers /health: 200, or 503.  The reason is for the owner of the site, who
+ * finds it in the error log and in /status; it has the path of the log.
+ */
 bool reply_health(struct hub *, const struct peer *);
 
 #endif

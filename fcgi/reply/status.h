@@ -49,6 +49,12 @@ bool status_limit(
 char *status_json(const struct status *, size_t *len);	  /* status_json.c */
 char *status_metrics(const struct status *, size_t *len); /* metrics.c */
 
+/*
+ * Has the web server opened /status and /metrics to this request, with the
+ * parameter LARGESSE_STATUS=on?
+ */
+bool status_open(char *const *env);
+
 /* Answers GET and HEAD.  False when the answer did not go out. */
 bool status_reply(struct hub *, const struct peer *, const struct request *);
 

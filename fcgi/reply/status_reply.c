@@ -1,10 +1,28 @@
 /*
- * status_reply.c - the answer to GET and HEAD of /status and /metrics.
+ * status_reply.c - the answer to GET and HEAD of /status and /metrics, and who
+ * gets it.
+ *
+ * A web server in front decides by the path as it reads it, and we by the path
+ * as we are given it.  The two are not always the same: HAProxy does not decode
+ * it, lighttpd cuts it at a `#`.  So what is not for strangers is refused here,
+ * unless the web server says with a parameter that this request may have it.  A
+ * client cannot set a parameter: the names of all that it sends begin with
+ * HTTP_.
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "fcgi/base/env.h"
 #include "fcgi/reply/reply.h"
 #include "fcgi/reply/status.h"
+
+bool
+status_open(char *const *env)
+{
+	const char *s = env_value(env, "LARGESSE_STATUS");
+
+	return s != NULL && strcmp(s, "on") == 0;
+}
 
 bool
 status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
@@ -12,8 +30,7 @@ status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
 	bool json = rq->path == PATH_STATUS, sent;
 	struct reply rp = {.status = 200,
 	    .type = json ? "application/json"
-			 : "text/plain; version=0.0.4; charset=utf-8",
-	    .head = rq->method == METHOD_HEAD};
+			 : "text/plain; version=0.0.4; charset=utf-8"};
 	struct status st;
 	char *text;
 

@@ -65,7 +65,8 @@ path_named(const char *s, size_t len)
 
 /*
  * PATH_INFO is the path below the place where the web server has us.  Without
- * PATH_INFO that place is unknown, and the last segment of the URI decides.
+ * PATH_INFO that place is unknown, and the last segment of the URI decides.  A
+ * web server may pass a URI with a fragment, which is no part of the path.
  */
 static enum request_path
 read_path(const char *info, const char *uri)
@@ -80,7 +81,7 @@ read_path(const char *info, const char *uri)
 		return strcmp(info, "/") == 0 ? PATH_STREAM : PATH_UNKNOWN;
 	if (uri == NULL)
 		return PATH_STREAM;
-	len = strcspn(uri, "?");
+	len = strcspn(uri, "?#");
 	start = memrchr(uri, '/', len);
 	start = start != NULL ? start + 1 : uri;
 	path = path_named(start, uri + len - start);

@@ -143,7 +143,7 @@ answer_stream(struct server *srv, struct answering *a, struct request *rq)
 	if (status == 503)
 		done = wait_or_retry(srv, peer, no.later);
 	else if (status != 0)
-		done = answered(reply_refusal(&srv->hub, peer, &no, head));
+		done = answered(reply_refusal(&srv->hub, peer, &no));
 	else
 		done = head ? answered(reply_head(&srv->hub, peer))
 			    : open_stream(srv, a, rq, &who);
@@ -161,8 +161,7 @@ answer_other(
 
 	if (rq->method == METHOD_OPTIONS)
 		return answered(reply_send(&srv->hub, peer, &options));
-	return answered(reply_405(
-	    &srv->hub, peer, rq, "only GET and HEAD are understood here\n"));
+	return answered(reply_405(&srv->hub, peer, rq, NULL));
 }
 
 /* Only GET opens a probe. */
@@ -182,6 +181,8 @@ answer_get(struct server *srv, struct answering *a, struct request *rq,
 	const struct peer *peer = &a->peer;
 
 	switch (rq->path) {
+	case PATH_HEALTH:
+		return answered(reply_health(&srv->hub, peer));
 	case PATH_STREAM:
 		return answer_stream(srv, a, rq);
 	case PATH_STATUS:
@@ -190,6 +191,15 @@ answer_get(struct server *srv, struct answering *a, struct request *rq,
 	default:
 		return answer_probe(srv, peer, rq, env);
 	}
+}
+
+/* Is there such a page for this request? */
+static bool
+is_page(const struct request *rq, char *const *env)
+{
+	if (rq->path == PATH_STATUS || rq->path == PATH_METRICS)
+		return status_open(env);
+	return rq->path != PATH_UNKNOWN;
 }
 
 static enum answered
@@ -212,9 +222,7 @@ answer_request(struct server *srv, struct answering *a, struct request *rq,
 {
 	const struct peer *peer = &a->peer;
 
-	if (rq->path == PATH_HEALTH)
-		return answered(reply_health(&srv->hub, peer));
-	if (rq->path == PATH_UNKNOWN)
+	if (!is_page(rq, env))
 		return answered(
 		    reply_line(&srv->hub, peer, 404, "no such page here"));
 	if (rq->method == METHOD_POST && rq->path == PATH_STREAM)
@@ -236,6 +244,7 @@ answer(struct server *srv, struct answering *a, char *const *env, bool too_long)
 	if (a->peer.may_wait && !srv->plain && turn_spent(&srv->hub.turn))
 		return ANSWERED_TURN;
 	status = request_read(&rq, env, srv->conf.max_topics, &why);
+	a->peer.head = rq.method == METHOD_HEAD;
 	a->peer.headers =
 	    origin_headers(&srv->conf.allow_origin, &rq, a->headers);
 	if (status == 0 && too_long) {

@@ -101,6 +101,7 @@ control_head(char *buf, const char *more)
 	    "Status: 200 OK\r\n"
 	    "Content-Type: text/event-stream\r\n"
 	    "Cache-Control: no-store, no-transform\r\n"
+	    "X-Content-Type-Options: nosniff\r\n"
 	    "X-Accel-Buffering: no\r\n%s\r\n",
 	    more != NULL ? more : "");
 }

@@ -1,9 +1,9 @@
 """test_apache.py - what each directive of deploy/apache is for."""
 
 from probes import (answer, at_once, back, crowd, echoed, file_of, lives,
-                    retry, silent_start, spread, starts)
+                    retry, silent_start, spread, starts, status_here)
 from tap import each
-from without import CACHED, DOWN, ECHO, POST, STATUS, Row, run
+from without import CACHED, DOWN, ECHO, POST, Row, run
 
 APACHE = [
     Row("apache", "ProxyPass", at_once, 'ProxyPass "/events" "unix:/run/'
@@ -15,12 +15,8 @@ APACHE = [
     Row("apache", "ProxyFCGISetEnvIf", answer("/events/nothing", 404),
         'ProxyFCGISetEnvIf "%{REQUEST_URI} =~ m#^/events(/.*)$#" '
         'PATH_INFO "$1"'),
-    Row("apache", "Require local", answer(
-        STATUS, 403, headers=["X-From: 192.0.2.1"]),
-        "Require local", env=[
-            ("Include events.conf", "LoadModule remoteip_module /usr/lib/"
-             "apache2/modules/mod_remoteip.so\nRemoteIPHeader X-From\n"
-             "RemoteIPInternalProxy 127.0.0.1\nInclude events.conf")]),
+    Row("apache", "LARGESSE_STATUS", status_here,
+        'ProxyFCGISetEnvIf "true" LARGESSE_STATUS "on"', status=True),
     Row("apache", "ErrorDocument 503", retry,
         "ErrorDocument 503 /events-retry", **DOWN),
     Row("apache", "ErrorDocument 504", retry,
@@ -52,7 +48,7 @@ APACHE_MAIN = [
         name, "\t\t" if len(name) < 6 else "\t", name), **kw)
     for name, probe, kw in (
         ("mpm_event", starts, {}), ("authz_core", starts, {}),
-        ("authz_host", starts, {}), ("alias", starts, {}),
+        ("alias", starts, {}),
         ("asis", retry, DOWN), ("dir", answer("/", 200), {}),
         ("include", spread, DOWN), ("proxy", starts, {}),
         ("proxy_fcgi", starts, {}), ("setenvif", starts, {}))

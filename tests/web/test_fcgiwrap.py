@@ -7,7 +7,7 @@ from client import request
 from probes import answer, at_once, discreet, quiet, responder_is_down
 from tap import each
 from ways import site
-from without import HERE, SLOW, STATUS, Row, run
+from without import HERE, SLOW, Row, run
 
 WRAP = [
     Row("fcgiwrap", "location", answer("/events.html", 404, "text/html"),
@@ -31,8 +31,6 @@ WRAP = [
         env=[(HERE, "fastcgi_read_timeout 1s;" + HERE)], **SLOW),
     Row("fcgiwrap", "fastcgi_pass_header", at_once,
         "fastcgi_pass_header X-Accel-Buffering;", fronts=["stock"]),
-    Row("fcgiwrap", "metrics and status", answer(STATUS, 404, "text/html"),
-        "location ~ ^/events/(metrics|status)(/|$) { return 404; }"),
     Row("fcgiwrap", "access_log off", discreet,
         "if ($arg_access_token) { access_log off; }"),
     Row("fcgiwrap", "access_log off, retry", discreet, swap=[

@@ -1,10 +1,10 @@
 """test_haproxy.py - what each directive of deploy/haproxy is for."""
 
-from probes import (answer, behind_dies, behind_is_down, forwarded,
+from probes import (behind_dies, behind_is_down, forwarded,
                     health_of_nobody, noticed, post_to_nobody, prompt, retry,
                     silent_start, spread_behind)
 from tap import each
-from without import ECHO, STATUS, Row, run
+from without import ECHO, Row, run
 
 FIRST = "haproxy, nginx"
 # Otherwise it tries for three seconds before it gives up.
@@ -14,9 +14,6 @@ HAPROXY = [
     Row("haproxy", "mode http", forwarded, "\tmode http", way=FIRST, **ECHO),
     Row("haproxy", "option forwardfor", forwarded, "option forwardfor",
         way=FIRST, **ECHO),
-    Row("haproxy", "http-request deny", answer(STATUS, 403), way=FIRST,
-        cut="http-request deny if "
-        "{ path_reg ^/events/(metrics|status)(/|$) }"),
     Row("haproxy", "option http-no-delay", prompt, "option http-no-delay",
         way=FIRST),
     Row("haproxy", "option abortonclose", noticed(0), "option abortonclose",

@@ -1,14 +1,12 @@
 """test_lighttpd.py - what each directive of deploy/lighttpd is for."""
 
 from probes import (answer, at_once, back, crowd, discreet, file_of,
-                    processes, retry, soon, spread, starts, user)
+                    processes, retry, soon, spread, starts, status_here,
+                    user)
 from tap import each
-from without import CACHED, DOWN, POST, STATUS, Row, run
+from without import CACHED, DOWN, POST, Row, run
 from yard import LOAD
 
-LOCAL = ('$HTTP["url"] =~ "^/events/(metrics|status)(/|$)" {\n'
-         '\t$HTTP["remoteip"]', '$HTTP["url"] == "nothing" {\n'
-         '\t$HTTP["remoteip"]')
 PAGE = '$HTTP["url"] =~ "^/events/?$" {'
 FORMAT = r'accesslog.format = "%h %V %u %t \"%m %U %H\" %>s %b"'
 
@@ -33,11 +31,9 @@ LIGHTTPD = [
     Row("lighttpd", "disable-time", soon, swap=[
         ('"disable-time" => 0', '"disable-time" => 1')], how="listen",
         program=LOAD),
-    Row("lighttpd", "metrics and status",
-        answer(STATUS, 404, source="127.0.0.2"), swap=[LOCAL]),
-    Row("lighttpd", "metrics and status, 127.0.0.1", answer(STATUS, 200),
-        swap=[('$HTTP["remoteip"] != "127.0.0.1" {',
-               '$HTTP["remoteip"] != "127.0.0.9" {')]),
+    Row("lighttpd", "LARGESSE_STATUS", status_here,
+        'setenv.add-environment = ( "LARGESSE_STATUS" => "on" )',
+        status=True),
     Row("lighttpd", "error-handler", retry,
         'server.error-handler = "/events-retry"', **DOWN),
     Row("lighttpd", "error-handler, for streams",
@@ -101,10 +97,6 @@ LIGHTTPD_CGI = [
         'alias.url = ( "/events" => "/usr/local/bin/largesse" )', way=CGI),
     Row("lighttpd", "accesslog.format, cgi", discreet, FORMAT, env=[LOGGED],
         way=CGI),
-    Row("lighttpd", "metrics and status, cgi", answer(
-        STATUS, 404, "text/html"), swap=[(
-            '$HTTP["url"] =~ "^/events/(metrics|status)(/|$)" {',
-            '$HTTP["url"] == "/nothing" {')], way=CGI),
     Row("lighttpd", "cgi.assign", at_once, 'cgi.assign = ( "" => "" )',
         way=CGI),
     Row("lighttpd", "setenv.add-environment", at_once,

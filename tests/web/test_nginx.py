@@ -2,9 +2,9 @@
 
 from probes import (answer, at_once, back, backlog, crowd, discreet, echoed,
                     file_of, health, private_socket, quiet, retry, software,
-                    spread, starts, too_many, topics, worker_a_core)
+                    spread, starts, status_here, too_many, topics, worker_a_core)
 from tap import each
-from without import CACHED, DOWN, ECHO, HERE, POST, SLOW, STATUS, Row, run
+from without import CACHED, DOWN, ECHO, HERE, POST, SLOW, Row, run
 
 GUARD = "if ($largesse_asked !~ ^(GET|HEAD)/?$) { return 503; }"
 JITTER = [("if ($request_id ~ ([1-9])\\D*(\\d)\\D*(\\d)\\D*(\\d)) {", ""),
@@ -40,15 +40,6 @@ NGINX = [
         "fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;", **ECHO),
     Row("nginx", "REQUEST_SCHEME", echoed("REQUEST_SCHEME", "http"),
         "fastcgi_param REQUEST_SCHEME $scheme;", **ECHO),
-    Row("nginx", "deny all", answer(STATUS, 403, source="127.0.0.2"),
-        "deny all;"),
-    Row("nginx", "allow 127.0.0.1", answer(STATUS, 200), "allow 127.0.0.1;"),
-    Row("nginx", "allow ::1", answer(STATUS, 200, headers=["X-From: ::1"]),
-        "allow ::1;", env=[(HERE, "set_real_ip_from 127.0.0.1; "
-                            "real_ip_header X-From;" + HERE)]),
-    Row("nginx", "fastcgi_pass, nested", answer(STATUS, 200), swap=[(
-        "without it.\n\t\tfastcgi_pass unix:/run/largesse/largesse.sock;",
-        "")]),
     Row("nginx", "error_page, refused", retry,
         "error_page 502 503 504 = @largesse_retry;", **DOWN),
     Row("nginx", "error_page, closed", retry,
@@ -107,7 +98,13 @@ NGINX_H2 = [
 ]
 
 
-@each("row", NGINX)
+NGINX_STATUS = [
+    Row("nginx", "LARGESSE_STATUS", status_here,
+        "fastcgi_param LARGESSE_STATUS on;", status=True),
+]
+
+
+@each("row", NGINX + NGINX_STATUS)
 def test_nginx_without(row):
     run(row)
 

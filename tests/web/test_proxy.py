@@ -5,7 +5,7 @@ from probes import (address, answer, at_once, behind_is_down, discreet,
                     told_apart)
 from tap import each
 from ways import site
-from without import ECHO, SLOW, STATUS, Row, run
+from without import ECHO, SLOW, Row, run
 
 THERE = "include proxy.conf;"
 BEFORE = "nginx, lighttpd"
@@ -35,8 +35,6 @@ PROXY = [
         cut="if ($arg_access_token) { access_log off; }"),
     Row("proxy", "access_log off, retry", discreet_behind, way=BEFORE,
         swap=[("_retry {\n\taccess_log off;", "_retry {")]),
-    Row("proxy", "metrics and status", answer(STATUS, 403), way=BEFORE,
-        cut="location ~ ^/events/(metrics|status)(/|$) { return 403; }"),
     Row("proxy", "error_page", behind_is_down, way=BEFORE,
         cut="error_page 502 503 504 = @largesse_site_retry;"),
 ]

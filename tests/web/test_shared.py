@@ -165,10 +165,12 @@ def test_upload_shows_nothing_else():
     with Host() as y:
         y.stream().started()
         for path in ("data/events.db", "data/events.db-wal", "data/",
-                     "largesse", ".htaccess", "events/status",
-                     "events/metrics"):
+                     "largesse", ".htaccess"):
             s, _ = y.get("/live/" + path)
             assert s.status == 403, (path, s.status)
+        for path in ("events/status", "events/metrics"):
+            s, _ = y.get("/live/" + path)
+            assert s.status == 404, (path, s.status)
         s, body = y.get("/live/events/health")
         assert s.status == 200, (s.status, body)
         s, body = y.get("/live/events/nothing")
@@ -222,8 +224,6 @@ RULES = {   # what is cut, on which host, and what fails then
     "AddHandler fcgid-script": (
         "AddHandler fcgid-script .fcgi", "fcgid", opens, False),
     "RewriteEngine": ("RewriteEngine On", "cgid", opens, False),
-    "RewriteRule status": ("RewriteRule ^events/(metrics|status)$ - [F]",
-                           "cgid", page("events/status", 403), False),
     "RewriteRule events": ("RewriteRule ^events(/.*)?$ largesse.cgi$1 [L]",
                            "cgid", opens, False),
     "CGIPassAuth": ("CGIPassAuth On", "cgid", named, True),

@@ -118,14 +118,16 @@ def test_refusals_are_one_plain_line(web):
 
 
 @each("web", WEB)
-def test_health_says_ok_and_why_not(web):
+def test_health_says_ok_and_the_log_why_not(web):
     with Yard(web) as y:
         s, _ = y.get("/events/health")
         assert s.status == 200
         y.log.rename(y.log.with_name("elsewhere.db"))
         s, body = until("health is bad", lambda: unwell(y))
         assert s.headers["content-type"].startswith("text/plain")
-        assert len(body) > 1, "no reason given"
+        assert body == b"unavailable\n", body
+        until("the error log has the reason", lambda: str(y.log).encode() in
+              (y.dir / "responder.log").read_bytes())
         y.log.with_name("elsewhere.db").rename(y.log)
         until("health is good again", lambda: not unwell(y))
 

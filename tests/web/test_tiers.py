@@ -1,8 +1,11 @@
 """test_tiers.py - the same promises for every server and row of servers."""
 
 import json
+import re
+import socket
 import time
 
+from client import request
 from probes import LONG, ordinary
 from tap import each
 from ways import BY_SOCKET, WAYS, site
@@ -99,6 +102,37 @@ def test_leaving_frees_the_stream(way):
 BEATS = {"nginx": 0, "nginx many": 0, "lighttpd": 1, "apache": 2,
          "nginx, nginx": 0, "nginx, lighttpd": 1, "nginx, apache": 2,
          "haproxy, nginx": 0, "haproxy, nginx, apache": 2}
+
+
+PATHS = ["/events/status", "/events/metrics", "/events/%73tatus",
+         "//events/status", "/events//metrics", "/events/./status",
+         "/events/x/../metrics", "/events#/status", "/events#/metrics",
+         "/events/#/status", "/events?x#/status", "/events/status?x=y",
+         "/events/status/", "/events%2Fstatus", "/events/status%2F",
+         "/events;/status", "/events/;/status", "/events/status%00",
+         "/events/%6Detrics", "/EVENTS/status", "/x/..//events/status",
+         "/events?/status", "http://localhost/events/status"]
+
+
+@each("way", WAYS)
+def test_no_path_leads_to_status(way):
+    """Servers read a path each in their own way; the responder refuses."""
+    with site(way, options=["--heartbeat", "500ms"]) as y:
+        for path in PATHS:
+            for headers in ([], ["LARGESSE_STATUS: on",
+                                 "X-Forwarded-For: 127.0.0.1",
+                                 "X-Original-URL: /events/status"]):
+                with socket.create_connection(y.address, LONG) as sock:
+                    sock.sendall(request(path, headers=headers))
+                    said = b""
+                    while not re.search(rb"\r\n\r\n.|\n:\n", said, re.S):
+                        part = sock.recv(65536)
+                        said += part
+                        if not part:
+                            break
+                for word in (b"uptime", b"application/json", b"largesse_",
+                             b"version=0.0.4"):
+                    assert word not in said, (path, said)
 
 
 @each("way", BY_SOCKET)

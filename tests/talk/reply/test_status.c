@@ -197,6 +197,159 @@ test_other_methods_are_refused(void)
 	want_refusal(ask(sv, "DELETE", "/events/metrics", NULL, NULL), 405);
 }
 
+/* --- for whom ----------------------------------------------------------- */
+
+/* All that came on a connection. */
+static const char *
+whole(struct client *c)
+{
+	want_headers(c);
+	return text("%.*s%s", (int)c->head.len, c->head.s, body_of(c));
+}
+
+/* A stranger does not even learn that there are such pages. */
+static void
+test_status_is_no_page_for_strangers(void)
+{
+	static const char *const methods[] = {
+	    "GET", "HEAD", "POST", "OPTIONS", "DELETE"};
+	static const char *const paths[] = {"/status", "/metrics"};
+	static const char *const said[] = {"", "off", "ON", "on,on", " on"};
+	struct server *sv = serve();
+	size_t m, p, s;
+
+	for (m = 0; m < 5; m++)
+		for (p = 0; p < 2; p++)
+			for (s = 0; s < 5; s++)
+				check(strcmp(whole(ask(sv, methods[m],
+						 "/events/x", NULL, "PATH_INFO",
+						 "/nothing", NULL)),
+					  whole(ask(sv, methods[m],
+					      "/events/x?LARGESSE_STATUS=on",
+					      NULL, "PATH_INFO", paths[p],
+					      "LARGESSE_STATUS", said[s],
+					      "HTTP_LARGESSE_STATUS", "on",
+					      NULL))) == 0);
+}
+
+/* Without PATH_INFO the URI counts, which may have a fragment. */
+static void
+test_no_uri_opens_status(void)
+{
+	static const char *const uris[] = {"/events#/status",
+	    "/events#/metrics", "/events?a=/status", "/events?#/status"};
+	struct server *sv = serve();
+
+	for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++)
+		want_start(get(sv, uris[i], NULL));
+}
+
+/* --- /health ------------------------------------------------------------ */
+
+static struct client *
+health(struct server *sv, const char *method)
+{
+	return ask(sv, method, "/events/health", NULL, NULL);
+}
+
+static void
+test_health_tells_strangers_no_reason(void)
+{
+	struct server *sv = serve();
+	struct client *c = health(sv, "GET");
+
+	check(want_headers(c) == 200);
+	check(strcmp(body_of(c), "ok\n") == 0);
+	log_lose(sv);
+	until(want_headers(health(sv, "GET")) == 503);
+	c = health(sv, "GET");
+	check(want_headers(c) == 503);
+	check(strcmp(body_of(c), "unavailable\n") == 0);
+	c = health(sv, "HEAD");
+	check(want_headers(c) == 503);
+	check(*body_of(c) == '\0');
+	until(strstr(errors(sv), log_shown(sv)) != NULL);
+}
+
+static void
+test_health_takes_what_it_allows(void)
+{
+	static const char *const others[] = {"POST", "PUT", "DELETE", "get"};
+	struct server *sv = serve();
+	struct client *c = health(sv, "HEAD");
+
+	check(want_headers(c) == 200);
+	check(*body_of(c) == '\0');
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		c = health(sv, others[i]);
+		check(want_headers(c) == 405);
+		check(strcmp(header(c, "Allow"), "GET, HEAD, OPTIONS") == 0);
+		check(strcmp(body_of(c), "only GET, HEAD, OPTIONS are "
+					 "understood here\n") == 0);
+	}
+	c = health(sv, "OPTIONS");
+	check(want_headers(c) == 204);
+	check(strcmp(header(c, "Allow"), "GET, HEAD, OPTIONS") == 0);
+}
+
+/* --- every answer ------------------------------------------------------- */
+
+static const char *const uris[] = {"/events", "/events?last=x",
+    "/events/nothing", "/events/health", "/events/status", "/events/metrics",
+    "/events/probe?ticks=1", "/events/probe?ticks=x", "/events?topic={user}"};
+
+static struct client *
+ask_uri(struct server *sv, const char *method, const char *uri)
+{
+	const char *mark = strchr(uri, '?'), *path = uri + strlen("/events");
+
+	return ask(sv, method, uri, NULL, "PATH_INFO",
+	    text("%.*s", (int)(mark != NULL ? mark - path : (long)strlen(path)),
+		path),
+	    NULL);
+}
+
+static void
+test_no_answer_to_a_head_has_a_body(void)
+{
+	struct server *sv = serve();
+
+	for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+		struct client *c = ask_uri(sv, "HEAD", uris[i]);
+
+		want_headers(c);
+		if (*body_of(c) != '\0')
+			talk_fail("%s: %s", uris[i], body_of(c));
+	}
+}
+
+/* No browser takes what is in an answer for a page or for a script. */
+static void
+test_no_answer_is_guessed_at(void)
+{
+	static const char *const methods[] = {
+	    "GET", "HEAD", "DELETE", "OPTIONS"};
+	struct server *sv = serve();
+	struct server *full = serve_with("--max-streams", "1", NULL);
+	struct client *c;
+	size_t i, m;
+
+	for (m = 0; m < 4; m++)
+		for (i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+			const char *s;
+
+			c = ask_uri(sv, methods[m], uris[i]);
+			want_headers(c);
+			s = header(c, "X-Content-Type-Options");
+			if (s == NULL || strcmp(s, "nosniff") != 0)
+				talk_fail("%s %s", methods[m], uris[i]);
+		}
+	want_start(get(full, "/events", NULL));
+	c = get(full, "/events", NULL);
+	want_headers(c);
+	check(strcmp(header(c, "X-Content-Type-Options"), "nosniff") == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -210,6 +363,12 @@ main(int argc, char **argv)
 	    TALK(test_metrics_say_the_same),
 	    TALK(test_head_has_no_body),
 	    TALK(test_other_methods_are_refused),
+	    TALK(test_status_is_no_page_for_strangers),
+	    TALK(test_no_uri_opens_status),
+	    TALK(test_health_tells_strangers_no_reason),
+	    TALK(test_health_takes_what_it_allows),
+	    TALK(test_no_answer_to_a_head_has_a_body),
+	    TALK(test_no_answer_is_guessed_at),
 	};
 
 	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));

@@ -42,8 +42,10 @@ class Site(Shipped, Yard):
                 "closing": dict(closes=True)}
 
     def __init__(self, web="nginx", how="socket", fronts=(), cut=(),
-                 edits=(), start=True, echo=False, h2=False, **kw):
+                 edits=(), start=True, echo=False, h2=False,
+                 status=False, **kw):
         self.h2_port = free_port() if h2 else None
+        self.status_port = free_port() if status else None
         self.changes = Edits(cut, edits)
         self.fronts, self.standin, self.streams = [], None, []
         super().__init__(web, how, start=False, **kw)

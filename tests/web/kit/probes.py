@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from client import Crowd, Cut, Ended, request
+from client import Crowd, Cut, Ended, Stream, request
 from fronts import listens
 from yard import ROOTED, children, end_process, free_port, until
 
@@ -160,6 +160,19 @@ health = answer("/events/health", 200, "text/plain")
 
 # The responder is down: an EventSource is told to come back, and does.
 retry = answer("/events", 200, "text/event-stream", b"retry: ")
+
+
+@probe("status")
+def status_here(y, patience):
+    """The port of status.conf has the figures, and the site's has not."""
+    for port, status in ((y.status_port, 200), (y.port, 404)):
+        for page in ("status", "metrics"):
+            s = Stream(("127.0.0.1", port), "/events/" + page,
+                       timeout=patience)
+            s.rest()
+            if s.status != status:
+                return False
+    return True
 
 
 @probe("spread")

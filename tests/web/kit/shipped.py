@@ -16,6 +16,13 @@ LOG = "/var/lib/largesse/events.db"
 class Shipped:
     """The part of a Site that writes configurations."""
 
+    def add_status(self, main, old, new, *changes):
+        """Includes status.conf, with a port of ours and with the socket."""
+        if self.status_port:
+            self.ship("status.conf", ("127.0.0.1:8082", "127.0.0.1:%d" %
+                                      self.status_port), *changes)
+            self.edit(main, old, new)
+
     def ship(self, name, *changes, folder=None):
         shipped = (DEPLOY / (folder or self.web) / name).read_text()
         text = self.changes.apply(shipped)
@@ -48,6 +55,9 @@ class Shipped:
             self.ship("events.conf", ("unix:" + SOCKET, (
                 "127.0.0.1:%d" % self.tcp_port if self.how == "tcp" else
                 "unix:" + self.path)))
+        self.add_status("nginx.conf", "\tserver {",
+                        "\tinclude status.conf;\n\tserver {",
+                        (SOCKET, self.path))
         return ["nginx", "-p", str(self.dir), "-c",
                 str(self.dir / "nginx.conf"), "-g", "daemon off;"]
 
@@ -85,6 +95,8 @@ class Shipped:
                       *[("/run/lighttpd/largesse.sock", self.path)] *
                       (self.how == "bin-path"))
             self.edit("lighttpd.conf", '"events.conf"', '"%s"' % name)
+        self.add_status("lighttpd.conf", 'include "retry.conf"',
+                        'include "retry.conf"\ninclude "status.conf"')
         return ["lighttpd", "-D", "-f", str(self.dir / "lighttpd.conf")]
 
     def configure_apache(self):
@@ -104,6 +116,9 @@ class Shipped:
                 self.options_as(word + " %s %s\n"), "Include " + name)))
         else:
             self.ship("events.conf", (SOCKET, self.path))
+        self.add_status("apache2.conf", "Include retry.conf",
+                        "Include retry.conf\nInclude status.conf",
+                        (SOCKET, self.path))
         return ["apache2", "-d", str(self.dir), "-f", "apache2.conf",
                 "-DFOREGROUND"]
 

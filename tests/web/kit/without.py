@@ -28,7 +28,6 @@ def few_descriptors(n):
 # --- surroundings that several rows have
 
 HERE = "include events.conf;"
-STATUS = "/events/status"
 POST = dict(method="POST", body=b"data=x")
 DOWN = dict(how="none")
 ECHO = dict(echo=True)
