@@ -2,8 +2,8 @@
  * origin.h - which site's page sent a request, and which CORS headers its
  * browser gets (Fetch, sections 3.2 and 3.5).
  *
- * Pure.  An origin is allowed when the list has it, letter by letter.  Pages
- * of allowed origins may use cookies.  With `*` in the list, pages of all
+ * Pure.  An origin is allowed when the list has the same scheme, host and port.
+ * Pages of allowed origins may use cookies.  With `*` in the list, pages of all
  * other sites may read what they have a token for, but without cookies.
  */
 #ifndef ORIGIN_H

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "fcgi/base/env.h"
 #include "fcgi/request/query.h"
@@ -329,6 +330,16 @@ join_forwarded(struct request *r, char *const *env)
 	return 0;
 }
 
+static bool
+is_tls(char *const *env)
+{
+	const char *https = env_value(env, "HTTPS");
+	const char *scheme = env_value(env, "REQUEST_SCHEME");
+
+	return (https != NULL && strcasecmp(https, "on") == 0) ||
+	       (scheme != NULL && strcmp(scheme, "https") == 0);
+}
+
 int
 request_read(
     struct request *r, char *const *env, size_t max_topics, const char **why)
@@ -355,6 +366,7 @@ request_read(
 	r->protocol = env_value(env, "SERVER_PROTOCOL");
 	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
 	r->query = env_value(env, "QUERY_STRING");
+	r->tls = is_tls(env);
 	if (r->address == NULL)
 		r->address = "";
 	if (r->query == NULL)

@@ -103,7 +103,8 @@ struct request {
 	const char *forwarded_for; /* X-Forwarded-For, all lines, or NULL */
 	const char *preflight;	   /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
 	const char *query;	   /* raw QUERY_STRING, "" if none */
-	bool event_in_query;	/* it has a name that a POST has in its body */
+	bool event_in_query; /* it has a name that a POST has in its body */
+	bool tls;	     /* the web server says that it was asked by TLS */
 	int64_t content_length; /* -1 when absent */
 	char *scratch;		/* decoded names; freed by request_free */
 	char *joined;		/* lines of a header; likewise */

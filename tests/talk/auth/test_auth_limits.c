@@ -84,7 +84,7 @@ test_page_of_another_site_is_told_nothing(void)
 {
 	static const char *const others[] = {"https://www.example.com",
 	    "http://www.example.org", "https://www.example.org:8443",
-	    "https://www.example.org.evil.com", "https://WWW.example.org",
+	    "https://www.example.org.evil.com", "https://www.example.org:80",
 	    "null", "*", "", "https://www.example.org\r\nX: y"};
 	struct server *sv = serve_site();
 	size_t i;

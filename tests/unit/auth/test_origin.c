@@ -48,9 +48,22 @@ test_whose_page_it_is(void **state)
 	    {"https://a.example", "a.example", NULL, ORIGIN_OWN},
 	    {"https://A.example", "a.example", NULL, ORIGIN_OWN},
 	    {"http://a.example:81", "a.example:81", NULL, ORIGIN_OWN},
-	    /* The web server passes Host without its port. */
-	    {"http://a.example:81", "a.example", NULL, ORIGIN_OWN},
-	    {"http://[::1]:81", "[::1]", NULL, ORIGIN_OWN},
+	    {"https://a.example:443", "a.example", NULL, ORIGIN_OWN},
+	    {"https://a.example", "A.example:443", NULL, ORIGIN_OWN},
+	    {"http://a.example", "a.example:80", NULL, ORIGIN_OWN},
+	    {"http://a.example:80", "a.example", NULL, ORIGIN_OWN},
+	    {"http://a.example", "a.example:0080", NULL, ORIGIN_OWN},
+	    {"http://[::1]:80", "[0:0::1]", NULL, ORIGIN_OWN},
+	    /* A page of another port is of another site. */
+	    {"http://a.example:81", "a.example", NULL, ORIGIN_FOREIGN},
+	    {"http://a.example", "a.example:443", NULL, ORIGIN_FOREIGN},
+	    {"https://a.example", "a.example:80", NULL, ORIGIN_FOREIGN},
+	    {"https://a.example:8443", "a.example", NULL, ORIGIN_FOREIGN},
+	    {"http://[::1]:81", "[::1]", NULL, ORIGIN_FOREIGN},
+	    {"http://127.0.0.1:8080", "127.0.0.1", NULL, ORIGIN_FOREIGN},
+	    {"http://a.example:x", "a.example", NULL, ORIGIN_FOREIGN},
+	    {"http://u@a.example", "a.example", NULL, ORIGIN_FOREIGN},
+	    {"http://a.example/", "a.example", NULL, ORIGIN_FOREIGN},
 	    {"http://[::1]:81", "[::1]:81", NULL, ORIGIN_OWN},
 	    {"http://[::1]", "[::", NULL, ORIGIN_FOREIGN},
 	    {"http://a.example:81", "a.example:82", NULL, ORIGIN_FOREIGN},
@@ -68,7 +81,8 @@ test_whose_page_it_is(void **state)
 	    {"https://b.example.", "a.example", NULL, ORIGIN_FOREIGN},
 	    {"http://b.example", "a.example", NULL, ORIGIN_FOREIGN},
 	    {"https://b.example:444", "a.example", NULL, ORIGIN_FOREIGN},
-	    {"HTTPS://B.EXAMPLE", "a.example", NULL, ORIGIN_FOREIGN},
+	    {"HTTPS://B.EXAMPLE", "a.example", NULL, ORIGIN_LISTED},
+	    {B ":443", "a.example", NULL, ORIGIN_LISTED},
 	};
 	struct option_list l = LIST((char *)B);
 	size_t i;
@@ -96,6 +110,66 @@ test_any_page_but_ours(void **state)
 	    of(&l, "https://a.example", "a.example", NULL), ORIGIN_OWN);
 	assert_int_equal(
 	    of(&l, NULL, "a.example", "cross-site"), ORIGIN_FOREIGN);
+}
+
+/* With TLS here, a page without it is not ours; the reverse can be. */
+static void
+test_scheme_of_a_page(void **state)
+{
+	struct option_list none = {NULL, 0};
+	struct request rq = nobody;
+
+	(void)state;
+	rq.host = "a.example";
+	rq.origin = "http://a.example";
+	assert_int_equal(origin_of(&none, &rq), ORIGIN_OWN);
+	rq.tls = true;
+	assert_int_equal(origin_of(&none, &rq), ORIGIN_FOREIGN);
+	rq.origin = "https://a.example";
+	assert_int_equal(origin_of(&none, &rq), ORIGIN_OWN);
+	rq.tls = false;
+	assert_int_equal(origin_of(&none, &rq), ORIGIN_OWN);
+}
+
+/* What the option has, and what the browser of such a page sends. */
+static void
+test_listed_as_a_browser_writes_it(void **state)
+{
+	static const char *const same[][2] = {
+	    {"https://WWW.b.example", "https://www.b.example"},
+	    {"HTTPS://b.example", "https://b.example"},
+	    {"https://b.example:443", "https://b.example"},
+	    {"http://b.example:80", "http://b.example"},
+	    {"http://b.example:", "http://b.example"},
+	    {"http://b.example:08080", "http://b.example:8080"},
+	    {"http://[2001:DB8:0::1]", "http://[2001:db8::1]"},
+	    {"http://[::ffff:192.0.2.1]", "http://[::ffff:c000:201]"},
+	    {"https://xn--bcher-kva.example", "https://xn--bcher-kva.example"},
+	};
+	static const char *const other[][2] = {
+	    {"https://b.example", "http://b.example"},
+	    {"https://b.example", "https://b.example:80"},
+	    {"https://b.example:8443", "https://b.example"},
+	    {"https://b.example", "https://b.example."},
+	    {"https://b.example", "https://www.b.example"},
+	    {"capacitor://localhost", "http://localhost"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		struct option_list l = LIST((char *)same[i][0]);
+
+		if (origin_wrong(same[i][0]) != NULL ||
+		    of(&l, same[i][1], "a.example", NULL) != ORIGIN_LISTED)
+			fail_msg("%s", same[i][0]);
+	}
+	for (i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		struct option_list l = LIST((char *)other[i][0]);
+
+		if (of(&l, other[i][1], "a.example", NULL) != ORIGIN_FOREIGN)
+			fail_msg("%s", other[i][0]);
+	}
 }
 
 static const char *
@@ -142,7 +216,17 @@ test_origins_that_are_none(void **state)
 	static const char *const bad[] = {"", "null", "b.example", "https://",
 	    "://b", "https://b.example/", "https://b.example/x",
 	    "https://b.example?x", "https://b example", "https://b\r\nX: y",
-	    "https://\xff"};
+	    "https://\xff", "https://*.b.example", "https://b.example:*",
+	    "https://b\xc3\xbc.example", "https://u@b.example",
+	    "https://u:p@b.example", "https://b.example:65536",
+	    "https://b.example:x", "https://b.example:-1", "https:b.example",
+	    "https:///b.example", " https://b.example", "https://b.example ",
+	    "https://b.example,https://c.example", "https://b%2eexample",
+	    "https://[::1", "https://::1", "https://[fe80::1%eth0]",
+	    "https://.b.example", "https://127.1", "https://0x7f.0.0.1",
+	    "https://2130706433", "https://127.0.0.01", "file://x", "wss://b",
+	    "ws://b.example", "data://x", "**", "*.b.example",
+	    "https\\://b.example", "https://b\\x"};
 	static const char *const good[] = {"*", B, "http://localhost:8080",
 	    "http://[::1]:81", "capacitor://localhost"};
 	size_t i;
@@ -375,6 +459,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_whose_page_it_is),
 	    cmocka_unit_test(test_any_page_but_ours),
+	    cmocka_unit_test(test_scheme_of_a_page),
+	    cmocka_unit_test(test_listed_as_a_browser_writes_it),
 	    cmocka_unit_test(test_headers_for_a_page),
 	    cmocka_unit_test(test_origins_that_are_none),
 	    cmocka_unit_test(test_addresses),

@@ -763,6 +763,7 @@ test_credentials_and_address(void **state)
 	assert_string_equal(a.r.protocol, "HTTP/2.0");
 	assert_string_equal(a.r.forwarded_for, "10.0.0.1");
 	assert_string_equal(a.r.preflight, "POST");
+	assert_false(a.r.tls);
 	assert_string_equal(a.r.access_token, "x.y");
 	assert_string_equal(
 	    a.r.query, "access_token=x%2Ey&access_token=z&topic=t");
