@@ -374,6 +374,11 @@ def discreet(y, patience):
     y.stream("?access_token=secret1").close()
     y.get("/events?access_token=secret2", method="POST", body=b"data=x")
     y.get("/events/health?access_token=secret3")
+    for name in ("access%5Ftoken", "%61ccess_token", "acc%65ss_tok%65n",
+                 "Access_Token", "topic=a;access_token", "x=%20&access%5ftoken",
+                 "&&access%5Ftoken"):
+        y.get("/events?%s=secret4" % name, method="POST", body=b"data=x")
+        y.get("/events/status?%s=secret5" % name)
     y.get("/demo.css?x=y")
     if y.fronts:
         y.fronts[-1].stop()     # then it writes its log
