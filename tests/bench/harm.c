@@ -110,6 +110,7 @@ raw_request(struct harm *h, const struct question *q, char *out)
 	snprintf(number, sizeof(number), "198.%u.%u.%u", h->address >> 24,
 	    h->address >> 16 & 255, h->address >> 8 & 255);
 	len += put_pair(params + len, "REMOTE_ADDR", number);
+	len += put_pair(params + len, "LARGESSE_STATUS", "on");
 	if (q->token[0] != '-') {
 		snprintf(token, sizeof(token), "Bearer %s", q->token);
 		len += put_pair(params + len, "HTTP_AUTHORIZATION", token);
