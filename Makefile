@@ -9,6 +9,22 @@ WARN	 = -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 DEFS	 = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I.
 SAN	 = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	   -fno-sanitize-recover=all
+# What Debian's hardening=+all has, as far as the compiler knows it.  CFLAGS come
+# after these and win; with sanitizers, without -O, or if CFLAGS choose a level,
+# FORTIFY is left to them.  The compiler may not be there yet when this file is
+# read, so it is asked when the first file is compiled.
+takes	 = $(shell echo 'int x;' | $(CC) -O2 -Werror $(1) -include stdio.h -x c \
+	   -c -o /dev/null - 2>/dev/null && echo '$(1)')
+FORTIFY	 = $(if $(findstring -fsanitize,$(CFLAGS))$(findstring \
+	   _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,$(if $(filter-out \
+	   -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if \
+	   $(call takes,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),3,2)))
+HARDEN	 = $(eval HARDEN := $$(FORTIFY) -fPIE -Wformat -Werror=format-security \
+	   $$(call takes,-fstack-protector-strong) \
+	   $$(call takes,-fstack-clash-protection) \
+	   $$(call takes,-fcf-protection) \
+	   $$(call takes,-mbranch-protection=standard))$(HARDEN)
+HARDEN_LINK = -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljansson -lcrypto
 
 # All cores, unless somebody says otherwise.
@@ -39,10 +55,11 @@ need-%:
 	@deploy/need.sh $*
 
 build/largesse: $(OBJ)
-	$(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+	$(LINK) $(HARDEN) $(CFLAGS) -pie $(HARDEN_LINK) $(LDFLAGS) -o $@ $(OBJ) \
+	    $(LIBS)
 
-build/obj/%.o: %.c | need-build
-	$(COMPILE) $(CFLAGS) -c -o $@ $<
+build/obj/%.o: %.c Makefile | need-build
+	$(COMPILE) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 build/asan/largesse: $(ASAN_OBJ)
 	$(LINK) $(SAN) $(LDFLAGS) -o $@ $(ASAN_OBJ) $(LIBS)
@@ -68,11 +85,11 @@ STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
 static: build/static/largesse
 
 build/static/largesse: $(STATIC_OBJ)
-	$(LINK) $(CFLAGS) $(LDFLAGS) -static -s -o $@ \
-	    $(STATIC_OBJ) $(STATIC_LIBS) 2>$@.said || { cat $@.said >&2; exit 1; }
+	$(LINK) $(HARDEN) $(CFLAGS) -static-pie $(HARDEN_LINK) $(LDFLAGS) -s \
+	    -o $@ $(STATIC_OBJ) $(STATIC_LIBS) 2>$@.said || { cat $@.said >&2; exit 1; }
 
-build/static/obj/%.o: %.c | need-build
-	$(COMPILE) $(CFLAGS) -DWITHOUT='$(STATIC_SAYS)' -c -o $@ $<
+build/static/obj/%.o: %.c Makefile | need-build
+	$(COMPILE) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -DWITHOUT='$(STATIC_SAYS)' -c -o $@ $<
 
 # The folder for shared hosting, with the program in it.
 upload: static
