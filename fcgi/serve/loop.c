@@ -223,10 +223,10 @@ on_signal(uv_signal_t *handle, int signum)
 		return;
 	turn_step(&srv->hub.turn);
 	if (!srv->plain)
-		listen_accept(srv, true);
+		listen_accept(srv);
 	srv->hub.closing = true;
 	if (!srv->plain)
-		listen_accept(srv, true);
+		listen_accept(srv);
 	/* Requests that wait are told to come back. */
 	parked_move(&srv->for_log, &srv->for_turn);
 	while (srv->for_turn.n > 0) {
@@ -352,7 +352,7 @@ loop_close(struct server *srv)
 		stream_free(hub, todo_pop(&hub->todo));
 	while (hub->cold.first != NULL)
 		stream_free(hub, todo_pop(&hub->cold));
-	if (srv->listen_fd != -1)
+	if (srv->nlistens > 0)
 		listen_close(srv);
 	news_close(hub);
 	hub_close(hub);

@@ -17,6 +17,7 @@
 #include "fcgi/serve/loop.h"
 #include "fcgi/serve/process.h"
 #include "fcgi/serve/serve.h"
+#include "fcgi/serve/sockets.h"
 #include "fcgi/serve/workers.h"
 #include "fcgi/stream/news.h"
 #include "fcgi/stream/write.h"
@@ -53,7 +54,7 @@ serve_fastcgi(struct server *srv)
 	if (process_open(srv) == -1)
 		return STATUS_FAILED;
 	log_doubt(store_doubt(srv->hub.store));
-	if (listen_open(srv) == 0)
+	if (sockets_open(srv) == 0)
 		status = run_loop(srv);
 	process_close(srv);
 	return status;
@@ -87,7 +88,7 @@ serve_workers(struct server *srv)
 	int status = STATUS_FAILED;
 	bool child = false;
 
-	if (process_check(srv) == -1 || listen_open(srv) == -1)
+	if (process_check(srv) == -1 || sockets_open(srv) == -1)
 		return STATUS_FAILED;
 	srv->hub.tallies = tallies_make(srv->conf.workers);
 	if (srv->hub.tallies == NULL)
@@ -191,7 +192,7 @@ static int
 check_conf(const struct serve_conf *conf)
 {
 	const char *wrong =
-	    conf->listen == NULL ? NULL : listen_check(conf->listen);
+	    conf->listen == NULL ? NULL : sockets_check(conf->listen);
 	char why[512];
 
 	if (wrong != NULL)
@@ -218,7 +219,6 @@ cmd_serve(int argc, char **argv)
 		free(srv);
 		return status;
 	}
-	srv->listen_fd = -1;
 	plain = srv->conf.listen == NULL && !is_listening(0) &&
 		getenv("GATEWAY_INTERFACE") != NULL;
 	if (check_conf(&srv->conf) == -1) {

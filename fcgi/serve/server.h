@@ -6,7 +6,8 @@
  *	serve.h		the command: a socket, several workers, or one CGI
  *	process.h	opens and closes all parts of the struct
  *	loop.h		a whole turn of the loop, step by step
- *	listen.h	the listening socket
+ *	sockets.h	makes the listening sockets
+ *	listen.h	accepts connections from them
  *	pending.h	a connection until its request is whole and answered
  *	parked.h	a request that waits for the log or the next turn
  *	posting.h	a POST that waits for the writer
@@ -26,6 +27,16 @@
 
 struct gate_reader;
 
+/* A name such as localhost has several addresses, each with a socket. */
+enum {
+	LISTENS_MAX = 8
+};
+
+struct listening {
+	uv_poll_t poll;
+	int fd;
+};
+
 struct server {
 	struct serve_conf conf;
 	uv_loop_t loop;
@@ -37,10 +48,10 @@ struct server {
 	struct parked_list for_turn; /* or for the next turn of the loop */
 	struct gate_reader *reader;
 
-	/* the listening socket (listen.c) */
-	uv_poll_t listener;
+	/* the listening sockets (sockets.c, listen.c) */
+	struct listening listens[LISTENS_MAX];
+	size_t nlistens;
 	uv_timer_t listen_pause;
-	int listen_fd;
 	char *socket_path; /* to remove at the end, or NULL */
 
 	/* the loop (loop.c) */
