@@ -21,6 +21,7 @@
 #include "fcgi/command/commands.h"
 #include "fcgi/doctor/doctor.h"
 #include "fcgi/publish/writer.h"
+#include "fcgi/serve/inherit.h"
 #include "fcgi/serve/serve.h"
 
 static const struct {
@@ -96,6 +97,8 @@ main(int argc, char **argv)
 {
 	int i;
 
+	inherit_descriptors();
+	inherit_secrets(argc, argv);
 	if (argc > 1 && words_from_url()) {
 		argc = 1;
 		argv[1] = NULL;

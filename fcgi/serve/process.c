@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fcgi/base/log.h"
+#include "fcgi/serve/inherit.h"
 #include "fcgi/serve/loop.h"
 #include "fcgi/serve/process.h"
 
@@ -93,6 +94,7 @@ process_open(struct server *srv)
 		log_error("starting", "%s", strerror(errno));
 		return -1;
 	}
+	inherit_hangups();
 	return 0;
 }
 

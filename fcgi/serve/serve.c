@@ -13,6 +13,7 @@
 #include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
 #include "fcgi/serve/answer.h"
+#include "fcgi/serve/inherit.h"
 #include "fcgi/serve/listen.h"
 #include "fcgi/serve/loop.h"
 #include "fcgi/serve/process.h"
@@ -215,10 +216,13 @@ cmd_serve(int argc, char **argv)
 			: options_take(&serve_options, &argc, argv, &srv->conf);
 	bool plain;
 
+	inherit_signals();
 	if (status != -1) {
 		free(srv);
 		return status;
 	}
+	if (srv->conf.key_file.n > 0 || srv->conf.jwks_file.n > 0)
+		inherit_no_dump();
 	plain = srv->conf.listen == NULL && !is_listening(0) &&
 		getenv("GATEWAY_INTERFACE") != NULL;
 	if (check_conf(&srv->conf) == -1) {

@@ -13,6 +13,7 @@
  *	posting.h	a POST that waits for the writer
  *	answer.h	turns a whole request into a stream or a reply
  *	workers.h	several processes on one listening socket
+ *	inherit.h	what the process gets from whoever starts it
  *
  * The room serve/ includes every room but command/ and doctor/.  Only main.c
  * includes this room.
