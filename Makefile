@@ -25,7 +25,7 @@ HARDEN	 = $(eval HARDEN := $$(FORTIFY) -fPIE -Wformat -Werror=format-security \
 	   $$(call takes,-fcf-protection) \
 	   $$(call takes,-mbranch-protection=standard))$(HARDEN)
 HARDEN_LINK = -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-LIBS	 = -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljansson -lcrypto
+LIBS	 = -lseccomp -luv -lfcgi -lsqlite3 -lhiredis -lcares -lssl -lcurl -ljansson -lcrypto
 
 # All cores, unless somebody says otherwise.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -77,7 +77,7 @@ build/asan/tests/%.o: tests/%.c | need-build need-check
 # numbers here.  Its warnings are shown only if it fails.
 STATIC_OUT = fcgi/command/tail_url.c fcgi/doctor/url.c fcgi/doctor/http.c \
 	   fcgi/doctor/clinic.c
-STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -lcares -ljansson -lssl -lcrypto -lm -lpthread
+STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -lcares -ljansson -lssl -lcrypto -lseccomp -lm -lpthread
 STATIC_SAYS = "libcurl (tail and doctor of a URL)"
 STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
 	   $(filter-out $(STATIC_OUT),$(SRC)) $(wildcard fcgi/*/without.c))

@@ -12,7 +12,7 @@ packages() {
 	case $1 in
 	build) echo gcc libc6-dev make pkg-config libuv1-dev libfcgi-dev \
 	    libsqlite3-dev libcurl4-openssl-dev libjansson-dev \
-	    libhiredis-dev libc-ares-dev libssl-dev ;;
+	    libhiredis-dev libc-ares-dev libssl-dev libseccomp-dev ;;
 	demo) echo sqlite3 nginx spawn-fcgi curl ;;
 	lighttpd) echo lighttpd ;;
 	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \

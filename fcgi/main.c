@@ -22,7 +22,14 @@
 #include "fcgi/doctor/doctor.h"
 #include "fcgi/publish/writer.h"
 #include "fcgi/serve/inherit.h"
+#include "fcgi/serve/sandbox.h"
 #include "fcgi/serve/serve.h"
+
+static int
+cmd_writer(int argc, char **argv)
+{
+	return writer_run(argc, argv, sandbox_enter_writer);
+}
 
 static const struct {
 	const char *name;

@@ -80,6 +80,12 @@ store_check(const char *path, const struct store_check *check, char *summary,
 	return -1;
 }
 
+bool
+store_is_remote(const char *path)
+{
+	return redis_url_is(path);
+}
+
 void
 store_show(const char *path, char *buf, size_t size)
 {

@@ -88,6 +88,9 @@ struct store *store_open(
 /* Takes NULL and a store in any state. */
 void store_close(struct store *);
 
+/* Is the log at path at the other end of a network or a socket, and no file? */
+bool store_is_remote(const char *path);
+
 /*
  * The name of the log at path, for messages: no password is in it.  Messages
  * about a log begin with it.

@@ -104,6 +104,8 @@ static const struct option list[] = {
 	    .help = "whose X-Forwarded-For is believed; or ADDRESS/BITS"},
 	{"quiet", NULL, FLAG(quiet), NULL,
 	    .help = "say nothing but errors"},
+	{"no-sandbox", NULL, FLAG(no_sandbox), NULL,
+	    .help = "let the process ask anything of the kernel"},
 };
 /* clang-format on */
 

@@ -67,6 +67,7 @@ struct serve_conf {
 	struct option_list allow_origin;
 	struct option_list trusted_proxy;
 	bool quiet;
+	bool no_sandbox;
 };
 
 extern const struct options serve_options;

@@ -236,6 +236,21 @@ make_environment(const char *db)
 	return env;
 }
 
+const char link_program[] = "/proc/self/exe";
+
+const char *const *
+link_words(const struct serve_conf *conf)
+{
+	static const char *const words[][5] = {
+	    {"largesse", "writer", "normal", NULL},
+	    {"largesse", "writer", "normal", "no-sandbox", NULL},
+	    {"largesse", "writer", "full", NULL},
+	    {"largesse", "writer", "full", "no-sandbox", NULL}};
+	int full = strcmp(conf->synchronous, "full") == 0;
+
+	return words[2 * full + conf->no_sandbox];
+}
+
 /*
  * Starts the writer with fd as its descriptor 0.  Returns 0, or what errno
  * would be.
@@ -243,11 +258,7 @@ make_environment(const char *db)
 static int
 spawn(struct link *ln, int fd)
 {
-	char name[] = "largesse", word[] = "writer", full[] = "full",
-	     normal[] = "normal";
-	char *argv[] = {name, word,
-	    strcmp(ln->hub->conf->synchronous, "full") == 0 ? full : normal,
-	    NULL};
+	const char *const *words = link_words(ln->hub->conf);
 	char **env = make_environment(ln->hub->conf->db);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -265,8 +276,8 @@ spawn(struct link *ln, int fd)
 	posix_spawnattr_setsigmask(&attr, &blocked);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	err =
-	    posix_spawn(&ln->pid, "/proc/self/exe", &actions, &attr, argv, env);
+	err = posix_spawn(&ln->pid, link_program, &actions, &attr,
+	    (char *const *)(uintptr_t)words, env);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	free(env[0]);

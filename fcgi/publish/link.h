@@ -19,6 +19,14 @@
 
 struct wire;
 
+/*
+ * What starts a writer: the program, and the words of its command line, for a
+ * filter that lets nothing else be executed (serve/sandbox.h).  Both stay where
+ * they are, in memory that nobody can write.
+ */
+extern const char link_program[];
+const char *const *link_words(const struct serve_conf *);
+
 /* One request that waits for a result. */
 struct ticket {
 	struct ticket *next;

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/base/command.h"
 #include "fcgi/publish/writer.h"
 #include "fcgi/publish/handoff.h"
 #include "fcgi/base/log.h"
@@ -159,14 +160,14 @@ serve_loop(struct writer *w)
 }
 
 int
-cmd_writer(int argc, char **argv)
+writer_run(int argc, char **argv, void (*shut_in)(const char *db))
 {
 	const char *db = getenv("LARGESSE_DB"); /* see link.c */
 	struct writer *w;
 	char why[512];
 	bool ok = false;
 
-	if (argc != 2 || db == NULL) {
+	if (argc < 2 || argc > 3 || db == NULL) {
 		log_error("writer", "is started by serve --publish");
 		return STATUS_USAGE;
 	}
@@ -180,8 +181,11 @@ cmd_writer(int argc, char **argv)
 	} else if (store_set_synchronous(
 		       w->store, strcmp(argv[1], "full") == 0) == -1) {
 		log_plain(store_why(w->store));
-	} else if (!(ok = serve_loop(w))) {
-		log_error("writer", "%s", strerror(errno));
+	} else {
+		if (argc == 2)
+			shut_in(db);
+		if (!(ok = serve_loop(w)))
+			log_error("writer", "%s", strerror(errno));
 	}
 	store_close(w->store);
 	bytes_free(&w->in);

@@ -17,6 +17,7 @@
 #include "fcgi/serve/listen.h"
 #include "fcgi/serve/loop.h"
 #include "fcgi/serve/process.h"
+#include "fcgi/serve/sandbox.h"
 #include "fcgi/serve/serve.h"
 #include "fcgi/serve/sockets.h"
 #include "fcgi/serve/workers.h"
@@ -43,6 +44,7 @@ run_loop(struct server *srv)
 		listen_remove(srv);
 		return STATUS_FAILED;
 	}
+	sandbox_enter(srv, SANDBOX_LOOP);
 	loop_run(srv);
 	return STATUS_DONE;
 }
@@ -94,9 +96,11 @@ serve_workers(struct server *srv)
 	srv->hub.tallies = tallies_make(srv->conf.workers);
 	if (srv->hub.tallies == NULL)
 		log_error("--workers", "%s", strerror(errno));
-	else
+	else {
+		sandbox_enter(srv, SANDBOX_PARENT);
 		status = workers_run(srv->hub.tallies, srv->conf.quiet,
 		    serve_worker, srv, &child);
+	}
 	if (!child)
 		listen_remove(srv);
 	tallies_free(srv->hub.tallies);
@@ -169,6 +173,7 @@ serve_plain(struct server *srv)
 	}
 	a.peer.body = read_body(&srv->conf, &a.peer.body_len, &too_long);
 	fcntl(a.peer.fd, F_SETFL, fcntl(a.peer.fd, F_GETFL) | O_NONBLOCK);
+	sandbox_enter(srv, SANDBOX_LOOP);
 	if (a.peer.body != NULL &&
 	    answer_plain(srv, &a, too_long) == ANSWERED_STREAM)
 		loop_run(srv);

@@ -14,6 +14,7 @@
  *	answer.h	turns a whole request into a stream or a reply
  *	workers.h	several processes on one listening socket
  *	inherit.h	what the process gets from whoever starts it
+ *	sandbox.h	what the process may still ask of the kernel
  *
  * The room serve/ includes every room but command/ and doctor/.  Only main.c
  * includes this room.
@@ -60,6 +61,7 @@ struct server {
 	uv_check_t check;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_timer_t closed_time; /* when closing: the latest end */
+	bool no_seccomp;	/* the kernel has none (sandbox.c) */
 	bool plain;		/* plain CGI: ends with its one stream */
 };
 
