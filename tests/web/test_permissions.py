@@ -23,7 +23,7 @@ class Shared(Site):
     after the publisher's init."""
 
     def __init__(self, mode=0o2770, owner="nobody", group="www-data",
-                 spoil=None, umask=0o022):
+                 spoil=None, umask=0o022, publisher=OTHER):
         super().__init__("nginx", "listen", start=False)
         self.program = shutil.copy(self.program, self.dir / "a.out")
         self.umask = umask
@@ -31,7 +31,7 @@ class Shared(Site):
         self.log.parent.mkdir()
         shutil.chown(self.log.parent, owner, group)
         self.log.parent.chmod(mode)
-        self.asks(OTHER, self.program, "init", self.log)
+        self.asks(publisher, self.program, "init", self.log)
         if spoil:
             spoil(self.log)
 
@@ -80,6 +80,35 @@ def test_two_users_share_a_log(first, umask):
             about = path.stat()
             assert about.st_mode & 0o777 == 0o660, (path, oct(about.st_mode))
             assert path.group() == "www-data", path
+
+
+def test_the_user_of_the_unit_shares_the_log():
+    """Its own user in the group www-data, as in largesse.service; www-data
+    does what README.md tells him to."""
+    own = dict(user="games", group="www-data", extra_groups=[])
+
+    class Unit(Shared):
+        def start_responder(self, **popen):
+            # the unit is given a socket; here he needs a place for it
+            self.path = str(self.log.parent / "sock")
+            self.asks(own, self.program, "init", self.log)
+            Site.start_responder(self, umask=0o007, **own)
+
+    with Unit(owner="games", publisher=own, umask=0o007) as y:
+        y.begin()
+        s = y.stream().started()
+        y.publishes("one", WWW)
+        assert s.next_event().data == "one"
+        y.asks(WWW, y.program, "init", y.log, "--keep-age", "7d")
+        y.publishes("two", OTHER)
+        assert s.next_event().data == "two"
+        end_process(y.responder)
+        y.publishes("three", WWW)       # who makes the files now is www-data
+        y.start_responder()
+        s = y.stream("?last=1").started()
+        assert s.next_event().data == "three"
+        y.publishes("four", WWW)
+        assert s.next_event().data == "four"
 
 
 def test_init_mends_a_log_made_by_hand():
