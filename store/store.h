@@ -197,6 +197,7 @@ struct store_come {
 	struct store_id place; /* all after it was looked at */
 	struct store_id found; /* the answer, as far as it is known */
 	uint64_t left;	       /* events still to be found */
+	uint64_t passed;       /* events looked at, about */
 };
 
 struct store_seek {

@@ -28,6 +28,7 @@ put_ask(struct redis *rs, struct redis_ask *a)
 	a->skip = rs->full ? 0 : 3;
 	a->floor = rs->newest;
 	a->mark = rs->mark;
+	a->revoked = rs->base.revoked;
 	if (rs->full)
 		return redis_full_put(rs, a->cmd, a->cmd_len, a->mark);
 	return redis_link_put_bytes(l, multi, sizeof(multi) - 1) &&
@@ -57,20 +58,17 @@ queue_again(struct redis *rs)
 static bool
 send_queued(struct redis *rs)
 {
-	int64_t now = clock_steady_ms();
+	struct redis_ask *a;
 	bool any = false;
-	size_t i;
 
-	for (i = 0; i < REDIS_ASKS; i++) {
-		if (rs->ask[i].stage != ASK_QUEUED)
-			continue;
-		rs->sent[rs->nsent++] = i;
+	while ((a = redis_ask_next(rs)) != NULL) {
+		rs->sent[rs->nsent++] = (size_t)(a - rs->ask);
 		any = true;
-		if (!put_ask(rs, &rs->ask[i]))
+		if (!put_ask(rs, a))
 			return false;
 	}
 	if (any)
-		rs->ask_used_ms = now;
+		rs->ask_used_ms = clock_steady_ms();
 	return any;
 }
 
@@ -104,20 +102,122 @@ bound_bytes(struct redis *rs, const struct redis_ask *but)
 	}
 }
 
+static bool
+is_id_or_nil(const redisReply *r)
+{
+	struct store_id id;
+
+	return r->type == REDIS_REPLY_NIL || redis_id(r, &id);
+}
+
+static bool
+is_number(const redisReply *r, long long most)
+{
+	return r->type == REDIS_REPLY_INTEGER && r->integer >= 0 &&
+	       r->integer <= most;
+}
+
+static bool
+is_array(const redisReply *r, size_t n)
+{
+	return r->type == REDIS_REPLY_ARRAY && r->elements == n;
+}
+
+static bool
+are_texts(const redisReply *r, size_t most)
+{
+	size_t i;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements > most)
+		return false;
+	for (i = 0; i < r->elements; i++)
+		if (r->element[i]->type != REDIS_REPLY_STRING)
+			return false;
+	return true;
+}
+
+/* Entries come alone, or after whether there may be more. */
+static bool
+is_range(const struct redis_ask *a, const redisReply *r)
+{
+	if (a->measured && (!is_array(r, 2) || !is_number(r->element[0], 1)))
+		return false;
+	return redis_entries(
+	    a->measured ? r->element[1] : r, a->page.after, a->rows);
+}
+
+/* Has the answer the form of what was asked for? */
+static bool
+has_form(const struct redis_ask *a, const redisReply *r)
+{
+	switch (a->kind) {
+	case ASK_STATE:
+		return true; /* it is of no use */
+	case ASK_PAGE:
+	case ASK_REVOKED:
+		return is_range(a, r);
+	case ASK_ENTRY:
+		return redis_entries(r, (struct store_id){0, 0}, 1);
+	case ASK_PLACE:
+		return is_id_or_nil(r);
+	case ASK_SCAN:
+		return is_array(r, 4) && is_id_or_nil(r->element[0]) &&
+		       is_id_or_nil(r->element[1]) &&
+		       is_number(r->element[2], STORE_LAST_MAX) &&
+		       is_number(r->element[3], INT32_MAX);
+	case ASK_SEARCH:
+		return is_array(r, 3) && is_id_or_nil(r->element[0]) &&
+		       is_number(r->element[1], 1) &&
+		       are_texts(r->element[2], REDIS_PASS);
+	case ASK_TEXT:
+		return r->type == REDIS_REPLY_STRING ||
+		       r->type == REDIS_REPLY_NIL;
+	}
+	return false;
+}
+
 /* The entries are the answer; how far do they reach? */
 static void
-finish_page(struct redis *rs, struct redis_ask *a)
+finish_range(struct redis *rs, struct redis_ask *a)
 {
 	struct redis_page *p = &a->page;
-	size_t n = a->answer->elements;
+	bool more = a->answer->elements >= a->rows;
+	size_t n;
 
 	p->entries = a->answer;
+	if (a->measured) {
+		more = a->answer->element[0]->integer > 0;
+		p->entries = a->answer->element[1];
+	}
+	n = p->entries->elements;
 	p->upto = p->after;
-	redis_pace(rs, p->entries, a->rows);
 	if (n > 0)
 		redis_id(p->entries->element[n - 1]->element[0], &p->upto);
-	if (n < a->rows && store_id_cmp(p->upto, p->state.last) < 0)
+	if (a->kind == ASK_REVOKED) {
+		if (!more && store_id_cmp(p->upto, p->state.revoked) < 0)
+			p->upto = p->state.revoked;
+		return;
+	}
+	redis_pace(rs, p->entries, a->rows);
+	if (!more && store_id_cmp(p->upto, p->state.last) < 0)
 		p->upto = p->state.last;
+}
+
+/* Which part of a transaction's answer is not what it has to be? */
+static void
+reject_answer(struct redis *rs, const redisReply *r)
+{
+	struct redis_link *l = &rs->link;
+
+	if (!is_array(r, 2))
+		redis_link_reject(l, r);
+	else if (r->element[0]->type == REDIS_REPLY_ERROR)
+		redis_link_reject(l, r->element[0]);
+	else if (redis_state_read(
+		     r->element[1], &(struct redis_state){.added = 0}))
+		redis_link_reject(l, r->element[0]);
+	else
+		redis_state_reject(l, r->element[1]);
 }
 
 /*
@@ -129,15 +229,10 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 {
 	enum redis_verdict v;
 
-	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
-	    r->element[0]->type == REDIS_REPLY_ERROR ||
+	if (!is_array(r, 2) || r->element[0]->type == REDIS_REPLY_ERROR ||
+	    !has_form(a, r->element[0]) ||
 	    !redis_state_read(r->element[1], &a->page.state)) {
-		const redisReply *e = r;
-
-		if (r->type == REDIS_REPLY_ARRAY && r->elements == 2)
-			e = r->element[r->element[0]->type !=
-				       REDIS_REPLY_ERROR];
-		redis_link_reject(&rs->link, e);
+		reject_answer(rs, r);
 		freeReplyObject(r);
 		return LOG_SAME;
 	}
@@ -152,8 +247,8 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 	if (v != LOG_SAME || a->stale)
 		return v;
 	redis_state_note(rs, &a->page.state);
-	if (a->kind == ASK_PAGE)
-		finish_page(rs, a);
+	if (a->kind == ASK_PAGE || a->kind == ASK_REVOKED)
+		finish_range(rs, a);
 	bound_bytes(rs, a);
 	return v;
 }
@@ -205,7 +300,7 @@ sweep_asks(struct redis *rs, int64_t now)
 	if (rs->link.phase == LINK_UP && rs->nsent == 0 &&
 	    now - rs->ask_used_ms > REDIS_IDLE_MS) {
 		redis_link_close(&rs->link);
-		rs->full = false;
+		rs->full = rs->careful = false;
 	}
 }
 
@@ -227,11 +322,15 @@ redis_ask_turn(struct redis *rs)
 		redis_link_turn(l);
 	if (l->phase == LINK_UP)
 		v = take_answers(rs);
+	if (v == LOG_SAME && l->phase == LINK_UP && send_queued(rs))
+		redis_link_send(l);
 	if (rs->nsent > 0 && l->phase == LINK_UP &&
 	    now - rs->ask_used_ms > REDIS_SILENT_MS)
 		redis_link_fail(l, "no answer");
 	if (l->phase != LINK_UP)
 		queue_again(rs);
+	if (l->phase == LINK_DOWN && l->kind == REDIS_TOO_LARGE && !rs->careful)
+		redis_ask_less(rs);
 	sweep_asks(rs, now);
 	return v;
 }

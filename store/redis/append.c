@@ -86,7 +86,7 @@ enum store_result
 redis_append_trouble(struct redis *rs, const redisReply *r)
 {
 	char why[160];
-	enum store_result result = redis_trouble(r, why, sizeof(why));
+	enum store_result result = redis_trouble(rs->url, r, why, sizeof(why));
 
 	rs->astray = rs->astray || redis_trouble_is(r, "READONLY");
 	store_set_why(&rs->base, "%s: %s", rs->url->shown, why);
@@ -128,7 +128,11 @@ take_ids(
 			id.str++;
 			id.len--;
 		}
-		redis_id(&id, &events[i].id);
+		if (!redis_id(&id, &events[i].id)) {
+			store_set_why(&rs->base, "%s: not an answer of ours",
+			    rs->url->shown);
+			return STORE_ERROR;
+		}
 	}
 	return STORE_OK;
 }

@@ -94,13 +94,14 @@ setting(const struct exam *x, const char *what, char line[LINE * 2])
 static bool
 info_value(const redisReply *info, const char *name, char value[64])
 {
-	const char *s = info->str;
+	const char *s = info->type == REDIS_REPLY_STRING ? info->str : NULL;
 	size_t len = strlen(name);
 
 	while (s != NULL && *s != '\0') {
 		if (strncmp(s, name, len) == 0 && s[len] == ':') {
 			snprintf(value, 64, "%.*s",
 			    (int)strcspn(s + len + 1, "\r\n"), s + len + 1);
+			redis_clean(NULL, value);
 			return true;
 		}
 		s = strchr(s, '\n');
@@ -144,22 +145,29 @@ check_fsync(const struct exam *x)
 	const char *argv[] = {"CONFIG", "GET", "append*"};
 	redisReply *r = ask_once(x, 3, argv);
 	const char *fsync = "always";
-	char line[LINE * 2];
+	char now[32], line[LINE * 2];
 	bool aof = false;
 	size_t i;
 
-	for (i = 0; r != NULL && i + 1 < r->elements; i += 2) {
+	for (i = 0;
+	     r != NULL && r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements;
+	     i += 2) {
 		const char *name = r->element[i]->str;
 		const char *value = r->element[i + 1]->str;
 
+		if (r->element[i]->type != REDIS_REPLY_STRING ||
+		    r->element[i + 1]->type != REDIS_REPLY_STRING)
+			continue;
 		if (strcmp(name, "appendonly") == 0)
 			aof = strcmp(value, "yes") == 0;
 		if (strcmp(name, "appendfsync") == 0)
 			fsync = value;
 	}
-	if (aof && strcmp(fsync, "always") != 0)
+	snprintf(now, sizeof(now), "%s", fsync);
+	redis_clean(NULL, now);
+	if (aof && strcmp(now, "always") != 0)
 		tell_finding(x, &lazy, setting(x, "appendfsync always", line),
-		    "appendfsync is %s.", fsync);
+		    "appendfsync is %s.", now);
 	if (r != NULL)
 		freeReplyObject(r);
 }
@@ -249,7 +257,10 @@ look_at_state(struct exam *x, char *why, size_t size)
 	snprintf(line, sizeof(line), "largesse init %s", x->address);
 	if (r == NULL)
 		tell_unread(x, why);
-	else if (!ok || x->st.log_id[0] == '\0')
+	else if (!ok)
+		tell_finding(x, &no_log, NULL, "%s: %s", x->once->url->shown,
+		    redis_state_why(r));
+	else if (x->st.log_id[0] == '\0')
 		tell_finding(x, &no_log, line, "%s: no log was made.",
 		    x->once->url->shown);
 	if (r != NULL)

@@ -134,7 +134,7 @@ take_beginning(struct redis *rs, const redisReply *r, struct store_copied *done,
 		    &rs->base, "%s: not an answer of ours", rs->url->shown);
 		return STORE_ERROR;
 	}
-	if (r->elements > 2 && redis_event(r->element[2], &ev))
+	if (r->elements > 2 && redis_event(r->element[2], 0, &ev))
 		newest(arg, &ev);
 	return STORE_OK;
 }
@@ -148,6 +148,7 @@ redis_copy_begin(struct store *store, const struct store_origin *from,
 	redisReply *r = NULL;
 	struct redis_words w;
 
+	rs->link.most = REDIS_UNBOUNDED; /* the newest event is in it */
 	store_set_why(store, "out of memory");
 	if (redis_words_begin(
 		&w, rs, "EVAL", begin_script, 3, 3 * REDIS_NUMBER_SIZE)) {
@@ -270,6 +271,11 @@ redis_copy_in(struct store *store, const struct store_copy *cp)
 		result = STORE_REFUSED;
 	} else if (r->type == REDIS_REPLY_ERROR)
 		result = redis_append_trouble(rs, r);
+	else if (r->type != REDIS_REPLY_STRING || strcmp(r->str, "OK") != 0) {
+		store_set_why(
+		    store, "%s: not an answer of ours", rs->url->shown);
+		result = STORE_BUSY; /* it may have been done */
+	}
 	if (r != NULL)
 		freeReplyObject(r);
 	redis_words_free(&w);
@@ -292,7 +298,7 @@ redis_numbers(struct store *store, uint64_t *n)
 
 	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
-	if ((a = redis_ask_command(rs, 3, argv, lens, false)) == NULL)
+	if ((a = redis_ask_command(rs, ASK_TEXT, 3, argv, lens)) == NULL)
 		return redis_later(rs);
 	*n = a->answer->type == REDIS_REPLY_STRING
 		 ? strtoull(a->answer->str, NULL, 10)

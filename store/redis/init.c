@@ -47,7 +47,10 @@ is_description(const redisReply *r)
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != 5)
 		return false;
 	for (i = 0; i < 4; i++)
-		if (r->element[i]->type != REDIS_REPLY_STRING)
+		if (r->element[i]->type != REDIS_REPLY_STRING ||
+		    r->element[i]->len > 32 ||
+		    strspn(r->element[i]->str, "0123456789abcdef") !=
+			r->element[i]->len)
 			return false;
 	return true;
 }
@@ -123,8 +126,13 @@ prune_entries(
 		    o, redis_script_prune, 3, argv, why, size);
 		if (r == NULL)
 			return -1;
-		n = r->type == REDIS_REPLY_INTEGER ? r->integer : 0;
+		n = r->type == REDIS_REPLY_INTEGER ? r->integer : -1;
 		freeReplyObject(r);
+		if (n < 0 || n > INT32_MAX) {
+			snprintf(why, size, "%s: not an answer of Redis",
+			    o->url->shown);
+			return -1;
+		}
 		removed += n;
 	} while (n > 0);
 	return removed;

@@ -16,7 +16,8 @@
 enum {
 	BLOCK_MS = 1000, /* when there is no sweep */
 	BLOCK_MIN_MS = 50,
-	BLOCK_MAX_MS = 5000
+	BLOCK_MAX_MS = 5000,
+	ANSWER_BYTES = 8 * 1024 * 1024 /* that are taken in any case */
 };
 
 static void
@@ -68,7 +69,9 @@ put_wait(struct redis *rs)
 	redis_id_print(rs->known, known);
 	redis_id_print(rs->revoked_known, revoked);
 	snprintf(rows, sizeof(rows), "%zu", rs->rows);
-	snprintf(ms, sizeof(ms), "%u", block_ms(rs));
+	rs->waits_ms = clock_steady_ms();
+	rs->block_ms = block_ms(rs);
+	snprintf(ms, sizeof(ms), "%u", rs->block_ms);
 	return redis_link_put(&rs->news, 10, argv, NULL);
 }
 
@@ -101,6 +104,7 @@ redis_news_ask(struct redis *rs)
 	rs->session = l->session;
 	rs->floor = rs->newest;
 	rs->asked_mark = rs->mark;
+	rs->asked_rows = rs->rows;
 	if ((!rs->looking && !(rs->replaced ? put_place(rs) : put_wait(rs))) ||
 	    !redis_put_state(rs, l, rs->mark))
 		return;
@@ -121,22 +125,58 @@ of_stream(const redisReply *r, const char *key)
 
 	for (i = 0; r->type == REDIS_REPLY_ARRAY && i < r->elements; i++) {
 		s = r->element[i];
-		if (s->type == REDIS_REPLY_ARRAY && s->elements == 2 &&
-		    strcmp(s->element[0]->str, key) == 0 &&
-		    s->element[1]->type == REDIS_REPLY_ARRAY &&
+		if (strcmp(s->element[0]->str, key) == 0 &&
 		    s->element[1]->elements > 0)
 			return s->element[1];
 	}
 	return NULL;
 }
 
-static bool
+static void
 last_id(const redisReply *entries, struct store_id *id)
 {
-	const redisReply *e = entries->element[entries->elements - 1];
+	redis_id(entries->element[entries->elements - 1]->element[0], id);
+}
 
-	return e->type == REDIS_REPLY_ARRAY && e->elements == 2 &&
-	       redis_id(e->element[0], id);
+/* A stream's name, and the entries that came after what was known. */
+static bool
+is_news(const struct redis *rs, const redisReply *r)
+{
+	struct store_id after = rs->known;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+	    r->element[0]->type != REDIS_REPLY_STRING)
+		return false;
+	if (strcmp(r->element[0]->str, rs->url->key[KEY_EVENTS]) != 0)
+		after = rs->revoked_known;
+	return redis_entries(r->element[1], after, rs->asked_rows);
+}
+
+/* Has it the form of what was waited for? */
+static bool
+is_heard(const struct redis *rs, const redisReply *r)
+{
+	struct store_id id;
+	size_t i;
+
+	if (r->type == REDIS_REPLY_NIL)
+		return true;
+	if (rs->replaced)
+		return redis_id(r, &id);
+	if (r->type != REDIS_REPLY_ARRAY || r->elements > 2)
+		return false;
+	for (i = 0; i < r->elements; i++)
+		if (!is_news(rs, r->element[i]))
+			return false;
+	return true;
+}
+
+/* A Redis that does not wait would have us ask without end. */
+static bool
+came_early(const struct redis *rs, const redisReply *r)
+{
+	return r->type == REDIS_REPLY_NIL && !rs->replaced &&
+	       clock_steady_ms() - rs->waits_ms < rs->block_ms / 2;
 }
 
 /*
@@ -162,10 +202,11 @@ take_entries(struct redis *rs, const struct redis_state *st)
 	struct redis_page tail = {.after = rs->known, .state = *st};
 	bool joined;
 
-	if (entries == NULL || !last_id(entries, &tail.upto))
+	if (entries == NULL)
 		return false;
+	last_id(entries, &tail.upto);
 	joined = joins_known(rs, st, entries->elements, tail.upto);
-	redis_pace(rs, entries, rs->rows);
+	redis_pace(rs, entries, rs->asked_rows);
 	redis_page_free(&rs->tail);
 	if (joined) {
 		tail.owner = rs->heard;
@@ -174,6 +215,7 @@ take_entries(struct redis *rs, const struct redis_state *st)
 	}
 	rs->counted = store_id_cmp(st->last, tail.upto) == 0 && st->added >= 0;
 	rs->added = st->added;
+	rs->known_before = rs->known;
 	rs->known = rs->mark = tail.upto;
 	if (store_id_cmp(rs->newest, rs->known) < 0)
 		rs->newest = rs->known;
@@ -186,8 +228,9 @@ take_revocations(struct redis *rs)
 {
 	redisReply *r = of_stream(rs->heard, rs->url->key[KEY_REVOKED]);
 
-	if (r == NULL || !last_id(r, &rs->revoked_known))
+	if (r == NULL)
 		return false;
+	last_id(r, &rs->revoked_known);
 	if (store_id_cmp(rs->base.revoked, rs->revoked_known) < 0)
 		rs->base.revoked = rs->revoked_known;
 	return true;
@@ -207,10 +250,29 @@ adopt_log(struct redis *rs, const struct redis_state *st, struct store_id *id)
 	redis_ask_forget(rs);
 	redis_page_free(&rs->tail);
 	redis_state_adopt(rs, st);
-	rs->replaced = false;
+	rs->replaced = rs->passing = false;
 	rs->base.answered = true;
 	rs->base.bad_since_ms = 0;
 	return STORE_REPLACED;
+}
+
+/*
+ * The news was larger than any may be.  So we do not hear it: all there is
+ * counts as known, and whoever wants it asks for it, with care.
+ */
+static enum store_news
+pass_over(struct redis *rs, const struct redis_state *st)
+{
+	rs->passing = false;
+	redis_ask_less(rs);
+	redis_page_free(&rs->tail);
+	rs->known_before = rs->known;
+	rs->known = st->last;
+	rs->mark = st->entry;
+	rs->revoked_known = st->revoked;
+	rs->counted = st->added >= 0;
+	rs->added = st->added;
+	return STORE_LOOK;
 }
 
 /* It is our log: is there anything in it that we did not know? */
@@ -221,6 +283,8 @@ take_same(struct redis *rs, const struct redis_state *st)
 
 	rs->base.bad_since_ms = 0;
 	redis_state_note(rs, st);
+	if (rs->passing)
+		return pass_over(rs, st);
 	if (rs->heard == NULL)
 		return STORE_QUIET;
 	look = take_entries(rs, st);
@@ -261,12 +325,14 @@ take_replies(struct redis *rs, struct store_id *id)
 	while (news == STORE_QUIET && rs->waiting &&
 	       (r = redis_link_get(&rs->news)) != NULL) {
 		if (!rs->looking && rs->heard == NULL &&
-		    r->type != REDIS_REPLY_ERROR) {
+		    r->type != REDIS_REPLY_ERROR && is_heard(rs, r)) {
 			rs->heard = r;
+			rs->early = came_early(rs, r);
 			continue;
 		}
-		if (!redis_state_read(r, &st)) {
-			redis_link_reject(&rs->news, r);
+		if ((!rs->looking && rs->heard == NULL) ||
+		    !redis_state_read(r, &st)) {
+			redis_state_reject(&rs->news, r);
 			freeReplyObject(r);
 			break;
 		}
@@ -274,6 +340,8 @@ take_replies(struct redis *rs, struct store_id *id)
 		rs->waiting = false;
 		news = take_state(rs, &st, id);
 		forget_heard(rs);
+		if (rs->early && news == STORE_QUIET)
+			redis_link_fail(&rs->news, "it does not wait for news");
 		redis_news_ask(rs);
 	}
 	return news;
@@ -285,10 +353,24 @@ note_link(struct redis *rs)
 {
 	if (rs->news.phase == LINK_UP && rs->session == rs->news.session)
 		return;
-	rs->waiting = false;
+	rs->waiting = rs->early = false;
 	forget_heard(rs);
-	if (rs->news.phase == LINK_DOWN)
-		redis_bad(rs, rs->news.why);
+	if (rs->news.phase != LINK_DOWN)
+		return;
+	rs->passing = rs->passing || rs->news.kind == REDIS_TOO_LARGE;
+	redis_bad(rs, rs->news.why);
+}
+
+/* An answer has a page of entries, of which the last may be a long one. */
+static void
+set_bounds(struct redis *rs)
+{
+	uint64_t most = rs->base.event_max;
+
+	if (most == 0 || most > REDIS_UNBOUNDED)
+		most = REDIS_UNBOUNDED;
+	rs->news.most = rs->link.most =
+	    ANSWER_BYTES + (most > ANSWER_BYTES / 2 ? 2 * most : 0);
 }
 
 enum store_news
@@ -303,6 +385,7 @@ redis_news(struct store *store, struct store_id *id)
 	while (read(rs->timer_fd, &ticks, sizeof(ticks)) > 0)
 		continue;
 	rs->served.is = rs->base.answered = false;
+	set_bounds(rs);
 	redis_link_turn(&rs->news);
 	note_link(rs);
 	redis_news_ask(rs);

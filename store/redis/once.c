@@ -49,7 +49,7 @@ redis_once_ask(
 	if (r != NULL && r->type != REDIS_REPLY_ERROR)
 		return r;
 	if (r != NULL) {
-		redis_trouble(r, l->why, sizeof(l->why));
+		redis_trouble(o->url, r, l->why, sizeof(l->why));
 		l->kind = redis_trouble_kind(r);
 		freeReplyObject(r);
 	}

@@ -8,8 +8,9 @@
 
 #include "store/redis/redis.h"
 
+#define MS_MAX INT64_C(253402300799999) /* the end of the year 9999 */
+
 enum {
-	PAGE_BYTES = 256 * 1024, /* of a page, about */
 	ROWS_MIN = 4
 };
 
@@ -21,6 +22,42 @@ redis_page_free(struct redis_page *p)
 	memset(p, 0, sizeof(*p));
 }
 
+/* Two texts for each field; a third part says that the entry was too long. */
+static bool
+is_entry(const redisReply *e, struct store_id *id)
+{
+	const redisReply *f;
+	size_t i;
+
+	if (e->type != REDIS_REPLY_ARRAY || e->elements < 2 ||
+	    e->elements > 3 || !redis_id(e->element[0], id))
+		return false;
+	f = e->element[1];
+	if (f->type != REDIS_REPLY_ARRAY || f->elements % 2 != 0)
+		return false;
+	for (i = 0; i < f->elements; i++)
+		if (f->element[i]->type != REDIS_REPLY_STRING)
+			return false;
+	return true;
+}
+
+bool
+redis_entries(const redisReply *r, struct store_id after, size_t most)
+{
+	struct store_id id;
+	size_t i;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements > most)
+		return false;
+	for (i = 0; i < r->elements; i++) {
+		if (!is_entry(r->element[i], &id) ||
+		    store_id_cmp(id, after) <= 0)
+			return false;
+		after = id;
+	}
+	return true;
+}
+
 /* The next page is made longer or shorter, after how large this one was. */
 void
 redis_pace(struct redis *rs, const redisReply *entries, size_t rows)
@@ -28,32 +65,31 @@ redis_pace(struct redis *rs, const redisReply *entries, size_t rows)
 	size_t bytes = 0, i, j;
 
 	for (i = 0; i < entries->elements; i++) {
-		const redisReply *e = entries->element[i];
+		const redisReply *fields = entries->element[i]->element[1];
 
-		if (e->elements != 2 || e->element[1]->elements == 0)
-			continue;
-		for (j = 0; j < e->element[1]->elements; j++)
-			bytes += e->element[1]->element[j]->len;
+		for (j = 0; j < fields->elements; j++)
+			bytes += fields->element[j]->len;
 	}
-	if (bytes > PAGE_BYTES && entries->elements > 0) {
-		rs->rows = entries->elements * PAGE_BYTES / bytes;
+	if (bytes > REDIS_PAGE_BYTES && entries->elements > 0) {
+		rs->rows = entries->elements * REDIS_PAGE_BYTES / bytes;
 		if (rs->rows < ROWS_MIN)
 			rs->rows = ROWS_MIN;
-	} else if (bytes < PAGE_BYTES / 4 && entries->elements == rows &&
+	} else if (bytes < REDIS_PAGE_BYTES / 4 && entries->elements == rows &&
 		   rs->rows < REDIS_ROWS_MAX)
 		rs->rows *= 2;
 }
 
-static int64_t
-read_ms(const redisReply *r, int64_t none)
+int64_t
+redis_ms(struct store_text t, struct store_id id)
 {
+	int64_t none = id.hi < MS_MAX ? (int64_t)id.hi : MS_MAX;
 	char *end;
 	long long n;
 
-	if (r->len == 0 || r->str[0] < '0' || r->str[0] > '9')
+	if (t.len == 0 || t.s[0] < '0' || t.s[0] > '9')
 		return none;
-	n = strtoll(r->str, &end, 10);
-	return *end == '\0' ? n : none;
+	n = strtoll(t.s, &end, 10);
+	return end == t.s + t.len && n <= MS_MAX ? n : none;
 }
 
 static void
@@ -77,7 +113,8 @@ set_field(struct store_event *ev, const redisReply *name, const redisReply *r)
 			return;
 		}
 	if (strcmp(name->str, "time") == 0)
-		ev->time_ms = read_ms(r, ev->time_ms);
+		ev->time_ms =
+		    redis_ms((struct store_text){r->str, r->len}, ev->id);
 }
 
 /* A uid that can be read as an id would be taken for one on coming back. */
@@ -89,23 +126,33 @@ is_uid(struct store_text t)
 	return t.len > 0 && !store_id_parse(&store_dashed, t.s, t.len, &id);
 }
 
+/* Is there more text than a reader has any use for?  Then its data goes. */
+static void
+bound_event(struct store_event *ev, uint64_t most)
+{
+	size_t n = ev->topic.len + ev->event.len + ev->data.len + ev->uid.len;
+
+	ev->too_large = ev->too_large || (most > 0 && n > most);
+	if (ev->too_large)
+		ev->data = (struct store_text){"", 0};
+}
+
 bool
-redis_event(const redisReply *entry, struct store_event *ev)
+redis_event(const redisReply *entry, uint64_t most, struct store_event *ev)
 {
 	const redisReply *f;
 	size_t i;
 
 	*ev = (struct store_event){.topic = {"main", 4}, .data = {"", 0}};
-	if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
-	    !redis_id(entry->element[0], &ev->id))
+	if (!is_entry(entry, &ev->id))
 		return false;
-	ev->time_ms = (int64_t)ev->id.hi;
+	ev->time_ms = redis_ms((struct store_text){NULL, 0}, ev->id);
 	f = entry->element[1];
-	for (i = 0; f->type == REDIS_REPLY_ARRAY && i + 1 < f->elements; i += 2)
-		if (f->element[i]->type == REDIS_REPLY_STRING &&
-		    f->element[i + 1]->type == REDIS_REPLY_STRING)
-			set_field(ev, f->element[i], f->element[i + 1]);
+	for (i = 0; i < f->elements; i += 2)
+		set_field(ev, f->element[i], f->element[i + 1]);
 	if (ev->uid.s != NULL && !is_uid(ev->uid))
 		ev->uid = (struct store_text){NULL, 0};
+	ev->too_large = entry->elements == 3;
+	bound_event(ev, most);
 	return true;
 }

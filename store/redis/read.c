@@ -38,7 +38,7 @@ give_entries(struct redis *rs, const struct redis_page *p,
 
 	span->upto = after;
 	for (; more && es != NULL && i < es->elements; i++) {
-		if (!redis_event(es->element[i], &ev))
+		if (!redis_event(es->element[i], rs->base.event_max, &ev))
 			continue;
 		span->upto = ev.id;
 		if (!store_topic_match(topics, n, ev.topic.s, ev.topic.len))

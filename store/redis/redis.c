@@ -48,6 +48,7 @@ redis_close(struct store *st)
 	for (i = 0; i < REDIS_ASKS; i++)
 		redis_ask_free(rs, &rs->ask[i]);
 	redis_news_close(rs);
+	redis_search_forget(rs);
 	if (rs->timer_fd != -1)
 		close(rs->timer_fd);
 	if (rs->base.fd != -1)
@@ -107,9 +108,9 @@ take_look(struct redis *rs, const redisReply *r, char *why, size_t size)
 	struct redis_state st;
 
 	if (r->type == REDIS_REPLY_ERROR)
-		return redis_trouble(r, why, size);
+		return redis_trouble(rs->url, r, why, size);
 	if (!redis_state_read(r, &st)) {
-		snprintf(why, size, "not an answer of Redis");
+		snprintf(why, size, "%s", redis_state_why(r));
 		return STORE_ERROR;
 	}
 	if (st.log_id[0] == '\0') {

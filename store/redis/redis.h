@@ -31,9 +31,17 @@
 
 enum {
 	REDIS_ASKS = 64,
-	REDIS_ROWS_MAX = 512,
-	REDIS_OPEN_MS = 2000,  /* what opening waits for Redis */
-	REDIS_WAIT_MS = 5000,  /* what a writer waits */
+	REDIS_SEARCHES = 16,
+	REDIS_COLD = 48,	/* most of them that are cold (see ask.c)... */
+	REDIS_FLIGHT = 16,	/* questions that are at Redis at one time... */
+	REDIS_FLIGHT_COLD = 2,	/* ...and of these, cold ones */
+	REDIS_PASS = 200,	/* entries that one call goes through... */
+	REDIS_PASS_ALL = 20000, /* ...and all calls of one seek */
+	REDIS_ROWS_MAX = 256,
+	REDIS_PAGE_BYTES = 256 * 1024,	      /* of a page, about */
+	REDIS_UNBOUNDED = 1024 * 1024 * 1024, /* if no limit is set */
+	REDIS_OPEN_MS = 2000,		      /* what opening waits for Redis */
+	REDIS_WAIT_MS = 5000,		      /* what a writer waits */
 	REDIS_IDLE_MS = 3000,  /* then the link that asks is given back */
 	REDIS_SILENT_MS = 5000 /* then Redis does not answer */
 };
@@ -61,10 +69,16 @@ struct redis_page {
 	struct redis_state state; /* as it was when they were read */
 };
 
+/* What is asked for says what form the answer has to have. */
 enum ask_kind {
 	ASK_STATE,
-	ASK_PAGE,
-	ASK_OTHER /* a place, or revocations: by its command */
+	ASK_PAGE,    /* entries */
+	ASK_REVOKED, /* entries of the other stream */
+	ASK_ENTRY,   /* is there this entry? */
+	ASK_PLACE,   /* an id, or nil */
+	ASK_SCAN,    /* what redis_script_last and redis_script_uid answer */
+	ASK_SEARCH,  /* what redis_script_revoked answers */
+	ASK_TEXT     /* or nil */
 };
 
 /* A question.  Who asks the same again finds the answer. */
@@ -76,20 +90,35 @@ struct redis_ask {
 		ASK_DONE
 	} stage;
 	enum ask_kind kind;
-	bool stale;    /* nobody is to have this answer */
-	bool used;     /* somebody has */
-	bool place;    /* the answer is one: good until somebody takes it */
-	uint64_t turn; /* in which the answer came */
-	char *cmd;     /* as it is sent; NULL: of ASK_STATE */
+	bool stale;	/* nobody is to have this answer */
+	bool used;	/* somebody has */
+	bool cold;	/* it waits for others (ask.c) */
+	bool measured;	/* it was asked by redis_script_range */
+	uint64_t order; /* in which it was asked */
+	uint64_t turn;	/* in which the answer came */
+	char *cmd;	/* as it is sent; NULL: of ASK_STATE */
 	size_t cmd_len;
-	size_t rows;	       /* of ASK_PAGE */
+	size_t rows;	       /* of ASK_PAGE and ASK_REVOKED */
 	unsigned skip;	       /* replies that come before the one */
 	struct store_id floor; /* newest and mark when it was sent */
 	struct store_id mark;
+	struct store_id revoked;  /* the newest that was known then */
 	struct redis_page page;	  /* the answer */
 	const redisReply *answer; /* in page.owner */
 	size_t bytes;
 	int64_t asked_ms; /* when it was wanted last */
+};
+
+/* What a subject lost: found in several steps, kept for a while (revoke.c). */
+struct redis_search {
+	char *subject; /* NULL: free */
+	size_t len;
+	int64_t issued_ms;
+	struct store_id from, upto; /* looked through, and known to be there */
+	bool begun, done, all;	    /* all: it lost every topic */
+	char *topics;		    /* each with its length before it */
+	size_t bytes, room;
+	int64_t asked_ms;
 };
 
 struct redis {
@@ -107,7 +136,8 @@ struct redis {
 	int64_t ok_ms;		/* the server's time then */
 
 	/* news (news.c) */
-	struct store_id known;	       /* all up to here was news */
+	struct store_id known;	       /* all up to here was news... */
+	struct store_id known_before;  /* ...and to here, when it came */
 	int64_t added;		       /* entries ever added up to known... */
 	bool counted;		       /* ...if that is so */
 	struct redis_page tail;	       /* the last news */
@@ -115,17 +145,24 @@ struct redis {
 	uint64_t session;	       /* of the link when news was asked for */
 	bool waiting;		       /* for the answer */
 	bool looking;		       /* it is of the state alone */
+	bool passing;		       /* news was too large to be taken */
+	bool early;		       /* its answer came before it could */
+	int64_t waits_ms;	       /* since when it waits, and how long */
+	unsigned block_ms;
 	bool replaced;	   /* another log: news will find where it is new */
 	redisReply *heard; /* its first part */
 	struct store_id floor, asked_mark; /* newest, mark when asking */
-	size_t rows;			   /* of a page, or of news */
+	size_t rows, asked_rows; /* of a page, or of news; in the last wait */
 
 	/* questions (ask.c) */
 	struct redis_ask ask[REDIS_ASKS];
 	size_t sent[REDIS_ASKS], nsent; /* in order */
 	size_t ask_bytes;
 	uint64_t ask_session;
-	bool full; /* Redis's memory was full: see full.c */
+	bool full;	/* Redis's memory was full: see full.c */
+	bool careful;	/* an answer was too large: ask for less (ask.c) */
+	uint64_t asked; /* how many so far */
+	struct redis_search search[REDIS_SEARCHES];
 	int64_t ask_used_ms;
 	uint64_t turn;
 	bool held; /* answers of the moment are good until release */
@@ -171,6 +208,10 @@ size_t redis_id_print(struct store_id, char buf[STORE_ID_SIZE]);
 
 /* Reads what the state script said; false when that was an error. */
 bool redis_state_read(const redisReply *, struct redis_state *);
+/* Why it was false. */
+const char *redis_state_why(const redisReply *);
+/* Lets go of the link because of what came for the state. */
+void redis_state_reject(struct redis_link *, const redisReply *);
 
 enum redis_verdict {
 	LOG_SAME,
@@ -202,13 +243,17 @@ void redis_bad(struct redis *, const char *why);
 /* --- ask.c --- */
 
 /*
- * The answer to a question, or NULL: it was asked, and will come.  A place or
- * revocations are asked for by a command, or by words (words.h).
+ * The answer to a question, or NULL: it was asked, and will come.  It has the
+ * form that its kind says.
  */
 const struct redis_ask *redis_ask_state(struct redis *);
 const struct redis_ask *redis_ask_page(struct redis *, struct store_id after);
-const struct redis_ask *redis_ask_command(struct redis *, int argc,
-    const char **argv, const size_t *lens, bool place);
+const struct redis_ask *redis_ask_revoked(
+    struct redis *, struct store_id after, size_t rows);
+const struct redis_ask *redis_ask_command(struct redis *, enum ask_kind,
+    int argc, const char **argv, const size_t *lens);
+/* The answer is not needed any more. */
+void redis_ask_taken(struct redis *, const struct redis_ask *);
 /* What a question that has no answer yet results in. */
 enum store_result redis_later(struct redis *);
 /* Opening has seen the state: as if it had been asked for. */
@@ -219,6 +264,13 @@ void redis_ask_expire(struct redis *);
 void redis_ask_forget(struct redis *); /* all of them */
 void redis_ask_free(struct redis *, struct redis_ask *);
 bool redis_ask_queued(const struct redis *); /* is any to be sent? */
+/* The next that may be sent now, or NULL. */
+struct redis_ask *redis_ask_next(struct redis *);
+/*
+ * An answer was larger than it may be: from now on entries are asked for by a
+ * script that leaves out what is too long.
+ */
+void redis_ask_less(struct redis *);
 /* Sets the timer for when a link or a question wants a turn. */
 void redis_arm(struct redis *);
 
@@ -234,7 +286,12 @@ bool redis_full_put(
 
 /* --- page.c --- */
 void redis_page_free(struct redis_page *);
-bool redis_event(const redisReply *entry, struct store_event *);
+/* most: bytes of its texts, or 0; see store_set_event_max. */
+bool redis_event(const redisReply *entry, uint64_t most, struct store_event *);
+/* Are these entries, in order, after an id, and not more than so many? */
+bool redis_entries(const redisReply *, struct store_id after, size_t most);
+/* The time of an entry: as its field time says, or else its id. */
+int64_t redis_ms(struct store_text, struct store_id);
 /* Sets how much of a page is asked for next, after how large this one was. */
 void redis_pace(struct redis *, const redisReply *entries, size_t rows);
 
@@ -243,6 +300,7 @@ store_read_fn redis_read;
 store_seek_fn redis_seek;
 store_revocations_fn redis_revocations; /* revoke.c */
 store_revoked_fn redis_revoked;
+void redis_search_forget(struct redis *); /* all that was found */
 store_append_fn redis_append;
 store_append_all_fn redis_append_all;
 int redis_set_synchronous(struct store *, bool on); /* append.c */

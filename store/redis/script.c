@@ -62,31 +62,62 @@ const char redis_script_beside[] =
     LUA_INFO "return {ask() or false, (function()\n" LUA_STATE(
 	"ARGV[#ARGV]") "end)()}\n";
 
-const char redis_script_last[] = LUA_IDS
-    "local count, left = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
-    "local function wanted(topic)"
-    " if #ARGV == 2 then return true end"
-    " for i = 3, #ARGV do local n = string.sub(ARGV[i], 2)"
-    " if topic == n or (string.byte(ARGV[i]) == 94"
-    " and string.sub(topic, 1, #n) == n) then return true end end end\n"
-    "local from, oldest = '+', false\n"
-    "while count > 0 and left > 0 do\n"
-    " local es = redis.call('XREVRANGE', KEYS[1], from, '-', 'COUNT', 100)\n"
-    " for _, e in ipairs(es) do"
-    " if count > 0 and wanted(field(e, 'topic') or 'main') then"
-    " count = count - 1 oldest = e[1] end end\n"
-    " if #es < 100 then break end\n"
-    " left = left - 100 from = '(' .. es[#es][1]\n"
-    "end\n"
-    "return oldest\n";
+/*
+ * Is a topic one of those from ARGV[n] on?  Prefixes are kept by their length,
+ * so that one look finds out for all of a length.
+ */
+#define LUA_WANTED(n)                                                     \
+	"local exact, prefix, lens = {}, {}, {}\n"                        \
+	"for i = " n ", #ARGV do local t = string.sub(ARGV[i], 2)"        \
+	" if string.byte(ARGV[i]) ~= 94 then exact[t] = true"             \
+	" else if not prefix[#t] then prefix[#t] = {}"                    \
+	" lens[#lens + 1] = #t end prefix[#t][t] = true end end\n"        \
+	"local function wanted(e)"                                        \
+	" local topic = field(e, 'topic') or 'main'"                      \
+	" if #ARGV < " n " or exact[topic] then return true end"          \
+	" for _, n in ipairs(lens) do"                                    \
+	" if prefix[n][string.sub(topic, 1, n)] then return true end end" \
+	" end\n"
+
+/*
+ * Goes back from an id and says to where it came, or false: to the beginning
+ * or to where look said true.  And how many it passed.  An entry with much data
+ * costs Redis more, and so does one with many lengths of prefixes to look at;
+ * they count for more, so that no call takes long.
+ */
+#define LUA_BACK                                                            \
+	"local function back(from, left, look)"                             \
+	" local n, passed = 4, 0\n"                                         \
+	" while left > 0 do local cost = 0\n"                               \
+	"  local es = redis.call('XREVRANGE', KEYS[1], from, '-',"          \
+	"   'COUNT', n)\n"                                                  \
+	"  for _, e in ipairs(es) do"                                       \
+	"   from = '(' .. e[1] passed = passed + 1"                         \
+	"   cost = cost + 1 + #lens / 8 + #(field(e, 'data') or '') / 4096" \
+	"   if look(e) then return false, passed end end\n"                 \
+	"  if #es < n then return false, passed end\n"                      \
+	"  left = left - cost\n"                                            \
+	"  n = cost > 2 * #es and 4 or"                                     \
+	"   math.max(4, math.min(n * 2, 100, left)) n = math.floor(n)\n"    \
+	" end\n"                                                            \
+	" return string.sub(from, 2), passed end\n"
+
+const char redis_script_last[] = LUA_IDS LUA_WANTED("4") LUA_BACK
+    "local count, oldest = tonumber(ARGV[1]), false\n"
+    "local reached, passed = back(ARGV[2], tonumber(ARGV[3]), function(e)"
+    " if wanted(e) then count = count - 1 oldest = e[1] end"
+    " return count <= 0 end)\n"
+    "return {oldest, reached, count, passed}\n";
 
 /*
  * Times grow with ids, near enough, so the place is found by halving: the
- * milliseconds of ids first, and within one the sequence.
+ * milliseconds of ids first, and within one the sequence.  A number here has 53
+ * bits: with larger ones halving need not come to an end, so steps are counted.
  */
 const char redis_script_time[] = LUA_IDS
-    "local want = tonumber(ARGV[1])\n"
+    "local want, steps = tonumber(ARGV[1]), 0\n"
     "local function at(a, b)"
+    " if a >= 2^63 or b >= 2^63 then return end"
     " return redis.call('XRANGE', KEYS[1], string.format('%.0f-%.0f', a, b),"
     " '+', 'COUNT', 1)[1] end\n"
     "local first = at(0, 0)\n"
@@ -98,41 +129,80 @@ const char redis_script_time[] = LUA_IDS
     "local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]\n"
     "if older(top) then return low end\n"
     "local c = parts(top[1])\n"
-    "while c - a > 1 do local mid = math.floor((a + c) / 2)"
+    "while c - a > 1 and steps < 200 do steps = steps + 1"
+    " local mid = math.floor((a + c) / 2)"
     " if older(at(mid, 0)) then a, b = parts(low) else c = mid end end\n"
     "if c > a and older(at(c, 0)) then a, b = parts(low) end\n"
     "local e = redis.call('XREVRANGE', KEYS[1],"
-    " string.format('%.0f', a), '-', 'COUNT', 1)[1]\n"
-    "local _, d = parts(e[1])\n"
+    " a < 2^63 and string.format('%.0f', a) or '+', '-', 'COUNT', 1)[1]\n"
+    "local _, d = parts(e and e[1] or low)\n"
     "if older(e) then return low end\n"
-    "while d - b > 1 do local mid = math.floor((b + d) / 2)"
+    "while d - b > 1 and steps < 400 do steps = steps + 1"
+    " local mid = math.floor((b + d) / 2)"
     " if older(at(a, mid)) then _, b = parts(low) else d = mid end end\n"
     "return low\n";
 
-/* A uid that was given to XADD by hand is in no table: look for it. */
-const char redis_script_uid[] = LUA_IDS
-    "local id = redis.call('HGET', KEYS[3], ARGV[1])\n"
-    "if id and #redis.call('XRANGE', KEYS[1], id, id) == 1 then"
-    " return id end\n"
-    "local from, left = '+', tonumber(ARGV[2])\n"
-    "while left > 0 do\n"
-    " local es = redis.call('XREVRANGE', KEYS[1], from, '-', 'COUNT', 100)\n"
-    " for _, e in ipairs(es) do"
-    " if field(e, 'uid') == ARGV[1] then return e[1] end end\n"
-    " if #es < 100 then return false end\n"
-    " left = left - 100 from = '(' .. es[#es][1]\n"
-    "end\n"
-    "return false\n";
+/*
+ * A uid that was given to XADD by hand is in no table: look for it.  A uid that
+ * is there but has none of the topics is looked for as long as one that is not
+ * there, so the time that it takes does not tell that it is.
+ */
+const char redis_script_uid[] = LUA_IDS LUA_WANTED("4") LUA_BACK
+    "local id = ARGV[2] == '+' and redis.call('HGET', KEYS[3], ARGV[1])\n"
+    "local es = id and redis.pcall('XRANGE', KEYS[1], id, id) or {}\n"
+    "if es[1] and wanted(es[1]) then return {es[1][1], false, 0, 0} end\n"
+    "local found = false\n"
+    "local reached, passed = back(ARGV[2], tonumber(ARGV[3]), function(e)"
+    " if field(e, 'uid') == ARGV[1] and wanted(e) then"
+    " found = e[1] return true end end)\n"
+    "return {found, reached, 0, passed}\n";
 
-const char redis_script_revoked[] = LUA_IDS
-    "local out, from = {}, ARGV[2] .. '-0'\n"
-    "repeat\n"
-    " local es = redis.call('XRANGE', KEYS[5], from, '+', 'COUNT', 100)\n"
-    " for _, e in ipairs(es) do"
-    " if field(e, 'subject') == ARGV[1] then out[#out + 1] = e end"
-    " from = '(' .. e[1] end\n"
-    "until #es < 100\n"
-    "return out\n";
+/* A topic that is longer than any may be is nobody's. */
+const char redis_script_revoked[] =
+    LUA_IDS "local out, seen, from = {}, {}, ARGV[2]\n"
+	    "local since, left, n = tonumber(ARGV[3]), tonumber(ARGV[4]), 0\n"
+	    "repeat n = math.min(left, 100)\n"
+	    " local es = redis.call('XRANGE', KEYS[5], from, '+', 'COUNT', n)\n"
+	    " for _, e in ipairs(es) do from = '(' .. e[1]"
+	    " if field(e, 'subject') == ARGV[1] and time(e) >= since then"
+	    "  local topic = field(e, 'topic')"
+	    "  local out_of = topic and '=' .. topic or ''"
+	    "  if not seen[out_of] and #out_of <= 4096 then seen[out_of] = true"
+	    "   out[#out + 1] = out_of end end end\n"
+	    " left = left - n\n"
+	    "until #es < n or left <= 0\n"
+	    "local came = string.sub(from, 1, 1) == '('\n"
+	    "return {came and string.sub(from, 2) or false,"
+	    " left <= 0 and 1 or 0, out}\n";
+
+/*
+ * XRANGE for entries some of which are too long to be sent.  A text of such an
+ * entry is sent only if it is short, and never its data; a third part says so.
+ */
+const char redis_script_range[] =
+    "local known = {topic = 1, event = 1, data = 1, uid = 1, time = 1,"
+    " subject = 1}\n"
+    "local key, from, rows = KEYS[tonumber(ARGV[1])], ARGV[2],"
+    " tonumber(ARGV[3])\n"
+    "local most, room = tonumber(ARGV[4]), tonumber(ARGV[5])\n"
+    "local function cut(e, short) local t, size = {}, 0\n"
+    " for i = 1, #e[2], 2 do local name, v = e[2][i], e[2][i + 1]"
+    "  if known[name] and not (short and (name == 'data' or #v > 1024)) then"
+    "  t[#t + 1] = name t[#t + 1] = v size = size + #v end end\n"
+    " return t, size end\n"
+    "local out, n = {}, 1\n"
+    "while true do\n"
+    " local es = redis.call('XRANGE', key, from, '+', 'COUNT', n)\n"
+    " for _, e in ipairs(es) do local t, size = cut(e, false)"
+    "  local long = size > most"
+    "  room = room - size - 64"
+    "  if room < 0 and #out > 0 then return {1, out} end"
+    "  out[#out + 1] = long and {e[1], cut(e, true), 1} or {e[1], t}"
+    "  if #out == rows then return {1, out} end"
+    "  from = '(' .. e[1] end\n"
+    " if #es < n then return {0, out} end\n"
+    " n = math.min(n * 2, 16)\n"
+    "end\n";
 
 /*
  * Removes from the front what rows and age do not allow, a hundred at a time,

@@ -22,17 +22,31 @@ extern const char redis_script_state[];
 /* The same of the last of ARGV, behind what a function ask answers. */
 extern const char redis_script_beside[];
 
-/* ARGV: count, most entries to go through, then `=topic' or `^prefix'... */
+/*
+ * These two go back through the entries, a bounded number in one call.  ARGV:
+ * count or uid, where to begin (`+', or `(' and an id), how many entries to
+ * pass, then `=topic' or `^prefix'...  They answer what was found, from where
+ * to go on, each an id or nil; what is left of count; and how many were passed.
+ */
 extern const char redis_script_last[];
+extern const char redis_script_uid[];
 
 /* ARGV: ms.  The newest entry older than that, or the place before all. */
 extern const char redis_script_time[];
 
-/* ARGV: uid, most entries to go through.  Its id, or nil. */
-extern const char redis_script_uid[];
-
-/* ARGV: subject, ms.  Its revocations from then on: id, topic... */
+/*
+ * ARGV: subject, where to begin, ms, how many entries to pass.  To where it
+ * came (nil: there was none), whether there may be more (1 or 0), and the
+ * topics which the subject lost since then, each with a `=' before it, or empty
+ * for all.
+ */
 extern const char redis_script_revoked[];
+
+/*
+ * ARGV: number of the key, where to begin, entries, bytes that an entry may
+ * have, bytes in all.  Whether there may be more (1 or 0), and the entries.
+ */
+extern const char redis_script_range[];
 
 /*
  * ARGV: now ms, then for each event five: topic, event, data, uid, time, each

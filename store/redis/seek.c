@@ -3,39 +3,87 @@
  *
  * Every answer says where the log begins and ends.  A uid, a time or the
  * newest few of some topics are looked for by a script in Redis, so the
- * entries that are passed over need not come here.
+ * entries that are passed over need not come here.  Nothing but time has an
+ * index there that helps: the other two go back through the newest entries.
  */
 #include <string.h>
 
 #include "store/redis/words.h"
 
-#define PASS_MAX "20000" /* entries that are gone through at most */
-
 enum {
 	TOPICS_MAX = 512
 };
 
-/* The newest count; a topic goes as `=topic', a prefix as `^prefix'. */
+/*
+ * Asks for the next step back through the log.  What is looked for goes first;
+ * a topic goes as `=topic', a prefix as `^prefix'.
+ */
 static const struct redis_ask *
-ask_last(struct redis *rs, const struct store_seek *seek)
+ask_back(struct redis *rs, const struct store_seek *seek)
 {
-	uint64_t most = seek->count < 1000000 ? seek->count : 1000000;
+	bool uid = seek->from == STORE_FROM_UID;
 	size_t n = seek->n < TOPICS_MAX ? seek->n : TOPICS_MAX;
-	size_t size = REDIS_NUMBER_SIZE, i;
+	size_t size = 4 * REDIS_NUMBER_SIZE, i;
+	char from[STORE_ID_SIZE + 1] = "+";
 	struct redis_words w;
 
 	for (i = 0; i < n; i++)
 		size += seek->topics[i].len + 1;
-	if (!redis_words_begin(&w, rs, "EVAL", redis_script_last, 2 + n, size))
+	if (!redis_words_begin(&w, rs, "EVAL",
+		uid ? redis_script_uid : redis_script_last, 3 + n, size))
 		return NULL;
-	redis_words_number(&w, "%lld", (long long)most);
-	redis_words_add(&w, PASS_MAX, strlen(PASS_MAX));
+	if (seek->come.begun) {
+		from[0] = '(';
+		redis_id_print(seek->come.place, from + 1);
+	}
+	if (uid)
+		redis_words_add(&w, seek->uid.s, seek->uid.len);
+	else
+		redis_words_number(&w, "%lld", (long long)seek->come.left);
+	redis_words_add(&w, from, strlen(from));
+	redis_words_number(&w, "%lld", REDIS_PASS);
 	for (i = 0; i < n; i++) {
 		const struct store_topic *t = &seek->topics[i];
 
 		redis_words_marked(&w, t->prefix ? '^' : '=', t->name, t->len);
 	}
-	return redis_ask_words(rs, &w, true);
+	return redis_ask_words(rs, &w, ASK_SCAN);
+}
+
+/*
+ * Goes back in steps, of which each takes Redis about a millisecond.  In all
+ * it passes so many entries and not more: who asks for what is not there
+ * cannot have the whole log searched.
+ */
+static enum store_result
+seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id)
+{
+	const struct redis_ask *a;
+	const redisReply *r;
+	struct store_id found, place;
+
+	if (!seek->come.begun && seek->from == STORE_FROM_LAST)
+		seek->come.left =
+		    seek->count < STORE_LAST_MAX ? seek->count : STORE_LAST_MAX;
+	if ((a = ask_back(rs, seek)) == NULL)
+		return redis_later(rs);
+	r = a->answer;
+	if (redis_id(r->element[0], &found))
+		seek->come.found = found;
+	seek->come.left = (uint64_t)r->element[2]->integer;
+	seek->come.passed += (uint64_t)r->element[3]->integer + 1;
+	if (redis_id(r->element[1], &place) &&
+	    seek->come.passed < REDIS_PASS_ALL) {
+		seek->come.begun = true;
+		seek->come.place = place;
+		return STORE_AGAIN;
+	}
+	*id = a->page.state.last;
+	if (seek->come.found.hi == 0 && seek->come.found.lo == 0)
+		return seek->from == STORE_FROM_UID ? STORE_UNKNOWN : STORE_OK;
+	*id = seek->from == STORE_FROM_UID ? seek->come.found
+					   : store_id_before(seek->come.found);
+	return STORE_OK;
 }
 
 static const struct redis_ask *
@@ -47,19 +95,7 @@ ask_time(struct redis *rs, int64_t time_ms)
 		&w, rs, "EVAL", redis_script_time, 1, REDIS_NUMBER_SIZE))
 		return NULL;
 	redis_words_number(&w, "%lld", time_ms);
-	return redis_ask_words(rs, &w, true);
-}
-
-static const struct redis_ask *
-ask_uid(struct redis *rs, struct store_text uid)
-{
-	struct redis_words w;
-
-	if (!redis_words_begin(&w, rs, "EVAL", redis_script_uid, 2, 1))
-		return NULL;
-	redis_words_add(&w, uid.s, uid.len);
-	redis_words_add(&w, PASS_MAX, strlen(PASS_MAX));
-	return redis_ask_words(rs, &w, true);
+	return redis_ask_words(rs, &w, ASK_PLACE);
 }
 
 /* The place of an id in a log of this state. */
@@ -96,15 +132,12 @@ judge_place(const struct store_seek *seek, const struct redis_state *st,
 		return STORE_OK;
 	case STORE_FROM_ID:
 		return judge_id(st, seek->id, false, id);
-	case STORE_FROM_UID:
-		*id = is ? found : st->last;
-		return is ? STORE_OK : STORE_UNKNOWN;
-	case STORE_FROM_LAST:
-		*id = is ? store_id_before(found) : st->last;
-		return STORE_OK;
 	case STORE_FROM_TIME:
 		*id = is ? found : redis_state_floor(st);
 		return STORE_OK;
+	case STORE_FROM_UID: /* seek_back */
+	case STORE_FROM_LAST:
+		break;
 	}
 	return STORE_ERROR;
 }
@@ -130,14 +163,13 @@ seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
 	if (r != STORE_UNKNOWN)
 		return r;
 	redis_id_print(seek->id, name);
-	a = redis_ask_command(rs, 4, argv, NULL, true);
+	a = redis_ask_command(rs, ASK_ENTRY, 4, argv, NULL);
 	return a == NULL ? redis_later(rs)
 			 : judge_place(seek, &a->page.state, NULL, id);
 }
 
 enum store_result
-redis_seek(
-    struct store *store, struct store_seek *seek, struct store_id *id)
+redis_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 {
 	struct redis *rs = redis_of(store);
 	const struct redis_ask *a;
@@ -152,11 +184,11 @@ redis_seek(
 	}
 	switch (seek->from) {
 	case STORE_FROM_UID:
-		a = ask_uid(rs, seek->uid);
-		break;
 	case STORE_FROM_LAST:
-		a = ask_last(rs, seek);
-		break;
+		if (seek->from == STORE_FROM_UID || seek->count > 0)
+			return seek_back(rs, seek, id);
+		return redis_seek(
+		    store, &(struct store_seek){.from = STORE_FROM_HEAD}, id);
 	case STORE_FROM_TIME:
 		a = ask_time(rs, seek->time_ms);
 		break;

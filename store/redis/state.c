@@ -58,10 +58,46 @@ well_formed(const redisReply *r)
 	return true;
 }
 
+/* As init makes it: 32 digits.  Empty: there is no log. */
+static bool
+is_log_id(const redisReply *r)
+{
+	return r->len == 0 ||
+	       (r->len == 32 && strspn(r->str, "0123456789abcdef") == 32);
+}
+
+/* What Redis counts is never so large that we could not count with it. */
+static bool
+is_count(const redisReply *r, long long least)
+{
+	return r->integer >= least && r->integer <= (1LL << 53);
+}
+
+/* Where the log has entries it has a first and a last, and in this order. */
+static bool
+in_order(const struct redis_state *st)
+{
+	return st->length == 0 || ((st->first.hi > 0 || st->first.lo > 0) &&
+				      store_id_cmp(st->first, st->entry) <= 0 &&
+				      store_id_cmp(st->entry, st->last) <= 0);
+}
+
+const char *
+redis_state_why(const redisReply *r)
+{
+	return well_formed(r) && !is_log_id(r->element[AT_LOG])
+		   ? "the id of its log is not 32 hexadecimal digits"
+		   : "not an answer of Redis";
+}
+
 bool
 redis_state_read(const redisReply *r, struct redis_state *st)
 {
-	if (!well_formed(r))
+	if (!well_formed(r) || !is_log_id(r->element[AT_LOG]) ||
+	    !is_count(r->element[AT_GONE], 0) ||
+	    !is_count(r->element[AT_ADDED], -1) ||
+	    !is_count(r->element[AT_LENGTH], 0) ||
+	    !is_count(r->element[AT_TIME], 0))
 		return false;
 	memset(st, 0, sizeof(*st));
 	snprintf(st->log_id, sizeof(st->log_id), "%s", r->element[AT_LOG]->str);
@@ -75,7 +111,16 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	       redis_id(r->element[AT_ENTRY], &st->entry) &&
 	       redis_id(r->element[AT_DELETED], &st->deleted) &&
 	       redis_id(r->element[AT_REVOKED], &st->revoked) &&
-	       redis_id(r->element[AT_PRUNED], &st->pruned);
+	       redis_id(r->element[AT_PRUNED], &st->pruned) && in_order(st);
+}
+
+void
+redis_state_reject(struct redis_link *l, const redisReply *r)
+{
+	if (r->type == REDIS_REPLY_ERROR)
+		redis_link_refused(l, r);
+	else
+		redis_link_fail(l, "%s", redis_state_why(r));
 }
 
 bool
@@ -127,7 +172,7 @@ void
 redis_state_adopt(struct redis *rs, const struct redis_state *st)
 {
 	memcpy(rs->base.log_id, st->log_id, sizeof(rs->base.log_id));
-	rs->newest = rs->known = st->last;
+	rs->newest = rs->known = rs->known_before = st->last;
 	rs->mark = st->entry;
 	rs->base.revoked = rs->revoked_known = st->revoked;
 	rs->added = st->added;

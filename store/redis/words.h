@@ -34,7 +34,7 @@ void redis_words_free(struct redis_words *);
 
 /* Asks this as redis_ask_command does (ask.c), and frees the words. */
 const struct redis_ask *redis_ask_words(
-    struct redis *, struct redis_words *, bool place);
+    struct redis *, struct redis_words *, enum ask_kind);
 
 /* A word that lies elsewhere until all is said. */
 void redis_words_add(struct redis_words *, const char *, size_t len);

@@ -196,8 +196,10 @@ kit_seek(struct log *lg, struct store_seek sk, struct store_id *id)
 	enum store_result r;
 	int turns = 0;
 
-	while ((r = store_seek(lg->reader, &sk, id)) == STORE_LATER) {
-		kit_turn(lg, &place);
+	while ((r = store_seek(lg->reader, &sk, id)) == STORE_LATER ||
+	       r == STORE_AGAIN) {
+		if (r == STORE_LATER)
+			kit_turn(lg, &place);
 		assert_true(++turns < 10000);
 	}
 	return r;

@@ -40,7 +40,7 @@ redis_link_refused(struct redis_link *l, const redisReply *r)
 {
 	char why[160];
 
-	redis_trouble(r, why, sizeof(why));
+	redis_trouble(l->url, r, why, sizeof(why));
 	if (!redis_trouble_is(r, "MOVED") || !go_to_node(l, r))
 		redis_link_fail(l, "%s", why);
 }

@@ -30,7 +30,9 @@ read_place(const char *s, const char *same, char host[256], char port[8])
 	const char *at = strrchr(s, ' '), *colon = strrchr(s, ':');
 	int len;
 
-	if (at == NULL || colon == NULL || colon < at || strlen(colon + 1) > 7)
+	if (at == NULL || colon == NULL || colon < at ||
+	    strlen(colon + 1) > 7 ||
+	    strspn(colon + 1, "0123456789") != strlen(colon + 1))
 		return false;
 	len = (int)(colon - ++at);
 	if (len == 0 || (len == 1 && *at == '?')) {

@@ -18,6 +18,11 @@ enum step {
 	STEPS
 };
 
+#define DIGITS "0123456789"
+#define LETTERS                             \
+	DIGITS "abcdefghijklmnopqrstuvwxyz" \
+	       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 static bool
 asks_sentinel(const struct redis_link *l)
 {
@@ -103,7 +108,7 @@ static void
 greet_refused(struct redis_link *l, enum step step, const redisReply *r)
 {
 	char why[160];
-	enum store_result result = redis_trouble(r, why, sizeof(why));
+	enum store_result result = redis_trouble(l->url, r, why, sizeof(why));
 
 	if (step == STEP_AUTH && result == STORE_ERROR)
 		redis_link_fail(l, "%.*s: the user or the password is wrong",
@@ -114,14 +119,20 @@ greet_refused(struct redis_link *l, enum step step, const redisReply *r)
 	l->hopeless = result == STORE_ERROR && step != STEP_SENTINEL;
 }
 
+/* Text of these characters alone, which is not empty and leaves room. */
+static bool
+is_made_of(const redisReply *r, const char *of, size_t size)
+{
+	return r->type == REDIS_REPLY_STRING && r->len > 0 && r->len < size &&
+	       strspn(r->str, of) == r->len;
+}
+
 static void
 take_master(struct redis_link *l, const redisReply *r)
 {
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
-	    r->element[0]->type != REDIS_REPLY_STRING ||
-	    r->element[1]->type != REDIS_REPLY_STRING ||
-	    r->element[0]->len >= sizeof(l->master) ||
-	    r->element[1]->len >= sizeof(l->port)) {
+	    !is_made_of(r->element[0], LETTERS ".:%_-", sizeof(l->master)) ||
+	    !is_made_of(r->element[1], DIGITS, sizeof(l->port))) {
 		redis_link_fail(l,
 		    "the Sentinel at %.80s knows no master %.60s",
 		    l->url->host[l->host].name, l->url->master);
@@ -141,6 +152,16 @@ is_master(const redisReply *r)
 	       strcmp(r->element[0]->str, "master") == 0;
 }
 
+/* The id of the script, by which it is called from now on. */
+static void
+take_script(struct redis_link *l, const redisReply *r)
+{
+	if (is_made_of(r, LETTERS, sizeof(l->sha)))
+		strcpy(l->sha, r->str);
+	else
+		redis_link_fail(l, "not an answer of Redis");
+}
+
 void
 redis_greet_take(struct redis_link *l, const redisReply *r)
 {
@@ -154,8 +175,8 @@ redis_greet_take(struct redis_link *l, const redisReply *r)
 	else if (step == STEP_ROLE && !is_master(r))
 		redis_link_fail(
 		    l, "%s:%s is not the master (yet)", l->master, l->port);
-	else if (step == STEP_SCRIPT && r->type == REDIS_REPLY_STRING)
-		snprintf(l->sha, sizeof(l->sha), "%s", r->str);
+	else if (step == STEP_SCRIPT)
+		take_script(l, r);
 	else if (step == STEPS)
 		l->phase = LINK_UP;
 }

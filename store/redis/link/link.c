@@ -20,7 +20,8 @@
 
 enum {
 	RETRY_MIN_MS = 50,
-	RETRY_MAX_MS = 5000
+	RETRY_MAX_MS = 5000,
+	RECEIVE_MAX = 256 * 1024 /* what is received in one turn */
 };
 
 void
@@ -32,6 +33,7 @@ redis_link_init(struct redis_link *l, const struct redis_url *url,
 	l->script = script;
 	l->fd = l->watched = -1;
 	l->epoll_fd = epoll_fd;
+	l->most = REDIS_REPLY_MAX;
 	l->retry_ms = 1;
 }
 
@@ -51,8 +53,9 @@ redis_link_drop(struct redis_link *l)
 	l->reader = NULL;
 	free(l->out.s);
 	memset(&l->out, 0, sizeof(l->out));
+	l->fed = l->elements = 0;
 	l->deadline_ms = 0;
-	l->ended = false;
+	l->ended = l->more = false;
 	l->phase = LINK_DOWN;
 }
 
@@ -103,6 +106,7 @@ redis_link_fail(struct redis_link *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(l->why, sizeof(l->why), fmt, ap);
 	va_end(ap);
+	redis_clean(l->url, l->why);
 	l->kind = REDIS_OTHER;
 	redis_link_drop(l);
 	try_next_host(l);
@@ -206,28 +210,93 @@ redis_link_send_all(struct redis_link *l)
 		lose(l, io);
 }
 
+static void
+too_large(struct redis_link *l)
+{
+	redis_link_fail(l, "it sent an answer larger than any may be");
+	l->kind = REDIS_TOO_LARGE;
+}
+
+/* False: the connection is given up. */
+static bool
+feed(struct redis_link *l, const char *s, size_t len)
+{
+	l->fed += len;
+	if (l->fed > l->most)
+		too_large(l);
+	else if (redisReaderFeed(l->reader, s, len) != REDIS_OK)
+		redis_link_fail(l, "out of memory");
+	else
+		return true;
+	return false;
+}
+
+/*
+ * What is left over waits for the next turn, so that one turn does not take
+ * long.  The socket stays readable until then, but TLS may have taken all.
+ */
 void
 redis_link_receive_all(struct redis_link *l)
 {
 	enum redis_io io = IO_DONE;
 	char buf[65536];
-	size_t n;
+	size_t n, all = 0;
 
-	while (io == IO_DONE) {
+	while (io == IO_DONE && all < RECEIVE_MAX) {
 		errno = 0;
 		io = read_some(l, buf, sizeof(buf), &n);
-		if (io == IO_DONE &&
-		    redisReaderFeed(l->reader, buf, n) != REDIS_OK) {
-			redis_link_fail(l, "out of memory");
+		if (io == IO_DONE && !feed(l, buf, n))
 			return;
-		}
+		all += n;
 	}
+	l->more = io == IO_DONE;
 	/* What came before the end may say why it ended: let it be read first.
 	 */
 	if (io == IO_END)
 		l->ended = true;
 	else if (io == IO_FAILED)
 		lose(l, io);
+}
+
+/* --- replies ------------------------------------------------------------ */
+
+/* Version 1 of hiredis counts elements otherwise than version 0. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t elements_t;
+#else
+typedef int elements_t;
+#endif
+
+/*
+ * An array says how many elements it has before they come, and hiredis makes
+ * room for all of them at once.
+ */
+static void *
+make_array(const redisReadTask *task, elements_t n)
+{
+	struct redis_link *l = task->privdata;
+
+	if ((size_t)n > REDIS_ELEMENTS_MAX - l->elements) {
+		l->elements = REDIS_ELEMENTS_MAX + 1;
+		return NULL;
+	}
+	l->elements += (size_t)n;
+	return l->plain->createArray(task, n);
+}
+
+bool
+redis_link_make_reader(struct redis_link *l)
+{
+	l->fed = l->elements = 0;
+	l->reader = redisReaderCreate();
+	if (l->reader == NULL)
+		return false;
+	l->plain = l->reader->fn;
+	l->makers = *l->plain;
+	l->makers.createArray = make_array;
+	l->reader->fn = &l->makers;
+	l->reader->privdata = l;
+	return true;
 }
 
 redisReply *
@@ -238,11 +307,18 @@ redis_link_next_reply(struct redis_link *l)
 	if (l->reader == NULL)
 		return NULL;
 	if (redisReaderGetReply(l->reader, &reply) != REDIS_OK) {
-		redis_link_fail(l, "not Redis: %s", l->reader->errstr);
+		if (l->elements > REDIS_ELEMENTS_MAX)
+			too_large(l);
+		else
+			redis_link_fail(l, "not Redis: %s", l->reader->errstr);
 		return NULL;
 	}
 	if (reply == NULL && l->ended)
 		lose(l, IO_END);
+	else if (reply != NULL) {
+		l->fed = l->reader->len - l->reader->pos;
+		l->elements = 0;
+	}
 	return reply;
 }
 

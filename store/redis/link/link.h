@@ -45,7 +45,13 @@ struct redis_link {
 	uint32_t wants;	  /* ...and what for */
 	struct redis_tls *tls;
 	redisReader *reader;
-	struct { /* what goes out */
+	redisReplyObjectFunctions makers; /* what the reader makes replies by */
+	const redisReplyObjectFunctions *plain; /* those of hiredis */
+	size_t most;	 /* bytes of one reply; more is not taken */
+	size_t fed;	 /* bytes that came since the last whole reply */
+	size_t elements; /* of arrays, likewise */
+	bool more;	 /* it stopped receiving before all was there */
+	struct {	 /* what goes out */
 		char *s;
 		size_t at, len, size;
 	} out;
@@ -67,6 +73,11 @@ struct redis_link {
 	char why[200];
 };
 
+enum {
+	REDIS_REPLY_MAX = 64 * 1024 * 1024, /* most, unless it is set */
+	REDIS_ELEMENTS_MAX = 128 * 1024	    /* of the arrays in one reply */
+};
+
 /* --- link.c --- */
 
 void redis_link_init(struct redis_link *, const struct redis_url *,
@@ -86,13 +97,17 @@ bool redis_link_put(
     struct redis_link *, int argc, const char **argv, const size_t *len);
 bool redis_link_put_bytes(struct redis_link *, const char *, size_t len);
 
-/* The next whole reply, to be freed; NULL: none yet, or it went down. */
+/*
+ * The next whole reply, to be freed; NULL: none yet, or it went down.  One that
+ * is larger than it may be ends the connection: kind is REDIS_TOO_LARGE then.
+ */
 redisReply *redis_link_get(struct redis_link *);
 
 /* For phase.c: what can be sent or received now; a reply in any phase. */
 void redis_link_send_all(struct redis_link *);
 void redis_link_receive_all(struct redis_link *);
 redisReply *redis_link_next_reply(struct redis_link *);
+bool redis_link_make_reader(struct redis_link *);
 
 /* --- phase.c --- */
 

@@ -61,7 +61,7 @@ begin_connect(struct redis_link *l)
 	l->deadline_ms = clock_steady_ms() + NAME_MS;
 	l->retry_ms = 0;
 	l->greeting = 0;
-	if ((l->reader = redisReaderCreate()) == NULL)
+	if (!redis_link_make_reader(l))
 		redis_link_fail(l, "out of memory");
 	else
 		redis_dial(l);
@@ -194,6 +194,8 @@ redis_link_due(const struct redis_link *l)
 {
 	int64_t now;
 
+	if (l->phase == LINK_UP && l->more)
+		return 1;
 	if (l->phase != LINK_NAMING)
 		return l->phase == LINK_DOWN ? l->retry_ms : l->deadline_ms;
 	now = clock_steady_ms();

@@ -10,6 +10,10 @@
 
 #include "store/redis/link/trouble.h"
 
+enum {
+	SECRET_MIN = 4 /* a shorter password may stand in any word */
+};
+
 const char redis_no_log[] =
     "not an event log: make it one with: largesse init and this address";
 
@@ -83,13 +87,28 @@ find_trouble(const redisReply *r)
 	return NULL;
 }
 
+void
+redis_clean(const struct redis_url *u, char *why)
+{
+	size_t len = u != NULL && u->password != NULL ? strlen(u->password) : 0;
+	char *s = why;
+
+	while (len >= SECRET_MIN && (s = strstr(s, u->password)) != NULL)
+		s = (char *)memset(s, '*', len) + len;
+	for (s = why; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			*s = '?';
+}
+
 enum store_result
-redis_trouble(const redisReply *r, char *why, size_t size)
+redis_trouble(
+    const struct redis_url *u, const redisReply *r, char *why, size_t size)
 {
 	const struct trouble *t = find_trouble(r);
 
 	snprintf(
 	    why, size, "%.150s", t != NULL && t->why != NULL ? t->why : r->str);
+	redis_clean(u, why);
 	return t != NULL ? t->result : STORE_ERROR;
 }
 
