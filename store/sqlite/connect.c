@@ -30,8 +30,15 @@ static const char *const sql[ST_COUNT] = {
     [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
     [ST_UID] = "SELECT id FROM events WHERE uid = ?1",
     [ST_FIRST] = "SELECT min(id) FROM events",
+    [ST_PASS] = "SELECT id, topic FROM events WHERE id > ?1 ORDER BY id",
+    [ST_NEXT] = "SELECT id FROM events WHERE id > ?1 ORDER BY id LIMIT 1",
+    [ST_TYPE] = "SELECT event FROM events WHERE id = ?1",
+    /* A row whose data is too long fails at data, and is not gone through. */
+    [ST_TIME] = "SELECT id, data, time FROM events WHERE id > ?1"
+		" ORDER BY id LIMIT 1",
     [ST_BACK] = "SELECT id, topic FROM events WHERE id <= ?1"
 		" ORDER BY id DESC",
+    [ST_BEFORE] = "SELECT max(id) FROM events WHERE id <= ?1",
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_INSERT] = INSERT "(?, ?, ?, ?, ?)"
 			 " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
@@ -69,7 +76,12 @@ sqlite_trouble(struct sqlite *sq)
 	sq->news_version = 0;
 	if (sq->db == NULL)
 		return STORE_BUSY; /* why was said when it went */
-	if (is_closed(sq, code))
+	if (code == SQLITE_INTERRUPT)
+		store_set_why(&sq->base,
+		    "%s: a query took longer than %d ms and was stopped: the "
+		    "disk is slow, or the tables were tampered with",
+		    sq->path, (int)sq->guard_ms);
+	else if (is_closed(sq, code))
 		store_set_why(&sq->base,
 		    "%s: its directory is not writable for this user and no "
 		    "publisher is connected: %s",
@@ -132,8 +144,8 @@ sqlite_detach(struct sqlite *sq)
 {
 	finalize_all(sq->st, ST_COUNT);
 	finalize_all(sq->revoke, REVOKE_COUNT);
-	finalize_all(sq->topic_asc, TOPICS_MAX);
-	finalize_all(sq->topic_desc, TOPICS_MAX);
+	sqlite_merge_forget(sq);
+	sq->schemas = 0;
 	sqlite3_close(sq->db);
 	sq->db = NULL;
 	sq->inside = sq->singly = false;
@@ -175,21 +187,6 @@ prepare_all(struct sqlite *sq)
 	return prepare_self(sq);
 }
 
-sqlite3_stmt *
-sqlite_topic_statement(struct sqlite *sq, size_t i, bool newest)
-{
-	sqlite3_stmt **st = newest ? &sq->topic_desc[i] : &sq->topic_asc[i];
-
-	if (*st == NULL)
-		prepare_statement(sq,
-		    newest ? "SELECT id FROM events WHERE topic = ?1"
-			     " AND id <= ?2 ORDER BY id DESC"
-			   : "SELECT " EVENT_COLUMNS " FROM events WHERE"
-			     " topic = ?1 AND id > ?2 ORDER BY id",
-		    st);
-	return *st;
-}
-
 enum store_result
 sqlite_attach(struct sqlite *sq)
 {
@@ -202,6 +199,7 @@ sqlite_attach(struct sqlite *sq)
 		goto trouble;
 	sqlite3_extended_result_codes(sq->db, 1);
 	sqlite3_busy_timeout(sq->db, sq->mode == STORE_WRITE ? 5000 : 0);
+	guard_open(sq);
 	if (sq->mode == STORE_WRITE && sqlite3_db_readonly(sq->db, "main")) {
 		store_set_why(&sq->base,
 		    "%s: may be read but not written by this user: %s",
@@ -212,9 +210,16 @@ sqlite_attach(struct sqlite *sq)
 		sqlite_detach(sq);
 		return STORE_ERROR;
 	}
-	if (prepare_all(sq) == 0 &&
-	    sqlite_set_synchronous(&sq->base, !sq->lazy) == 0)
+	r = guard_tables(sq);
+	if (r == STORE_ERROR) {
+		sqlite_detach(sq);
+		return r;
+	}
+	if (r == STORE_OK && prepare_all(sq) == 0 &&
+	    sqlite_set_synchronous(&sq->base, !sq->lazy) == 0) {
+		guard_opened(sq);
 		return STORE_OK;
+	}
 trouble:
 	r = sqlite_trouble(sq);
 	if (sqlite3_extended_errcode(sq->db) == SQLITE_ERROR)

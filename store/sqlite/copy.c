@@ -235,7 +235,7 @@ show_newest(struct sqlite *sq, store_each *each, void *arg)
 	    &st, NULL);
 
 	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		ev = sqlite_event(st);
+		ev = sqlite_event(sq, st);
 		ev.id = old_id(sq, (int64_t)ev.id.lo, ev.uid);
 		each(arg, &ev);
 	}

@@ -2,161 +2,268 @@
  * read.c - a page of a SQLite log: the events after an id, of some topics.
  *
  * Step, hand out, reset: no statement stands open when sqlite_read returns.
- * A few exact topics are read by their index.  Prefixes, many topics, and
- * topics that turn out to be most of the log are read by going through all
- * rows.
+ * Topics are found by their index, side by side, or by going through all rows,
+ * which is cheaper where most rows are wanted.  A page changes from one to the
+ * other as it goes.  Where the index does not serve, rows are passed over for
+ * STORE_SLICE_NS, and the reader goes on from there with its next page.
+ *
+ * A text that is too long for a reader is not read: SQLite gives up at the
+ * column (SQLITE_TOOBIG).  Only then the row is looked at column by column,
+ * and never at what stands behind data, for SQLite would have to go through
+ * all the pages of data to get there.
  */
 #include "store/sqlite/sqlite.h"
 
 enum {
-	PROBE_ROWS = 32, /* read by index before the density is judged */
+	FEW = 4,	 /* exact topics for which the index is asked first */
+	PROBE_ROWS = 32, /* looked at before the density is judged */
 	DENSE = 4,	 /* one of so many rows is ours: scanning is cheaper */
-	PASS_MAX = 8192	 /* rows that one read passes over */
+	CLOCK_ROWS = 32, /* that are passed over from one look to the next */
+	HEAVY_BYTES = 16384 /* a row of so many counts as two, and so on */
 };
 
 /* One read of a page, as it goes. */
 struct row_page {
 	struct sqlite *sq;
 	const struct store_topic *topics;
-	size_t n, limit, passed;
+	size_t n, limit;
+	int64_t until_ns;
 	store_each *each;
 	void *arg;
 	struct store_span *span;
 };
 
-/* Hands out the row that the statement stands on.  False: the page ends. */
-static bool
-give_row(struct row_page *pg, sqlite3_stmt *st)
-{
-	struct store_event ev = sqlite_event(st);
+/* How a way of reading stopped. */
+enum stop {
+	STOP_PAGE,   /* the page is over */
+	STOP_END,    /* so is the log */
+	STOP_SPARSE, /* too many rows are passed over */
+	STOP_DENSE,  /* too few are */
+	STOP_FAILED  /* SQLite says why */
+};
 
-	pg->span->upto = ev.id;
+static bool
+matches(const struct row_page *pg, struct store_text topic)
+{
+	return store_topic_match(pg->topics, pg->n, topic.s, topic.len);
+}
+
+/* Hands out an event.  False: the page ends. */
+static bool
+give(struct row_page *pg, const struct store_event *ev)
+{
+	pg->span->upto = ev->id;
 	pg->limit--;
-	return pg->each(pg->arg, &ev) && pg->limit > 0;
+	guard_begin(pg->sq);
+	return pg->each(pg->arg, ev) && pg->limit > 0;
 }
 
-static bool
-wanted(const struct row_page *pg, sqlite3_stmt *st)
+/* The id, or `none`, that a statement finds with this one. */
+static int64_t
+id_by(sqlite3_stmt *st, int64_t id, int64_t none)
 {
-	struct store_text t;
-
-	if (pg->n == 0)
-		return true;
-	t = sqlite_text(st, COL_TOPIC);
-	return store_topic_match(pg->topics, pg->n, t.s, t.len);
+	sqlite3_bind_int64(st, 1, id);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		none = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return none;
 }
 
-/* Goes through the rows in order of ids and picks what is wanted. */
-static enum store_result
-read_scan(struct row_page *pg)
+/* Hands out an event that is too large, if it is wanted. */
+static bool
+give_too_large(struct row_page *pg, int64_t id)
+{
+	sqlite3_stmt *head = pg->sq->st[ST_PASS], *type = pg->sq->st[ST_TYPE];
+	struct store_event ev = {.id.lo = (uint64_t)id,
+	    .topic = {"", 0},
+	    .data = {"", 0},
+	    .too_large = true};
+	bool go_on = true;
+
+	sqlite3_bind_int64(head, 1, id - 1);
+	if (sqlite3_step(head) == SQLITE_ROW)
+		ev.topic = sqlite_some_text(head, COL_TOPIC);
+	sqlite3_bind_int64(type, 1, id);
+	if (sqlite3_step(type) == SQLITE_ROW)
+		ev.event = sqlite_text(type, 0);
+	if (matches(pg, ev.topic))
+		go_on = give(pg, &ev);
+	else
+		pg->span->upto = ev.id;
+	sqlite3_reset(head);
+	sqlite3_reset(type);
+	return go_on;
+}
+
+/*
+ * What has become of a statement that goes through the rows?  If it could not
+ * read the next row, for that is too large, the row is handed out, and *again
+ * says to go on behind it.
+ */
+static enum stop
+end_scan(struct row_page *pg, sqlite3_stmt *st, int rc, bool *again)
+{
+	int64_t id;
+
+	*again = false;
+	if (rc == SQLITE_ROW)
+		rc = SQLITE_OK;
+	sqlite3_reset(st);
+	if (rc == SQLITE_DONE)
+		return STOP_END;
+	if ((rc & 0xff) != SQLITE_TOOBIG)
+		return rc == SQLITE_OK ? STOP_PAGE : STOP_FAILED;
+	id = id_by(pg->sq->st[ST_NEXT], (int64_t)pg->span->upto.lo, 0);
+	if (id <= (int64_t)pg->span->upto.lo)
+		return STOP_FAILED;
+	*again = give_too_large(pg, id) && clock_steady_ns() < pg->until_ns;
+	return STOP_PAGE;
+}
+
+/* Does going through the rows find too little?  *passed is what was in vain. */
+static bool
+too_sparse(const struct store_event *ev, size_t given, size_t *passed)
+{
+	*passed += 1 + (ev->data.len + ev->event.len) / HEAVY_BYTES;
+	return *passed > PROBE_ROWS + given * DENSE;
+}
+
+/* Goes through the rows and hands out those that are wanted. */
+static enum stop
+scan_dense(struct row_page *pg)
 {
 	sqlite3_stmt *st = pg->sq->st[ST_SCAN];
+	size_t given = 0, passed = 0;
+	enum stop stop;
+	bool again;
 	int rc;
 
-	sqlite3_bind_int64(st, 1, pg->span->upto.lo);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (wanted(pg, st)) {
-			if (!give_row(pg, st))
-				break;
-		} else {
-			pg->span->upto.lo = sqlite3_column_int64(st, COL_ID);
-			if (++pg->passed >= PASS_MAX)
-				break;
+	do {
+		sqlite3_bind_int64(st, 1, (int64_t)pg->span->upto.lo);
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+			struct store_event ev = sqlite_event(pg->sq, st);
+
+			if (matches(pg, ev.topic)) {
+				given++;
+				if (!give(pg, &ev))
+					break;
+				continue;
+			}
+			pg->span->upto = ev.id;
+			if (too_sparse(&ev, given, &passed)) {
+				sqlite3_reset(st);
+				return STOP_SPARSE;
+			}
 		}
-	}
-	pg->span->at_end = rc == SQLITE_DONE;
-	return sqlite3_reset(st) == SQLITE_OK ? STORE_OK
-					      : sqlite_trouble(pg->sq);
+		stop = end_scan(pg, st, rc, &again);
+	} while (again);
+	return stop;
 }
 
-/* The statement with the smallest id, of n that stand on a row or are NULL. */
-static size_t
-smallest_id(sqlite3_stmt *const *st, size_t n)
+/* Hands out the event of this id, if it is wanted.  False: the page ends. */
+static bool
+give_id(struct row_page *pg, int64_t id, bool *failed)
 {
-	int64_t best_id = INT64_MAX, id;
-	size_t i, best = n;
+	sqlite3_stmt *st = pg->sq->st[ST_ROW];
+	struct store_event ev;
+	bool go_on = true;
+	int rc;
 
-	for (i = 0; i < n; i++) {
-		if (st[i] == NULL)
-			continue;
-		id = sqlite3_column_int64(st[i], COL_ID);
-		if (best == n || id < best_id) {
-			best = i;
-			best_id = id;
-		}
+	sqlite3_bind_int64(st, 1, id);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		ev = sqlite_event(pg->sq, st);
+		if (matches(pg, ev.topic))
+			go_on = give(pg, &ev);
 	}
-	return best;
+	sqlite3_reset(st);
+	if ((rc & 0xff) == SQLITE_TOOBIG)
+		return give_too_large(pg, id);
+	*failed = rc != SQLITE_ROW && rc != SQLITE_DONE;
+	return go_on;
 }
 
 /*
- * Steps a statement of the merge; one that has no more rows becomes NULL.
- * False on trouble.
+ * Hands out what the index finds.  Where that turns out to be a good part of
+ * the log it stops: going through the rows is cheaper.
  */
-static bool
-step_or_drop(sqlite3_stmt **st)
+static enum stop
+read_merge(struct row_page *pg, struct merge *m)
 {
-	int rc = sqlite3_step(*st);
-
-	if (rc == SQLITE_ROW)
-		return true;
-	*st = NULL;
-	return rc == SQLITE_DONE;
-}
-
-static bool
-start_topics(struct row_page *pg, sqlite3_stmt **st)
-{
-	size_t i;
-
-	for (i = 0; i < pg->n; i++) {
-		st[i] = sqlite_topic_statement(pg->sq, i, false);
-		if (st[i] == NULL)
-			return false;
-		sqlite3_bind_text(st[i], 1, pg->topics[i].name,
-		    (int)pg->topics[i].len, SQLITE_STATIC);
-		sqlite3_bind_int64(st[i], 2, pg->span->upto.lo);
-		if (!step_or_drop(&st[i]))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Reads exact topics by the index, all of them side by side.  Where they
- * turn out to be a good part of the log, going through the rows is cheaper:
- * then it stops early with *dense set.
- */
-static enum store_result
-read_topics(struct row_page *pg, bool *dense)
-{
-	sqlite3_stmt *st[TOPICS_MAX] = {NULL};
 	uint64_t from = pg->span->upto.lo;
-	size_t i, given = 0;
-	bool ok, more = true;
+	bool failed = false;
+	size_t given = 0;
+	int64_t id;
 
-	*dense = false;
-	ok = start_topics(pg, st);
-	while (ok && more && !*dense && (i = smallest_id(st, pg->n)) < pg->n) {
-		more = give_row(pg, st[i]);
-		*dense = more && ++given == PROBE_ROWS &&
-			 pg->span->upto.lo - from <= PROBE_ROWS * DENSE;
-		ok = step_or_drop(&st[i]);
+	while (sqlite_merge_next(m, &id)) {
+		if (!give_id(pg, id, &failed))
+			return STOP_PAGE;
+		if (failed)
+			return STOP_FAILED;
+		if (++given == PROBE_ROWS &&
+		    pg->span->upto.lo - from <= PROBE_ROWS * DENSE)
+			return STOP_DENSE;
 	}
-	pg->span->at_end = ok && smallest_id(st, pg->n) == pg->n;
-	for (i = 0; i < pg->n; i++)
-		sqlite3_reset(pg->sq->topic_asc[i]);
-	return ok ? STORE_OK : sqlite_trouble(pg->sq);
+	return m->failed ? STOP_SPARSE : STOP_END; /* not by the index */
 }
 
+/* Passes over rows while there is time, and reads no more than topics. */
+static enum stop
+scan_sparse(struct row_page *pg)
+{
+	sqlite3_stmt *st = pg->sq->st[ST_PASS];
+	bool again, failed = false;
+	size_t rows = 0;
+	enum stop stop;
+	int64_t id;
+	int rc;
+
+	do {
+		sqlite3_bind_int64(st, 1, (int64_t)pg->span->upto.lo);
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+			id = sqlite3_column_int64(st, COL_ID);
+			if (matches(pg, sqlite_some_text(st, COL_TOPIC)) &&
+			    (!give_id(pg, id, &failed) || failed))
+				break;
+			pg->span->upto.lo = (uint64_t)id;
+			if (++rows % CLOCK_ROWS == 0 &&
+			    clock_steady_ns() > pg->until_ns)
+				break;
+		}
+		stop = end_scan(pg, st, rc, &again);
+	} while (again);
+	return failed ? STOP_FAILED : stop;
+}
+
+/* The index first, where it is quick to say what it has? */
 static bool
-all_exact(const struct store_topic *topics, size_t n)
+few_exact(const struct row_page *pg)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (topics[i].prefix)
+	for (i = 0; i < pg->n; i++)
+		if (pg->topics[i].prefix)
 			return false;
-	return n > 0 && n <= TOPICS_MAX;
+	return pg->n > 0 && pg->n <= FEW;
+}
+
+static enum stop
+fill_span(struct row_page *pg)
+{
+	enum stop stop = few_exact(pg) ? STOP_SPARSE : STOP_DENSE;
+	struct merge m;
+
+	do {
+		if (stop == STOP_DENSE &&
+		    (stop = scan_dense(pg)) != STOP_SPARSE)
+			return stop;
+		if (sqlite_merge_begin(&m, pg->sq, pg->topics, pg->n,
+			(int64_t)pg->span->upto.lo, false))
+			stop = read_merge(pg, &m);
+		if (stop == STOP_SPARSE)
+			return scan_sparse(pg);
+	} while (stop == STOP_DENSE && clock_steady_ns() < pg->until_ns);
+	return stop;
 }
 
 enum store_result
@@ -165,19 +272,24 @@ sqlite_read(struct store *st, struct store_id after,
     void *arg, struct store_span *span)
 {
 	struct sqlite *sq = sqlite_of(st);
-	struct row_page pg = {sq, topics, n, limit, 0, each, arg, span};
 	enum store_result r = sqlite_enter(sq);
-	bool scan = true;
+	struct row_page pg = {.sq = sq,
+	    .topics = topics,
+	    .n = n,
+	    .limit = limit,
+	    .each = each,
+	    .arg = arg,
+	    .span = span};
+	enum stop stop;
 
 	if (r != STORE_OK)
 		return r;
 	*span = (struct store_span){after, false};
-	if (all_exact(topics, n)) {
-		r = read_topics(&pg, &scan);
-		scan = scan && !span->at_end;
-	}
-	if (r == STORE_OK && scan)
-		r = read_scan(&pg);
+	pg.until_ns = clock_steady_ns() + STORE_SLICE_NS;
+	stop = fill_span(&pg);
+	span->at_end = stop == STOP_END;
+	if (stop == STOP_FAILED)
+		r = sqlite_trouble(sq);
 	identity_mark(sq, span->upto);
 	sqlite_leave(sq);
 	return r;

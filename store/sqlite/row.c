@@ -13,17 +13,32 @@ sqlite_text(sqlite3_stmt *st, int column)
 	return t;
 }
 
-struct store_event
-sqlite_event(sqlite3_stmt *st)
+struct store_text
+sqlite_some_text(sqlite3_stmt *st, int column)
 {
-	return (struct store_event){
+	struct store_text t = sqlite_text(st, column);
+
+	return t.s == NULL ? (struct store_text){"", 0} : t;
+}
+
+struct store_event
+sqlite_event(const struct sqlite *sq, sqlite3_stmt *st)
+{
+	struct store_event ev = {
 	    .id.lo = (uint64_t)sqlite3_column_int64(st, COL_ID),
-	    .topic = sqlite_text(st, COL_TOPIC),
+	    .topic = sqlite_some_text(st, COL_TOPIC),
 	    .event = sqlite_text(st, COL_EVENT),
-	    .data = sqlite_text(st, COL_DATA),
+	    .data = sqlite_some_text(st, COL_DATA),
 	    .uid = sqlite_text(st, COL_UID),
 	    .time_ms = sqlite3_column_int64(st, COL_TIME),
 	};
+	size_t len = ev.topic.len + ev.event.len + ev.data.len + ev.uid.len;
+
+	if (sq->base.event_max != 0 && len > sq->base.event_max) {
+		ev.too_large = true;
+		ev.data = (struct store_text){"", 0};
+	}
+	return ev;
 }
 
 void

@@ -7,8 +7,12 @@
 #include "store/sqlite/sqlite.h"
 
 enum {
-	LAST_MAX = 100000
-}; /* rows that `the newest N` goes back at most */
+	SCAN_MAX = 100000, /* rows that `the newest N' is searched in without
+			      the index */
+	PROBE_ROWS = 256,  /* looked at before the index is asked */
+	CLOCK_ROWS = 32,   /* from one look at the clock to the next */
+	TRIES = 8 /* rows whose time cannot be read, one after another */
+};
 
 static int64_t
 query_id(sqlite3_stmt *st, int64_t none)
@@ -22,114 +26,190 @@ query_id(sqlite3_stmt *st, int64_t none)
 	return id;
 }
 
+/* The newest id ever given; never less than 0, whatever the log says. */
+static int64_t
+head_id(const struct sqlite *sq)
+{
+	return sq->seq > 0 ? sq->seq : 0;
+}
+
 /* The place before the oldest event there is. */
 static int64_t
 floor_id(struct sqlite *sq)
 {
-	return query_id(sq->st[ST_FIRST], sq->seq + 1) - 1;
+	int64_t oldest = query_id(sq->st[ST_FIRST], INT64_MAX);
+
+	if (oldest == INT64_MAX)
+		return head_id(sq);
+	return oldest > 0 ? oldest - 1 : 0;
+}
+
+/*
+ * The first event after *id that is not too large: its time, and *id is its id.
+ * False: there is none near.
+ */
+static bool
+time_after(struct sqlite *sq, int64_t *id, int64_t *time_ms)
+{
+	sqlite3_stmt *st = sq->st[ST_TIME], *next = sq->st[ST_NEXT];
+	int64_t at = *id;
+	int tries = TRIES, rc;
+
+	do {
+		sqlite3_bind_int64(st, 1, at);
+		rc = sqlite3_step(st);
+		if (rc == SQLITE_ROW) {
+			*id = sqlite3_column_int64(st, 0);
+			*time_ms = sqlite3_column_int64(st, 2);
+		}
+		sqlite3_reset(st);
+		if (rc == SQLITE_ROW)
+			return true;
+		sqlite3_bind_int64(next, 1, at);
+	} while ((rc & 0xff) == SQLITE_TOOBIG && --tries > 0 &&
+		 (at = query_id(next, INT64_MAX)) != INT64_MAX);
+	return false;
 }
 
 /*
  * Times grow with ids, near enough, because publishers give the time as they
- * commit.  So the place is found by halving, without an index on time.
+ * commit.  So the place is found by halving, without an index on time.  low
+ * grows or high shrinks each time, whatever the times are.
  */
 int64_t
 sqlite_seek_time(struct sqlite *sq, int64_t time_ms)
 {
-	sqlite3_stmt *st = sq->st[ST_SCAN];
-	int64_t low = floor_id(sq), high = sq->seq, mid;
+	int64_t low = floor_id(sq), high = head_id(sq), mid, id, time;
 
 	while (low < high) {
-		mid = low + (high - low) / 2;
-		sqlite3_bind_int64(st, 1, mid);
-		if (sqlite3_step(st) == SQLITE_ROW &&
-		    sqlite3_column_int64(st, COL_TIME) < time_ms)
-			low = sqlite3_column_int64(st, COL_ID);
+		id = mid = low + (high - low) / 2;
+		if (time_after(sq, &id, &time) && time < time_ms)
+			low = id;
 		else
 			high = mid;
-		sqlite3_reset(st);
 	}
 	return low;
 }
 
-/* The place before the newest count, going back through all rows. */
-static int64_t
-seek_last_scan(struct sqlite *sq, const struct store_seek *seek)
-{
-	sqlite3_stmt *st = sq->st[ST_BACK];
-	uint64_t left = seek->count;
-	int64_t place = sq->seq;
-	struct store_text t;
-	size_t passed = 0;
+/* --- the newest N ------------------------------------------------------- */
 
-	sqlite3_bind_int64(st, 1, sq->seq);
-	while (
-	    left > 0 && passed++ < LAST_MAX && sqlite3_step(st) == SQLITE_ROW) {
-		t = sqlite_text(st, 1);
-		if (!store_topic_match(seek->topics, seek->n, t.s, t.len))
-			continue;
-		place = sqlite3_column_int64(st, 0) - 1;
-		left--;
-	}
-	sqlite3_reset(st);
-	return place;
+/* Where the search stands; it is in seek->come from one call to the next. */
+struct last {
+	struct sqlite *sq;
+	struct store_seek *seek;
+	int64_t until_ns;
+	size_t rows; /* that were looked at in this call */
+};
+
+/* The event of this id is one of those. */
+static void
+take_last(struct last *l, int64_t id)
+{
+	l->seek->come.found.lo = (uint64_t)(id > 0 ? id - 1 : 0);
+	l->seek->come.left--;
 }
 
-/* The newest id of a topic below *id, by the index.  False: there is none. */
 static bool
-newest_below(sqlite3_stmt *st, const struct store_topic *t, int64_t *id)
+time_is_over(struct last *l)
 {
-	sqlite3_bind_text(st, 1, t->name, (int)t->len, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 2, *id);
-	if (sqlite3_step(st) != SQLITE_ROW)
+	return ++l->rows % CLOCK_ROWS == 0 && clock_steady_ns() > l->until_ns;
+}
+
+/* A row of which not even the topic can be read counts, as if it had none. */
+static bool
+skip_large(struct last *l, int64_t id)
+{
+	sqlite3_stmt *st = l->sq->st[ST_BEFORE];
+
+	sqlite3_bind_int64(st, 1, id);
+	id = query_id(st, 0);
+	if (id < 1)
 		return false;
-	*id = sqlite3_column_int64(st, 0);
+	if (store_topic_match(l->seek->topics, l->seek->n, "", 0))
+		take_last(l, id);
+	l->seek->come.place.lo = (uint64_t)id - 1;
 	return true;
 }
 
-/* The same by the index, for exact topics: side by side, newest first. */
-static int64_t
-seek_last_topics(struct sqlite *sq, const struct store_seek *seek)
+/*
+ * Goes back through all rows, up to so many of them.  come.place.hi, which no
+ * id of a SQLite log has, counts the rows over all calls.
+ */
+static enum store_result
+last_by_rows(struct last *l, size_t rows)
 {
-	uint64_t left = seek->count < LAST_MAX ? seek->count : LAST_MAX;
-	int64_t ids[TOPICS_MAX], place = sq->seq;
-	sqlite3_stmt *st[TOPICS_MAX];
-	size_t i, best;
+	sqlite3_stmt *st = l->sq->st[ST_BACK];
+	struct store_seek *s = l->seek;
+	enum store_result r = STORE_AGAIN;
+	int rc = SQLITE_ROW;
+	struct store_text t;
+	int64_t id;
 
-	for (i = 0; i < seek->n; i++) {
-		st[i] = sqlite_topic_statement(sq, i, true);
-		ids[i] = sq->seq;
-		if (st[i] == NULL ||
-		    !newest_below(st[i], &seek->topics[i], &ids[i]))
-			ids[i] = -1;
-	}
-	for (; left > 0; left--) {
-		for (best = 0, i = 1; i < seek->n; i++)
-			if (ids[i] > ids[best])
-				best = i;
-		if (ids[best] == -1)
+	sqlite3_bind_int64(st, 1, (int64_t)s->come.place.lo);
+	for (; rows > 0; rows--) {
+		if (s->come.left == 0 || s->come.place.hi >= SCAN_MAX ||
+		    (rc = sqlite3_step(st)) != SQLITE_ROW ||
+		    (id = sqlite3_column_int64(st, 0)) < 1) {
+			r = STORE_OK;
 			break;
-		place = ids[best] - 1;
-		ids[best] = sqlite3_step(st[best]) == SQLITE_ROW
-				? sqlite3_column_int64(st[best], 0)
-				: -1;
+		}
+		t = sqlite_some_text(st, 1);
+		if (store_topic_match(s->topics, s->n, t.s, t.len))
+			take_last(l, id);
+		s->come.place.lo = (uint64_t)id - 1;
+		s->come.place.hi++;
+		if (time_is_over(l))
+			break;
 	}
-	for (i = 0; i < seek->n; i++)
-		sqlite3_reset(st[i]);
-	return place;
+	sqlite3_reset(st);
+	if ((rc & 0xff) == SQLITE_TOOBIG)
+		return skip_large(l, (int64_t)s->come.place.lo) ? STORE_AGAIN
+								: STORE_OK;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? r
+						     : sqlite_trouble(l->sq);
 }
 
-static int64_t
-seek_last(struct sqlite *sq, const struct store_seek *seek)
+/* By the index.  STORE_UNKNOWN: it does not serve. */
+static enum store_result
+last_by_index(struct last *l)
 {
-	size_t i;
+	struct store_seek *s = l->seek;
+	struct merge m;
+	int64_t id;
 
-	for (i = 0; i < seek->n; i++)
-		if (seek->topics[i].prefix)
-			break;
-	return i == seek->n && seek->n > 0 && seek->n <= TOPICS_MAX
-		   ? seek_last_topics(sq, seek)
-		   : seek_last_scan(sq, seek);
+	if (!sqlite_merge_begin(
+		&m, l->sq, s->topics, s->n, (int64_t)s->come.place.lo, true))
+		return STORE_UNKNOWN;
+	while (s->come.left > 0 && sqlite_merge_next(&m, &id)) {
+		take_last(l, id);
+		s->come.place.lo = s->come.found.lo;
+		if (time_is_over(l))
+			return STORE_AGAIN;
+	}
+	return m.failed && s->come.left > 0 ? STORE_UNKNOWN : STORE_OK;
+}
+
+/* The place before the newest count of these topics. */
+static enum store_result
+seek_last(struct sqlite *sq, struct store_seek *s, int64_t *place)
+{
+	struct last l = {.sq = sq,
+	    .seek = s,
+	    .until_ns = clock_steady_ns() + STORE_SLICE_NS};
+	enum store_result r;
+
+	if (!s->come.begun) {
+		s->come.begun = true;
+		s->come.place = (struct store_id){0, (uint64_t)head_id(sq)};
+		s->come.found = s->come.place;
+		s->come.left =
+		    s->count < STORE_LAST_MAX ? s->count : STORE_LAST_MAX;
+	}
+	r = last_by_rows(&l, PROBE_ROWS);
+	if (r == STORE_AGAIN && (r = last_by_index(&l)) == STORE_UNKNOWN)
+		r = last_by_rows(&l, SCAN_MAX);
+	*place = (int64_t)s->come.found.lo;
+	return r;
 }
 
 enum store_result
@@ -143,7 +223,7 @@ sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 		return r;
 	switch (seek->from) {
 	case STORE_FROM_HEAD:
-		place = sq->seq;
+		place = head_id(sq);
 		break;
 	case STORE_FROM_FIRST:
 		place = floor_id(sq);
@@ -155,7 +235,7 @@ sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 		r = sqlite_find_uid(sq, seek, floor_id(sq), &place);
 		break;
 	case STORE_FROM_LAST:
-		place = seek_last(sq, seek);
+		r = seek_last(sq, seek, &place);
 		break;
 	case STORE_FROM_TIME:
 		place = sqlite_seek_time(sq, seek->time_ms);

@@ -34,6 +34,7 @@ sqlite_enter(struct sqlite *sq)
 	enum store_result r;
 	uint32_t version;
 
+	guard_begin(sq);
 	if (sq->inside) /* held, and known to be our log */
 		return STORE_OK;
 	r = begin_snapshot(sq);
@@ -42,6 +43,11 @@ sqlite_enter(struct sqlite *sq)
 	version = (uint32_t)sqlite3_column_int64(sq->st[ST_VERSION], 0);
 	if (version != sq->self.version)
 		r = identity_verify(sq);
+	if (r == STORE_OK && version != sq->self.version &&
+	    guard_tables_again(sq) != STORE_OK) {
+		sqlite_end(sq);
+		return STORE_BUSY;
+	}
 	if (r != STORE_OK) {
 		if (r == STORE_UNKNOWN) {
 			sq->replaced = true;
@@ -60,8 +66,10 @@ sqlite_enter(struct sqlite *sq)
 enum store_result
 sqlite_enter_any(struct sqlite *sq)
 {
-	enum store_result r = begin_snapshot(sq);
+	enum store_result r;
 
+	guard_begin(sq);
+	r = begin_snapshot(sq);
 	if (r == STORE_OK)
 		identity_take(sq);
 	return r;

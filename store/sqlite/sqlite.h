@@ -10,9 +10,11 @@
  *	snapshot.c	the transaction that every read is
  *	place.c		what its mount, directory and names forbid
  *	identity.c	is this still the same log?
+ *	guard.c		what keeps a log with foreign things in it from harm
  *	row.c		an event as a row
  *	read.c, seek.c	pages of events; the place where a reader starts
  *	find.c		does an id or a uid still stand for one place?
+ *	merge.c		the ids of some topics, by their index
  *	news.c		when to look for a commit; follow.c looks
  *	revoke.c	what was taken away from readers
  *	append.c	publishers; copy.c a log that is copied to here
@@ -51,7 +53,12 @@ enum sqlite_statement {
 	ST_ROW,	    /* one event by id */
 	ST_UID,	    /* an id by uid */
 	ST_FIRST,   /* the oldest id */
-	ST_BACK,    /* events before an id, newest first */
+	ST_PASS,    /* id and topic of events after an id */
+	ST_NEXT,    /* the next id after an id */
+	ST_TYPE,    /* the event type of one event by id */
+	ST_TIME,    /* id and time of the event after an id */
+	ST_BACK,    /* id and topic of events up to an id, newest first */
+	ST_BEFORE,  /* the newest id up to an id */
 	ST_BEGIN,   /* the writer's */
 	ST_INSERT,
 	ST_INSERT_ROWS, /* INSERT_ROWS of them, without uid */
@@ -66,13 +73,26 @@ enum sqlite_statement {
 
 enum revoke_statement {
 	REVOKE_AFTER,	/* revocations after an id */
-	REVOKE_SUBJECT, /* of a subject, not before a time */
+	REVOKE_NEXT,	/* the next id after an id */
+	REVOKE_ALL,	/* of a subject, of all topics: the newest */
+	REVOKE_TOPIC,	/* of a subject, the last topic: its newest */
+	REVOKE_BEFORE,	/* the same of the topic before that */
+	REVOKE_SUBJECT, /* of a subject, not before a time, without an index */
 	REVOKE_COUNT
 };
 
+enum index_statement {
+	INDEX_AFTER, /* ids of a topic after an id */
+	INDEX_UPTO,  /* ids of a topic up to an id, newest first */
+	INDEX_TOPIC, /* the first topic that is not before this one */
+	INDEX_ODD,   /* is any topic no text? */
+	INDEX_COUNT
+};
+
 enum {
-	TOPICS_MAX = 64, /* exact topics that are read by the index */
-	INSERT_ROWS = 16 /* that one statement adds */
+	INSERT_ROWS = 16, /* that one statement adds */
+	MERGE_MEMOS = 64, /* topics that were too many for the index... */
+	MERGE_SKIP = 15	  /* ...and are read without it so often */
 };
 
 /* Enough of a row to tell it from another with the same id. */
@@ -96,7 +116,17 @@ struct sqlite {
 	sqlite3 *db; /* NULL while the log is out of reach */
 	sqlite3_stmt *st[ST_COUNT];
 	sqlite3_stmt *revoke[REVOKE_COUNT]; /* a log may lack their table */
-	sqlite3_stmt *topic_asc[TOPICS_MAX], *topic_desc[TOPICS_MAX];
+	sqlite3_stmt *index[INDEX_COUNT];   /* or its index: see merge.c */
+	bool index_known;		    /* it was seen whether it has */
+	uint32_t plain_version; /* data_version whose topics are all text */
+	struct merge_memo {
+		uint64_t hash;
+		unsigned skip; /* times that the index is not asked */
+	} memo[MERGE_MEMOS];
+	int64_t guard_ns;    /* since when a statement runs; see guard.c */
+	int64_t guard_ms;    /* how long it may; 0: never opened */
+	uint64_t length_max; /* the event_max that SQLite knows of */
+	int schemas;	     /* of the log that ST_SELF has seen */
 	enum store_mode mode;
 	bool lazy;     /* a commit does not wait for the disk */
 	bool singly;   /* a trigger of the log's wants rows one by one */
@@ -136,9 +166,20 @@ enum store_result sqlite_write_trouble(struct sqlite *);
 /* Says that the file is no log: STORE_ERROR. */
 enum store_result sqlite_no_log(struct sqlite *);
 
-/* A statement for the i-th exact topic, prepared when first wanted. */
-sqlite3_stmt *sqlite_topic_statement(struct sqlite *, size_t i, bool newest);
 int sqlite_set_synchronous(struct store *, bool on);
+
+/* --- guard.c: each is for a connection that is open --- */
+
+/* Makes a reader's connection safe, and bounds the time of a statement. */
+void guard_open(struct sqlite *);
+/* From now on others wait in the loop: the bound is a small one. */
+void guard_opened(struct sqlite *);
+/* A statement begins, or has come to a row that is handed out. */
+void guard_begin(struct sqlite *);
+/* Are our tables tables?  STORE_ERROR: not all, and why says which. */
+enum store_result guard_tables(struct sqlite *);
+/* The same if the schema has changed since; ST_SELF was read. */
+enum store_result guard_tables_again(struct sqlite *);
 
 /* --- snapshot.c --- */
 
@@ -159,8 +200,10 @@ void sqlite_end(struct sqlite *);
 
 /* --- row.c --- */
 struct store_text sqlite_text(sqlite3_stmt *, int column);
+/* The same of a column that is never NULL; a table made by hand may differ. */
+struct store_text sqlite_some_text(sqlite3_stmt *, int column);
 /* The row of EVENT_COLUMNS that it stands on; good until the next step. */
-struct store_event sqlite_event(sqlite3_stmt *);
+struct store_event sqlite_event(const struct sqlite *, sqlite3_stmt *);
 /* No copy is made: it has to last until the statement is reset. */
 void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
 /*
@@ -169,6 +212,50 @@ void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
  */
 int sqlite_bind_event(
     sqlite3_stmt *, int i, const struct store_event *, bool uid, int64_t now);
+
+/* --- merge.c --- */
+
+/* Gives back its statements: what it knows of the index may not be true. */
+void sqlite_merge_forget(struct sqlite *);
+
+enum {
+	MERGE_TOPICS = 256, /* that are read side by side */
+	MERGE_SURE = 32,    /* of prefixes, found without a look at the clock */
+	MERGE_FIRST = 2,    /* ids of a topic that are read at first */
+	MERGE_AHEAD = 16,   /* and at a time later */
+	MERGE_NAMES = 16384 /* bytes of the topics that prefixes stand for */
+};
+
+struct merge_topic {
+	const char *name;
+	size_t len;
+	int64_t from; /* the ids come after this, or going back up to this */
+	int64_t ids[MERGE_AHEAD];
+	int n, at; /* of ids: how many there are, and which is next */
+	bool last; /* there are none after those */
+};
+
+/* Some topics that are read side by side. */
+struct merge {
+	struct sqlite *sq;
+	bool back, failed;
+	int64_t until_ns; /* finding the topics may take no longer */
+	size_t looked;	  /* topics that prefixes stand for */
+	size_t n;	  /* topics that have something to come */
+	int64_t next[MERGE_TOPICS];
+	struct merge_topic topic[MERGE_TOPICS];
+	char names[MERGE_NAMES];
+	size_t names_len;
+};
+
+/*
+ * The ids of these topics after an id, or going back those up to it; between
+ * enter and leave.  False: it has to be done without the index.
+ */
+bool sqlite_merge_begin(struct merge *, struct sqlite *,
+    const struct store_topic *, size_t n, int64_t from, bool back);
+/* The next of them.  False: no more, unless failed is set. */
+bool sqlite_merge_next(struct merge *, int64_t *id);
 
 /* --- the engine's functions, each in the file of its name --- */
 store_read_fn sqlite_read;
