@@ -279,7 +279,11 @@ enum store_result store_revocations(struct store *, struct store_id *after,
 /* Had the log any after this one, when it was last read? */
 bool store_revocations_after(const struct store *, struct store_id);
 
-/* Those of a subject that hold for a token that was issued at this time. */
+/*
+ * Those of a subject that hold for a token that was issued at this time.  Of a
+ * topic the newest may do, and instead of very many topics comes one row that
+ * is about all of them.
+ */
 enum store_result store_revoked(struct store *, struct store_text subject,
     int64_t issued_ms, store_each_revoked *, void *arg);
 

@@ -56,8 +56,9 @@ static const char besides[] =
     "  CONSTRAINT topic_or_subject\n"
     "    CHECK (topic IS NOT NULL OR subject IS NOT NULL)\n"
     ");"
-    "CREATE INDEX IF NOT EXISTS largesse_revoke_subject"
-    " ON largesse_revoke(subject) WHERE subject IS NOT NULL;";
+    "DROP INDEX IF EXISTS largesse_revoke_subject;"
+    "CREATE INDEX IF NOT EXISTS largesse_revoke_of"
+    " ON largesse_revoke(subject, topic, time) WHERE subject IS NOT NULL;";
 
 /* Each gives a row that says what is wrong, if something is. */
 static const char *const misfits[] = {

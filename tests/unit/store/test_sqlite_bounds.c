@@ -489,6 +489,100 @@ test_without_a_limit_all_is_read(void **state)
 	want_at_once(lg, NULL, 0, "1 ");
 }
 
+/* --- revocations -------------------------------------------------------- */
+
+static void
+count_revoked(void *arg, const struct store_revocation *rv)
+{
+	size_t *n = arg;
+
+	n[rv->topic.s == NULL ? 0 : 1]++;
+}
+
+static enum store_result
+revoked(struct log *lg, int64_t issued_ms, size_t n[2])
+{
+	n[0] = n[1] = 0;
+	return store_revoked(lg->reader, (struct store_text){"al", 2},
+	    issued_ms, count_revoked, n);
+}
+
+static void
+test_only_the_newest_revocation_counts(void **state)
+{
+	struct log *lg = *state;
+	size_t n[2];
+
+	run(lg, "INSERT INTO largesse_revoke(subject, topic, time) " COUNT(
+		    100000) "SELECT 'al', CASE i %% 4 WHEN 0 THEN NULL"
+			    " WHEN 1 THEN 'news' ELSE x'01' END, i FROM c");
+	assert_int_equal(revoked(lg, 1000, n), STORE_OK);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 2);
+	assert_int_equal(revoked(lg, 99998, n), STORE_OK);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 1);
+	assert_int_equal(revoked(lg, 100001, n), STORE_OK);
+	assert_int_equal(n[0] + n[1], 0);
+}
+
+static void
+test_revoked_of_more_topics_than_can_be_told_is_of_all(void **state)
+{
+	struct log *lg = *state;
+	size_t n[2];
+
+	run(lg, "INSERT INTO largesse_revoke(subject, topic, time) " COUNT(
+		    5000) "SELECT 'al', 'topic/' || i, i FROM c");
+	assert_int_equal(revoked(lg, 0, n), STORE_OK);
+	assert_int_equal(n[0], 1);
+	assert_true(n[1] < 5000);
+}
+
+/* A log of an older largesse has another index. */
+static void
+test_an_older_log_is_asked_for_revocations_too(void **state)
+{
+	struct log *lg = *state;
+	size_t n[2];
+
+	run(lg, "DROP INDEX largesse_revoke_of;"
+		"CREATE INDEX largesse_revoke_subject"
+		" ON largesse_revoke(subject) WHERE subject IS NOT NULL;"
+		"INSERT INTO largesse_revoke(subject, topic)"
+		" VALUES('al', NULL), ('al', 'x'), ('bo', NULL)");
+	assert_int_equal(revoked(lg, 0, n), STORE_OK);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 1);
+	assert_int_equal(
+	    store_init(lg->path, NULL, lg->why, sizeof(lg->why)), 0);
+	assert_int_equal(revoked(lg, 0, n), STORE_OK);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 1);
+}
+
+static void
+test_a_revocation_that_is_too_large_stops_no_other(void **state)
+{
+	struct log *lg = *state;
+	struct store_id after = before_all;
+	size_t n[2] = {0, 0};
+
+	run(lg,
+	    "INSERT INTO largesse_revoke(topic) VALUES('a');"
+	    "INSERT INTO largesse_revoke(topic)"
+	    " SELECT CAST(zeroblob(%d) AS TEXT);"
+	    "INSERT INTO largesse_revoke(topic) VALUES('b')",
+	    BIG);
+	store_set_event_max(lg->reader, 1000);
+	do
+		assert_int_equal(store_revocations(
+				     lg->reader, &after, 100, count_revoked, n),
+		    STORE_OK);
+	while (store_revocations_after(lg->reader, after));
+	assert_int_equal(n[1], 2);
+}
+
 /* --- somebody has put other things in the place of our tables ------------ */
 
 #define ENDLESS \
@@ -628,6 +722,10 @@ main(void)
 	    T(test_a_topic_that_is_too_large_is_passed_over),
 	    T(test_a_seek_by_time_does_not_go_through_what_is_large),
 	    T(test_without_a_limit_all_is_read),
+	    T(test_only_the_newest_revocation_counts),
+	    T(test_revoked_of_more_topics_than_can_be_told_is_of_all),
+	    T(test_an_older_log_is_asked_for_revocations_too),
+	    T(test_a_revocation_that_is_too_large_stops_no_other),
 	    T(test_a_view_is_no_log),
 	    T(test_a_view_is_no_table_of_ours),
 	    T(test_a_view_revokes_nothing),
