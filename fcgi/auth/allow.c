@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi/auth/address.h"
+#include "fcgi/auth/client/address.h"
 #include "fcgi/auth/allow.h"
 #include "fcgi/auth/allow_self.h"
 #include "fcgi/auth/origin.h"

@@ -9,8 +9,8 @@
  *	token       is the token valid?  signature: by this key?
  *	keys        what tokens are signed with: key_files, kind, jwks
  *	origin      which site's page sent the request, and its CORS headers
- *	address     which client sent it, behind trusted proxies
- *	callers     how many streams a subject and a client have
+ *	client/	    address: which client sent it, behind trusted proxies;
+ *		    callers: how many streams it has; share: how much work
  *
  * It includes base/, request/ and store/store.h, which has the revocations.
  *

@@ -23,8 +23,8 @@
 #ifndef HUB_H
 #define HUB_H
 
-#include "fcgi/auth/callers.h"
-#include "fcgi/auth/share.h"
+#include "fcgi/auth/client/callers.h"
+#include "fcgi/auth/client/share.h"
 #include "fcgi/base/conf.h"
 #include "fcgi/base/tally.h"
 #include "fcgi/stream/poller.h"

@@ -13,7 +13,7 @@
  * within a trigger ignore, too.  ON CONFLICT is not overruled.
  */
 #include "store/clock.h"
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 #include "store/sqlite/sqlite.h"
 
 /* --- the notes ---------------------------------------------------------- */

@@ -19,9 +19,9 @@
  *	revoke.c	what was taken away from readers
  *	append.c	publishers; copy.c a log that is copied to here
  *
- * Commands at a terminal have a connection of their own (sql.c): schema.c
- * makes a log, with retention.c and modes.c; prune.c removes rows; watch.c
- * makes triggers; check/ looks for what is wrong.
+ * Commands at a terminal have a connection of their own (sql.c): in keep/,
+ * schema.c makes a log, with retention.c and modes.c, prune.c removes rows and
+ * watch.c makes triggers; check/ looks for what is wrong.
  */
 #ifndef STORE_SQLITE_H
 #define STORE_SQLITE_H

@@ -14,7 +14,7 @@
 
 #include <unistd.h>
 
-#include "fcgi/auth/address.h"
+#include "fcgi/auth/client/address.h"
 #include "fcgi/auth/allow.h"
 #include "fcgi/auth/origin.h"
 #include "fcgi/base/utf8.h"

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "store/sqlite/check/check.h"
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 
 enum {
 	WAL_FORMAT = 2,	      /* bytes 18 and 19 of the file */

@@ -7,7 +7,7 @@
 
 #include "store/clock.h"
 #include "store/sqlite/check/check.h"
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 
 enum {
 	LARGE_BYTES = 1 << 30
@@ -234,25 +234,15 @@ check_autoincrement(const struct tables *t)
 		    "the table events has lost AUTOINCREMENT");
 }
 
-/* A word for a shell, quoted if it has to be. */
+/* A word of len bytes, quoted for a shell. */
 static void
-put_word(sqlite3_str *s, const char *word, size_t len)
+add_word(sqlite3_str *s, const char *word, size_t len)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"
-				    "QRSTUVWXYZ0123456789_-./,:@%+=";
-	size_t i;
+	char plain[512], quoted[2048];
 
-	if (len > 0 && strspn(word, plain) >= len) {
-		sqlite3_str_append(s, word, (int)len);
-		return;
-	}
-	sqlite3_str_appendchar(s, 1, '\'');
-	for (i = 0; i < len; i++)
-		if (word[i] == '\'')
-			sqlite3_str_appendf(s, "'\\''");
-		else
-			sqlite3_str_appendchar(s, 1, word[i]);
-	sqlite3_str_appendchar(s, 1, '\'');
+	snprintf(plain, sizeof(plain), "%.*s", (int)len, word);
+	shell_quote(quoted, sizeof(quoted), plain);
+	sqlite3_str_appendf(s, " %s", quoted);
 }
 
 /* A command with its arguments, which are lines, quoted for a shell. */
@@ -262,15 +252,13 @@ watch_command(const struct tables *t, const char *table, const char *args)
 	sqlite3_str *s = sqlite3_str_new(NULL);
 	const char *p = args == NULL ? "" : args;
 
-	sqlite3_str_appendf(s, "largesse watch ");
-	put_word(s, t->ck->path, strlen(t->ck->path));
-	sqlite3_str_appendf(s, " ");
-	put_word(s, table, strlen(table));
+	sqlite3_str_appendf(s, "largesse watch");
+	add_word(s, t->ck->path, strlen(t->ck->path));
+	add_word(s, table, strlen(table));
 	while (*p != '\0') {
 		size_t len = strcspn(p, "\n");
 
-		sqlite3_str_appendf(s, " ");
-		put_word(s, p, len);
+		add_word(s, p, len);
 		p += len + (p[len] == '\n');
 	}
 	return sqlite3_str_finish(s);

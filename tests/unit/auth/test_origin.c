@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "fcgi/auth/callers.h"
+#include "fcgi/auth/client/callers.h"
 #include "fcgi/auth/origin.h"
 #include "tests/unit/cm.h"
 

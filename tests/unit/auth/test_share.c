@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "fcgi/auth/share.h"
+#include "fcgi/auth/client/share.h"
 #include "tests/unit/cm.h"
 
 static const uint64_t second = 1000000000;

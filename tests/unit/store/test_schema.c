@@ -18,7 +18,7 @@
 #include "tests/unit/cm.h"
 #include "tests/unit/dir.h"
 
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 #include "store/store.h"
 
 enum {

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 
 enum {
 	NEW_BITS = S_IRUSR | S_IWUSR | S_IRGRP,

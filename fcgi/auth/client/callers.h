@@ -8,7 +8,7 @@
 #ifndef CALLERS_H
 #define CALLERS_H
 
-#include "fcgi/auth/address.h"
+#include "fcgi/auth/client/address.h"
 #include "fcgi/base/conf.h"
 #include "fcgi/base/hash.h"
 

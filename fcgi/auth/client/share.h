@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fcgi/auth/address.h"
+#include "fcgi/auth/client/address.h"
 
 enum {
 	SHARE_SECONDS = 4, /* the share is of so much time */

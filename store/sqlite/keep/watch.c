@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 
 #define PREFIX	   "largesse_watch_"
 #define PREFIX_LEN "22" /* with the event, which has six letters, and _ */

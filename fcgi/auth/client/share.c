@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "fcgi/auth/share.h"
+#include "fcgi/auth/client/share.h"
 #include "fcgi/base/hash.h"
 
 static const uint64_t second_ns = 1000000000;

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "store/clock.h"
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 
 enum {
 	PAGE_MIN = 10, /* rows a transaction */

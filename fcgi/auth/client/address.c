@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi/auth/address.h"
+#include "fcgi/auth/client/address.h"
 
 enum {
 	MAPPED_BYTES = 12, /* of IPv6 before an IPv4 address */

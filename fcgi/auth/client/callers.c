@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi/auth/callers.h"
+#include "fcgi/auth/client/callers.h"
 
 int
 callers_open(

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 
 /* steps[n] takes the tables of schema n to n + 1. */
 static const char *const steps[SCHEMA_VERSION] = {

@@ -10,7 +10,7 @@
  * What is set stands in the table largesse.  If somebody dropped the trigger,
  * it counts as not set.
  */
-#include "store/sqlite/schema.h"
+#include "store/sqlite/keep/schema.h"
 
 /* Inserts between two looks, and rows that one of them may remove. */
 enum {
