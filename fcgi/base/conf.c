@@ -85,7 +85,7 @@ static const struct option list[] = {
 	    .help = "by which other clocks may be wrong",
 	    .max = 3600 * 1000},
 	{"max-token-age", "AGE", AGE(max_token_age_ms), "0",
-	    .help = "refuse tokens that are good for longer; 0: take them",
+	    .help = "refuse tokens good for longer; 0: take them",
 	    .max = 100ULL * 366 * 24 * 3600 * 1000},
 	{"trust-user", NULL, FLAG(trust_user), NULL,
 	    .help = "readers are who REMOTE_USER says"},

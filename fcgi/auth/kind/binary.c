@@ -260,27 +260,38 @@ is_point(const unsigned char *s, size_t len)
 	return ok;
 }
 
-const char *
-kind_of_binary(const unsigned char *bytes, size_t len)
+static const char *
+kind_of(const unsigned char *bytes, size_t len)
 {
-	size_t all = len;
-
-	/* A newline behind it does not make it a secret. */
-	while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r') &&
-	       all - len < 2)
-		len--;
 	if (is_der(bytes, len))
 		return der_line(bytes, len);
-	if (is_der(bytes, all))
-		return der_line(bytes, all);
-	if (is_pgp(bytes, all) || is_pgp(bytes, len))
+	if (is_pgp(bytes, len))
 		return "a key of PGP: give a public key in PEM";
 	if (is_openssh(bytes, len))
 		return "a key in the form of OpenSSH: give the public key in "
 		       "PEM (ssh-keygen -e -m PKCS8 -f FILE)";
 	if (is_keystore(bytes, len))
 		return "a keystore: give the public key in it in PEM";
-	if (is_point(bytes, len) || is_point(bytes, all))
+	if (is_point(bytes, len))
 		return "a point of P-256: give the public key in PEM";
 	return NULL;
+}
+
+/*
+ * A line end behind it does not make it a secret; and the last bytes of a key
+ * may be such bytes themselves.
+ */
+const char *
+kind_of_binary(const unsigned char *bytes, size_t len)
+{
+	const char *line = kind_of(bytes, len);
+	int more;
+
+	for (more = 0; line == NULL && more < 2 && len > 0; more++) {
+		len--;
+		if (bytes[len] != '\n' && bytes[len] != '\r')
+			break;
+		line = kind_of(bytes, len);
+	}
+	return line;
 }
