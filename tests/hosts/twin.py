@@ -15,7 +15,7 @@ import tempfile
 
 import yard
 from client import Follower
-from net import US, Host, ip
+from net import Host, ip
 from resp import Redis
 from yard import LARGESSE, ROOT, SANITIZER, put, until
 
@@ -111,9 +111,8 @@ class Web(Host):
         self.responder = None
         (self.dir / "nginx.conf").write_text(put(
             read("nginx/nginx.conf"), "127.0.0.1:8080", self.ip + ":80"))
-        (self.dir / "events.conf").write_text(put(
-            put(read("nginx/events.conf"), SOCKET, "unix:" + path),
-            "allow 127.0.0.1;", "allow %s;" % US))
+        (self.dir / "events.conf").write_text(
+            put(read("nginx/events.conf"), SOCKET, "unix:" + path))
 
     def open(self):
         self.begin()

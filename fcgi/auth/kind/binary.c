@@ -261,7 +261,7 @@ is_point(const unsigned char *s, size_t len)
 }
 
 static const char *
-kind_of(const unsigned char *bytes, size_t len)
+kind_of_form(const unsigned char *bytes, size_t len)
 {
 	if (is_der(bytes, len))
 		return der_line(bytes, len);
@@ -284,14 +284,14 @@ kind_of(const unsigned char *bytes, size_t len)
 const char *
 kind_of_binary(const unsigned char *bytes, size_t len)
 {
-	const char *line = kind_of(bytes, len);
+	const char *line = kind_of_form(bytes, len);
 	int more;
 
 	for (more = 0; line == NULL && more < 2 && len > 0; more++) {
 		len--;
 		if (bytes[len] != '\n' && bytes[len] != '\r')
 			break;
-		line = kind_of(bytes, len);
+		line = kind_of_form(bytes, len);
 	}
 	return line;
 }

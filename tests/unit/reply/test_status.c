@@ -217,14 +217,17 @@ check_line(char *line, char *family, size_t size)
 	}
 	if (sscanf(line, "# TYPE %127s %15s", name, type) == 2) {
 		assert_string_equal(name, family);
-		assert_true(
-		    strcmp(type, "gauge") == 0 || strcmp(type, "counter") == 0);
+		assert_true(strcmp(type, "gauge") == 0 ||
+			    strcmp(type, "counter") == 0 ||
+			    strcmp(type, "histogram") == 0);
 		assert_int_equal(strcmp(type, "counter") == 0,
 		    strcmp(name + strlen(name) - 6, "_total") == 0);
 		return;
 	}
 	assert_true(strncmp(line, family, strlen(family)) == 0);
-	assert_true(line[strlen(family)] == ' ' || line[strlen(family)] == '{');
+	line += strlen(family);
+	line += *line == '_' ? strcspn(line, " {") : 0; /* of a histogram */
+	assert_true(*line == ' ' || *line == '{');
 }
 
 static void
