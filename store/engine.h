@@ -96,6 +96,9 @@ bool store_topic_match(
  */
 void shell_quote(char *buf, size_t size, const char *s);
 
+/* The same for a word that is no path. */
+void shell_quote_word(char *buf, size_t size, const char *s);
+
 /* --- SQLite's, of several files --- */
 struct store *sqlite_open(
     const char *path, enum store_mode, char *why, size_t size);

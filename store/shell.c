@@ -37,17 +37,31 @@ put_quoted(char *to, size_t size, const char *s)
 	return *s == '\0';
 }
 
+/* The word s, after what is in buf already.  False: it has no room there. */
+static bool
+add_word(char *buf, size_t size, const char *s)
+{
+	size_t len = strlen(buf);
+
+	if (!can_be_typed(s) || size < 16)
+		return false;
+	if (*s == '\0' || s[strspn(s, PLAIN)] != '\0')
+		return put_quoted(buf, size, s);
+	return (size_t)snprintf(buf + len, size - len, "%s", s) < size - len;
+}
+
 void
 shell_quote(char *buf, size_t size, const char *s)
 {
-	bool done = can_be_typed(s) && size > 16;
-
 	snprintf(buf, size, "%s", *s == '-' ? "./" : "");
-	if (done && *s != '\0' && s[strspn(s, PLAIN)] == '\0')
-		done = (size_t)snprintf(buf + strlen(buf), size - strlen(buf),
-			   "%s", s) < size - (*s == '-' ? 2 : 0);
-	else if (done)
-		done = put_quoted(buf, size, s);
-	if (!done)
+	if (!add_word(buf, size, s))
 		snprintf(buf, size, "<FILE>");
+}
+
+void
+shell_quote_word(char *buf, size_t size, const char *s)
+{
+	*buf = '\0';
+	if (!add_word(buf, size, s))
+		snprintf(buf, size, "<WORD>");
 }

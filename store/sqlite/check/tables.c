@@ -236,12 +236,12 @@ check_autoincrement(const struct tables *t)
 
 /* A word of len bytes, quoted for a shell. */
 static void
-add_word(sqlite3_str *s, const char *word, size_t len)
+append_word(sqlite3_str *s, const char *word, size_t len)
 {
 	char plain[512], quoted[2048];
 
 	snprintf(plain, sizeof(plain), "%.*s", (int)len, word);
-	shell_quote(quoted, sizeof(quoted), plain);
+	shell_quote_word(quoted, sizeof(quoted), plain);
 	sqlite3_str_appendf(s, " %s", quoted);
 }
 
@@ -251,14 +251,15 @@ watch_command(const struct tables *t, const char *table, const char *args)
 {
 	sqlite3_str *s = sqlite3_str_new(NULL);
 	const char *p = args == NULL ? "" : args;
+	char path[4096];
 
-	sqlite3_str_appendf(s, "largesse watch");
-	add_word(s, t->ck->path, strlen(t->ck->path));
-	add_word(s, table, strlen(table));
+	shell_quote(path, sizeof(path), t->ck->path);
+	sqlite3_str_appendf(s, "largesse watch %s", path);
+	append_word(s, table, strlen(table));
 	while (*p != '\0') {
 		size_t len = strcspn(p, "\n");
 
-		add_word(s, p, len);
+		append_word(s, p, len);
 		p += len + (p[len] == '\n');
 	}
 	return sqlite3_str_finish(s);

@@ -269,6 +269,8 @@ test_time_in_seconds_and_in_the_future(void)
 		"(strftime('%%s', 'now') + 3600) * 1000)");
 	want_only(examine(sv), "time");
 	append(sv, "main", "x");
+	want_only(examine(sv), "time");
+	sql(sv, "DELETE FROM events WHERE data = 'x' AND id < 6");
 	want_healthy(examine(sv));
 }
 
