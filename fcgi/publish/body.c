@@ -279,14 +279,26 @@ refuse_json(const struct reading *rd, const json_error_t *error)
 	}
 }
 
-/* Lets jansson read the text, but for its numbers.  NULL, and the status. */
+/*
+ * Lets jansson read the text, but for its numbers.  NULL, and the status.
+ *
+ * jansson passes over a NUL after a number or a word.  It is no JSON, and what
+ * is taken from the text itself would end there.
+ */
 static json_t *
 load_json(const struct reading *rd, const char *text, size_t len, int *status)
 {
+	const char *nul = memchr(text, '\0', len);
 	json_error_t error;
 	json_t *root;
-	char *copy = body_raw_copy(text, len);
+	char *copy;
 
+	if (nul != NULL) {
+		*status = refuse_body(rd, 400, "not JSON, at byte %zu of it",
+		    (size_t)(nul - text) + 1);
+		return NULL;
+	}
+	copy = body_raw_copy(text, len);
 	if (copy == NULL) {
 		*status = refuse_body(rd, 500, "no memory");
 		return NULL;

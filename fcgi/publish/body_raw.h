@@ -20,7 +20,7 @@
  */
 char *body_raw_copy(const char *s, size_t len);
 
-/* --- a text that is JSON, as jansson said ------------------------------- */
+/* --- a text that is JSON, as jansson said, and has no NUL --------------- */
 
 /* The end of the value that begins at s, after white space. */
 char *body_raw_end(char *s, const char *end);

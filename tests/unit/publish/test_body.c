@@ -247,6 +247,31 @@ test_a_byte_order_mark_means_nothing(void **state)
 	    400, "is not known");
 }
 
+/* jansson passes over a NUL after a number, and after true, false and null. */
+static void
+test_a_nul_is_no_json(void **state)
+{
+	static const char *const good[] = {"{\"topic\":null,\"data\":5}",
+	    "[{\"data\":[1,true,{\"a\":null}]},{\"data\":1e400}]",
+	    "{\"data\":\"a\",\"uid\":\"u\"}"};
+	char s[100];
+	size_t i, j, len;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		len = strlen(good[i]);
+		for (j = 0; j <= len; j++) {
+			memcpy(s, good[i], j);
+			s[j] = '\0';
+			memcpy(s + j + 1, good[i] + j, len - j);
+			want_refusal_of(
+			    &usual, JSON, s, len + 1, 400, "not JSON, at byte");
+			want_refusal_of(&usual, NDJSON, s, len + 1, 400,
+			    "not JSON, at byte");
+		}
+	}
+}
+
 static void
 test_nul_in_data(void **state)
 {
@@ -547,6 +572,7 @@ main(void)
 	    cmocka_unit_test(test_json_data_of_any_kind),
 	    cmocka_unit_test(test_bad_numbers),
 	    cmocka_unit_test(test_a_byte_order_mark_means_nothing),
+	    cmocka_unit_test(test_a_nul_is_no_json),
 	    cmocka_unit_test(test_nul_in_data),
 	    cmocka_unit_test(test_array),
 	    cmocka_unit_test(test_ndjson),
