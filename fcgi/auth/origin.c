@@ -37,7 +37,10 @@ is_any(const char *s)
 	return strcmp(s, "*") == 0;
 }
 
-/* Reads `:PORT` up to the end; nothing, or `:` alone, is the default. */
+/*
+ * Reads `:PORT` up to the end; nothing, or `:` alone, is the default.  With no
+ * more than five digits an origin always has room in a header of ours.
+ */
 static bool
 read_port(struct site *site, const char *s)
 {
@@ -53,7 +56,7 @@ read_port(struct site *site, const char *s)
 			n = usual[i].port;
 	if (s[0] == ':' && s[1] != '\0') {
 		if (strspn(s + 1, "0123456789") != strlen(s + 1) ||
-		    (n = strtoul(s + 1, NULL, 10)) > 65535)
+		    strlen(s + 1) > 5 || (n = strtoul(s + 1, NULL, 10)) > 65535)
 			return false;
 	} else if (s[0] != '\0' && s[0] != ':')
 		return false;

@@ -95,6 +95,24 @@ test_whose_page_it_is(void **state)
 			    cases[i].origin ? cases[i].origin : "none");
 }
 
+/* The origin goes into a header of ours, which has to have room for it. */
+static void
+test_a_port_has_five_digits(void **state)
+{
+	struct option_list l = LIST((char *)B);
+	struct request rq = nobody;
+	char origin[1000], buf[ORIGIN_HEADERS_SIZE];
+
+	(void)state;
+	snprintf(origin, sizeof(origin), B ":%0900d", 443);
+	rq.origin = origin;
+	rq.host = strstr(origin, "//") + 2;
+	assert_int_equal(origin_of(&l, &rq), ORIGIN_FOREIGN);
+	assert_string_equal(origin_headers(&l, &rq, buf), "Vary: Origin\r\n");
+	snprintf(origin, sizeof(origin), B ":00443");
+	assert_int_equal(origin_of(&l, &rq), ORIGIN_LISTED);
+}
+
 static void
 test_any_page_but_ours(void **state)
 {
@@ -458,6 +476,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_whose_page_it_is),
+	    cmocka_unit_test(test_a_port_has_five_digits),
 	    cmocka_unit_test(test_any_page_but_ours),
 	    cmocka_unit_test(test_scheme_of_a_page),
 	    cmocka_unit_test(test_listed_as_a_browser_writes_it),
