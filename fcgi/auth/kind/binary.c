@@ -101,28 +101,44 @@ der_walk(const unsigned char *p, size_t len, int depth, bool *begun)
 	return true;
 }
 
+static const unsigned char *
+pass_blanks(const unsigned char *p, const unsigned char *end)
+{
+	while (p < end && memchr(" \t\r\n", *p, 5) != NULL) /* or NUL */
+		p++;
+	return p;
+}
+
+/* One key or several, with nothing but blanks between and around them. */
 static bool
 is_der(const unsigned char *bytes, size_t len)
 {
-	const unsigned char *p = bytes;
-	bool begun = false;
+	const unsigned char *end = bytes + len, *p = pass_blanks(bytes, end);
 	struct der d;
+	bool begun;
 
-	return der_next(&p, bytes + len, &d) && p == bytes + len &&
-	       d.tag == DER_SEQUENCE && der_walk(d.s, d.len, 0, &begun) &&
-	       begun;
+	do {
+		begun = false;
+		if (!der_next(&p, end, &d) || d.tag != DER_SEQUENCE ||
+		    !der_walk(d.s, d.len, 0, &begun) || !begun)
+			return false;
+		p = pass_blanks(p, end);
+	} while (p < end);
+	return true;
 }
 
 /* What is in it, as far as OpenSSL can tell. */
 static const char *
 der_line(const unsigned char *bytes, size_t len)
 {
-	const unsigned char *p = bytes;
+	const unsigned char *p = pass_blanks(bytes, bytes + len);
 	EVP_PKEY *pkey;
 	X509 *cert;
 	const char *line = "a key or certificate in DER: give the public key "
 			   "in PEM";
 
+	len -= (size_t)(p - bytes);
+	bytes = p;
 	if ((pkey = d2i_PUBKEY(NULL, &p, (long)len)) != NULL)
 		line = "a public key in DER: give it in PEM (openssl pkey "
 		       "-pubin -inform DER)";

@@ -12,7 +12,9 @@
 #include "fcgi/auth/kind/kind.h"
 
 enum {
-	DEEP = 3 /* base64 of base64 of a key is still a key */
+	DEEP = 3,	 /* base64 of base64 of a key is still a key */
+	WORD_BYTES = 40, /* no key is shorter in base64 */
+	BEFORE_A_BYTE = -3
 };
 
 #define OPENSSH                                                     \
@@ -99,7 +101,8 @@ kind_of_pem(const unsigned char *bytes, size_t len)
 /*
  * Shorter ones could be in a random secret by chance.  The last ones are the
  * first bytes of a key in base64: the names of RSA and of P-256, in the three
- * ways in which they can stand, and Ed25519.
+ * ways in which they can stand, Ed25519, and an RSA key without a name, by its
+ * length.
  */
 static const struct mark marks_of_text[] = {
     {"---- BEGIN SSH2 ", OPENSSH},
@@ -132,6 +135,10 @@ static const struct mark marks_of_text[] = {
     {"YHKoZIzj0CAQYIKoZIzj0DAQc", BARE},
     {"BgcqhkjOPQIBBggqhkjOPQMBB", BARE},
     {"MCowBQYDK2VwAyEA", BARE},
+    {"MIIBCgKCAQEA", BARE},
+    {"MIIBigKCAYEA", BARE},
+    {"MIICCgKCAgEA", BARE},
+    {"MIIECgKCBAEA", BARE},
     {NULL, NULL},
 };
 
@@ -168,7 +175,10 @@ from_utf16(const unsigned char *s, size_t len, unsigned char *to)
 	return n;
 }
 
-/* The value of a digit, -1 if it is to be passed over, -2 if it is none. */
+/*
+ * The value of a digit, -1 if it is to be passed over, -2 if it is none, or
+ * BEFORE_A_BYTE.
+ */
 static int
 base64_value(unsigned char c)
 {
@@ -190,7 +200,9 @@ hex_value(unsigned char c)
 {
 	if (isxdigit(c))
 		return isdigit(c) ? c - '0' : tolower(c) - 'a' + 10;
-	return isspace(c) || strchr(":\"'", c) != NULL ? -1 : -2;
+	if (tolower(c) == 'x') /* 0x30 or \x30 */
+		return BEFORE_A_BYTE;
+	return isspace(c) || strchr(":,;-\\\"'()[]{}", c) != NULL ? -1 : -2;
 }
 
 /* Digits of so many bits each.  The length, or 0: there are others, too. */
@@ -205,7 +217,9 @@ from_digits(const unsigned char *s, size_t len, int (*digit)(unsigned char),
 	for (i = 0; i < len; i++) {
 		if (s[i] >= 0x80 || s[i] == '\0' || (v = digit(s[i])) == -2)
 			return 0;
-		if (v == -1)
+		if (v == BEFORE_A_BYTE)
+			have = 0; /* forgets the 0 of 0x */
+		if (v < 0)
 			continue;
 		bits = bits << each | (unsigned)v;
 		if ((have += each) >= 8) {
@@ -239,6 +253,25 @@ kind_of_digits(
 	return line;
 }
 
+/* Do the digits stand in a line with other things, as in KEY="..."? */
+static const char *
+kind_of_words(const unsigned char *bytes, size_t len, unsigned char *spare)
+{
+	const unsigned char *s = bytes, *end = bytes + len, *word;
+	const char *line = NULL;
+
+	while (s < end && line == NULL) {
+		for (word = s; s < end && base64_value(*s) >= 0;)
+			s++;
+		if (s - word >= WORD_BYTES && s - word < (ptrdiff_t)len)
+			line =
+			    kind_of_digits(word, (size_t)(s - word), spare, 0);
+		while (s < end && base64_value(*s) < 0)
+			s++;
+	}
+	return line;
+}
+
 static const char *
 kind_at(const unsigned char *bytes, size_t len, int depth)
 {
@@ -257,6 +290,8 @@ kind_at(const unsigned char *bytes, size_t len, int depth)
 	    len == 0 || (spare = malloc(len)) == NULL)
 		return line;
 	line = kind_of_digits(bytes, len, spare, depth);
+	if (line == NULL && depth == 0)
+		line = kind_of_words(bytes, len, spare);
 	OPENSSL_cleanse(spare, len);
 	free(spare);
 	return line;

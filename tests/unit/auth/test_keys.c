@@ -381,6 +381,94 @@ test_der_is_no_secret(void **state)
 	EVP_PKEY_free(p384);
 }
 
+/* Writes each byte as two digits between a and b. */
+static void
+form_bytes(
+    struct form *f, const struct form *from, const char *a, const char *b)
+{
+	size_t i;
+
+	for (i = f->len = 0; i < from->len; i++)
+		f->len += (size_t)sprintf((char *)f->bytes + f->len, "%s%02x%s",
+		    a, from->bytes[i], b);
+}
+
+/* base64 in lines of 64, between which stands what a file should not have. */
+static void
+form_lines(struct form *f, const struct form *from, const char *between)
+{
+	struct form all = *from;
+	size_t i;
+
+	form_base64(&all);
+	f->len = (size_t)sprintf((char *)f->bytes, "BEGIN%%20KEY%s", between);
+	for (i = 0; i < all.len; i += 64)
+		f->len += (size_t)sprintf((char *)f->bytes + f->len, "%.64s%s",
+		    (char *)all.bytes + i, between);
+}
+
+static void
+want_with_things_around(struct drawer *d, const struct form *key, bool pem)
+{
+	static const char *const around[][2] = {{"KEY=", "\n"},
+	    {"# mine\nexport PUBLIC_KEY=\"", "\"\n"}, {"key: '", "'"},
+	    {"data:application/octet-stream;base64,", ""}};
+	static const char *const bytes[][2] = {
+	    {"0x", ", "}, {"0X", ","}, {"\\x", ""}, {"", "-"}, {"", ":"}};
+	static const char *const lines[] = {"\\n", "%0A", "\n> ", "<br>"};
+	struct form f = *key, base64 = *key;
+	size_t i;
+
+	form_base64(&base64);
+	for (i = 0; i < 4; i++) {
+		form_text(&f, around[i][0], (char *)base64.bytes, around[i][1]);
+		want_form(d, &f, "");
+		form_lines(&f, key, lines[i]);
+		if (pem)
+			want_form(d, &f, "");
+	}
+	for (i = 0; i < 5; i++) {
+		form_bytes(&f, key, bytes[i][0], bytes[i][1]);
+		want_form(d, &f, "");
+	}
+	f = *key;
+	form_hex(&f);
+	memmove(f.bytes + 2, f.bytes, f.len);
+	memcpy(f.bytes, "0x", 2);
+	f.len += 2;
+	want_form(d, &f, "");
+}
+
+/* A line of a configuration, a byte too much: it is a key all the same. */
+static void
+test_a_key_with_something_around_it(void **state)
+{
+	struct drawer *d = *state;
+	EVP_PKEY *keys[] = {hostile_keys()->rsa, hostile_keys()->ec};
+	struct form f, g;
+	unsigned char *p;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		p = f.bytes;
+		f.len = (size_t)(i < 2 ? i2d_PUBKEY(keys[i], &p)
+				       : i2d_PublicKey(keys[i - 2], &p));
+		f.bytes[f.len] = '\0';
+		want_with_things_around(d, &f, i < 3);
+		if (i == 3)
+			continue;
+		memcpy(g.bytes, "\r\n", 2);
+		memcpy(g.bytes + 2, f.bytes, f.len);
+		memcpy(g.bytes + 2 + f.len, "\r\r\n\0\0", 5);
+		g.len = f.len + 7;
+		want_form(d, &g, "in DER");
+		memcpy(g.bytes, f.bytes, f.len);
+		memcpy(g.bytes + f.len, f.bytes, f.len);
+		g.len = 2 * f.len;
+		want_form(d, &g, "in DER");
+	}
+}
+
 static X509 *
 certificate(EVP_PKEY *key)
 {
@@ -561,6 +649,8 @@ test_random_secrets_are_secrets(void **state)
 		    (unsigned char *)text, bytes, (int)len);
 		assert_null(kind_of_bytes((unsigned char *)text, len));
 	}
+	strcpy(text, "SECRET=\"0123456789abcdef0123456789abcdef01234567\", 0x");
+	assert_null(kind_of_bytes((unsigned char *)text, strlen(text)));
 	strcpy(text, "correct horse battery staple, and a public key of words");
 	assert_null(kind_of_bytes((unsigned char *)text, strlen(text)));
 }
@@ -752,6 +842,7 @@ main(void)
 	    T(test_files_that_cannot_be_read),
 	    T(test_rsa_numbers_that_are_no_good),
 	    T(test_der_is_no_secret),
+	    T(test_a_key_with_something_around_it),
 	    T(test_certificates_are_no_secret),
 	    T(test_keys_of_other_programs_are_no_secret),
 	    T(test_pgp_is_no_secret),
