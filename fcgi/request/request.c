@@ -298,36 +298,59 @@ twice(char *const *env)
 }
 
 /*
- * X-Forwarded-For may come in several lines, and means the same as one line
- * with commas (RFC 9110, section 5.3).  The first of them may be the client's
- * own.  Returns -1 without memory.
+ * Some headers may come in several lines, and mean the same as one line with
+ * all of them (RFC 9110, section 5.3; RFC 9113, section 8.2.3).  The first line
+ * of X-Forwarded-For may be the client's own, and the first line with a cookie
+ * of the name an old one.  Sets *value; *joined is NULL or to be freed.  -1
+ * without memory.
  */
 static int
-join_forwarded(struct request *r, char *const *env)
+join_lines(char *const *env, const char *name, char between, char **joined,
+    const char **value)
 {
-	const char *name = "HTTP_X_FORWARDED_FOR", *s;
 	size_t n = 0, len = 0;
 	char *const *e;
+	const char *s;
 	char *to;
 
 	for (e = env; *e != NULL; e++)
 		if ((s = env_named(e, name)) != NULL && *s != '\0') {
-			r->forwarded_for = s;
+			*value = s;
 			len += strlen(s) + 1;
 			n++;
 		}
 	if (n < 2)
 		return 0;
-	r->forwarded_for = r->joined = to = malloc(len);
+	*value = *joined = to = malloc(len);
 	if (to == NULL)
 		return -1;
 	for (e = env; *e != NULL; e++)
 		if ((s = env_named(e, name)) != NULL && *s != '\0') {
-			if (to != r->joined)
-				*to++ = ',';
+			if (to != *joined)
+				*to++ = between;
 			to = stpcpy(to, s);
 		}
 	return 0;
+}
+
+static int
+join_all(struct request *r, char *const *env)
+{
+	return join_lines(env, "HTTP_X_FORWARDED_FOR", ',', &r->joined,
+		   &r->forwarded_for) == -1 ||
+		       join_lines(env, "HTTP_COOKIE", ';', &r->joined_cookies,
+			   &r->cookie) == -1
+		   ? -1
+		   : 0;
+}
+
+/* What the body is: some web servers say it only as a header. */
+static const char *
+content_value(char *const *env, const char *header)
+{
+	const char *s = env_value(env, header + strlen("HTTP_"));
+
+	return s != NULL ? s : env_value(env, header);
 }
 
 static bool
@@ -354,14 +377,10 @@ request_read(
 	r->address = env_value(env, "REMOTE_ADDR");
 	r->user = env_value(env, "REMOTE_USER");
 	r->authorization = env_value(env, "HTTP_AUTHORIZATION");
-	r->cookie = env_value(env, "HTTP_COOKIE");
 	r->origin = env_value(env, "HTTP_ORIGIN");
 	r->host = env_value(env, "HTTP_HOST");
 	r->fetch_site = env_value(env, "HTTP_SEC_FETCH_SITE");
-	/* Some web servers send it only as a header. */
-	r->content_type = env_value(env, "CONTENT_TYPE");
-	if (r->content_type == NULL)
-		r->content_type = env_value(env, "HTTP_CONTENT_TYPE");
+	r->content_type = content_value(env, "HTTP_CONTENT_TYPE");
 	r->content_encoding = env_value(env, "HTTP_CONTENT_ENCODING");
 	r->protocol = env_value(env, "SERVER_PROTOCOL");
 	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
@@ -372,12 +391,12 @@ request_read(
 	if (r->query == NULL)
 		r->query = "";
 	status = read_length(
-	    env_value(env, "CONTENT_LENGTH"), &r->content_length, why);
+	    content_value(env, "HTTP_CONTENT_LENGTH"), &r->content_length, why);
 	if (status == 0 && (wrong = twice(env)) != NULL) {
 		*why = wrong;
 		status = 400;
 	}
-	if (status == 0 && join_forwarded(r, env) == -1) {
+	if (status == 0 && join_all(r, env) == -1) {
 		*why = "out of memory";
 		status = 500;
 	}
@@ -397,5 +416,6 @@ request_free(struct request *r)
 	free(r->scratch);
 	free(r->user_topics);
 	free(r->joined);
-	r->scratch = r->user_topics = r->joined = NULL;
+	free(r->joined_cookies);
+	r->scratch = r->user_topics = r->joined = r->joined_cookies = NULL;
 }

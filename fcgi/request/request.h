@@ -91,7 +91,7 @@ struct request {
 	const char *address;	      /* REMOTE_ADDR or "" */
 	const char *user;	      /* REMOTE_USER or NULL */
 	const char *authorization;    /* HTTP_AUTHORIZATION or NULL */
-	const char *cookie;	      /* HTTP_COOKIE or NULL */
+	const char *cookie;	      /* HTTP_COOKIE, all lines, or NULL */
 	const char *origin;	      /* HTTP_ORIGIN or NULL */
 	const char *host;	      /* HTTP_HOST or NULL */
 	const char *fetch_site;	      /* HTTP_SEC_FETCH_SITE or NULL */
@@ -105,9 +105,10 @@ struct request {
 	const char *query;	   /* raw QUERY_STRING, "" if none */
 	bool event_in_query; /* it has a name that a POST has in its body */
 	bool tls;	     /* the web server says that it was asked by TLS */
-	int64_t content_length; /* -1 when absent */
+	int64_t content_length; /* [HTTP_]CONTENT_LENGTH; -1 when absent */
 	char *scratch;		/* decoded names; freed by request_free */
 	char *joined;		/* lines of a header; likewise */
+	char *joined_cookies;	/* likewise */
 	char *user_topics;	/* likewise, with the user's name in them */
 };
 

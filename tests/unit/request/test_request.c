@@ -739,6 +739,13 @@ test_length_absent_number_or_refused(void **state)
 	    "Content-Length: not a number");
 	want_refused(ask("CONTENT_LENGTH=9223372036854775808", NULL), 413,
 	    "Content-Length: too large");
+	/* As nginx passes it: see below. */
+	a = ask("HTTP_CONTENT_LENGTH=7", NULL);
+	assert_int_equal(a.r.content_length, 7);
+	request_free(&a.r);
+	a = ask("HTTP_CONTENT_LENGTH=7", "CONTENT_LENGTH=8", NULL);
+	assert_int_equal(a.r.content_length, 8);
+	request_free(&a.r);
 }
 
 static void
@@ -782,6 +789,24 @@ test_content_type_as_a_header(void **state)
 	request_free(&a.r);
 	a = ask("HTTP_CONTENT_TYPE=text/plain", "CONTENT_TYPE=a/b", NULL);
 	assert_string_equal(a.r.content_type, "a/b");
+	request_free(&a.r);
+}
+
+static void
+test_cookies_in_several_lines(void **state)
+{
+	struct asked a = ask("HTTP_COOKIE=a=b",
+	    "HTTP_COOKIE=", "HTTP_COOKIES=x", "HTTP_COOKIE=c=d; e=f", NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_string_equal(a.r.cookie, "a=b;c=d; e=f");
+	request_free(&a.r);
+	a = ask("HTTP_COOKIE=", "HTTP_COOKIE=c=d", NULL);
+	assert_string_equal(a.r.cookie, "c=d");
+	request_free(&a.r);
+	a = ask("HTTP_COOKIE=", NULL);
+	assert_null(a.r.cookie);
 	request_free(&a.r);
 }
 
@@ -942,6 +967,7 @@ main(void)
 	    cmocka_unit_test(test_length_absent_number_or_refused),
 	    cmocka_unit_test(test_credentials_and_address),
 	    cmocka_unit_test(test_content_type_as_a_header),
+	    cmocka_unit_test(test_cookies_in_several_lines),
 	    cmocka_unit_test(test_forwarded_for_in_several_lines),
 	    cmocka_unit_test(test_what_may_come_once),
 	    cmocka_unit_test(test_empty_parameter_is_absent),
