@@ -145,6 +145,24 @@ take_offset(struct text *t, int64_t *ms)
 	return true;
 }
 
+/*
+ * [Europe/Berlin] and the like after an offset (RFC 9557), which Temporal
+ * prints.  The offset says the time, so they are passed over.
+ */
+static bool
+pass_zones(struct text *t)
+{
+	size_t n;
+
+	while (take_char(t, "[") != '\0') {
+		n = strcspn(t->s, "]");
+		t->s += n;
+		if (n == 0 || take_char(t, "]") == '\0')
+			return false;
+	}
+	return true;
+}
+
 /* 2026 or, as JavaScript has years of more digits, +012026. */
 static bool
 take_year(struct text *t, int *year)
@@ -195,7 +213,7 @@ read_date_time(const char *s, int64_t *ms)
 	if (*t.s == '\0')
 		return true;
 	if (take_char(&t, "Tt ") == '\0' || !take_clock(&t, &c) ||
-	    !take_offset(&t, &offset) || *t.s != '\0')
+	    !take_offset(&t, &offset) || !pass_zones(&t) || *t.s != '\0')
 		return false;
 	*ms = day + clock_ms(&c) - offset;
 	return true;
