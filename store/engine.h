@@ -65,7 +65,7 @@ struct store {
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
 	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */
 	char why[256];
-	char doubt[512]; /* see store_doubt */
+	char doubt[512];   /* see store_doubt */
 	bool warned;	   /* warning was set once, and is not set again */
 	char warning[256]; /* see store_warning */
 	bool warning_told;

@@ -40,7 +40,7 @@ static void
 print_visible(const char *s, size_t len)
 {
 	char buf[1024 * UTF8_VISIBLE];
-	size_t n, i;
+	size_t n, i, shown;
 
 	for (; len > 0; s += n, len -= n) {
 		n = len < sizeof(buf) / UTF8_VISIBLE
@@ -50,7 +50,8 @@ print_visible(const char *s, size_t len)
 		     n < len && i < 3 && ((unsigned char)s[n] & 0xc0) == 0x80;
 		     i++)
 			n--;
-		fwrite(buf, 1, utf8_visible(buf, sizeof(buf), s, n), stdout);
+		shown = utf8_visible(buf, sizeof(buf), s, n);
+		fwrite(buf, 1, shown, stdout);
 	}
 }
 

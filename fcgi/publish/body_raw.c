@@ -106,7 +106,7 @@ body_raw_end(char *s, const char *end)
 struct store_text
 body_raw_member(char *s, const char *end, const char *name)
 {
-	struct plain_text t;
+	struct plain_text t = {0};
 	char *value;
 
 	s = body_plain_space(s, end) + 1;

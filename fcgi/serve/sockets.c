@@ -184,13 +184,18 @@ sockets_close(struct server *srv)
 static in_port_t
 port_of(const struct server *srv)
 {
-	struct sockaddr_storage ss = {0};
-	socklen_t len = sizeof(ss);
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} name = {0};
+	socklen_t len = sizeof(name);
 
 	if (srv->nlistens == 0 ||
-	    getsockname(srv->listens[0].fd, (struct sockaddr *)&ss, &len) == -1)
+	    getsockname(srv->listens[0].fd, &name.sa, &len) == -1)
 		return 0;
-	return *port_in((struct sockaddr *)&ss);
+	return name.sa.sa_family == AF_INET6 ? name.in6.sin6_port
+					     : name.in.sin_port;
 }
 
 /*
