@@ -32,6 +32,7 @@ static const char *const sql[ST_COUNT] = {
     [ST_FIRST] = "SELECT min(id) FROM events",
     [ST_PASS] = "SELECT id, topic FROM events WHERE id > ?1 ORDER BY id",
     [ST_NEXT] = "SELECT id FROM events WHERE id > ?1 ORDER BY id LIMIT 1",
+    [ST_TOPIC] = "SELECT topic FROM events WHERE id = ?1",
     [ST_TYPE] = "SELECT event FROM events WHERE id = ?1",
     /* A row whose data is too long fails at data, and is not gone through. */
     [ST_TIME] = "SELECT id, data, time FROM events WHERE id > ?1"

@@ -69,20 +69,23 @@ id_by(sqlite3_stmt *st, int64_t id, int64_t none)
 	return none;
 }
 
-/* Hands out an event that is too large, if it is wanted. */
+/*
+ * Hands out an event that is too large, if it is wanted.  The statement of
+ * whoever found it may stand open, so these are others.
+ */
 static bool
 give_too_large(struct row_page *pg, int64_t id)
 {
-	sqlite3_stmt *head = pg->sq->st[ST_PASS], *type = pg->sq->st[ST_TYPE];
+	sqlite3_stmt *head = pg->sq->st[ST_TOPIC], *type = pg->sq->st[ST_TYPE];
 	struct store_event ev = {.id.lo = (uint64_t)id,
 	    .topic = {"", 0},
 	    .data = {"", 0},
 	    .too_large = true};
 	bool go_on = true;
 
-	sqlite3_bind_int64(head, 1, id - 1);
+	sqlite3_bind_int64(head, 1, id);
 	if (sqlite3_step(head) == SQLITE_ROW)
-		ev.topic = sqlite_some_text(head, COL_TOPIC);
+		ev.topic = sqlite_some_text(head, 0);
 	sqlite3_bind_int64(type, 1, id);
 	if (sqlite3_step(type) == SQLITE_ROW)
 		ev.event = sqlite_text(type, 0);

@@ -55,6 +55,7 @@ enum sqlite_statement {
 	ST_FIRST,   /* the oldest id */
 	ST_PASS,    /* id and topic of events after an id */
 	ST_NEXT,    /* the next id after an id */
+	ST_TOPIC,   /* the topic of one event by id */
 	ST_TYPE,    /* the event type of one event by id */
 	ST_TIME,    /* id and time of the event after an id */
 	ST_BACK,    /* id and topic of events up to an id, newest first */
