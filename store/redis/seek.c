@@ -53,7 +53,8 @@ ask_back(struct redis *rs, const struct store_seek *seek)
 /*
  * Goes back in steps, of which each takes Redis about a millisecond.  In all
  * it passes so many entries and not more: who asks for what is not there
- * cannot have the whole log searched.
+ * cannot have the whole log searched.  If there are none of the newest, the
+ * place is the end that the log had at the first step: what came since is new.
  */
 static enum store_result
 seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id)
@@ -61,15 +62,18 @@ seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id)
 	const struct redis_ask *a;
 	const redisReply *r;
 	struct store_id found, place;
+	bool uid = seek->from == STORE_FROM_UID;
 
-	if (!seek->come.begun && seek->from == STORE_FROM_LAST)
+	if (!seek->come.begun && !uid)
 		seek->come.left =
 		    seek->count < STORE_LAST_MAX ? seek->count : STORE_LAST_MAX;
 	if ((a = ask_back(rs, seek)) == NULL)
 		return redis_later(rs);
 	r = a->answer;
 	if (redis_id(r->element[0], &found))
-		seek->come.found = found;
+		seek->come.found = uid ? found : store_id_before(found);
+	else if (!seek->come.begun && !uid)
+		seek->come.found = a->page.state.last;
 	seek->come.left = (uint64_t)r->element[2]->integer;
 	seek->come.passed += (uint64_t)r->element[3]->integer + 1;
 	if (redis_id(r->element[1], &place) &&
@@ -78,12 +82,11 @@ seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id)
 		seek->come.place = place;
 		return STORE_AGAIN;
 	}
+	*id = seek->come.found;
+	if (!uid || id->hi != 0 || id->lo != 0)
+		return STORE_OK;
 	*id = a->page.state.last;
-	if (seek->come.found.hi == 0 && seek->come.found.lo == 0)
-		return seek->from == STORE_FROM_UID ? STORE_UNKNOWN : STORE_OK;
-	*id = seek->from == STORE_FROM_UID ? seek->come.found
-					   : store_id_before(seek->come.found);
-	return STORE_OK;
+	return STORE_UNKNOWN;
 }
 
 static const struct redis_ask *

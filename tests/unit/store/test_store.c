@@ -499,6 +499,36 @@ test_the_newest_n_of_the_topics(void **state)
 	assert_int_equal(count_last(lg, 0, NULL, 0), 0);
 }
 
+/* To look for the newest may take some calls, and what comes then is new. */
+static void
+test_what_comes_while_the_newest_are_looked_for_is_new(void **state)
+{
+	struct log *lg = *state;
+	struct store_topic x = exact("x");
+	struct store_seek s = {
+	    .from = STORE_FROM_LAST, .count = 5, .topics = &x, .n = 1};
+	struct page pg = {.n = 0};
+	struct store_id id, place;
+	enum store_result r;
+	int i, calls = 0;
+
+	for (i = 0; i < 1000; i++)
+		append(lg, "other", "");
+	kit_settle(lg);
+	while ((r = store_seek(lg->reader, &s, &id)) != STORE_OK) {
+		if (r == STORE_LATER)
+			kit_turn(lg, &place);
+		else
+			assert_int_equal(r, STORE_AGAIN);
+		if (r == STORE_AGAIN && calls++ == 0)
+			append(lg, "x", "1");
+	}
+	if (calls == 0)
+		append(lg, "x", "1");
+	read_page(lg, &pg, id, &x, 1, 10);
+	assert_string_equal(pg.text, "x=1");
+}
+
 static void
 test_a_time_is_a_place(void **state)
 {
@@ -621,6 +651,7 @@ main(void)
 	    TEST(test_a_place_that_was_pruned_is_gone),
 	    TEST(test_a_uid_is_a_place),
 	    TEST(test_the_newest_n_of_the_topics),
+	    TEST(test_what_comes_while_the_newest_are_looked_for_is_new),
 	    TEST(test_a_time_is_a_place),
 	    TEST(test_an_append_is_news_without_the_sweep),
 	    TEST(test_another_log_under_the_name_is_told),
