@@ -199,6 +199,9 @@ store_answered(const struct store *st)
 enum store_result
 store_seek(struct store *st, struct store_seek *seek, struct store_id *id)
 {
+	/* What was found in the log before means nothing in this one. */
+	if (seek->come.life != st->life)
+		seek->come = (struct store_come){.life = st->life};
 	return st->ops->seek(st, seek, id);
 }
 
@@ -217,7 +220,11 @@ store_set_poll(struct store *st, unsigned ms)
 enum store_news
 store_news(struct store *st, struct store_id *id)
 {
-	return st->ops->news(st, id);
+	enum store_news news = st->ops->news(st, id);
+
+	if (news == STORE_REPLACED)
+		st->life++;
+	return news;
 }
 
 bool

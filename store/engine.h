@@ -61,6 +61,7 @@ struct store {
 	bool answered;		 /* see store_answered */
 	int fd;			 /* what a reader's loop waits for */
 	char log_id[40];	 /* empty: no log was seen so far */
+	uint32_t life;		 /* how often the log was another one */
 	struct store_id revoked; /* the newest revocation, or 0 */
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
 	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */

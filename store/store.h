@@ -194,6 +194,7 @@ enum store_from {
 /* How far a seek has come when it is STORE_AGAIN. */
 struct store_come {
 	bool begun;
+	uint32_t life;	       /* of which log; another one is begun anew */
 	struct store_id place; /* all after it was looked at */
 	struct store_id found; /* the answer, as far as it is known */
 	uint64_t left;	       /* events still to be found */

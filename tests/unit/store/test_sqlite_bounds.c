@@ -365,6 +365,29 @@ test_the_newest_are_limited(void **state)
 
 /* By the rows the old one is too far back to be found. */
 static void
+test_a_seek_begins_anew_in_another_log(void **state)
+{
+	struct log *lg = *state, other = *lg;
+	struct store_topic x = topic("x", false);
+	struct store_seek s = {
+	    .from = STORE_FROM_LAST, .count = 5, .topics = &x, .n = 1};
+	struct store_id id, place;
+
+	fill(lg);
+	run(lg, "DROP INDEX largesse_topic");
+	assert_int_equal(store_seek(lg->reader, &s, &id), STORE_AGAIN);
+	lg->engine->name_log(&other, "other");
+	assert_int_equal(
+	    store_init(other.path, NULL, lg->why, sizeof(lg->why)), 0);
+	run(&other, "INSERT INTO events(topic) VALUES('y'), ('y')");
+	lg->engine->replace(lg, other.path);
+	while (kit_turn(lg, &place) != STORE_REPLACED)
+		continue;
+	assert_int_equal(kit_seek(lg, s, &id), STORE_OK);
+	assert_int_equal(id.lo, 2);
+}
+
+static void
 test_the_newest_of_a_prefix_is_found_by_the_index(void **state)
 {
 	struct log *lg = *state;
@@ -752,6 +775,7 @@ main(void)
 	    T(test_a_column_that_ignores_case_lets_no_other_topic_through),
 	    T(test_without_the_index_pages_end_early),
 	    T(test_the_newest_are_limited),
+	    T(test_a_seek_begins_anew_in_another_log),
 	    T(test_the_newest_of_a_prefix_is_found_by_the_index),
 	    T(test_odd_times_do_not_hold_a_seek),
 	    T(test_what_is_too_large_is_not_read),
