@@ -50,6 +50,14 @@ close_parts(struct server *srv)
 	srv->allow = NULL;
 }
 
+/*
+ * The store counts all texts of an event together.  The data and the type may
+ * be as large as --max-event each (window.c); topic and uid are short.
+ */
+enum {
+	OTHER_TEXTS = 64 * 1024
+};
+
 /* Opens what the options name, before there is a loop. */
 static int
 open_parts(struct server *srv)
@@ -66,7 +74,8 @@ open_parts(struct server *srv)
 	    callers_open(&hub->callers, &srv->conf, why, sizeof(why)) == 0 &&
 	    (hub->store = store_open(
 		 srv->conf.db, STORE_READ, why, sizeof(why))) != NULL) {
-		store_set_event_max(hub->store, srv->conf.max_event_bytes);
+		store_set_event_max(
+		    hub->store, 2 * srv->conf.max_event_bytes + OTHER_TEXTS);
 		return 0;
 	}
 	log_plain(why);
