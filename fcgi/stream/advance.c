@@ -10,6 +10,10 @@
 #include "fcgi/stream/stream.h"
 #include "fcgi/stream/write.h"
 
+enum {
+	PAGE_NS = 500 * 1000 /* for a page, also at the end of a step */
+};
+
 /* Tells the client that its place is gone, and goes on from another place. */
 static bool
 tell_gap(struct hub *hub, struct stream *s, struct store_id place)
@@ -67,9 +71,12 @@ read_cold(
     struct hub *hub, struct stream *s, struct store_id *id, struct page **page)
 {
 	uint64_t began = uv_hrtime(), reads = hub->pages.reads, now;
-	enum store_result r =
-	    pages_get(&hub->pages, hub->store, s->sub, id, hub->head, page);
+	enum store_result r;
 
+	hub->pages.until_ns = hub->turn.until;
+	if (hub->pages.until_ns < began + PAGE_NS)
+		hub->pages.until_ns = began + PAGE_NS;
+	r = pages_get(&hub->pages, hub->store, s->sub, id, hub->head, page);
 	if (s->caller != NULL && hub->pages.reads != reads) {
 		now = uv_hrtime();
 		share_spend(

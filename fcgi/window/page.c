@@ -91,7 +91,8 @@ page_add(void *arg, const struct store_event *ev)
 		f->failed = true;
 		return false;
 	}
-	return r->end - r->start < PAGE_BYTES;
+	return r->end - r->start < PAGE_BYTES &&
+	       (uint64_t)clock_steady_ns() < f->pages->until_ns;
 }
 
 /*

@@ -25,7 +25,8 @@ struct page {
 struct pages {
 	struct page page[PAGES];
 	uint64_t lookups, reads;
-	size_t rows; /* of a page */
+	size_t rows;	   /* of a page */
+	uint64_t until_ns; /* steady clock: a page has no row read later */
 	uint64_t max_event_bytes;
 };
 
