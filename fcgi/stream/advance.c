@@ -11,7 +11,7 @@
 #include "fcgi/stream/write.h"
 
 enum {
-	PAGE_NS = 500 * 1000 /* for a page, also at the end of a step */
+	PAGE_NS = 250 * 1000 /* for a page, also at the end of a step */
 };
 
 /* Tells the client that its place is gone, and goes on from another place. */

@@ -17,7 +17,7 @@
 #include "fcgi/base/tally.h"
 
 enum {
-	TURN_STEP_NS = 1000000 /* time of one step */
+	TURN_STEP_NS = 500000 /* time of one step */
 };
 
 /* Times are of uv_hrtime; all zero at first. */
