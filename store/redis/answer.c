@@ -211,9 +211,8 @@ reject_answer(struct redis *rs, const redisReply *r)
 
 	if (!is_array(r, 2))
 		redis_link_reject(l, r);
-	else if (r->element[0]->type == REDIS_REPLY_ERROR)
-		redis_link_reject(l, r->element[0]);
-	else if (redis_state_read(
+	else if (r->element[0]->type == REDIS_REPLY_ERROR ||
+		 redis_state_read(
 		     r->element[1], &(struct redis_state){.added = 0}))
 		redis_link_reject(l, r->element[0]);
 	else
