@@ -40,6 +40,9 @@ static const char *const sql[ST_COUNT] = {
     [ST_BACK] = "SELECT id, topic FROM events WHERE id <= ?1"
 		" ORDER BY id DESC",
     [ST_BEFORE] = "SELECT max(id) FROM events WHERE id <= ?1",
+    [ST_REMOVED] = "SELECT value FROM largesse WHERE key = 'pruned-time'",
+    [ST_TIME_AT] = "SELECT id, data, time FROM events WHERE id <= ?1"
+		   " ORDER BY id DESC LIMIT 1", /* see ST_TIME */
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_INSERT] = INSERT "(?, ?, ?, ?, ?)"
 			 " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",

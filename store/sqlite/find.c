@@ -19,10 +19,10 @@
 /* --- the notes ---------------------------------------------------------- */
 
 /*
- * A row is a uid and a place that it had.  If the event that has it now stands
- * elsewhere, the uid has moved; at 0 no event stands.  present: it was given
- * again, so the row stays as long as that event.  Else it is forgotten when its
- * place is pruned.
+ * A row notes a uid and the id of an event that had it.  If another event has
+ * the uid now, the uid has moved; no event has the id 0.  present = 1: an event
+ * has the uid again, and the note is kept as long as that event.  present = 0:
+ * the note is forgotten when the events up to its id are removed.
  */
 static const char uid_table[] =
     "CREATE TABLE IF NOT EXISTS largesse_uids (\n"
@@ -57,7 +57,10 @@ static const struct {
 	" UPDATE largesse_uids SET present = 1"
 	"  WHERE uid = NEW.uid AND present = 0; END"},
 
-    /* What retention removes is the oldest, so of that one uid is kept. */
+    /*
+     * Retention removes the oldest events.  Of their uids only the last one
+     * is kept, and those that an event has again.
+     */
     {"largesse_uid_delete",
 	"CREATE TRIGGER largesse_uid_delete AFTER DELETE ON events"
 	" WHEN OLD.uid IS NOT NULL BEGIN"
@@ -82,7 +85,7 @@ static const struct {
 };
 
 int
-place_set_triggers(sqlite3 *db)
+find_set_triggers(sqlite3 *db)
 {
 	size_t i;
 
@@ -96,7 +99,7 @@ place_set_triggers(sqlite3 *db)
 }
 
 const char *
-place_trigger(size_t i)
+find_trigger(size_t i)
 {
 	return i < sizeof(triggers) / sizeof(triggers[0]) ? triggers[i].name
 							  : NULL;
@@ -120,29 +123,23 @@ ask_number(
 	if (sqlite3_prepare_v2(sq->db, sql, -1, &st, NULL) == SQLITE_OK) {
 		sqlite_bind_text(st, 1, text);
 		sqlite3_bind_int64(st, 2, id); /* if it asks for one */
-		if (sqlite3_step(st) == SQLITE_ROW)
-			n = sqlite3_column_int64(st, 0);
+		n = sqlite_number(st, 0);
 	}
 	sqlite3_finalize(st);
 	return n;
 }
 
-/* The time of the newest row up to an id; 0: there is none. */
+/* The time of the newest row up to an id; 0: there is none to be told. */
 static int64_t
 time_at(struct sqlite *sq, int64_t id)
 {
-	sqlite3_stmt *st = NULL;
+	sqlite3_stmt *st = sq->st[ST_TIME_AT];
 	int64_t time_ms = 0;
 
-	if (sqlite3_prepare_v2(sq->db,
-		"SELECT time FROM events WHERE id <= ?1"
-		" ORDER BY id DESC LIMIT 1",
-		-1, &st, NULL) == SQLITE_OK) {
-		sqlite3_bind_int64(st, 1, id);
-		if (sqlite3_step(st) == SQLITE_ROW)
-			time_ms = sqlite3_column_int64(st, 0);
-	}
-	sqlite3_finalize(st);
+	sqlite3_bind_int64(st, 1, id);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		time_ms = sqlite3_column_int64(st, 2);
+	sqlite3_reset(st);
 	return time_ms;
 }
 
@@ -158,8 +155,7 @@ is_of_another_life(struct sqlite *sq, int64_t id)
 
 	if (id > sq->pruned || sq->pruned == INT64_MAX)
 		return false;
-	removed_ms = ask_number(sq,
-	    "SELECT value FROM largesse WHERE key = 'pruned-time'", no_text, 0);
+	removed_ms = sqlite_number(sq->st[ST_REMOVED], 0);
 	time_ms = time_at(sq, id);
 	return removed_ms > 0 && time_ms > removed_ms &&
 	       time_ms <= clock_wall_ms() + SCHEMA_AHEAD_MS;
@@ -233,13 +229,10 @@ sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
     int64_t oldest, int64_t *id)
 {
 	sqlite3_stmt *st = sq->st[ST_UID];
-	bool found;
 
 	sqlite_bind_text(st, 1, seek->uid);
-	found = sqlite3_step(st) == SQLITE_ROW;
-	*id = found ? sqlite3_column_int64(st, 0) : sq->seq;
-	sqlite3_reset(st);
-	if (!found) {
+	*id = sqlite_number(st, INT64_MIN);
+	if (*id == INT64_MIN) {
 		*id = sqlite_moved(sq, seek->uid);
 		if (*id != -1)
 			return sqlite_find_id(sq,

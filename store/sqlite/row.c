@@ -66,3 +66,15 @@ sqlite_bind_event(sqlite3_stmt *st, int i, const struct store_event *ev,
 	sqlite3_bind_int64(st, i++, ev->time_ms == 0 ? now : ev->time_ms);
 	return i;
 }
+
+int64_t
+sqlite_number(sqlite3_stmt *st, int64_t none)
+{
+	int64_t n = none;
+
+	if (sqlite3_step(st) == SQLITE_ROW &&
+	    sqlite3_column_type(st, 0) != SQLITE_NULL)
+		n = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return n;
+}

@@ -14,18 +14,6 @@ enum {
 	TRIES = 8 /* rows whose time cannot be read, one after another */
 };
 
-static int64_t
-query_id(sqlite3_stmt *st, int64_t none)
-{
-	int64_t id = none;
-
-	if (sqlite3_step(st) == SQLITE_ROW &&
-	    sqlite3_column_type(st, 0) != SQLITE_NULL)
-		id = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return id;
-}
-
 /* The newest id ever given; never less than 0, whatever the log says. */
 static int64_t
 head_id(const struct sqlite *sq)
@@ -37,7 +25,7 @@ head_id(const struct sqlite *sq)
 static int64_t
 floor_id(struct sqlite *sq)
 {
-	int64_t oldest = query_id(sq->st[ST_FIRST], INT64_MAX);
+	int64_t oldest = sqlite_number(sq->st[ST_FIRST], INT64_MAX);
 
 	if (oldest == INT64_MAX)
 		return head_id(sq);
@@ -67,7 +55,7 @@ time_after(struct sqlite *sq, int64_t *id, int64_t *time_ms)
 			return true;
 		sqlite3_bind_int64(next, 1, at);
 	} while ((rc & 0xff) == SQLITE_TOOBIG && --tries > 0 &&
-		 (at = query_id(next, INT64_MAX)) != INT64_MAX);
+		 (at = sqlite_number(next, INT64_MAX)) != INT64_MAX);
 	return false;
 }
 
@@ -122,7 +110,7 @@ skip_large(struct last *l, int64_t id)
 	sqlite3_stmt *st = l->sq->st[ST_BEFORE];
 
 	sqlite3_bind_int64(st, 1, id);
-	id = query_id(st, 0);
+	id = sqlite_number(st, 0);
 	if (id < 1)
 		return false;
 	if (store_topic_match(l->seek->topics, l->seek->n, "", 0))

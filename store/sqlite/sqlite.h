@@ -60,6 +60,8 @@ enum sqlite_statement {
 	ST_TIME,    /* id and time of the event after an id */
 	ST_BACK,    /* id and topic of events up to an id, newest first */
 	ST_BEFORE,  /* the newest id up to an id */
+	ST_REMOVED, /* when the newest of the removed events was removed */
+	ST_TIME_AT, /* id and time of the newest event up to an id */
 	ST_BEGIN,   /* the writer's */
 	ST_INSERT,
 	ST_INSERT_ROWS, /* INSERT_ROWS of them, without uid */
@@ -205,6 +207,11 @@ struct store_text sqlite_text(sqlite3_stmt *, int column);
 struct store_text sqlite_some_text(sqlite3_stmt *, int column);
 /* The row of EVENT_COLUMNS that it stands on; good until the next step. */
 struct store_event sqlite_event(const struct sqlite *, sqlite3_stmt *);
+/*
+ * Steps a statement whose row is a number, and resets it.  none: there is no
+ * row, or it is NULL.
+ */
+int64_t sqlite_number(sqlite3_stmt *, int64_t none);
 /* No copy is made: it has to last until the statement is reset. */
 void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
 /*

@@ -113,8 +113,7 @@ check_schema(const struct tables *t, int version)
 			    "the %s %s is gone", needed[i].type,
 			    needed[i].name);
 	for (i = 0;
-	     version == SCHEMA_VERSION && (name = place_trigger(i)) != NULL;
-	     i++)
+	     version == SCHEMA_VERSION && (name = find_trigger(i)) != NULL; i++)
 		if (!has_object(t, "trigger", name))
 			check_tell(t->ck,
 			    strcmp(name, "largesse_pruned") == 0 ? &no_trigger

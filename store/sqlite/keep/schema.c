@@ -227,8 +227,7 @@ upgrade(const struct sql_job *job)
 			"INSERT OR REPLACE INTO largesse VALUES('schema', %d)",
 			version + 1) == -1)
 			return sql_trouble(job);
-	return sql_run(job->db, besides) == 0 &&
-		       place_set_triggers(job->db) == 0
+	return sql_run(job->db, besides) == 0 && find_set_triggers(job->db) == 0
 		   ? 0
 		   : sql_trouble(job);
 }

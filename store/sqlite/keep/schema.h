@@ -42,9 +42,9 @@ int schema_set_trigger(sqlite3 *db, const char *name, const char *sql);
 /* --- find.c --- */
 
 /* Installs the triggers by which a log takes notes.  0 or -1. */
-int place_set_triggers(sqlite3 *db);
+int find_set_triggers(sqlite3 *db);
 /* Their names, or NULL after the last. */
-const char *place_trigger(size_t i);
+const char *find_trigger(size_t i);
 
 /* --- retention.c --- */
 
