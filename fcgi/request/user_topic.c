@@ -113,11 +113,11 @@ fits(const struct part *a, const struct part *b)
 	       memcmp(a->s + a->len - after, b->s + b->len - after, after) == 0;
 }
 
-/* What two parts in the same place say of two users. */
+/* Can two parts in the same place be equal for two different users? */
 enum parts {
-	PARTS_DIFFER, /* never the same */
-	PARTS_SAME,   /* the same only for one and the same user */
-	PARTS_MEET    /* perhaps the same for two users */
+	PARTS_DIFFER, /* no, and not for one user either */
+	PARTS_SAME,   /* no, only for one and the same user */
+	PARTS_MEET    /* perhaps */
 };
 
 static enum parts

@@ -242,10 +242,10 @@ take_moment(struct redis *rs, struct redis_ask *a)
 }
 
 /*
- * Is this the question that is asked now?  If it speaks of a moment and was
- * sent already, it was asked too early for who asks now.  A place or a search
- * is for the one who asked before and asks again: else it would be asked as
- * often as others are answered meanwhile.
+ * Can this question, which somebody has asked, be the one that is asked now?
+ * If its answer is about the present state and it was sent already, the answer
+ * would be too old.  The answer of a search or about a place belongs to whoever
+ * asked first and asks again.
  */
 static bool
 is_open(const struct redis_ask *a, enum ask_kind kind)

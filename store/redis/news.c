@@ -171,7 +171,10 @@ is_heard(const struct redis *rs, const redisReply *r)
 	return true;
 }
 
-/* A Redis that does not wait would have us ask without end. */
+/*
+ * Did Redis answer at once instead of waiting?  Then we would ask it again and
+ * again without a pause.
+ */
 static bool
 came_early(const struct redis *rs, const redisReply *r)
 {
@@ -257,8 +260,8 @@ adopt_log(struct redis *rs, const struct redis_state *st, struct store_id *id)
 }
 
 /*
- * The news was larger than any may be.  So we do not hear it: all there is
- * counts as known, and whoever wants it asks for it, with care.
+ * The news was too large to be taken.  All of it counts as known, and the
+ * streams that want it read it in pages, without the large texts.
  */
 static enum store_news
 pass_over(struct redis *rs, const struct redis_state *st)

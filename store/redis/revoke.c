@@ -128,8 +128,8 @@ find_search(struct redis *rs, struct store_text subject, int64_t issued_ms)
 }
 
 /*
- * A topic that was lost; without a name, all of them.  Nobody can have lost
- * more topics than are kept here, and still be told what he may read.
+ * Adds a topic that the subject has lost; an empty name means all topics.  If
+ * there are more than fit, all topics count as lost.
  */
 static void
 add_lost(struct redis_search *s, const redisReply *r)
@@ -169,7 +169,7 @@ take_step(struct redis_search *s, const struct redis_ask *a)
 		s->begun = true;
 	s->upto = a->page.state.revoked;
 	if (store_id_cmp(s->upto, a->revoked) < 0)
-		s->upto = a->revoked; /* that one is gone */
+		s->upto = a->revoked; /* the newest was deleted */
 	s->done = s->all || r->element[1]->integer == 0;
 }
 
