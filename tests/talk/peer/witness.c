@@ -31,6 +31,20 @@ want_alive(struct witness *w)
 	leave(c);
 }
 
+/* The newest id that the responder has read. */
+static const char *
+head_of(struct server *sv)
+{
+	struct client *c = get(sv, "/events/status", NULL);
+
+	check(want_headers(c) == 200);
+	return json(body_of(c), "$.store.head");
+}
+
+/*
+ * It returns when the responder has read them: those that it is still reading
+ * it could send although they were removed meanwhile.
+ */
 struct server *
 serve_numbered(int n)
 {
@@ -38,6 +52,7 @@ serve_numbered(int n)
 
 	for (int i = 1; i <= n; i++)
 		append(sv, "main", text("%d", i));
+	until(strcmp(head_of(sv), text("%d", n)) == 0);
 	return sv;
 }
 

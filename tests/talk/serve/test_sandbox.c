@@ -309,6 +309,7 @@ test_a_writer_and_keys_come_anew(void)
 {
 	struct server *sv = lean(ready());
 	struct client *st;
+	const struct event *e;
 	pid_t old;
 	int status;
 
@@ -330,7 +331,10 @@ test_a_writer_and_keys_come_anew(void)
 	until(want_headers(post(sv, FORM, "data=no")) == 401);
 	take_token(sv, "--publish", "*");
 	want_id(post(sv, FORM, "data=three"), 201);
-	want_event(st, NULL, "message", "three");
+	do /* some were published before the key was read again */
+		e = want_next(st);
+	while (strcmp(e->data, "no") == 0);
+	check(strcmp(e->data, "three") == 0);
 	check(want_headers(get(sv, "/events/health", NULL)) == 200);
 }
 
