@@ -70,14 +70,20 @@ data_line(struct feed *f, const char *s, const char *end, struct sink *k)
 	f->has_n = true;
 }
 
-/* Numeric ids must grow; what nchan writes (`time:n`) has only to be there. */
+/*
+ * Numeric ids must grow; ours have a check of four characters behind the
+ * number. What nchan writes (`time:n`) has only to be there.
+ */
 static void
 id_line(struct feed *f, const char *s, const char *end, struct sink *k)
 {
+	const char *after;
 	uint64_t id;
 
 	f->has_id = true;
-	if (digits(s, end, &id) != end)
+	after = digits(s, end, &id);
+	if (after != end && !(end - after == 5 && *after == '-' &&
+				after[1] >= 'a' && after[1] <= 'z'))
 		return;
 	if (!f->own && id <= f->id && f->id != 0)
 		k->faults->ids++;

@@ -373,6 +373,15 @@ void want_bytes(struct client *, const char *, size_t);
 int want_headers(struct client *);
 const char *header(struct client *, const char *name); /* NULL: has none */
 
+/*
+ * A number on the wire has a check behind it, `41-k52q', and most tests are not
+ * about that: what is wanted has the number alone, and is met by either.  This
+ * is the text without its check, or the text itself; and how long the check is
+ * that stands here, 0 if there is none.
+ */
+const char *plain_id(const char *);
+size_t check_len(const char *s, size_t len);
+
 /* A comment line is next, and nothing behind it. */
 void want_comment(struct client *);
 
@@ -400,7 +409,8 @@ struct client *get_in_the_end(struct server *, const char *id); /* for main */
 
 struct event {
 	const char *type; /* "message" when there is none */
-	const char *id;	  /* NULL: the event has no id of its own */
+	const char *id;	  /* NULL: none of its own; without its check... */
+	const char *told; /* ...and as it came */
 	const char *data; /* len bytes and a NUL */
 	size_t len;
 };

@@ -63,20 +63,77 @@ skip_comments(struct client *c, int64_t deadline)
 		client_seen(c, 1);
 }
 
+size_t
+check_len(const char *s, size_t len)
+{
+	enum {
+		CHECK = 5
+	};
+	size_t i;
+
+	if (len < CHECK || s[0] != '-' || s[1] < 'a' || s[1] > 'z')
+		return 0;
+	for (i = 1; i < CHECK; i++)
+		if (strchr("abcdefghijkmnpqrstuvwxyz23456789", s[i]) == NULL)
+			return 0;
+	return CHECK;
+}
+
+const char *
+plain_id(const char *id)
+{
+	size_t n = strspn(id, "0123456789");
+
+	if (n == 0 || check_len(id + n, strlen(id + n)) != strlen(id + n))
+		return id;
+	return text("%.*s", (int)n, id);
+}
+
+/* Does a line that begins with `id: ' and has only digits end at s[n]? */
+static bool
+ends_number(const char *s, size_t n)
+{
+	size_t i = n;
+
+	while (i > 0 && s[i - 1] >= '0' && s[i - 1] <= '9')
+		i--;
+	return i < n && i >= 4 && memcmp(s + i - 4, "id: ", 4) == 0 &&
+	       (i == 4 || s[i - 5] == '\n');
+}
+
+/* How many bytes of what came next are those that are wanted; 0: not all. */
+static size_t
+match_bytes(struct client *c, const char *s, size_t len, int64_t deadline)
+{
+	size_t n, at = 0, more;
+
+	for (n = 0; n < len; n++, at++) {
+		if (!client_peek(c, at + 1, deadline))
+			return 0;
+		more = 0;
+		if (s[n] == '\n' && ends_number(s, n) &&
+		    c->out.s[c->at + at] == '-' &&
+		    client_peek(c, at + 6, deadline))
+			more = check_len(c->out.s + c->at + at, 5);
+		at += more;
+		if (c->out.s[c->at + at] != s[n])
+			return 0;
+	}
+	return at;
+}
+
 void
 want_bytes(struct client *c, const char *s, size_t len)
 {
 	int64_t deadline = now_ms() + PATIENCE_MS;
-	size_t n = 0;
+	size_t n;
 
 	if (len > 0 && *s != ':')
 		skip_comments(c, deadline);
-	while (n < len && client_peek(c, n + 1, deadline) &&
-	       c->out.s[c->at + n] == s[n])
-		n++;
-	if (n < len)
+	n = match_bytes(c, s, len, deadline);
+	if (n == 0 && len > 0)
 		talk_fail("wanted %s; came %s", shown(s, len), client_came(c));
-	client_seen(c, len);
+	client_seen(c, n);
 }
 
 void

@@ -20,7 +20,13 @@ import time
 # that fails waits so long.
 PATIENCE = 60
 
-Event = collections.namedtuple("Event", "id event data at")
+# id is the number alone where the server said `41-k52q`; told is what it said.
+Event = collections.namedtuple("Event", "id event data at told")
+
+
+def plain(told):
+    """An id without the check that may be behind its number."""
+    return re.sub(r"^([0-9]+)-[a-km-np-z][a-km-np-z2-9]{3}$", r"\1", told)
 
 
 class Ended(Exception):
@@ -134,8 +140,9 @@ class Wire:
     def _dispatch(self):
         self.last_id = self._id
         if self._data:
-            self.events.append(Event(self._id, self._type or "message",
-                                     "\n".join(self._data), time.time()))
+            self.events.append(Event(plain(self._id), self._type or "message",
+                                     "\n".join(self._data), time.time(),
+                                     self._id))
         self._type, self._data = "", []
 
 
