@@ -17,6 +17,12 @@ typedef enum store_result store_read_fn(struct store *, struct store_id after,
     struct store_span *);
 typedef enum store_result store_seek_fn(
     struct store *, struct store_seek *, struct store_id *);
+/*
+ * The newest event at or before *id, and its time or STORE_NO_TIME.  False,
+ * with both untouched, when there is none or it is not known now.
+ */
+typedef bool store_place_fn(
+    struct store *, struct store_id *id, int64_t *time_ms);
 typedef enum store_news store_news_fn(struct store *, struct store_id *);
 typedef enum store_result store_revocations_fn(struct store *,
     struct store_id *after, size_t limit, store_each_revoked *, void *arg);
@@ -37,6 +43,7 @@ struct store_ops {
 	void (*close)(struct store *);
 	store_read_fn *read;
 	store_seek_fn *seek;
+	store_place_fn *place;
 	void (*hold)(struct store *, bool);
 	void (*set_poll)(struct store *, unsigned ms);
 	store_news_fn *news;
@@ -53,6 +60,8 @@ struct store_ops {
 enum {
 	STORE_BAD_MS = 2000 /* trouble that is shorter is not told */
 };
+
+#define STORE_TIME_MAX INT64_C(253402300799999) /* the end of the year 9999 */
 
 /* What door.c answers from without asking the engine is kept here. */
 struct store {
@@ -74,6 +83,9 @@ struct store {
 
 /* For ids as Redis writes them, where no store of it is open. */
 extern const struct store store_dashed;
+
+/* The check of an event (id.c); 0: it has none, as its time is not known. */
+uint32_t store_id_check(struct store_id, int64_t time_ms);
 
 /* Sets why, in the manner of printf. */
 void store_set_why(struct store *, const char *fmt, ...)

@@ -44,10 +44,13 @@ struct store_text {
 struct store_event {
 	struct store_id id;
 	struct store_text topic, event, data, uid;
-	int64_t time_ms; /* since 1970; on appending 0 is now */
+	int64_t time_ms; /* since 1970; on appending 0 is now; STORE_NO_TIME */
 	bool repeated;	 /* store_append: uid was there, id is the old one */
 	bool too_large;	 /* reading: longer than store_set_event_max, data "" */
 };
+
+/* The time of an event is not known: it is too large, and stands behind that */
+#define STORE_NO_TIME INT64_MIN
 
 /* A topic as a reader asks for it.  As a prefix, "" is every topic. */
 struct store_topic {
@@ -136,6 +139,25 @@ size_t store_id_print(
 bool store_id_parse(
     const struct store *, const char *s, size_t len, struct store_id *id);
 
+/*
+ * A number says nothing of the life of the log that it is from.  A log that was
+ * made anew, or restored from an older copy, gives the same numbers to other
+ * events.  So what a client gets is the number with a check after it, such as
+ * `41-k52q', which is made of the id and the time of the event.  Redis's own
+ * ids, ms-seq, have their time in them and no check.  Where the time is not
+ * known there is the number alone.
+ */
+size_t store_event_print_id(
+    const struct store *, const struct store_event *, char buf[STORE_ID_SIZE]);
+
+/*
+ * Prints a place for a client that is to come back with it: with the check of
+ * the event that is there.  Where there is none it is the event before it, for
+ * from there one reads the same.  If that is not known now, the place alone.
+ */
+size_t store_place_print(
+    struct store *, struct store_id, char buf[STORE_ID_SIZE]);
+
 /* --- reading ------------------------------------------------------------ */
 
 /*
@@ -191,7 +213,7 @@ enum store_from {
 	STORE_FROM_TIME	  /* after the newest event older than time_ms */
 };
 
-/* How far a seek has come when it is STORE_AGAIN. */
+/* How far a seek has come when it is STORE_AGAIN or STORE_LATER. */
 struct store_come {
 	bool begun;
 	uint32_t life;	       /* of which log; another one is begun anew */
@@ -199,12 +221,16 @@ struct store_come {
 	struct store_id found; /* the answer, as far as it is known */
 	uint64_t left;	       /* events still to be found */
 	uint64_t passed;       /* events looked at, about */
+	bool by_uid;	       /* no such id: it is looked for as a uid */
+	bool other;	       /* another event has that id */
 };
 
 struct store_seek {
 	enum store_from from;
 	struct store_id id;
 	struct store_text uid;
+	bool named;	/* the id is a client's: the event has to be the same */
+	uint32_t check; /* that came with it; 0: none */
 	uint64_t count; /* more than STORE_LAST_MAX counts as that */
 	int64_t time_ms;
 	const struct store_topic *topics; /* for LAST and UID; n 0: all */
@@ -214,11 +240,20 @@ struct store_seek {
 };
 
 /*
+ * What a client came back with: sets from, and what belongs to it.  It is a
+ * number, a number with its check, an id of Redis, or else a uid.  The text has
+ * to last as long as the seek.
+ */
+void store_seek_named(
+    const struct store *, const char *s, size_t len, struct store_seek *);
+
+/*
  * Finds the place after which the reader reads on.  STORE_GONE: events after
  * the place were pruned, *id is the place before the oldest one left.
- * STORE_UNKNOWN: this log never had it (another log's, or one still to come),
- * or its event has none of these topics; *id is the head.  STORE_AGAIN: not
- * found yet; ask with the same seek, which goes on where it stopped.
+ * STORE_UNKNOWN: this log never had it (another log's, another life's of this
+ * one, or one still to come), or its event has none of these topics; *id is the
+ * head.  STORE_AGAIN: not found yet; ask with the same seek, which goes on
+ * where it stopped.
  */
 enum store_result store_seek(
     struct store *, struct store_seek *, struct store_id *id);

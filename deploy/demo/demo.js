@@ -45,11 +45,16 @@ function state(name, more) {
 	put("state", name + (more ? " " + more : ""));
 }
 
+/* An id is `41-k52q': the number, and a check that the server wants back. */
+function number_of(id) {
+	return id.replace(/^(\d+)-[a-z][a-z2-9]{3}$/, "$1");
+}
+
 function know(id) {
 	if (id === "")
 		return;
 	last_id = id;
-	put("last-id", id);
+	put("last-id", number_of(id));
 }
 
 /* --- the connection ----------------------------------------------------- */
@@ -104,9 +109,9 @@ function start(e) {
 	band = null;
 	know(e.lastEventId);
 	state("open");
-	row("start", e.lastEventId, "stream-start", "",
+	row("start", number_of(e.lastEventId), "stream-start", "",
 	    (account.received ? "goes on" : "starts") + " after id " +
-	    e.lastEventId);
+	    number_of(e.lastEventId));
 	if (!cut)
 		return;
 	cut.back_s = (started_ms - cut.from_ms) / 1000;
@@ -124,7 +129,7 @@ function gap(e) {
 	seen.clear();		/* another log may have the same ids */
 	if (cut)
 		cut.gap = why;
-	row("gap", e.lastEventId, "stream-gap", "", "a place is gone: " + why);
+	row("gap", number_of(e.lastEventId), "stream-gap", "", "a place is gone: " + why);
 }
 
 /* --- what it brings ----------------------------------------------------- */
@@ -145,15 +150,15 @@ function take(e, kind) {
 		if (now - started_ms > SETTLED_MS)
 			chart.mark(now - chart.skew, e.data);
 		put("said", "Message: " + e.data);
-		row(kind, e.lastEventId, kind, "", e.data);
+		row(kind, number_of(e.lastEventId), kind, "", e.data);
 	} else {
 		number(figures.n);
-		row(kind, e.lastEventId, kind, measure(now - figures.time, late),
-		    e.data);
+		row(kind, number_of(e.lastEventId), kind,
+		    measure(now - figures.time, late), e.data);
 		show(figures, late);
 	}
 	if (cut && cut.timer)
-		examine(e.lastEventId, late || figures === null);
+		examine(number_of(e.lastEventId), late || figures === null);
 }
 
 function parse(text) {
@@ -237,11 +242,11 @@ function cut_now() {
 	clearTimeout(cut && cut.timer);
 	stream.close();
 	broken();
-	cut = { from_ms: Date.now(), id: last_id, came: 0, first: null,
-	    last: null, missing: account.missing, repeated: account.repeated };
-	row("cut", last_id, "cut", "", "connection closed by this page");
+	cut = { from_ms: Date.now(), id: number_of(last_id || ""), came: 0,
+	    first: null, last: null, missing: account.missing, repeated: account.repeated };
+	row("cut", cut.id, "cut", "", "connection closed by this page");
 	$("verdict").dataset.verdict = "none";
-	put("verdict", `Cut after id ${last_id}. Rows go on being written.`);
+	put("verdict", `Cut after id ${cut.id}. Rows go on being written.`);
 	wait(CUT_S);
 }
 

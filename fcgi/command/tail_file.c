@@ -58,7 +58,7 @@ print_gap(const struct tail_file *tf, enum gap_reason reason, const char *asked)
 	char text[CONTROL_GAP_SIZE], id[STORE_ID_SIZE];
 	size_t len;
 
-	store_id_print(tf->store, tf->id, id);
+	store_place_print(tf->store, tf->id, id);
 	len = control_gap(text, reason, asked, id);
 	command_print(text, len, tf->tail->on_terminal);
 }
@@ -118,14 +118,9 @@ find_start(struct tail_file *tf)
 
 	if (asked != NULL && strcmp(asked, "earliest") == 0)
 		seek.from = STORE_FROM_FIRST;
-	else if (asked != NULL) {
-		seek.from = STORE_FROM_ID;
-		if (!store_id_parse(
-			tf->store, asked, strlen(asked), &seek.id)) {
-			seek.from = STORE_FROM_UID;
-			seek.uid = (struct store_text){asked, strlen(asked)};
-		}
-	} else if (tf->tail->last != TAIL_NO_LAST) {
+	else if (asked != NULL)
+		store_seek_named(tf->store, asked, strlen(asked), &seek);
+	else if (tf->tail->last != TAIL_NO_LAST) {
 		seek.from = STORE_FROM_LAST;
 		seek.count = tf->tail->last;
 	}

@@ -26,7 +26,7 @@ tell_gap(struct hub *hub, struct stream *s, struct store_id place)
 		return false;
 	}
 	store_id_print(hub->store, s->id, asked);
-	store_id_print(hub->store, place, id);
+	store_place_print(hub->store, place, id);
 	len = control_gap(text, s->gap, asked, id);
 	if (!stream_put_control(hub, s, text, len)) {
 		stream_end_failed(hub, s);

@@ -6,24 +6,6 @@
 #include "fcgi/stream/start.h"
 
 /*
- * An id is a number or a uid.  It comes from the client, so it may also be any
- * other text.
- */
-static void
-seek_last_id(const struct hub *hub, const char *text, struct store_seek *seek)
-{
-	size_t len = strlen(text);
-
-	if (strcmp(text, REQUEST_ID_UNKNOWN) == 0)
-		return; /* no log has this id: go on from the head */
-	seek->from = STORE_FROM_ID;
-	if (store_id_parse(hub->store, text, len, &seek->id))
-		return;
-	seek->from = STORE_FROM_UID;
-	seek->uid = (struct store_text){text, len};
-}
-
-/*
  * An age counts from the time when the request came.  A request that waits for
  * the log is asked again later, and has to get the same place then.
  */
@@ -72,7 +54,10 @@ start_find(struct hub *hub, const struct request *rq, struct store_come *come,
 		seek.from = STORE_FROM_FIRST;
 		break;
 	case START_ID:
-		seek_last_id(hub, rq->last_id, &seek);
+		/* Any text may come; no log has the unknown id. */
+		if (strcmp(rq->last_id, REQUEST_ID_UNKNOWN) != 0)
+			store_seek_named(hub->store, rq->last_id,
+			    strlen(rq->last_id), &seek);
 		break;
 	case START_LAST:
 		seek.from = STORE_FROM_LAST;

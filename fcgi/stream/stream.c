@@ -172,7 +172,7 @@ opening(struct hub *hub, const struct stream_start *start, char *buf)
 	char id[STORE_ID_SIZE];
 	size_t len = control_head(buf, start->headers);
 
-	store_id_print(hub->store, start->id, id);
+	store_place_print(hub->store, start->id, id);
 	len += control_start(buf + len, CONTROL_OPEN_SIZE, hub_retry_ms(hub),
 	    id, start->request, store_log_id(hub->store));
 	if (start->gap != GAP_NONE) {

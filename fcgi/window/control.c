@@ -81,8 +81,8 @@ cut_text(const char *s, size_t max)
 }
 
 /*
- * An id for a field and for JSON.  The store prints ids of digits and dashes;
- * nothing else of an id could end the field or the string.
+ * An id for a field and for JSON.  The store prints ids of digits, dashes and
+ * letters; nothing else of an id could end the field or the string.
  */
 static void
 copy_id(char to[STORE_ID_SIZE], const char *id)

@@ -11,7 +11,7 @@
  *            that begin with `stream-` are ours: in a row the `-` becomes
  *            U+FFFD, so that no publisher can forge a gap.  (Our own events
  *            are written by control.c)
- *   uid      is the id on the wire if sse_uid_ok, otherwise the number is
+ *   uid      is the id on the wire if sse_uid_ok; otherwise the row's id is
  *   any      bytes that are not UTF-8 become U+FFFD, one for each maximal
  *            subpart, as in a browser's decoder
  */
@@ -25,7 +25,7 @@ size_t sse_event_size(const struct store_event *);
 
 /*
  * Writes the event to buf, which holds sse_event_size bytes, with `id` as
- * its printed number.  Returns the bytes written; no NUL is added.
+ * its printed id.  Returns the bytes written; no NUL is added.
  */
 size_t sse_event(char *buf, const struct store_event *, const char *id);
 

@@ -93,7 +93,7 @@ window_encode(char *buf, const struct store *st, const struct store_event *ev,
 {
 	char id[STORE_ID_SIZE];
 
-	store_id_print(st, ev->id, id);
+	store_event_print_id(st, ev, id);
 	return event_fits(ev, max) ? sse_event(buf, ev, id)
 				   : control_gap(buf, GAP_TOO_LARGE, id, id);
 }

@@ -62,6 +62,11 @@ send_queued(struct redis *rs)
 	bool any = false;
 
 	while ((a = redis_ask_next(rs)) != NULL) {
+		if (a->kind == ASK_ENTRIES && a->cmd == NULL &&
+		    !redis_entries_put(rs, a)) {
+			redis_ask_free(rs, a);
+			continue;
+		}
 		rs->sent[rs->nsent++] = (size_t)(a - rs->ask);
 		any = true;
 		if (!put_ask(rs, a))
@@ -146,6 +151,23 @@ is_range(const struct redis_ask *a, const redisReply *r)
 	    a->measured ? r->element[1] : r, a->page.after, a->rows);
 }
 
+/* Two for each id that was asked for, or for the first of them. */
+static bool
+are_entries(const redisReply *r, size_t most)
+{
+	size_t i;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0 ||
+	    r->elements == 0 || r->elements > 2 * most)
+		return false;
+	for (i = 0; i < r->elements; i += 2)
+		if (!is_id_or_nil(r->element[i]) ||
+		    (r->element[i + 1]->type != REDIS_REPLY_STRING &&
+			r->element[i + 1]->type != REDIS_REPLY_NIL))
+			return false;
+	return true;
+}
+
 /* Has the answer the form of what was asked for? */
 static bool
 has_form(const struct redis_ask *a, const redisReply *r)
@@ -158,6 +180,8 @@ has_form(const struct redis_ask *a, const redisReply *r)
 		return is_range(a, r);
 	case ASK_ENTRY:
 		return redis_entries(r, (struct store_id){0, 0}, 1);
+	case ASK_ENTRIES:
+		return are_entries(r, a->rows);
 	case ASK_PLACE:
 		return is_id_or_nil(r);
 	case ASK_SCAN:
@@ -248,6 +272,8 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 	redis_state_note(rs, &a->page.state);
 	if (a->kind == ASK_PAGE || a->kind == ASK_REVOKED)
 		finish_range(rs, a);
+	if (a->kind == ASK_ENTRIES)
+		redis_entries_take(rs, a);
 	bound_bytes(rs, a);
 	return v;
 }

@@ -74,6 +74,7 @@ redis_ask_forget(struct redis *rs)
 	size_t i;
 
 	redis_search_forget(rs);
+	redis_entries_forget(rs);
 	for (i = 0; i < REDIS_ASKS; i++)
 		if (rs->ask[i].stage == ASK_SENT)
 			rs->ask[i].stale = true;
@@ -300,9 +301,8 @@ page_has(const struct redis_page *p, struct store_id after)
 	       store_id_cmp(after, p->upto) < 0;
 }
 
-/* Takes the words as the command of a question. */
-static bool
-set_words(struct redis_ask *a, struct redis_words *w)
+bool
+redis_ask_set(struct redis_ask *a, struct redis_words *w)
 {
 	int len = redisFormatCommandArgv(&a->cmd, w->argc, w->argv, w->lens);
 
@@ -330,7 +330,7 @@ set_measured(struct redis *rs, struct redis_ask *a, enum redis_key key,
 	redis_words_number(&w, "%lld", (long long)most);
 	redis_words_number(&w, "%lld", REDIS_PAGE_BYTES);
 	a->measured = true;
-	return set_words(a, &w);
+	return redis_ask_set(a, &w);
 }
 
 /* Asks for the entries of a stream that come after an id. */
@@ -431,6 +431,21 @@ redis_ask_command(struct redis *rs, enum ask_kind kind, int argc,
 	a->cmd = cmd;
 	a->cmd_len = (size_t)len;
 	return NULL;
+}
+
+/* One that is not sent yet is put together then, of all that are wanted. */
+void
+redis_ask_entries(struct redis *rs)
+{
+	struct redis_ask *a;
+
+	for (a = rs->ask; a < rs->ask + REDIS_ASKS; a++)
+		if (a->kind == ASK_ENTRIES && a->stage == ASK_QUEUED &&
+		    a->cmd == NULL) {
+			a->asked_ms = clock_steady_ms();
+			return;
+		}
+	new_ask(rs, ASK_ENTRIES, true);
 }
 
 const struct redis_ask *

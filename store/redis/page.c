@@ -8,8 +8,6 @@
 
 #include "store/redis/redis.h"
 
-#define MS_MAX INT64_C(253402300799999) /* the end of the year 9999 */
-
 enum {
 	ROWS_MIN = 4
 };
@@ -82,14 +80,14 @@ redis_pace(struct redis *rs, const redisReply *entries, size_t rows)
 int64_t
 redis_ms(struct store_text t, struct store_id id)
 {
-	int64_t none = id.hi < MS_MAX ? (int64_t)id.hi : MS_MAX;
+	int64_t none = id.hi < STORE_TIME_MAX ? (int64_t)id.hi : STORE_TIME_MAX;
 	char *end;
 	long long n;
 
 	if (t.len == 0 || t.s[0] < '0' || t.s[0] > '9')
 		return none;
 	n = strtoll(t.s, &end, 10);
-	return end == t.s + t.len && n <= MS_MAX ? n : none;
+	return end == t.s + t.len && n <= STORE_TIME_MAX ? n : none;
 }
 
 static void

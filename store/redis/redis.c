@@ -49,6 +49,7 @@ redis_close(struct store *st)
 		redis_ask_free(rs, &rs->ask[i]);
 	redis_news_close(rs);
 	redis_search_forget(rs);
+	redis_entries_forget(rs);
 	if (rs->timer_fd != -1)
 		close(rs->timer_fd);
 	if (rs->base.fd != -1)
@@ -61,6 +62,7 @@ static const struct store_ops ops = {
     .close = redis_close,
     .read = redis_read,
     .seek = redis_seek,
+    .place = redis_place,
     .hold = redis_hold,
     .set_poll = redis_set_poll,
     .news = redis_news,

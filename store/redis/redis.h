@@ -13,6 +13,7 @@
  *	state.c		is it still the same log, and is all of it there?
  *	page.c		entries as events
  *	read.c, seek.c	readers, from what has come; revoke.c likewise
+ *	entry.c		entries that clients come back with
  *	append.c	publishers; copy.c a log that is copied to here
  *	words.c		a command with a script; script.c the scripts in Lua
  *	init.c		makes and prunes; check.c examines
@@ -75,6 +76,7 @@ enum ask_kind {
 	ASK_PAGE,    /* entries */
 	ASK_REVOKED, /* entries of the other stream */
 	ASK_ENTRY,   /* is there this entry? */
+	ASK_ENTRIES, /* what redis_script_entries answers */
 	ASK_PLACE,   /* an id, or nil */
 	ASK_SCAN,    /* what redis_script_last and redis_script_uid answer */
 	ASK_SEARCH,  /* what redis_script_revoked answers */
@@ -109,6 +111,26 @@ struct redis_ask {
 	int64_t asked_ms; /* when it was wanted last */
 };
 
+/* An id that a client came back with (entry.c). */
+struct redis_entry {
+	enum {
+		ENTRY_FREE,
+		ENTRY_WANTED,
+		ENTRY_ASKED,
+		ENTRY_KNOWN
+	} stage;
+	struct store_id id;
+	uint64_t order; /* of the question, and the place in that */
+	size_t index;
+	uint64_t turn;	  /* in which its answer came, or was had */
+	int64_t asked_ms; /* or answered */
+	bool is;	  /* the entry is there */
+	bool has_next;
+	struct store_id next; /* it, or the next one */
+	int64_t time_ms;      /* of that */
+	struct redis_state state;
+};
+
 /* What a subject lost: found in several steps, kept for a while (revoke.c). */
 struct redis_search {
 	char *subject; /* NULL: free */
@@ -134,6 +156,8 @@ struct redis {
 	struct store_id newest; /* the newest id heard of */
 	struct store_id mark;	/* the newest entry seen, or 0 */
 	int64_t ok_ms;		/* the server's time then */
+	struct store_id last;	/* the end of the log as a state told it... */
+	struct store_id entry;	/* ...and the newest entry there, or 0 */
 
 	/* news (news.c) */
 	struct store_id known;	       /* all up to here was news... */
@@ -163,6 +187,7 @@ struct redis {
 	bool careful;	/* an answer was too large: ask for less (ask.c) */
 	uint64_t asked; /* how many so far */
 	struct redis_search search[REDIS_SEARCHES];
+	struct redis_entries *entries; /* NULL: none was asked for */
 	int64_t ask_used_ms;
 	uint64_t turn;
 	bool held; /* answers of the moment are good until release */
@@ -174,6 +199,10 @@ struct redis {
 		struct redis_state state;
 		bool whole; /* nothing after it was missing */
 	} served;
+
+	/* a number that a client came back with, and its time (seek.c) */
+	struct store_id number;
+	int64_t number_ms;
 };
 
 static inline struct redis *
@@ -229,6 +258,8 @@ void redis_state_adopt(struct redis *, const struct redis_state *);
 bool redis_put_state(struct redis *, struct redis_link *, struct store_id mark);
 /* Are all events after id still there? */
 bool redis_state_whole(const struct redis_state *, struct store_id);
+/* May there have been an entry of this id, which is not there? */
+bool redis_state_removed(const struct redis_state *, struct store_id);
 /* The place before the oldest entry. */
 struct store_id redis_state_floor(const struct redis_state *);
 
@@ -259,6 +290,9 @@ enum store_result redis_later(struct redis *);
 /* Opening has seen the state: as if it had been asked for. */
 void redis_ask_answered(struct redis *, const struct redis_state *);
 
+/* Wants a question for the entries of entry.c. */
+void redis_ask_entries(struct redis *);
+
 /* Answers of the moment are no longer good. */
 void redis_ask_expire(struct redis *);
 void redis_ask_forget(struct redis *); /* all of them */
@@ -279,6 +313,16 @@ void redis_arm(struct redis *);
 /* I/O.  LOG_OTHER: an answer was not our log's. */
 enum redis_verdict redis_ask_turn(struct redis *);
 
+/* --- entry.c --- */
+
+/* What is known of an id; NULL: it was asked for, and will be. */
+const struct redis_entry *redis_entry(struct redis *, struct store_id);
+/* Sets the command of such a question, as it is sent.  False: none is needed.
+ */
+bool redis_entries_put(struct redis *, struct redis_ask *);
+void redis_entries_take(struct redis *, const struct redis_ask *);
+void redis_entries_forget(struct redis *);
+
 /* --- full.c --- */
 /* Queues a command (NULL: none) and the state of the log as one script. */
 bool redis_full_put(
@@ -298,6 +342,7 @@ void redis_pace(struct redis *, const redisReply *entries, size_t rows);
 /* --- the engine's functions, each in the file of its name --- */
 store_read_fn redis_read;
 store_seek_fn redis_seek;
+store_place_fn redis_place;		/* seek.c */
 store_revocations_fn redis_revocations; /* revoke.c */
 store_revoked_fn redis_revoked;
 void redis_search_forget(struct redis *); /* all that was found */

@@ -109,6 +109,22 @@ const char redis_script_last[] = LUA_IDS LUA_WANTED("4") LUA_BACK
     " return count <= 0 end)\n"
     "return {oldest, reached, count, passed}\n";
 
+/* Of several fields of a name the last one counts, as in page.c. */
+const char redis_script_entries[] =
+    "local out, cost = {}, 0\n"
+    "for _, id in ipairs(ARGV) do\n"
+    " local e = redis.call('XRANGE', KEYS[1], id, '+', 'COUNT', 1)[1]\n"
+    " local time, size = false, 0\n"
+    " for i = 1, e and #e[2] or 0, 2 do size = size + #e[2][i + 1]"
+    "  if e[2][i] == 'time' then time = e[2][i + 1] end end\n"
+    " if time and #time > 1024 then time = '' end\n"
+    " out[#out + 1] = e and e[1] or false\n"
+    " out[#out + 1] = time\n"
+    " cost = cost + 1 + size / 4096\n"
+    " if cost > 200 then break end\n"
+    "end\n"
+    "return out\n";
+
 /*
  * Times grow with ids, near enough, so the place is found by halving: the
  * milliseconds of ids first, and within one the sequence.  A number here has 53

@@ -31,6 +31,13 @@ extern const char redis_script_beside[];
 extern const char redis_script_last[];
 extern const char redis_script_uid[];
 
+/*
+ * ARGV: ids.  For each of them, as long as that does not take long, two: the id
+ * and the field time of the entry that is there, or of the next one after it.
+ * Each may be nil.
+ */
+extern const char redis_script_entries[];
+
 /* ARGV: ms.  The newest entry older than that, or the place before all. */
 extern const char redis_script_time[];
 

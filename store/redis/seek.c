@@ -5,6 +5,10 @@
  * newest few of some topics are looked for by a script in Redis, so the
  * entries that are passed over need not come here.  Nothing but time has an
  * index there that helps: the other two go back through the newest entries.
+ *
+ * An id that a client came back with has to be that of an entry.  If the entry
+ * is not there and cannot have been removed, the id is from another log, or
+ * from a part of this one that was lost: the client is told so.
  */
 #include <string.h>
 
@@ -55,9 +59,11 @@ ask_back(struct redis *rs, const struct store_seek *seek)
  * it passes so many entries and not more: who asks for what is not there
  * cannot have the whole log searched.  If there are none of the newest, the
  * place is the end that the log had at the first step: what came since is new.
+ * *st is the state of the log when STORE_UNKNOWN is returned.
  */
 static enum store_result
-seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id)
+seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id,
+    struct redis_state *st)
 {
 	const struct redis_ask *a;
 	const redisReply *r;
@@ -85,7 +91,8 @@ seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id)
 	*id = seek->come.found;
 	if (!uid || id->hi != 0 || id->lo != 0)
 		return STORE_OK;
-	*id = a->page.state.last;
+	*st = a->page.state;
+	*id = st->last;
 	return STORE_UNKNOWN;
 }
 
@@ -145,12 +152,14 @@ judge_place(const struct store_seek *seek, const struct redis_state *st,
 	return STORE_ERROR;
 }
 
+/* --- an id -------------------------------------------------------------- */
+
 /*
- * The place of an id.  The state that is at hand may have been asked for by
- * another request, before this id was given.  A client that has the id from
- * another responder must not be told that there is no such place.  So before
- * that is said the id itself is asked about: the answer to that is younger
- * than the id.
+ * The place of an id of which the log is not asked whether it has it.  The
+ * state that is at hand may have been asked for by another request, before this
+ * id was given.  A client that has the id from another responder must not be
+ * told that there is no such place.  So before that is said the log is asked
+ * about the id: the answer to that is younger than the id.
  */
 static enum store_result
 seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
@@ -171,15 +180,117 @@ seek_known(struct redis *rs, const struct store_seek *seek, struct store_id *id)
 			 : judge_place(seek, &a->page.state, NULL, id);
 }
 
+/* Is it one of the newest entries, which news brought?  Then no need to ask. */
+static const redisReply *
+find_new(const struct redis *rs, struct store_id id)
+{
+	const redisReply *es = rs->tail.entries;
+	struct store_id at;
+	size_t i;
+
+	if (es == NULL || store_id_cmp(id, rs->tail.after) <= 0)
+		return NULL;
+	for (i = es->elements; i > 0; i--)
+		if (redis_id(es->element[i - 1]->element[0], &at) &&
+		    store_id_cmp(at, id) <= 0)
+			return store_id_cmp(at, id) == 0 ? es->element[i - 1]
+							 : NULL;
+	return NULL;
+}
+
+/*
+ * An id whose entry is not there.  Places that are told to clients and are no
+ * entry are those just before one, and the end of a log that was emptied.
+ */
+static enum store_result
+judge_missing(const struct redis_state *st, const struct store_seek *seek,
+    const struct redis_entry *e, struct store_id *id)
+{
+	bool is_place =
+	    seek->check == 0 &&
+	    (store_id_cmp(seek->id, st->last) == 0 ||
+		(e->has_next &&
+		    store_id_cmp(store_id_before(e->next), seek->id) == 0));
+
+	if (is_place || redis_state_removed(st, seek->id))
+		return judge_id(st, seek->id, false, id);
+	*id = st->last;
+	return STORE_UNKNOWN;
+}
+
+/* An id of Redis that a client came back with. */
+static enum store_result
+seek_entry(struct redis *rs, const struct store_seek *seek, struct store_id *id)
+{
+	const struct redis_entry *e;
+
+	if (store_id_cmp(seek->id, rs->mark) == 0 ||
+	    find_new(rs, seek->id) != NULL)
+		return seek_known(rs, seek, id);
+	if ((e = redis_entry(rs, seek->id)) == NULL)
+		return redis_later(rs);
+	if (store_id_cmp(seek->id, e->state.last) > 0)
+		return seek_known(rs, seek, id); /* it may have come since */
+	return e->is ? judge_id(&e->state, seek->id, false, id)
+		     : judge_missing(&e->state, seek, e, id);
+}
+
+/*
+ * A number with its check, in a log that was copied from SQLite: the entry has
+ * to be the one that the check was made of.  Else the whole text may be the uid
+ * of an event, which is looked for before anything else is said of it.
+ */
+static enum store_result
+seek_checked(struct redis *rs, struct store_seek *seek, struct store_id *id)
+{
+	struct store_seek uid = *seek;
+	struct redis_entry none = {.is = false};
+	const struct redis_entry *e;
+	struct redis_state st;
+	enum store_result r;
+
+	if (!seek->come.by_uid) {
+		if ((e = redis_entry(rs, seek->id)) == NULL)
+			return redis_later(rs);
+		if (e->is &&
+		    store_id_check(seek->id, e->time_ms) == seek->check) {
+			rs->number = seek->id;
+			rs->number_ms = e->time_ms;
+			return judge_id(&e->state, seek->id, false, id);
+		}
+		seek->come.other = e->is;
+		seek->come.by_uid = true;
+	}
+	uid.from = STORE_FROM_UID;
+	uid.come = seek->come;
+	r = seek_back(rs, &uid, id, &st);
+	seek->come = uid.come;
+	return r == STORE_UNKNOWN && !seek->come.other
+		   ? judge_missing(&st, seek, &none, id)
+		   : r;
+}
+
+static enum store_result
+seek_id(struct redis *rs, struct store_seek *seek, struct store_id *id)
+{
+	if (seek->check != 0)
+		return seek_checked(rs, seek, id);
+	return seek->named && seek->id.hi != 0 ? seek_entry(rs, seek, id)
+					       : seek_known(rs, seek, id);
+}
+
+/* --- any place ---------------------------------------------------------- */
+
 enum store_result
 redis_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 {
 	struct redis *rs = redis_of(store);
 	const struct redis_ask *a;
+	struct redis_state st;
 
 	if (rs->base.log_id[0] == '\0')
 		return redis_later(rs);
-	if (seek->from == STORE_FROM_ID && rs->served.is &&
+	if (seek->from == STORE_FROM_ID && !seek->named && rs->served.is &&
 	    store_id_cmp(seek->id, rs->served.after) == 0) {
 		rs->served.is = false;
 		return judge_id(
@@ -189,17 +300,42 @@ redis_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 	case STORE_FROM_UID:
 	case STORE_FROM_LAST:
 		if (seek->from == STORE_FROM_UID || seek->count > 0)
-			return seek_back(rs, seek, id);
+			return seek_back(rs, seek, id, &st);
 		return redis_seek(
 		    store, &(struct store_seek){.from = STORE_FROM_HEAD}, id);
 	case STORE_FROM_TIME:
 		a = ask_time(rs, seek->time_ms);
 		break;
 	case STORE_FROM_ID:
-		return seek_known(rs, seek, id);
+		return seek_id(rs, seek, id);
 	default:
 		a = redis_ask_state(rs);
 	}
 	return a == NULL ? redis_later(rs)
 			 : judge_place(seek, &a->page.state, a->answer, id);
+}
+
+/* What is known without asking; of a number, its time has to be known, too. */
+bool
+redis_place(struct store *store, struct store_id *id, int64_t *time_ms)
+{
+	struct redis *rs = redis_of(store);
+	struct store_id at = *id;
+	const redisReply *entry;
+	struct store_event ev;
+
+	if (store_id_cmp(at, rs->last) == 0 &&
+	    (rs->entry.hi > 0 || rs->entry.lo > 0))
+		at = rs->entry;
+	if (at.hi == 0) {
+		entry = find_new(rs, at);
+		if (entry != NULL && redis_event(entry, 0, &ev))
+			*time_ms = ev.time_ms;
+		else if (at.lo != 0 && store_id_cmp(at, rs->number) == 0)
+			*time_ms = rs->number_ms;
+		else
+			return false;
+	}
+	*id = at;
+	return true;
 }

@@ -166,6 +166,8 @@ redis_state_note(struct redis *rs, const struct redis_state *st)
 		rs->base.revoked = st->revoked;
 	if (rs->ok_ms < st->time_ms)
 		rs->ok_ms = st->time_ms;
+	rs->last = st->last;
+	rs->entry = st->entry;
 }
 
 void
@@ -178,6 +180,9 @@ redis_state_adopt(struct redis *rs, const struct redis_state *st)
 	rs->added = st->added;
 	rs->counted = st->added >= 0;
 	rs->ok_ms = st->time_ms;
+	rs->last = st->last;
+	rs->entry = st->entry;
+	rs->number = (struct store_id){0, 0};
 	rs->served.is = false;
 }
 
@@ -204,4 +209,23 @@ redis_state_whole(const struct redis_state *st, struct store_id id)
 	if (gone == 0)
 		return true;
 	return st->pruned_gone == gone && store_id_cmp(st->pruned, id) <= 0;
+}
+
+/*
+ * An entry that is not there was removed, or this log never had it.  Pruning
+ * notes how far it went; of what others removed it is known only that it was
+ * trimmed from the front, or the newest that was deleted.
+ */
+bool
+redis_state_removed(const struct redis_state *st, struct store_id id)
+{
+	int64_t gone = st->added - st->length;
+
+	if (gone == 0 && st->added >= 0)
+		return false;
+	if (store_id_cmp(id, st->deleted) <= 0)
+		return true;
+	return st->added >= 0 && st->pruned_gone == gone
+		   ? store_id_cmp(id, st->pruned) <= 0
+		   : store_id_cmp(id, redis_state_floor(st)) <= 0;
 }

@@ -36,6 +36,9 @@ void redis_words_free(struct redis_words *);
 const struct redis_ask *redis_ask_words(
     struct redis *, struct redis_words *, enum ask_kind);
 
+/* Sets them as the command of a question, and frees the words. */
+bool redis_ask_set(struct redis_ask *, struct redis_words *);
+
 /* A word that lies elsewhere until all is said. */
 void redis_words_add(struct redis_words *, const char *, size_t len);
 

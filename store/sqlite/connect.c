@@ -150,6 +150,7 @@ sqlite_detach(struct sqlite *sq)
 	finalize_all(sq->revoke, REVOKE_COUNT);
 	sqlite_merge_forget(sq);
 	sq->schemas = 0;
+	sq->row.version = 0;
 	sqlite3_close(sq->db);
 	sq->db = NULL;
 	sq->inside = sq->singly = false;

@@ -2,8 +2,10 @@
  * find.c - does the id or uid that a client comes back with still stand for
  * one place in this log?
  *
- * An id says nothing of the life of the log that it is from, and a uid nothing
- * of the row that had it.  So the log itself takes notes, by triggers.  They
+ * A number that comes with its check (id.c) names a row, and that row is looked
+ * at: with another time it is another event.  A number alone says nothing of
+ * the life of the log that it is from, and a uid nothing of the row that had
+ * it.  So the log itself takes notes, by triggers.  They
  * note the newest id that was ever removed, and when.  And they note which uids
  * left their place, by DELETE, UPDATE or REPLACE: a uid that was given again
  * since stands for two places, and no reader can tell which one is meant.
@@ -129,19 +131,67 @@ ask_number(
 	return n;
 }
 
-/* The time of the newest row up to an id; 0: there is none to be told. */
-static int64_t
-time_at(struct sqlite *sq, int64_t id)
-{
-	sqlite3_stmt *st = sq->st[ST_TIME_AT];
-	int64_t time_ms = 0;
+/* --- rows --------------------------------------------------------------- */
 
-	sqlite3_bind_int64(st, 1, id);
-	if (sqlite3_step(st) == SQLITE_ROW)
-		time_ms = sqlite3_column_int64(st, 2);
-	sqlite3_reset(st);
-	return time_ms;
+enum row {
+	ROW_FOUND,
+	ROW_NONE,
+	ROW_LARGE, /* there is one, too large for its time to be read */
+	ROW_FAILED
+};
+
+/*
+ * The newest row at or before a place: its id and time.  The last answer is
+ * kept while the log stays as it is, since many clients begin at the head.
+ */
+static enum row
+row_at(struct sqlite *sq, int64_t place, int64_t *id, int64_t *time_ms)
+{
+	sqlite3_stmt *st = sq->st[ST_TIME_AT], *before = sq->st[ST_BEFORE];
+	struct row_memo *memo = &sq->row;
+	int rc = SQLITE_ROW;
+
+	if (memo->version == 0 || memo->version != sq->self.version ||
+	    memo->place != place) {
+		sqlite3_bind_int64(st, 1, place);
+		rc = sqlite3_step(st);
+		if (rc == SQLITE_ROW)
+			*memo = (struct row_memo){sq->self.version, place,
+			    sqlite3_column_int64(st, 0),
+			    sqlite3_column_int64(st, 2)};
+		sqlite3_reset(st);
+	}
+	if ((rc & 0xff) == SQLITE_TOOBIG) {
+		sqlite3_bind_int64(before, 1, place);
+		*id = sqlite_number(before, 0);
+		return ROW_LARGE;
+	}
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? ROW_NONE : ROW_FAILED;
+	*id = memo->id;
+	*time_ms = memo->time_ms;
+	return ROW_FOUND;
 }
+
+bool
+sqlite_place(struct store *store, struct store_id *id, int64_t *time_ms)
+{
+	struct sqlite *sq = sqlite_of(store);
+	int64_t at, time;
+	bool found;
+
+	if (id->hi != 0 || id->lo > INT64_MAX || sqlite_enter(sq) != STORE_OK)
+		return false;
+	found = row_at(sq, (int64_t)id->lo, &at, &time) == ROW_FOUND && at > 0;
+	sqlite_leave(sq);
+	if (found) {
+		id->lo = (uint64_t)at;
+		*time_ms = time;
+	}
+	return found;
+}
+
+/* --- ids ---------------------------------------------------------------- */
 
 /*
  * Was the sequence set back after the newest row that was ever removed?  Then
@@ -151,22 +201,23 @@ time_at(struct sqlite *sq, int64_t id)
 static bool
 is_of_another_life(struct sqlite *sq, int64_t id)
 {
-	int64_t removed_ms, time_ms;
+	int64_t removed_ms, time_ms = 0, at;
 
 	if (id > sq->pruned || sq->pruned == INT64_MAX)
 		return false;
 	removed_ms = sqlite_number(sq->st[ST_REMOVED], 0);
-	time_ms = time_at(sq, id);
-	return removed_ms > 0 && time_ms > removed_ms &&
+	return removed_ms > 0 && row_at(sq, id, &at, &time_ms) == ROW_FOUND &&
+	       time_ms > removed_ms &&
 	       time_ms <= clock_wall_ms() + SCHEMA_AHEAD_MS;
 }
 
-enum store_result
-sqlite_find_id(
+/* The place of a number of which nothing else is known. */
+static enum store_result
+find_number(
     struct sqlite *sq, struct store_id want, int64_t oldest, int64_t *id)
 {
-	*id = sq->seq;
-	if (want.hi != 0 || want.lo > (uint64_t)sq->seq)
+	*id = sqlite_head(sq);
+	if (want.hi != 0 || want.lo > (uint64_t)*id)
 		return STORE_UNKNOWN;
 	/* Ids may skip, so a gap below the oldest event need not be a loss. */
 	if ((int64_t)want.lo < oldest && (int64_t)want.lo < sq->pruned) {
@@ -178,6 +229,70 @@ sqlite_find_id(
 	*id = (int64_t)want.lo;
 	return STORE_OK;
 }
+
+/*
+ * Is there the row that the check was made of?  A row that is too large had no
+ * check; if it is asked for with one it is believed.  ROW_NONE: it is not
+ * there; other says that another is.
+ */
+static enum row
+find_row(struct sqlite *sq, const struct store_seek *seek, bool *other)
+{
+	int64_t at = 0, time_ms = 0;
+	enum row row;
+
+	*other = false;
+	if (seek->id.hi != 0 || seek->id.lo > INT64_MAX)
+		return ROW_NONE;
+	row = row_at(sq, (int64_t)seek->id.lo, &at, &time_ms);
+	if (row == ROW_FAILED)
+		return row;
+	if (row == ROW_NONE || at != (int64_t)seek->id.lo)
+		return ROW_NONE;
+	*other = row == ROW_FOUND &&
+		 store_id_check(seek->id, time_ms) != seek->check;
+	return *other ? ROW_NONE : row;
+}
+
+/*
+ * A number with its check.  If its row is not there, the whole text may be the
+ * uid of an event.  If it is none, the row was removed, or is of another life:
+ * the ids that were ever removed in this one are up to pruned.
+ */
+static enum store_result
+find_checked(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
+    int64_t *id)
+{
+	bool other;
+
+	switch (find_row(sq, seek, &other)) {
+	case ROW_FOUND:
+	case ROW_LARGE:
+		*id = (int64_t)seek->id.lo;
+		return STORE_OK;
+	case ROW_FAILED:
+		return sqlite_trouble(sq);
+	case ROW_NONE:
+		break;
+	}
+	if (sqlite_find_uid(sq, seek, oldest, id) == STORE_OK)
+		return STORE_OK;
+	if (!other && seek->id.lo <= INT64_MAX &&
+	    (int64_t)seek->id.lo <= sq->pruned)
+		return find_number(sq, seek->id, oldest, id);
+	*id = sqlite_head(sq);
+	return STORE_UNKNOWN;
+}
+
+enum store_result
+sqlite_find_id(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
+    int64_t *id)
+{
+	return seek->check != 0 ? find_checked(sq, seek, oldest, id)
+				: find_number(sq, seek->id, oldest, id);
+}
+
+/* --- uids --------------------------------------------------------------- */
 
 /* Did the uid stand elsewhere before it was given to the row of this id? */
 static bool
@@ -235,10 +350,10 @@ sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
 	if (*id == INT64_MIN) {
 		*id = sqlite_moved(sq, seek->uid);
 		if (*id != -1)
-			return sqlite_find_id(sq,
+			return find_number(sq,
 			    (struct store_id){0, (uint64_t)*id}, oldest, id);
 	} else if (!has_moved(sq, seek->uid, *id) && !is_foreign(sq, seek, *id))
 		return STORE_OK;
-	*id = sq->seq;
+	*id = sqlite_head(sq);
 	return STORE_UNKNOWN;
 }

@@ -80,6 +80,7 @@ give_too_large(struct row_page *pg, int64_t id)
 	struct store_event ev = {.id.lo = (uint64_t)id,
 	    .topic = {"", 0},
 	    .data = {"", 0},
+	    .time_ms = STORE_NO_TIME,
 	    .too_large = true};
 	bool go_on = true;
 

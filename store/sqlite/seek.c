@@ -14,21 +14,14 @@ enum {
 	TRIES = 8 /* rows whose time cannot be read, one after another */
 };
 
-/* The newest id ever given; never less than 0, whatever the log says. */
-static int64_t
-head_id(const struct sqlite *sq)
-{
-	return sq->seq > 0 ? sq->seq : 0;
-}
-
 /* The place before the oldest event there is. */
 static int64_t
 floor_id(struct sqlite *sq)
 {
-	int64_t oldest = sqlite_number(sq->st[ST_FIRST], INT64_MAX);
+	int64_t oldest = sqlite_number(sq->st[ST_FIRST], INT64_MIN);
 
-	if (oldest == INT64_MAX)
-		return head_id(sq);
+	if (oldest == INT64_MIN)
+		return sqlite_head(sq);
 	return oldest > 0 ? oldest - 1 : 0;
 }
 
@@ -67,7 +60,7 @@ time_after(struct sqlite *sq, int64_t *id, int64_t *time_ms)
 int64_t
 sqlite_seek_time(struct sqlite *sq, int64_t time_ms)
 {
-	int64_t low = floor_id(sq), high = head_id(sq), mid, id, time;
+	int64_t low = floor_id(sq), high = sqlite_head(sq), mid, id, time;
 
 	while (low < high) {
 		id = mid = low + (high - low) / 2;
@@ -188,7 +181,7 @@ seek_last(struct sqlite *sq, struct store_seek *s, int64_t *place)
 
 	if (!s->come.begun) {
 		s->come.begun = true;
-		s->come.place = (struct store_id){0, (uint64_t)head_id(sq)};
+		s->come.place = (struct store_id){0, (uint64_t)sqlite_head(sq)};
 		s->come.found = s->come.place;
 		s->come.left =
 		    s->count < STORE_LAST_MAX ? s->count : STORE_LAST_MAX;
@@ -211,13 +204,13 @@ sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 		return r;
 	switch (seek->from) {
 	case STORE_FROM_HEAD:
-		place = head_id(sq);
+		place = sqlite_head(sq);
 		break;
 	case STORE_FROM_FIRST:
 		place = floor_id(sq);
 		break;
 	case STORE_FROM_ID:
-		r = sqlite_find_id(sq, seek->id, floor_id(sq), &place);
+		r = sqlite_find_id(sq, seek, floor_id(sq), &place);
 		break;
 	case STORE_FROM_UID:
 		r = sqlite_find_uid(sq, seek, floor_id(sq), &place);

@@ -37,6 +37,7 @@ static const struct store_ops ops = {
     .close = sqlite_close,
     .read = sqlite_read,
     .seek = sqlite_seek,
+    .place = sqlite_place,
     .hold = sqlite_hold,
     .set_poll = sqlite_set_poll,
     .news = sqlite_news,

@@ -104,6 +104,12 @@ struct row_mark {
 	uint64_t uid; /* a hash */
 };
 
+/* The newest row at or before a place, as it was read last. */
+struct row_memo {
+	uint32_t version; /* data_version then; 0: none was read */
+	int64_t place, id, time_ms;
+};
+
 /* By what this log is known again. */
 struct identity {
 	dev_t dev;
@@ -142,7 +148,15 @@ struct sqlite {
 	bool replaced; /* seen to be another log: news will say so */
 	int64_t seq;   /* of the last enter: the newest id ever given */
 	int64_t pruned; /* likewise: the newest id ever removed */
+	struct row_memo row;
 };
+
+/* The newest id ever given; never less than 0, whatever the log says. */
+static inline int64_t
+sqlite_head(const struct sqlite *sq)
+{
+	return sq->seq > 0 ? sq->seq : 0;
+}
 
 static inline struct sqlite *
 sqlite_of(struct store *st)
@@ -268,6 +282,7 @@ bool sqlite_merge_next(struct merge *, int64_t *id);
 /* --- the engine's functions, each in the file of its name --- */
 store_read_fn sqlite_read;
 store_seek_fn sqlite_seek;
+store_place_fn sqlite_place;		 /* find.c */
 store_revocations_fn sqlite_revocations; /* revoke.c */
 store_revoked_fn sqlite_revoked;
 store_append_fn sqlite_append;
@@ -286,11 +301,11 @@ int64_t sqlite_moved(struct sqlite *, struct store_text was);
 /* --- find.c --- */
 
 /*
- * The place of an id or of seek->uid; oldest is the place before the oldest
+ * The place of seek->id or of seek->uid; oldest is the place before the oldest
  * event.  As store_seek says; between enter and leave.
  */
 enum store_result sqlite_find_id(
-    struct sqlite *, struct store_id want, int64_t oldest, int64_t *id);
+    struct sqlite *, const struct store_seek *, int64_t oldest, int64_t *id);
 enum store_result sqlite_find_uid(
     struct sqlite *, const struct store_seek *, int64_t oldest, int64_t *id);
 

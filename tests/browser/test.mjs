@@ -75,8 +75,15 @@ async function listen(page, client, query = "", types = []) {
 		window.notes = [];
 		window.errors = 0;
 		window.source = s;
-		const keep = (e) => window.got.push(
-		    { id: e.lastEventId, data: e.data, type: e.type });
+		/* A number has a check behind it: told has both. */
+		window.told = [];
+		const keep = (e) => {
+			const id = e.lastEventId.replace(
+			    /^(\d+)-[a-z][a-z2-9]{3}$/, "$1");
+
+			window.told.push(e.lastEventId);
+			window.got.push({ id, data: e.data, type: e.type });
+		};
 		s.onmessage = keep;
 		types.forEach((t) => s.addEventListener(t, keep));
 		s.onerror = () => { window.errors++; };
@@ -122,6 +129,9 @@ for (const client of CLIENTS) {
 			{ id: "order-17", data: "three", type: "message" },
 			{ id: "5", data: "four", type: "message" },
 		], "events");
+		same((await page.evaluate(() => window.told)).map((id) =>
+		    id.replace(/-[a-z][a-z2-9]{3}$/, "-check")),
+		["1-check", "2-check", "order-17", "5-check"], "ids");
 	});
 
 	test(`${client}: responder killed and started again, every id once`,

@@ -1,6 +1,7 @@
 """test_stream.py - an INSERT reaches a client through a stock web server."""
 
 import json
+import re
 
 from tap import each
 from yard import Yard, until
@@ -16,7 +17,8 @@ def test_row_inserted_by_sqlite3_arrives(web):
         event = s.next_event()
         assert event.data == "hello", event
         assert event.event == "message", event
-        assert event.id == "1", event
+        assert event.id == "1" and event.told == s.last_id, event
+        assert re.fullmatch("1-[a-z][a-z2-9]{3}", event.told), event
 
 
 @each("web", WEB)
@@ -41,10 +43,10 @@ def test_headers_and_first_bytes(web):
         assert "content-length" not in s.headers
         note = s.next_note("stream-start")
         assert s.retry is not None
-        assert note.id == s.last_id != ""
+        assert note.told == s.last_id != ""
         about = json.loads(note.data)
         assert sorted(about["topics"]) == ["a", "b"], about
-        assert str(about["id"]) == note.id, about
+        assert str(about["id"]) == note.told, about
         assert about["log"], about
 
 

@@ -201,7 +201,7 @@ test_every_id_is_the_same_place_in_the_copy(void)
 	    from, "/events?topic=*", "HTTP_LAST_EVENT_ID", "earliest", NULL);
 	want_start(c);
 	for (int i = 0; i < MIXED; i++)
-		id[i] = text("%s", want_next(c)->id);
+		id[i] = text("%s", want_next(c)->told);
 	id[MIXED] = text("%s", want_start(get(from, "/events", NULL)));
 	for (int i = 0; i <= MIXED; i++)
 		rest[i] =

@@ -332,6 +332,9 @@ test_its_memory_is_full(void)
 	want_gap(late);
 	late = get(sv, "/events", "HTTP_LAST_EVENT_ID", "1-0", NULL);
 	want_start(late);
+	want_gap(late); /* no entry has had this id */
+	late = get(sv, "/events", "HTTP_LAST_EVENT_ID", "0", NULL);
+	want_start(late);
 	want_event(late, NULL, "message", "one");
 	tell(&own, "CONFIG SET maxmemory 0");
 	check(want_headers(post(sv, token, "data=two")) == 201);

@@ -130,7 +130,8 @@ static void
 make_log(char *path, size_t size, const char *dir)
 {
 	struct store_event ev = {.topic = {"main", 4},
-	    .data = {HARM "\tx\nsecond", strlen(HARM "\tx\nsecond")}};
+	    .data = {HARM "\tx\nsecond", strlen(HARM "\tx\nsecond")},
+	    .uid = {"u", 1}};
 	struct store *st;
 	char why[512];
 
@@ -153,7 +154,7 @@ test_tail_into_a_pipe_changes_nothing(void **state)
 	    &ch, cmd_tail, WORDS("tail", path, "--last", "1", "--count", "1"));
 	/* A stream is UTF-8: the one bad byte was replaced in the encoder. */
 	child_ends(&ch,
-	    "id: 1\ndata: a\x1b[2Jb\xc2\x9b"
+	    "id: u\ndata: a\x1b[2Jb\xc2\x9b"
 	    "31mc\xef\xbf\xbd"
 	    "d\xe2\x80\xae"
 	    "txt\xe2\x81\xa6\x7f\tx\ndata: second\n\n",
@@ -208,7 +209,7 @@ test_tail_on_a_terminal_shows_all(void **state)
 	make_log(path, sizeof(path), *state);
 	want_on_terminal(cmd_tail,
 	    WORDS("tail", path, "--last", "1", "--count", "1"),
-	    "id: 1\ndata: a\\x1b[2Jb\\u009b31mc\xef\xbf\xbd"
+	    "id: u\ndata: a\\x1b[2Jb\\u009b31mc\xef\xbf\xbd"
 	    "d\\u202etxt\\u2066"
 	    "\\x7f\tx\ndata: second\n\n");
 }

@@ -251,7 +251,8 @@ ask_all(struct store *st, unsigned *got)
 	    {.from = STORE_FROM_UID, .uid = {"u1", 2}},
 	    {.from = STORE_FROM_UID, .uid = {"none", 4}},
 	    {.from = STORE_FROM_LAST, .count = 2, .topics = &topic, .n = 1},
-	    {.from = STORE_FROM_TIME, .time_ms = 1}};
+	    {.from = STORE_FROM_TIME, .time_ms = 1},
+	    {.from = STORE_FROM_ID, .id = {1, 1}, .named = true}};
 	struct store_id id, after = {0, 0};
 	struct store_span span;
 	size_t bytes = 0, i;
@@ -266,14 +267,14 @@ ask_all(struct store *st, unsigned *got)
 			*got |= 2U << i;
 	if (store_revocations(st, &after, 100, take_revocation, &bytes) ==
 	    STORE_OK)
-		*got |= 256;
+		*got |= 512;
 	if (store_revoked(st, (struct store_text){"al", 2}, 0, take_revocation,
 		&bytes) == STORE_OK)
-		*got |= 512;
-	if (store_numbers(st, &numbers) == STORE_OK)
 		*got |= 1024;
+	if (store_numbers(st, &numbers) == STORE_OK)
+		*got |= 2048;
 	store_release(st);
-	return *got == 2047;
+	return *got == 4095;
 }
 
 static void

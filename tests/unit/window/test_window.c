@@ -73,7 +73,8 @@ add(struct world *w, const char *topic, int t)
 {
 	char data[64];
 	int i = ++w->n;
-	struct store_event ev = {.topic = {topic, strlen(topic)}};
+	struct store_event ev = {
+	    .topic = {topic, strlen(topic)}, .time_ms = STORE_NO_TIME};
 
 	w->topic[i] = t;
 	w->id[i] = w->id[i - 1] + 1 + (uint64_t)chance(w, 3);

@@ -1,0 +1,289 @@
+/*
+ * test_redis_id.c - does a client that comes back with an id of Redis learn
+ * that its event was lost, or that this is another log?  And is a place that
+ * it was told, at which there is no event, understood?
+ */
+#include "tests/unit/kit.h"
+
+enum {
+	EVENTS = 6
+};
+
+static void
+reopen(struct log *lg)
+{
+	store_close(lg->reader);
+	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
+	assert_non_null(lg->reader);
+}
+
+/* As somebody does who makes the log anew. */
+static void
+init(struct log *lg)
+{
+	store_close(lg->writer);
+	assert_int_equal(
+	    store_init(lg->path, NULL, lg->why, sizeof(lg->why)), 0);
+	lg->writer =
+	    store_open(lg->path, STORE_WRITE, lg->why, sizeof(lg->why));
+	assert_non_null(lg->writer);
+}
+
+static void
+append(struct log *lg, char id[STORE_ID_SIZE], const char *uid)
+{
+	struct store_event ev = {
+	    .data = {"x", 1}, .uid = {uid, uid == NULL ? 0 : strlen(uid)}};
+
+	assert_int_equal(store_append(lg->writer, &ev, 1), STORE_OK);
+	if (id != NULL)
+		store_id_print(lg->writer, ev.id, id);
+}
+
+static void
+fill(struct log *lg, char ids[EVENTS][STORE_ID_SIZE])
+{
+	int i;
+
+	for (i = 0; i < EVENTS; i++)
+		append(lg, ids[i], NULL);
+}
+
+static void
+want(struct log *lg, const char *after, const char *text,
+    enum store_result result)
+{
+	struct store_seek seek = {.from = STORE_FROM_HEAD};
+	struct store_id id = {0, 0};
+	enum store_result r;
+
+	store_seek_named(lg->reader, text, strlen(text), &seek);
+	r = kit_seek(lg, seek, &id);
+	if (r != result)
+		fail_msg("after %s: %s: result %d, place %llu-%llu", after,
+		    text, (int)r, (unsigned long long)id.hi,
+		    (unsigned long long)id.lo);
+}
+
+/* A place of this kind, told to a client, which comes back with it. */
+static void
+want_place(struct log *lg, const char *after, struct store_seek from)
+{
+	struct store_id id;
+	char text[STORE_ID_SIZE];
+
+	assert_int_equal(kit_seek(lg, from, &id), STORE_OK);
+	store_place_print(lg->reader, id, text);
+	want(lg, after, text, STORE_OK);
+	reopen(lg);
+	want(lg, after, text, STORE_OK);
+}
+
+static void
+want_places(struct log *lg, const char *after)
+{
+	struct store_topic all = {"", 0, true};
+	uint64_t n;
+
+	for (n = 0; n < 9; n++)
+		want_place(lg, after,
+		    (struct store_seek){.from = STORE_FROM_LAST,
+			.count = n,
+			.topics = &all,
+			.n = 1});
+	want_place(lg, after, (struct store_seek){.from = STORE_FROM_HEAD});
+	want_place(lg, after, (struct store_seek){.from = STORE_FROM_FIRST});
+	want_place(lg, after, (struct store_seek){.from = STORE_FROM_TIME});
+	want_place(lg, after,
+	    (struct store_seek){.from = STORE_FROM_TIME, .time_ms = INT64_MAX});
+}
+
+static void
+test_an_entry_is_its_place(void **state)
+{
+	char ids[EVENTS][STORE_ID_SIZE];
+	struct log *lg = *state;
+	int i;
+
+	fill(lg, ids);
+	for (i = 0; i < EVENTS; i++)
+		want(lg, "nothing", ids[i], STORE_OK);
+	reopen(lg);
+	for (i = 0; i < EVENTS; i++)
+		want(lg, "nothing", ids[i], STORE_OK);
+}
+
+static void
+test_another_log_is_told(void **state)
+{
+	char ids[EVENTS][STORE_ID_SIZE], again[EVENTS][STORE_ID_SIZE];
+	struct log *lg = *state;
+
+	fill(lg, ids);
+	redis_say("FLUSHALL%s%s", "", "");
+	init(lg);
+	reopen(lg);
+	want(lg, "FLUSHALL", ids[2], STORE_UNKNOWN);
+	fill(lg, again);
+	reopen(lg);
+	want(lg, "FLUSHALL", ids[2], STORE_UNKNOWN);
+	want(lg, "FLUSHALL", ids[5], STORE_UNKNOWN);
+	want(lg, "FLUSHALL", again[2], STORE_OK);
+}
+
+static void
+test_a_key_that_was_removed_is_told(void **state)
+{
+	char ids[EVENTS][STORE_ID_SIZE], again[EVENTS][STORE_ID_SIZE];
+	struct log *lg = *state;
+
+	fill(lg, ids);
+	redis_say("DEL %s%s", stream_of(lg->path), "");
+	reopen(lg);
+	want(lg, "DEL", ids[2], STORE_UNKNOWN);
+	fill(lg, again);
+	reopen(lg);
+	want(lg, "DEL", ids[2], STORE_UNKNOWN);
+	want(lg, "DEL", again[0], STORE_OK);
+}
+
+/* A replica that had not heard of the newest becomes master. */
+static void
+test_a_tail_that_was_lost_is_told(void **state)
+{
+	char ids[EVENTS][STORE_ID_SIZE], again[EVENTS][STORE_ID_SIZE];
+	struct log *lg = *state;
+	const char *stream = stream_of(lg->path);
+	redisReply *dump, *r;
+
+	fill(lg, ids);
+	dump = redisCommand(kit_server.to, "DUMP %s", stream);
+	assert_int_equal(dump->type, REDIS_REPLY_STRING);
+	fill(lg, again);
+	r = redisCommand(kit_server.to, "RESTORE %s 0 %b REPLACE", stream,
+	    dump->str, dump->len);
+	assert_string_equal(r->str, "OK");
+	freeReplyObject(r);
+	freeReplyObject(dump);
+	reopen(lg);
+	want(lg, "RESTORE", again[1], STORE_UNKNOWN);
+	fill(lg, ids);
+	reopen(lg);
+	want(lg, "RESTORE", again[1], STORE_UNKNOWN);
+	want(lg, "RESTORE", ids[1], STORE_OK);
+}
+
+static void
+test_what_was_removed_proves_nothing(void **state)
+{
+	char ids[EVENTS][STORE_ID_SIZE], one[STORE_ID_SIZE];
+	struct store_keep keep = {2, 0};
+	struct log *lg = *state;
+
+	fill(lg, ids);
+	redis_say("XDEL %s %s", stream_of(lg->path), ids[3]);
+	reopen(lg);
+	want(lg, "XDEL", ids[3], STORE_OK);
+	want(lg, "XDEL", ids[2], STORE_OK);
+	append(lg, one, NULL);
+	assert_int_equal(
+	    store_prune(lg->path, &keep, lg->why, sizeof(lg->why)), 4);
+	reopen(lg);
+	want(lg, "pruning", ids[1], STORE_GONE);
+	want(lg, "pruning", ids[3], STORE_GONE);
+	want(lg, "pruning", ids[4], STORE_OK); /* the last that went */
+	want(lg, "pruning", ids[5], STORE_OK);
+	want_places(lg, "pruning");
+	redis_say("XTRIM %s MAXLEN 1%s", stream_of(lg->path), "");
+	reopen(lg);
+	want(lg, "XTRIM", ids[5], STORE_GONE);
+	want(lg, "XTRIM", one, STORE_OK);
+	want_places(lg, "XTRIM");
+	redis_say("XTRIM %s MAXLEN 0%s", stream_of(lg->path), "");
+	reopen(lg);
+	want(lg, "emptying", one, STORE_OK);
+	want_places(lg, "emptying");
+}
+
+static void
+test_places_without_an_entry_are_understood(void **state)
+{
+	char ids[EVENTS][STORE_ID_SIZE];
+	struct log *lg = *state;
+
+	want_places(lg, "nothing");
+	fill(lg, ids);
+	want_places(lg, "appending");
+	redis_say("DEL %s%s", stream_of(lg->path), "");
+	redis_say("XADD %s 5-3 data x%s", stream_of(lg->path), "");
+	redis_say("XADD %s 5-7 data x%s", stream_of(lg->path), "");
+	redis_say("XADD %s 6-0 data x%s", stream_of(lg->path), "");
+	reopen(lg);
+	want_places(lg, "ids by hand");
+	want(lg, "ids by hand", "5-4", STORE_UNKNOWN);
+	redis_say("XDEL %s 6-0%s", stream_of(lg->path), "");
+	reopen(lg);
+	want_places(lg, "removing the newest");
+}
+
+/* The log came from SQLite, and its events have kept their numbers. */
+static void
+test_numbers_have_their_check(void **state)
+{
+	struct store_event ev = {.id = {0, 4}, .time_ms = 1004};
+	struct log *lg = *state;
+	char id[STORE_ID_SIZE], uid[STORE_ID_SIZE];
+	const char *stream = stream_of(lg->path);
+
+	store_event_print_id(lg->reader, &ev, id);
+	redis_say("XADD %s 0-3 data x time 1003%s", stream, "");
+	redis_say("XADD %s 0-4 data x time 1004%s", stream, "");
+	redis_say("XADD %s 0-5 data x time 1005%s", stream, "");
+	reopen(lg);
+	want(lg, "nothing", id, STORE_OK);
+	want(lg, "nothing", "4", STORE_OK);
+	want(lg, "nothing", "4-k52q", STORE_UNKNOWN);
+	want(lg, "nothing", "2-k52q", STORE_UNKNOWN);
+	want(lg, "nothing", "7-k52q", STORE_UNKNOWN);
+	want(lg, "nothing", "18446744073709551615-k52q", STORE_UNKNOWN);
+	want(lg, "nothing", "4-k52", STORE_UNKNOWN);
+	append(lg, uid, "4-k52q");
+	append(lg, NULL, "9-abcd");
+	append(lg, NULL, NULL);
+	reopen(lg);
+	want(lg, "uids", "4-k52q", STORE_OK);
+	want(lg, "uids", "9-abcd", STORE_OK);
+	want(lg, "uids", id, STORE_OK);
+	redis_say("XDEL %s 0-4%s", stream, "");
+	reopen(lg);
+	want(lg, "XDEL", id, STORE_OK);
+	redis_say("DEL %s%s", stream, "");
+	redis_say("XADD %s 0-4 data x time 2004%s", stream, "");
+	redis_say("XADD %s 0-5 data x time 2005%s", stream, "");
+	reopen(lg);
+	want(lg, "another life", id, STORE_UNKNOWN);
+	want(lg, "another life", "4", STORE_OK);
+}
+
+#define T(name) \
+	cmocka_unit_test_setup_teardown(name, kit_setup_redis, kit_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_an_entry_is_its_place),
+	    T(test_another_log_is_told),
+	    T(test_a_key_that_was_removed_is_told),
+	    T(test_a_tail_that_was_lost_is_told),
+	    T(test_what_was_removed_proves_nothing),
+	    T(test_places_without_an_entry_are_understood),
+	    T(test_numbers_have_their_check),
+	};
+	int rc;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	redis_gone(&kit_server);
+	return rc;
+}
