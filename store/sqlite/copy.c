@@ -306,7 +306,8 @@ copy_event(struct target *t, const struct store_event *ev)
 	int r;
 
 	if (ev->id.hi != 0) {
-		id = t->numbers + 1;
+		/* After the last of all numbers comes one that no row has. */
+		id = (int64_t)((uint64_t)t->numbers + 1);
 		name.len = store_id_print(&store_dashed, ev->id, was);
 		name.s = was;
 	}
