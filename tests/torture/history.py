@@ -1,0 +1,121 @@
+"""history.py - what was in the log, and when: the truth that clients are
+held against.
+
+The log has lives.  A life begins when the log is made, or when another file
+takes its place.  A log that is restored from a copy begins a life whose parent
+is the life that was copied, with all of the parent's rows up to the copy's
+newest.  So a row is born in one life, and lives on in the lives that were
+copied from it.
+
+A place is a life and an id.  The same number in two lives is the same place
+only as far as the two share their rows: shared() says how far that is.
+
+Pure: no file, no clock.  records.py fills it, and so do the tests.
+"""
+
+import bisect
+import collections
+import re
+
+# topic as published; data begins with, or contains, #tag#
+Row = collections.namedtuple("Row", "life id topic tag uid")
+
+NEVER = float("inf")
+SQLITE_ID = re.compile(r"(\d+)(?:-[0-9a-z]+)?$")
+REDIS_ID = re.compile(r"(\d+)-(\d+)$")
+
+
+class Life:
+    def __init__(self, number, parent=None, upto=0, begun=0.0):
+        self.number, self.parent, self.upto = number, parent, upto
+        self.begun, self.over = begun, NEVER
+        self.ids, self.rows = [], {}    # born here, in order
+        self.holes = set()              # removed from the middle of the log
+
+    def add(self, row):
+        if row.id not in self.rows:
+            bisect.insort(self.ids, row.id)
+        self.rows[row.id] = row
+
+    def line(self):
+        """This life and those it came from, each with how much is shared."""
+        life, upto = self, NEVER
+        while life is not None:
+            yield life, upto
+            upto = min(upto, life.upto)
+            life = life.parent
+
+    def between(self, low, high):
+        """The rows of this life after low and before high, in order."""
+        parts, top = [], high
+        for life, upto in self.line():
+            end = bisect.bisect_left(life.ids, min(top, upto + 1))
+            start = bisect.bisect_right(life.ids, low)
+            parts.append([life.rows[i] for i in life.ids[start:end]])
+            if life.upto <= low:
+                break
+        return [row for part in reversed(parts) for row in part]
+
+    def is_hole(self, row):
+        return any(row.id in life.holes for life, _ in self.line())
+
+
+class History:
+    def __init__(self, engine="sqlite"):
+        self.engine = engine
+        self.lives = []
+        self.by_tag = {}        # the row that was born with it
+        self.by_uid = {}
+        self.twice = []         # rows whose tag was there already
+        self.acks = {}          # tag: when its publisher was told
+        self.pruned = []        # when old rows began to be removed
+        self.touched = []       # (from, to): the log's files were exchanged
+        self.excuses = []       # (from, to, why): events may be late
+        self.health = []        # (when, is it 200 and ok)
+        self.crashes = []       # (when, what)
+        self.faults = []        # (from, to, name, what)
+
+    def begin_life(self, parent=None, upto=0, begun=0.0):
+        if self.lives and self.lives[-1].over == NEVER:
+            self.lives[-1].over = begun
+        self.lives.append(Life(len(self.lives), parent, upto, begun))
+        return self.lives[-1]
+
+    def add(self, life, id, topic, tag, uid=None):
+        row = Row(life, id, topic, tag, uid)
+        life.add(row)
+        if tag in self.by_tag:
+            self.twice.append(row)
+        else:
+            self.by_tag[tag] = row
+        if uid:
+            self.by_uid[uid] = row
+        return row
+
+    def shared(self, a, b):
+        """Up to which id have two lives the same rows?"""
+        ours = {life: upto for life, upto in a.line()}
+        for life, upto in b.line():
+            if life in ours:
+                return min(upto, ours[life])
+        return 0
+
+    def number(self, text):
+        """The number of an id on the wire; None: it is a uid, or nothing."""
+        if self.engine == "redis":
+            m = REDIS_ID.match(text or "")
+            return (int(m[1]) << 64) + int(m[2]) if m else None
+        m = SQLITE_ID.match(text or "")
+        return int(m[1]) if m else None
+
+    def lives_at(self, start, end, slack):
+        return [life for life in self.lives
+                if life.begun <= end + slack and life.over >= start - slack]
+
+    def places(self, text, start, end, slack):
+        """Which places an id can mean that was sent in this time."""
+        n = self.number(text)
+        if n is None:
+            row = self.by_uid.get(text)
+            return {(row.life, row.id)} if row else set()
+        return {(life, n) for life in self.lives_at(start, end, slack)}

@@ -1,0 +1,225 @@
+"""model.py - what each client should have seen, and what is wrong with what
+it saw.
+
+A client follows some topics from a place.  Between two events that it got one
+after the other, also on two connections, no event of its topics may lie,
+unless a stream-gap was told between the two.  After a gap it gets the first
+event behind the place that the gap named.  Nothing comes twice.  While a stream
+is open and read, an event arrives within MUTE_S seconds, or /health is not 200.
+
+The model knows nothing of how the program works: it has the history of the log
+and the record of one client, and no more.
+"""
+
+import collections
+import fnmatch
+import re
+
+MUTE_S = 5
+SLACK_S = 5     # the responder may notice so late that the log was replaced
+
+KINDS = ("lost untold", "repeated", "out of order", "foreign", "wrong topic",
+         "damaged", "published twice", "false gap", "mute", "crashed",
+         "unfinished")
+Finding = collections.namedtuple("Finding", "kind client at what")
+
+
+class Counts:
+    def __init__(self):
+        self.deliveries = self.connects = self.resumes = self.gaps = 0
+        self.cautious = 0       # gaps after which nothing was missing
+        self.covered = 0        # events that gaps told of
+        self.statuses = collections.Counter()
+
+    def add(self, other):
+        for name, value in vars(other).items():
+            if name == "statuses":
+                self.statuses.update(value)
+            else:
+                setattr(self, name, getattr(self, name) + value)
+
+
+def matcher(topics):
+    """topics as in the query: exact names, prefix*, or *."""
+    pattern = re.compile("|".join(fnmatch.translate(t) for t in topics))
+    return lambda topic: pattern.match(topic) is not None
+
+
+class Walk:
+    """One client's record, from its beginning to its end."""
+
+    def __init__(self, history, name, topics, fast):
+        self.h, self.name, self.fast = history, name, fast
+        self.wants = matcher(topics)
+        self.counts, self.findings = Counts(), []
+        self.places = None      # (life, id) that it may be at; None: nowhere
+        self.gap = None         # told, and no event since
+        self.seen = set()
+        self.level_at = 0.0     # when it surely was in a life that there is
+        self.opened = self.reads = 0.0
+
+    def find(self, kind, at, what):
+        self.findings.append(Finding(kind, self.name, at, what))
+
+    def step(self, entry):
+        kind, at, *rest = entry
+        getattr(self, "on_" + kind)(at, *rest)
+
+    def on_open(self, at, last_id):
+        self.opened, self.reads = at, None
+        self.counts.connects += 1
+        if last_id:
+            self.counts.resumes += 1
+            return
+        self.places, self.gap, self.seen = None, None, set()
+
+    def on_status(self, at, status):
+        self.counts.statuses[status] += 1
+
+    def on_start(self, at, id):
+        self.reads = at
+        if self.places is None:
+            self.places = self.h.places(id, self.opened, at, SLACK_S)
+            self.level_at = self.opened
+
+    def on_gap(self, at, reason, asked, id):
+        self.counts.gaps += 1
+        if reason != "too-large" and not self.gap_has_cause(at, reason):
+            self.find("false gap", at, "%s, asked %s, goes on after %s" % (
+                reason, asked, id))
+        self.gap = id
+        self.places = self.h.places(id, self.opened, at, SLACK_S)
+        self.level_at = self.reads = at
+
+    def gap_has_cause(self, at, reason):
+        pruned = any(t <= at for t in self.h.pruned)
+        if reason == "pruned":
+            return pruned
+        since = self.level_at - SLACK_S
+        if any(a <= at and b >= since for a, b in self.h.touched):
+            return True
+        return reason == "unknown" and pruned
+
+    def on_event(self, at, id, tag, whole):
+        self.counts.deliveries += 1
+        row = self.h.by_tag.get(tag)
+        if not self.is_real(at, id, tag, row, whole):
+            return
+        if not self.wants(row.topic):
+            self.find("wrong topic", at, "%s is of %s" % (tag, row.topic))
+        if tag in self.seen:
+            self.find("repeated", at, "%s (%s) came again" % (tag, id))
+        else:
+            self.follow(at, row)
+        self.seen.add(tag)
+        self.is_late(at, tag)
+        self.places, self.gap, self.level_at = {(row.life, row.id)}, None, at
+
+    def is_real(self, at, id, tag, row, whole):
+        if row is None:
+            self.find("foreign", at, "%s (%s) was never committed" % (tag, id))
+            return False
+        if not whole:
+            self.find("damaged", at, "%s (%s) has other data" % (tag, id))
+        if id != row.uid if row.uid else self.h.number(id) != row.id:
+            self.find("foreign", at, "%s has the id %s, its row is %s" % (
+                tag, id, row.uid or row.id))
+            return False
+        return True
+
+    def follow(self, at, row):
+        """May this event come now?"""
+        if not self.places:
+            return      # the place was one that this history does not know
+        behind, missing = [], None
+        for life, id in self.places:
+            low = min(id, self.h.shared(life, row.life))
+            if row.id <= low:
+                behind.append(low)
+                continue
+            lost = [r for r in row.life.between(low, row.id)
+                    if self.wants(r.topic) and not row.life.is_hole(r) and
+                    r.tag not in self.seen]
+            if missing is None or len(lost) < len(missing):
+                missing = lost
+        if missing:
+            self.find("lost untold", at, "%d before %s (%d): %s" % (
+                len(missing), row.tag, row.id, ", ".join(
+                    "%s (%d)" % (r.tag, r.id) for r in missing[:4])))
+        elif missing is None:
+            self.find("out of order", at, "%s (%d) after place %s%s" % (
+                row.tag, row.id, max(behind),
+                ", of a gap" if self.gap else ""))
+
+    # --- muteness
+
+    def excused_until(self, start, end):
+        """The last moment in this time at which being late was no fault."""
+        last = start
+        for a, b, _ in self.h.excuses:
+            if a <= end and b >= start:
+                last = max(last, min(b, end))
+        for t, ok in self.h.health:
+            if start - 1 <= t <= end and not ok:
+                last = max(last, t)
+        return last
+
+    def is_late(self, at, tag):
+        ack = self.h.acks.get(tag)
+        if not self.fast or ack is None or self.reads is None:
+            return
+        due = max(ack, self.reads)
+        if at - due > MUTE_S:
+            due = self.excused_until(due, at)
+        if at - due > MUTE_S:
+            self.find("mute", at, "%s came after %.1f s" % (tag, at - due))
+
+    def on_end(self, at, how):
+        """What was due long ago and has not come by the end of a stream?"""
+        reads, self.reads = self.reads, None
+        if not self.fast or reads is None or not self.places:
+            return
+        now = self.h.lives_at(at - MUTE_S, at, 0)
+        if len(now) != 1:
+            return      # replaced just now
+        for row in self.owed(now[0]):
+            ack = self.h.acks.get(row.tag)
+            if ack is None:
+                continue
+            due = max(ack, reads, now[0].begun)
+            if at - due > MUTE_S:
+                due = self.excused_until(due, at)
+            if at - due > MUTE_S:
+                self.find("mute", at, "%s (%d) had not come %.1f s after its "
+                          "commit" % (row.tag, row.id, at - due))
+            return
+
+    def owed(self, life):
+        low = min(min(id, self.h.shared(at, life)) for at, id in self.places)
+        for row in life.between(low, NEVER_ID):
+            if (self.wants(row.topic) and row.tag not in self.seen and
+                    not life.is_hole(row)):
+                yield row
+
+    def on_note(self, at, name):
+        pass
+
+
+NEVER_ID = 1 << 130
+
+
+def judge_client(history, name, topics, fast, entries):
+    walk = Walk(history, name, topics, fast)
+    for entry in entries:
+        walk.step(entry)
+    return walk
+
+
+def judge_log(history):
+    """What is wrong whatever a client saw."""
+    findings = [Finding("published twice", "-", 0, "%s has ids %s and %s" % (
+        row.tag, history.by_tag[row.tag].id, row.id))
+        for row in history.twice]
+    findings += [Finding("crashed", "-", at, what)
+                 for at, what in history.crashes]
+    return findings

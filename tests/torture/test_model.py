@@ -1,0 +1,251 @@
+"""test_model.py - the model finds each kind of fault in made-up records, and
+finds nothing in a record without one.
+
+A checker that never fails proves nothing: this is how we know that it can.
+"""
+
+from history import History
+from model import judge_client, judge_log
+
+
+def made(rows=10, **more):
+    """A history: one life, rows 1..n of topic main, committed at their id."""
+    h = History(**more)
+    life = h.begin_life(begun=0)
+    for i in range(1, rows + 1):
+        add(h, life, i)
+    h.health += [(t / 2, True) for t in range(200)]
+    return h
+
+
+def add(h, life, id, topic="main", tag=None, **kw):
+    tag = tag or "e%d.%d" % (life.number, id)
+    h.acks.setdefault(tag, float(id))
+    return h.add(life, id, topic, tag, **kw)
+
+
+def copied(h, upto, rows, at):
+    """Another life, from a copy that had rows up to this id."""
+    life = h.begin_life(h.lives[-1], upto, at)
+    h.touched.append((at, at))
+    for i in range(upto + 1, upto + rows + 1):
+        add(h, life, i)
+    return life
+
+
+def got(*ids, at=None, life=0):
+    return [["event", at or float(i), str(i), "e%d.%d" % (life, i), True]
+            for i in ids]
+
+
+def start(id=0, at=0.0, last=None):
+    return [["open", at, last], ["status", at, 200], ["start", at, str(id)]]
+
+
+def kinds(h, entries, topics=("main",), fast=True):
+    walk = judge_client(h, "c", topics, fast, entries)
+    return [f.kind for f in walk.findings + judge_log(h)]
+
+
+def test_all_in_order_is_right():
+    assert kinds(made(3), start() + got(1, 2, 3)) == []
+
+
+def test_a_hole_is_lost_untold():
+    assert kinds(made(), start() + got(1, 2, 4)) == ["lost untold"]
+
+
+def test_the_first_after_the_start_may_not_be_left_out():
+    assert kinds(made(), start(3) + got(5)) == ["lost untold"]
+
+
+def test_a_hole_between_two_connections_is_lost_untold():
+    entries = start() + got(1, 2) + [["end", 2.5, "cut"]]
+    assert kinds(made(), entries + start(5, 6.0, "2") + got(6)) == [
+        "lost untold"]
+    assert kinds(made(), entries + start(2, 2.6, "2") + got(3)) == []
+
+
+def test_a_new_chain_owes_nothing_to_the_old_one():
+    entries = start() + got(1, 2) + [["end", 2.5, "left"]]
+    assert kinds(made(), entries + start(7, 7.5) + got(8)) == []
+
+
+def test_a_repetition_is_found():
+    assert kinds(made(), start() + got(1, 2, 2)) == ["repeated"]
+    assert kinds(made(), start() + got(1, 2, 1, 2, 3)) == [
+        "repeated", "repeated"]
+
+
+def test_another_order_is_found():
+    said = kinds(made(), start(2) + got(3, 5, 4))
+    assert said == ["lost untold", "out of order"], said
+
+
+def test_an_event_from_before_the_start_is_out_of_order():
+    assert kinds(made(), start(5) + got(4)) == ["out of order"]
+
+
+def test_what_was_rolled_back_is_foreign():
+    h = made(3)
+    ghost = [["event", 4.0, "4", "e0.77", True]]
+    assert kinds(h, start() + got(1, 2, 3) + ghost) == ["foreign"]
+
+
+def test_an_event_under_the_id_of_another_is_foreign():
+    entries = [["event", 1.0, "2", "e0.1", True]]
+    assert kinds(made(), start() + entries) == ["foreign"]
+
+
+def test_a_uid_is_the_id_and_a_check_is_passed_over():
+    h = made(1)
+    add(h, h.lives[0], 2, uid="u-2")
+    add(h, h.lives[0], 3)
+    entries = [["event", 1.0, "1-4kq2", "e0.1", True],
+               ["event", 2.0, "u-2", "e0.2", True],
+               ["event", 3.0, "3-z9a0", "e0.3", True]]
+    assert kinds(h, start() + entries) == []
+    entries[1][2] = "2-abcd"
+    assert kinds(h, start() + entries)[0] == "foreign"
+
+
+def test_data_that_was_cut_is_damaged():
+    entries = [["event", 1.0, "1", "e0.1", False]]
+    assert "damaged" in kinds(made(1), start() + entries)
+
+
+def test_a_foreign_topic_is_found_and_other_topics_are_not_missed():
+    h = made(3)
+    add(h, h.lives[0], 4, "a/1")
+    add(h, h.lives[0], 5, "a/2")
+    add(h, h.lives[0], 6)
+    assert kinds(h, start() + got(1, 2, 3, 6)) == []
+    assert kinds(h, start() + got(4, 5), ("a/*",)) == []
+    assert kinds(h, start() + got(4, 5), ("a/1",)) == ["wrong topic"]
+    assert kinds(h, start() + got(5), ("a/*",)) == ["lost untold"]
+    assert kinds(h, start() + got(1, 2, 3, 4, 5, 6), ("*",)) == []
+
+
+def gap(at, id, reason="replaced"):
+    return [["gap", at, reason, "?", str(id)]]
+
+
+def test_a_gap_covers_what_is_missing_and_no_more():
+    h = made()
+    h.pruned.append(4.0)
+    told = start() + got(1, 2) + gap(5.0, 5, "pruned")
+    assert kinds(h, told + got(6, 7)) == []
+    assert kinds(h, told + got(7)) == ["lost untold"]
+
+
+def test_a_gap_does_not_excuse_a_repetition():
+    h = made()
+    copied(h, 5, 5, 11.0)
+    told = start() + got(*range(1, 11)) + gap(11.5, 3)
+    assert "repeated" in kinds(h, told + got(4, 5, at=12.0))
+
+
+def test_a_gap_without_a_cause_is_false():
+    assert kinds(made(3), start() + got(1) + gap(1.5, 1) + got(2, 3)) == [
+        "false gap"]
+    assert kinds(made(3), start() + got(1) + gap(1.5, 1, "pruned") +
+                 got(2, 3)) == ["false gap"]
+
+
+def test_a_place_of_another_life_is_lost_untold():
+    """Case 10: the copy has grown past the client while it was away."""
+    h = made()                          # 1..10
+    copied(h, 5, 20, 11.0)              # 6'..25'
+    away = start() + got(*range(1, 11)) + [["end", 10.5, "cut"]]
+    back = start(10, 12.0, "10")
+    assert kinds(h, away + back + got(11, life=1)) == ["lost untold"]
+    assert kinds(h, away + back + gap(12.0, 10, "unknown") +
+                 got(11, at=12.5, life=1)) == []
+    assert kinds(h, away + back + gap(12.0, 10, "unknown") +
+                 got(12, at=12.5, life=1)) == ["lost untold"]
+
+
+def test_a_place_that_the_copy_has_goes_on_in_it():
+    h = made()
+    copied(h, 5, 20, 11.0)
+    away = start() + got(*range(1, 6)) + [["end", 5.5, "cut"]]
+    assert kinds(h, away + start(5, 12.0, "5") + got(6, 7, life=1)) == []
+    assert kinds(h, away + start(5, 12.0, "5") + got(7, life=1)) == [
+        "lost untold"]
+
+
+def test_a_place_in_another_log_is_lost_untold():
+    """130 rows in a log of its own, and the client holds 100 of the first."""
+    h = made()
+    other = h.begin_life(begun=11.0)
+    h.touched.append((11.0, 11.0))
+    for i in range(1, 14):
+        add(h, other, i)
+    away = start() + got(*range(1, 11)) + [["end", 10.5, "cut"]]
+    assert kinds(h, away + start(10, 12.0, "10") +
+                 got(11, life=1)) == ["lost untold"]
+
+
+def test_a_copy_of_a_copy_shares_what_both_had():
+    h = made()
+    copied(h, 8, 2, 11.0)
+    third = copied(h, 6, 4, 12.0)
+    assert h.shared(h.lives[0], third) == 6
+    assert [r.tag for r in third.between(4, 8)] == ["e0.5", "e0.6", "e2.7"]
+
+
+def test_a_row_removed_from_the_middle_is_not_owed():
+    h = made()
+    h.lives[0].holes.add(3)
+    assert kinds(h, start() + got(1, 2, 4)) == []
+
+
+def test_a_late_event_is_mute_unless_health_said_so():
+    late = start(0, 0.5) + got(1, at=9.0)
+    assert kinds(made(1), late) == ["mute"]
+    assert kinds(made(1), late, fast=False) == []
+    h = made(1)
+    h.health.append((8.0, False))
+    assert kinds(h, late) == []
+    h = made(1)
+    h.health.append((2.0, False))       # and good again at once
+    assert kinds(h, late) == ["mute"]
+    h = made(1)
+    h.excuses.append((0.0, 8.0, "its nginx worker stood still"))
+    assert kinds(h, late) == []
+
+
+def test_an_event_that_never_comes_is_mute():
+    told = start() + got(1, 2)
+    assert kinds(made(3), told + [["end", 30.0, "left"]]) == ["mute"]
+    assert kinds(made(3), told + [["end", 6.0, "left"]]) == []
+    assert kinds(made(2), told + [["end", 30.0, "left"]]) == []
+
+
+def test_a_stream_that_stays_on_a_dead_log_is_mute():
+    h = made()
+    copied(h, 10, 5, 11.0)
+    entries = start() + got(*range(1, 11)) + [["end", 40.0, "left"]]
+    assert kinds(h, entries) == ["mute"]
+
+
+def test_published_twice_is_found():
+    h = made(3)
+    add(h, h.lives[0], 4, tag="e0.3")
+    assert "published twice" in kinds(h, start() + got(1, 2))
+
+
+def test_a_crash_is_found():
+    h = made(1)
+    h.crashes.append((1.0, "the responder ended by SIGBUS"))
+    assert "crashed" in kinds(h, start() + got(1))
+
+
+def test_ids_of_redis():
+    h = History("redis")
+    life = h.begin_life(begun=0)
+    for i in (1, 2, 3):
+        add(h, life, (7 << 64) + i, tag="e0.%d" % i)
+    entries = [["event", 1.0, "7-%d" % i, "e0.%d" % i, True] for i in (1, 3)]
+    assert kinds(h, [["open", 0.0, None], ["start", 0.0, "7-0"]] + entries,
+                 fast=False) == ["lost untold"]
