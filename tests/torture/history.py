@@ -73,6 +73,7 @@ class History:
         self.excuses = []       # (from, to, why): events may be late
         self.health = []        # (when, is it 200 and ok)
         self.crashes = []       # (when, what)
+        self.unfinished = []    # (when, who never got the last event)
         self.faults = []        # (from, to, name, what)
 
     def begin_life(self, parent=None, upto=0, begun=0.0):

@@ -222,4 +222,6 @@ def judge_log(history):
         for row in history.twice]
     findings += [Finding("crashed", "-", at, what)
                  for at, what in history.crashes]
+    findings += [Finding("unfinished", "-", at, what)
+                 for at, what in history.unfinished]
     return findings

@@ -77,6 +77,8 @@ def load_history(folder, engine):
             h.health.append((entry[0], entry[1]))
         elif kind == "crash":
             h.crashes.append(tuple(entry))
+        elif kind == "unfinished":
+            h.unfinished.append(tuple(entry))
         elif kind == "fault":
             h.faults.append(tuple(entry))
     for path in sorted(folder.glob("journal-*.jsonl")):

@@ -1,0 +1,48 @@
+"""report.py - the verdict on a run, in figures and in words."""
+
+import collections
+
+from model import KINDS, Counts, judge_client, judge_log
+from records import load_clients, load_history
+
+SHOWN = 12      # findings of a kind that are told
+
+
+def judge(folder, engine, only=()):
+    """History, figures and findings of the run in this directory."""
+    history = load_history(folder, engine)
+    counts, findings = Counts(), judge_log(history)
+    for name, topics, fast, entries in load_clients(folder, only):
+        walk = judge_client(history, name, topics, fast, entries)
+        counts.add(walk.counts)
+        findings += walk.findings
+    return history, counts, findings
+
+
+def summary(history, counts, findings, seconds, begun=0.0):
+    """Lines for people.  Each finding says when it was seen, in seconds from
+    the beginning, and which faults were done just before."""
+    kinds = collections.Counter(f.kind for f in findings)
+    faults = collections.Counter(f[2] for f in history.faults)
+    yield "%.0f seconds, %d events committed, %d lives of the log" % (
+        seconds, sum(len(life.ids) for life in history.lives),
+        len(history.lives))
+    yield "%d deliveries checked, %d connects (%d resumed), %d gaps" % (
+        counts.deliveries, counts.connects, counts.resumes, counts.gaps)
+    yield "answers: " + (", ".join("%d times %s" % (n, status) for status, n
+                                   in sorted(counts.statuses.items())))
+    yield "%d faults: %s" % (sum(faults.values()), ", ".join(
+        "%s %d" % pair for pair in sorted(faults.items())))
+    yield ", ".join("%s %d" % (kind, kinds[kind]) for kind in KINDS)
+    shown = collections.Counter()
+    for f in sorted(findings, key=lambda f: f.at):
+        shown[f.kind] += 1
+        if shown[f.kind] > SHOWN:
+            continue
+        before = [x for x in history.faults if x[0] <= f.at][-3:]
+        yield "%s: at %.1f s, %s: %s" % (
+            f.kind, f.at - begun, f.client, f.what)
+        for start, end, name, what in before:
+            yield "    after %s (%.1f to %.1f s)%s" % (
+                name, start - begun, end - begun, ": %s" % what if what
+                else "")
