@@ -327,6 +327,7 @@ class World:
             self.settled, self.finals = True, set(words[1:])
             for c in self.clients:
                 c.leave = None
+                c.wake = min(c.wake, time.monotonic() + 0.5)
                 if c.sock is not None:
                     self.add(c)
         elif words[0] == "finish":
@@ -341,7 +342,8 @@ class World:
         if not self.settled:
             return
         waiting = [c.name for c in self.clients
-                   if not (c.done if self.finishing else c.started)]
+                   if not (c.done if self.finishing else
+                           c.sock is not None and c.started)]
         said = "%s %s" % ("finished" if self.finishing else "settled",
                           " ".join(waiting))
         if said != self.said:

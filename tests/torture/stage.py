@@ -29,7 +29,7 @@ from hosts import Site
 from records import Writer
 from resp import RedisError
 from yard import (ROOT, ROOTED, SANITIZER, Yard, alive, children, end_process,
-                  until)
+                  minds, until)
 
 HERE = pathlib.Path(__file__).resolve().parent
 USER = 47813 if ROOTED else None    # nobody else is this user
@@ -294,6 +294,9 @@ class Stage:
         pids = [p for w in children(r.pid) for p in [w, *children(w)]]
         self.meant.add(r.pid)
         try:
+            if sig == signal.SIGTERM:
+                until("the responder has started", lambda: (
+                    r.poll() is not None or minds(r.pid, sig)), 20)
             status = end_process(r, sig, 20)
             if sig == signal.SIGTERM and status != 0:
                 self.crash("the responder ended with %d at SIGTERM: %s" % (
