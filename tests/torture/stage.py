@@ -50,11 +50,13 @@ CLIENTS = [
 
 
 class Torn(Site):
-    """A Site whose responder has a user of its own."""
+    """A Site whose responder has a user of its own, and more environment."""
+    more = {}
 
     def start_responder(self, **popen):
         if USER:
             popen.update(user=USER, group=USER, extra_groups=[])
+        popen["env"] = dict(os.environ, **self.more)
         Yard.start_responder(self, **popen)
 
 
@@ -85,7 +87,7 @@ class Stage:
         shutil.copy(program, site.program)
         self.source = program
         self.log.open()
-        site.log = self.log.name
+        site.log, site.more = self.log.name, self.log.env
         site.options = ["--publish", "--key-file", self.make_key(),
                         "--public", "*", "--retry", "300", "--heartbeat", "5",
                         "--workers", str(self.workers)]
@@ -296,7 +298,8 @@ class Stage:
         try:
             if sig == signal.SIGTERM:
                 until("the responder has started", lambda: (
-                    r.poll() is not None or minds(r.pid, sig)), 20)
+                    r.poll() is not None or minds(r.pid, sig) or
+                    self.workers > 1 and children(r.pid)), 20)
             status = end_process(r, sig, 20)
             if sig == signal.SIGTERM and status != 0:
                 self.crash("the responder ended with %d at SIGTERM: %s" % (

@@ -68,8 +68,7 @@ def lower(stage, dice, pids):
     for pid in pids:
         try:
             n = len(os.listdir("/proc/%d/fd" % pid))
-            old[pid] = resource.prlimit(
-                pid, resource.RLIMIT_NOFILE, None)
+            old[pid] = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (
                 n + dice.choice([0, 1, 3]), old[pid][1]))
         except (OSError, ValueError):
