@@ -68,6 +68,7 @@ class History:
         self.by_uid = {}
         self.twice = []         # rows whose tag was there already
         self.acks = {}          # tag: when its publisher was told
+        self.begun = {}         # tag: when it was given to our writer
         self.pruned = []        # when old rows began to be removed
         self.touched = []       # (from, to): the log's files were exchanged
         self.excuses = []       # (from, to, why): events may be late

@@ -27,8 +27,7 @@ Finding = collections.namedtuple("Finding", "kind client at what")
 class Counts:
     def __init__(self):
         self.deliveries = self.connects = self.resumes = self.gaps = 0
-        self.cautious = 0       # gaps after which nothing was missing
-        self.covered = 0        # events that gaps told of
+        self.unseen = 0         # events of a life that ended unnoted
         self.statuses = collections.Counter()
 
     def add(self, other):
@@ -103,6 +102,10 @@ class Walk:
     def on_event(self, at, id, tag, whole):
         self.counts.deliveries += 1
         row = self.h.by_tag.get(tag)
+        if row is None and self.died_unseen(at, tag):
+            self.counts.unseen += 1
+            self.places = set()
+            return
         if not self.is_real(at, id, tag, row, whole):
             return
         if not self.wants(row.topic):
@@ -114,6 +117,14 @@ class Walk:
         self.seen.add(tag)
         self.is_late(at, tag)
         self.places, self.gap, self.level_at = {(row.life, row.id)}, None, at
+
+    def died_unseen(self, at, tag):
+        """The responder's writer may commit what it was given after the rows
+        of a life were noted, and before the life ended."""
+        begun = self.h.begun.get(tag)
+        return begun is not None and any(
+            begun <= b and a <= min(at, begun + SLACK_S * 2)
+            for a, b in self.h.touched)
 
     def is_real(self, at, id, tag, row, whole):
         if row is None:

@@ -191,6 +191,7 @@ class Posts(Publisher):
         else:
             kind = "application/x-ndjson"
             body = "\n".join(map(json.dumps, events)) + "\n"
+        self.write("begun", time.monotonic(), tags)
         self.deliver(kind, body.encode())
         return tags
 

@@ -86,6 +86,8 @@ def load_history(folder, engine):
             if kind == "done":
                 for tag in entry[0]:
                     h.acks.setdefault(tag, at)
+            elif kind == "begun":
+                h.begun.update((tag, at) for tag in entry[0])
     return h
 
 

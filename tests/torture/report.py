@@ -34,15 +34,24 @@ def summary(history, counts, findings, seconds, begun=0.0):
     yield "%d faults: %s" % (sum(faults.values()), ", ".join(
         "%s %d" % pair for pair in sorted(faults.items())))
     yield ", ".join("%s %d" % (kind, kinds[kind]) for kind in KINDS)
-    shown = collections.Counter()
+    yield from told(history, findings, begun)
+
+
+def told(history, findings, begun):
+    """Of each kind the first; one line for what a client saw at one time."""
+    shown, last = collections.Counter(), {}
     for f in sorted(findings, key=lambda f: f.at):
+        key = f.kind, f.client
+        if f.at - last.get(key, -9) < 1 and shown[f.kind]:
+            continue
+        last[key] = f.at
         shown[f.kind] += 1
         if shown[f.kind] > SHOWN:
             continue
-        before = [x for x in history.faults if x[0] <= f.at][-3:]
         yield "%s: at %.1f s, %s: %s" % (
             f.kind, f.at - begun, f.client, f.what)
-        for start, end, name, what in before:
+        for start, end, name, what in [
+                x for x in history.faults if x[0] <= f.at][-3:]:
             yield "    after %s (%.1f to %.1f s)%s" % (
                 name, start - begun, end - begun, ": %s" % what if what
                 else "")

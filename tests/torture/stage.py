@@ -25,11 +25,11 @@ import threading
 import time
 
 from client import Stream
-from hosts import Site
+from hosts import Site, catches
 from records import Writer
 from resp import RedisError
 from yard import (ROOT, ROOTED, SANITIZER, Yard, alive, children, end_process,
-                  minds, until)
+                  until)
 
 HERE = pathlib.Path(__file__).resolve().parent
 USER = 47813 if ROOTED else None    # nobody else is this user
@@ -298,7 +298,7 @@ class Stage:
         try:
             if sig == signal.SIGTERM:
                 until("the responder has started", lambda: (
-                    r.poll() is not None or minds(r.pid, sig) or
+                    r.poll() is not None or catches(r.pid, sig) or
                     self.workers > 1 and children(r.pid)), 20)
             status = end_process(r, sig, 20)
             if sig == signal.SIGTERM and status != 0:

@@ -249,3 +249,12 @@ def test_ids_of_redis():
     entries = [["event", 1.0, "7-%d" % i, "e0.%d" % i, True] for i in (1, 3)]
     assert kinds(h, [["open", 0.0, None], ["start", 0.0, "7-0"]] + entries,
                  fast=False) == ["lost untold"]
+
+
+def test_what_our_writer_took_may_die_unnoted():
+    h = made(2)
+    h.begun["post-1.1"] = 2.5
+    ghost = [["event", 3.0, "u-post-1.1", "post-1.1", True]]
+    assert kinds(h, start() + got(1, 2) + ghost) == ["foreign"]
+    h.touched.append((2.9, 4.0))
+    assert kinds(h, start() + got(1, 2) + ghost) == []
