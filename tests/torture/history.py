@@ -64,11 +64,12 @@ class History:
     def __init__(self, engine="sqlite"):
         self.engine = engine
         self.lives = []
-        self.by_tag = {}        # the row that was born with it
-        self.by_uid = {}
+        self.by_tag = {}        # the rows that were born with it
+        self.by_uid = {}        # the same: a uid that was lost comes again
         self.twice = []         # rows whose tag was there already
         self.acks = {}          # tag: when its publisher was told
         self.begun = {}         # tag: when it was given to our writer
+        self.failures = collections.Counter()   # what publishers were told
         self.pruned = []        # when old rows began to be removed
         self.touched = []       # (from, to): the log's files were exchanged
         self.excuses = []       # (from, to, why): events may be late
@@ -78,20 +79,30 @@ class History:
         self.faults = []        # (from, to, name, what)
 
     def begin_life(self, parent=None, upto=0, begun=0.0):
-        if self.lives and self.lives[-1].over == NEVER:
-            self.lives[-1].over = begun
+        for life in self.lives:
+            life.over = min(life.over, begun)
         self.lives.append(Life(len(self.lives), parent, upto, begun))
         return self.lives[-1]
+
+    def void_life(self):
+        """The newest has never been; the one before goes on.  Lives keep
+        their numbers, so it stays in the list, empty and over."""
+        self.lives[-1].begun = NEVER
+        self.lives[-1].over = 0
+        for life in reversed(self.lives):
+            if life.begun != NEVER:
+                life.over = NEVER
+                return
 
     def add(self, life, id, topic, tag, uid=None):
         row = Row(life, id, topic, tag, uid)
         life.add(row)
-        if tag in self.by_tag:
+        was = self.by_tag.setdefault(tag, [])
+        if any(self.shared(old.life, life) >= old.id for old in was):
             self.twice.append(row)
-        else:
-            self.by_tag[tag] = row
+        was.append(row)
         if uid:
-            self.by_uid[uid] = row
+            self.by_uid.setdefault(uid, []).append(row)
         return row
 
     def shared(self, a, b):
@@ -118,6 +129,5 @@ class History:
         """Which places an id can mean that was sent in this time."""
         n = self.number(text)
         if n is None:
-            row = self.by_uid.get(text)
-            return {(row.life, row.id)} if row else set()
+            return {(row.life, row.id) for row in self.by_uid.get(text, ())}
         return {(life, n) for life in self.lives_at(start, end, slack)}

@@ -106,10 +106,16 @@ class Log:
 
     # --- its lives
 
+    def void_life(self):
+        """The life that was begun last did not come to be."""
+        self.stage.note("void", time.monotonic())
+        self.life, self.upto = self.before
+
     def begin_life(self, parent=None, upto=0):
         """Call it before the files are exchanged, and collect before."""
         now = time.monotonic()
         self.stage.note("life", now, parent, upto)
+        self.before = self.life, self.upto
         self.life, self.lives = self.lives, self.lives + 1
         self.upto = upto
 

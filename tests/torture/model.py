@@ -94,29 +94,34 @@ class Walk:
         pruned = any(t <= at for t in self.h.pruned)
         if reason == "pruned":
             return pruned
-        since = self.level_at - SLACK_S
+        # who reads slowly sees a gap long after it was told
+        since = (self.level_at if self.fast else self.opened) - SLACK_S
         if any(a <= at and b >= since for a, b in self.h.touched):
             return True
         return reason == "unknown" and pruned
 
     def on_event(self, at, id, tag, whole):
         self.counts.deliveries += 1
-        row = self.h.by_tag.get(tag)
-        if row is None and self.died_unseen(at, tag):
+        born = self.h.by_tag.get(tag, ())
+        if not born and self.died_unseen(at, tag):
             self.counts.unseen += 1
             self.places = set()
             return
-        if not self.is_real(at, id, tag, row, whole):
+        rows = [r for r in born if r.life.begun <= at and (
+            id == r.uid if r.uid else self.h.number(id) == r.id)]
+        if not self.is_real(at, id, tag, born, rows, whole):
             return
-        if not self.wants(row.topic):
-            self.find("wrong topic", at, "%s is of %s" % (tag, row.topic))
-        if tag in self.seen:
-            self.find("repeated", at, "%s (%s) came again" % (tag, id))
+        if not self.wants(rows[0].topic):
+            self.find("wrong topic", at, "%s is of %s" % (tag, rows[0].topic))
+        new = [row for row in rows if row not in self.seen]
+        if new:
+            self.follow(at, new)
         else:
-            self.follow(at, row)
-        self.seen.add(tag)
-        self.is_late(at, tag)
-        self.places, self.gap, self.level_at = {(row.life, row.id)}, None, at
+            self.find("repeated", at, "%s (%s) came again" % (tag, id))
+        self.is_late(at, tag, rows[-1].life)
+        self.seen.update(rows)
+        self.places = {(row.life, row.id) for row in rows}
+        self.gap, self.level_at = None, at
 
     def died_unseen(self, at, tag):
         """The responder's writer may commit what it was given after the rows
@@ -126,41 +131,43 @@ class Walk:
             begun <= b and a <= min(at, begun + SLACK_S * 2)
             for a, b in self.h.touched)
 
-    def is_real(self, at, id, tag, row, whole):
-        if row is None:
+    def is_real(self, at, id, tag, born, rows, whole):
+        if not born:
             self.find("foreign", at, "%s (%s) was never committed" % (tag, id))
-            return False
-        if not whole:
-            self.find("damaged", at, "%s (%s) has other data" % (tag, id))
-        if id != row.uid if row.uid else self.h.number(id) != row.id:
+        elif not rows:
             self.find("foreign", at, "%s has the id %s, its row is %s" % (
-                tag, id, row.uid or row.id))
-            return False
-        return True
+                tag, id, born[-1].uid or born[-1].id))
+        elif not whole:
+            self.find("damaged", at, "%s (%s) has other data" % (tag, id))
+        return bool(rows)
 
-    def follow(self, at, row):
-        """May this event come now?"""
+    def follow(self, at, rows):
+        """May this event come now?  It is one of these rows, and one of these
+        places is the one that the client is at."""
         if not self.places:
             return      # the place was one that this history does not know
-        behind, missing = [], None
-        for life, id in self.places:
-            low = min(id, self.h.shared(life, row.life))
-            if row.id <= low:
-                behind.append(low)
-                continue
-            lost = [r for r in row.life.between(low, row.id)
-                    if self.wants(r.topic) and not row.life.is_hole(r) and
-                    r.tag not in self.seen]
-            if missing is None or len(lost) < len(missing):
-                missing = lost
-        if missing:
+        least = None
+        for row in rows:
+            for life, id in self.places:
+                low = min(id, self.h.shared(life, row.life))
+                if row.id <= low:
+                    continue
+                missing = self.missing(row, low)
+                if least is None or len(missing) < len(least):
+                    least = missing
+        if least:
             self.find("lost untold", at, "%d before %s (%d): %s" % (
-                len(missing), row.tag, row.id, ", ".join(
-                    "%s (%d)" % (r.tag, r.id) for r in missing[:4])))
-        elif missing is None:
+                len(least), rows[0].tag, rows[0].id, ", ".join(
+                    "%s (%d)" % (r.tag, r.id) for r in least[:4])))
+        elif least is None:
             self.find("out of order", at, "%s (%d) after place %s%s" % (
-                row.tag, row.id, max(behind),
+                rows[0].tag, rows[0].id, max(id for _, id in self.places),
                 ", of a gap" if self.gap else ""))
+
+    def missing(self, row, low):
+        return [r for r in row.life.between(low, row.id)
+                if self.wants(r.topic) and not row.life.is_hole(r) and
+                r not in self.seen]
 
     # --- muteness
 
@@ -175,11 +182,11 @@ class Walk:
                 last = max(last, t)
         return last
 
-    def is_late(self, at, tag):
+    def is_late(self, at, tag, life):
         ack = self.h.acks.get(tag)
         if not self.fast or ack is None or self.reads is None:
             return
-        due = max(ack, self.reads)
+        due = max(ack, self.reads, life.begun)
         if at - due > MUTE_S:
             due = self.excused_until(due, at)
         if at - due > MUTE_S:
@@ -208,7 +215,7 @@ class Walk:
     def owed(self, life):
         low = min(min(id, self.h.shared(at, life)) for at, id in self.places)
         for row in life.between(low, NEVER_ID):
-            if (self.wants(row.topic) and row.tag not in self.seen and
+            if (self.wants(row.topic) and row not in self.seen and
                     not life.is_hole(row)):
                 yield row
 
@@ -229,7 +236,7 @@ def judge_client(history, name, topics, fast, entries):
 def judge_log(history):
     """What is wrong whatever a client saw."""
     findings = [Finding("published twice", "-", 0, "%s has ids %s and %s" % (
-        row.tag, history.by_tag[row.tag].id, row.id))
+        row.tag, history.by_tag[row.tag][0].id, row.id))
         for row in history.twice]
     findings += [Finding("crashed", "-", at, what)
                  for at, what in history.crashes]

@@ -8,10 +8,13 @@ but the faults of a lane come in the same order, with the same dice.
 
 import collections
 import random
+import sqlite3
 import sys
 import threading
 import time
 import traceback
+
+from resp import RedisError
 
 Item = collections.namedtuple("Item", "at fault dice")
 
@@ -60,6 +63,9 @@ class Lane(threading.Thread):
 
     def do(self, item):
         start = time.monotonic()
-        what = item.fault.do(self.stage, random.Random(item.dice))
+        try:
+            what = item.fault.do(self.stage, random.Random(item.dice))
+        except (sqlite3.Error, RedisError) as e:
+            what = "could not be done: %s" % e      # the log is broken
         self.stage.note("fault", start, time.monotonic(), item.fault.name,
                         what)

@@ -61,6 +61,8 @@ def load_history(folder, engine):
             at, parent, upto = entry
             h.begin_life(None if parent is None else h.lives[parent],
                          upto, at)
+        elif kind == "void":
+            h.void_life()
         elif kind == "rows":
             life = h.lives[entry[0]]
             for id, topic, tag, uid in entry[1]:
@@ -88,6 +90,8 @@ def load_history(folder, engine):
                     h.acks.setdefault(tag, at)
             elif kind == "begun":
                 h.begun.update((tag, at) for tag in entry[0])
+            elif kind == "failed":
+                h.failures[entry[2]] += 1
     return h
 
 

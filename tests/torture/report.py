@@ -2,10 +2,11 @@
 
 import collections
 
+from history import NEVER
 from model import KINDS, Counts, judge_client, judge_log
 from records import load_clients, load_history
 
-SHOWN = 12      # findings of a kind that are told
+SHOWN = 5      # findings of a kind that are told
 
 
 def judge(folder, engine, only=()):
@@ -26,13 +27,17 @@ def summary(history, counts, findings, seconds, begun=0.0):
     faults = collections.Counter(f[2] for f in history.faults)
     yield "%.0f seconds, %d events committed, %d lives of the log" % (
         seconds, sum(len(life.ids) for life in history.lives),
-        len(history.lives))
+        sum(life.begun != NEVER for life in history.lives))
     yield "%d deliveries checked, %d connects (%d resumed), %d gaps" % (
         counts.deliveries, counts.connects, counts.resumes, counts.gaps)
     yield "answers: " + (", ".join("%d times %s" % (n, status) for status, n
                                    in sorted(counts.statuses.items())))
     yield "%d faults: %s" % (sum(faults.values()), ", ".join(
         "%s %d" % pair for pair in sorted(faults.items())))
+    if history.failures:
+        yield "publishers failed: " + "; ".join(
+            "%d times %s" % (n, what[:90]) for what, n in
+            history.failures.most_common(8))
     yield ", ".join("%s %d" % (kind, kinds[kind]) for kind in KINDS)
     yield from told(history, findings, begun)
 

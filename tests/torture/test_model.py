@@ -169,9 +169,9 @@ def test_a_place_that_the_copy_has_goes_on_in_it():
     h = made()
     copied(h, 5, 20, 11.0)
     away = start() + got(*range(1, 6)) + [["end", 5.5, "cut"]]
-    assert kinds(h, away + start(5, 12.0, "5") + got(6, 7, life=1)) == []
-    assert kinds(h, away + start(5, 12.0, "5") + got(7, life=1)) == [
-        "lost untold"]
+    back = away + start(5, 12.0, "5")
+    assert kinds(h, back + got(6, 7, at=12.5, life=1)) == []
+    assert kinds(h, back + got(7, at=12.5, life=1)) == ["lost untold"]
 
 
 def test_a_place_in_another_log_is_lost_untold():
@@ -258,3 +258,18 @@ def test_what_our_writer_took_may_die_unnoted():
     assert kinds(h, start() + got(1, 2) + ghost) == ["foreign"]
     h.touched.append((2.9, 4.0))
     assert kinds(h, start() + got(1, 2) + ghost) == []
+
+
+def test_a_uid_may_come_again_in_another_life():
+    h = made(2)
+    add(h, h.lives[0], 3, tag="post-1.1", uid="u-1")
+    other = h.begin_life(begun=11.0)
+    h.touched.append((11.0, 11.0))
+    add(h, other, 1, tag="post-1.1", uid="u-1")
+    add(h, other, 2)
+    first = start() + got(1, 2) + [["event", 3.0, "u-1", "post-1.1", True]]
+    again = [["event", 12.0, "u-1", "post-1.1", True]]
+    assert kinds(h, first + gap(11.5, 0) + again + got(2, at=12.5,
+                                                       life=1)) == []
+    assert kinds(h, first + again) == []
+    assert kinds(h, first + again + again) == ["repeated"]

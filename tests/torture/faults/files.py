@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import time
 
 from faults.processes import wait
@@ -36,6 +37,10 @@ def exchange(stage, dice, parent=None, upto=0, same=False):
             os.kill(pid, signal.SIGSTOP)
         try:
             yield while_down
+        except sqlite3.Error:
+            if not same:        # the log is broken, and stays as it was
+                stage.log.void_life()
+            raise
         finally:
             if while_down == "down":
                 stage.site.start_responder()
@@ -171,9 +176,20 @@ def remove_and_make_anew(stage, dice):
     with exchange(stage, dice) as down:
         stage.log.remove(stage.log.name, dice)
         wait(dice, 0, dice.choice([0, 2]))
-        stage.log.make(stage.log.name)
+        make_surely(stage)
         n = grow(stage, dice, None)
     return "responder %s, %d rows" % (down, n)
+
+
+def make_surely(stage):
+    """A responder that has mixed up old files and new ones may be in the
+    way."""
+    for _ in range(5):
+        with contextlib.suppress(sqlite3.Error, RuntimeError):
+            stage.log.make(stage.log.name)
+            return
+        stage.log.remove(stage.log.name)
+    raise RuntimeError("no log can be made")
 
 
 @fault("log", engines=SQLITE, weight=2)
