@@ -143,10 +143,19 @@ demo:
 .PHONY: demo
 
 # All tests.  SUITES="unit talk" runs some of them.
-SUITES	 = house unit talk web browser fault fuzz slow hosts
+SUITES	 = house unit talk web browser fault torture fuzz slow hosts
 
 check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
+
+# The stack is broken on purpose, and a model says what its clients missed:
+# make torture SECONDS=600 WEB=apache ENGINE=redis.  SEED=N repeats a run, FAULTS=
+# chooses faults, ASAN=1 takes the program with sanitizers.
+torture: need-check build/largesse $(if $(ASAN),build/asan/largesse)
+	tests/torture/run --seconds $(or $(SECONDS),60) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(WEB),--web $(WEB)) \
+	    $(if $(ENGINE),--engine $(ENGINE)) $(if $(ASAN),--asan) \
+	    $(if $(FAULTS),--faults $(FAULTS))
 
 lint: | need-build need-lint
 	tests/ladder
@@ -171,7 +180,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static upload check lint bench bench-quick install uninstall clean
+.PHONY: all static upload check torture lint bench bench-quick install uninstall clean
 .SECONDARY:
 
 -include $(patsubst %,%.d,$(OBJ) $(ASAN_OBJ) $(STATIC_OBJ) $(BENCH_OBJ) \

@@ -16,6 +16,7 @@ import time
 from records import tag_of
 from yard import ROOTED
 
+ROOM = 600 << 20        # of the file system that the log has to itself
 TAILS = ("", "-wal", "-shm", "-journal")
 
 OURS = """
@@ -47,7 +48,7 @@ class Log:
         self.dir.mkdir()
         if ROOTED:
             self.mounted = subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", "size=%d" % (600 << 20),
+                ["mount", "-t", "tmpfs", "-o", "size=%d" % ROOM,
                  "none", str(self.dir)], capture_output=True).returncode == 0
         self.dir.chmod(0o777)
         self.away = self.stage.site.dir / "away"

@@ -94,8 +94,9 @@ class Walk:
         pruned = any(t <= at for t in self.h.pruned)
         if reason == "pruned":
             return pruned
-        # who reads slowly sees a gap long after it was told
-        since = (self.level_at if self.fast else self.opened) - SLACK_S
+        # a client that reads slowly, or stood still with its web server,
+        # sees a gap long after it was told
+        since = min(self.level_at, self.opened) - SLACK_S
         if any(a <= at and b >= since for a, b in self.h.touched):
             return True
         return reason == "unknown" and pruned

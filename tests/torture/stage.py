@@ -28,13 +28,12 @@ from client import Stream
 from hosts import Site, catches
 from records import Writer
 from resp import RedisError
-from yard import (ROOT, ROOTED, SANITIZER, Yard, alive, children, end_process,
+from yard import (ROOTED, SANITIZER, Yard, alive, children, end_process,
                   until)
 
 HERE = pathlib.Path(__file__).resolve().parent
 USER = 47813 if ROOTED else None    # nobody else is this user
 TOPICS = ["main", "a/1", "a/2", "b"]
-ROOM = 600 << 20                    # of the log's file system
 LAG_S = 0.7
 
 # kind, topics; each of them once, and then again from the beginning

@@ -1,0 +1,33 @@
+"""test_torture.py - short runs with seeds that stay the same.
+
+A run that finds something leaves its records in build/torture/, and its last
+lines say how to repeat it.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+from tap import each
+
+RUN = pathlib.Path(__file__).resolve().parent / "run"
+SECONDS = os.environ.get("TORTURE_SECONDS", "30")
+
+
+def run(*words):
+    done = subprocess.run([str(RUN), "--seconds", SECONDS, *map(str, words)],
+                          stdout=subprocess.PIPE, text=True)
+    print(done.stdout, file=sys.stderr)
+    assert done.returncode == 0, done.stdout[-300:]
+
+
+@each("seed", [21])
+def test_processes_die_and_stand_still_while_the_log_is_kept(seed):
+    run("--seed", seed, "--web", "nginx", "--faults", ",".join((
+        "kill_responder", "term_responder", "freeze_responder",
+        "freeze_responder_often", "kill_worker", "kill_writer",
+        "kill_publishers", "many_restarts", "kill_web", "term_web",
+        "kill_web_worker", "reload_web", "upgrade", "lock_writers",
+        "checkpoint", "vacuum", "prune", "retention",
+        "delete_from_the_middle", "wrong_clock", "take_copy")))
