@@ -70,7 +70,7 @@ class History:
         self.acks = {}          # tag: when its publisher was told
         self.begun = {}         # tag: when it was given to our writer
         self.failures = collections.Counter()   # what publishers were told
-        self.pruned = []        # when old rows began to be removed
+        self.pruned = []        # (from, to): old rows were removed
         self.touched = []       # (from, to): the log's files were exchanged
         self.excuses = []       # (from, to, why): events may be late
         self.health = []        # (when, is it 200 and ok)

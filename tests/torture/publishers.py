@@ -55,15 +55,20 @@ class Publisher:
 
     def run(self):
         while True:
+            while self.gate_state()[3] == b"1":
+                time.sleep(0.02)    # somebody waits for it
             fcntl.flock(self.gate, fcntl.LOCK_SH)
             if self.look_at_gate():
                 self.work()
             fcntl.flock(self.gate, fcntl.LOCK_UN)
             time.sleep(self.dice.uniform(*self.pause))
 
+    def gate_state(self):
+        return os.pread(self.gate, 100, 0).split()
+
     def look_at_gate(self):
         """False: the log is to be left alone."""
-        state = os.pread(self.gate, 100, 0).split()
+        state = self.gate_state()
         closed = state[2] == b"1"
         if self.state is None or state[0] != self.state[0] or closed:
             self.forget()
@@ -105,7 +110,7 @@ class Publisher:
         if self.db is None:
             if not os.path.exists(self.setup["log"]):
                 raise Failed("there is no log")
-            self.db = sqlite3.connect(self.setup["log"], timeout=10,
+            self.db = sqlite3.connect(self.setup["log"], timeout=5,
                                       isolation_level=None)
             self.db.execute("PRAGMA synchronous = NORMAL")
         return self.db

@@ -13,7 +13,7 @@ import os
 import re
 import threading
 
-from history import History
+from history import NEVER, History
 
 TAG = re.compile(r"#([a-z][a-z0-9-]*\.\d+)#(?: (\d+) )?")
 
@@ -70,7 +70,7 @@ def load_history(folder, engine):
         elif kind == "holes":
             h.lives[entry[0]].holes.update(entry[1])
         elif kind == "pruned":
-            h.pruned.append(entry[0])
+            h.pruned.append((entry[0], entry[1] or NEVER))
         elif kind == "touched":
             h.touched.append(tuple(entry))
         elif kind == "excuse":

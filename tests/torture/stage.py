@@ -69,7 +69,8 @@ class Stage:
         self.web_lock = threading.RLock()
         self.ending = threading.Event()
         self.threads, self.publishers, self.meant = [], {}, set()
-        self.offset_ms, self.generation, self.closed = 0, 0, False
+        self.offset_ms, self.generation = 0, 0
+        self.closed = self.wanted = False
         self.counts = {"restarts": 0}
         self.site = Torn(web, "socket", start=False, program=program)
         self.log = log_kind(self)
@@ -162,8 +163,8 @@ class Stage:
         with open(path, "ab"):
             pass
         fd = os.open(path, os.O_WRONLY)
-        os.pwrite(fd, b"%-20d %-20d %d" % (
-            self.generation, self.offset_ms, self.closed), 0)
+        os.pwrite(fd, b"%-20d %-20d %d %d" % (
+            self.generation, self.offset_ms, self.closed, self.wanted), 0)
         os.close(fd)
 
     @contextlib.contextmanager
@@ -171,7 +172,10 @@ class Stage:
         """No publisher is at work inside.  replaced: they open the log anew
         afterwards, for its file is another one."""
         with open(self.dir / "gate", "rb") as f:
+            self.wanted = True      # or they would never all be away
+            self.write_gate()
             fcntl.flock(f, fcntl.LOCK_EX)
+            self.wanted = False
             try:
                 yield
             finally:
@@ -202,6 +206,15 @@ class Stage:
             yield
         finally:
             self.note("excuse", start, time.monotonic() + 1, why)
+
+    @contextlib.contextmanager
+    def pruning(self):
+        """Inside, old rows are removed."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.note("pruned", start, time.monotonic())
 
     def crash(self, what):
         self.note("crash", time.monotonic(), what)

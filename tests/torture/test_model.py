@@ -132,7 +132,7 @@ def gap(at, id, reason="replaced"):
 
 def test_a_gap_covers_what_is_missing_and_no_more():
     h = made()
-    h.pruned.append(4.0)
+    h.pruned.append((4.0, 4.0))
     told = start() + got(1, 2) + gap(5.0, 5, "pruned")
     assert kinds(h, told + got(6, 7)) == []
     assert kinds(h, told + got(7)) == ["lost untold"]
@@ -233,6 +233,15 @@ def test_published_twice_is_found():
     h = made(3)
     add(h, h.lives[0], 4, tag="e0.3")
     assert "published twice" in kinds(h, start() + got(1, 2))
+
+
+def test_a_uid_that_was_pruned_may_come_again():
+    h = made(3)
+    add(h, h.lives[0], 4, tag="e0.3")
+    h.begun["e0.3"] = 2.9
+    h.pruned.append((3.1, 3.2))
+    h.acks["e0.3"] = 4.0
+    assert kinds(h, start() + got(1, 2)) == []
 
 
 def test_a_crash_is_found():

@@ -89,9 +89,8 @@ def evict(stage, dice):
 
 @fault("log", engines=REDIS, weight=2)
 def xtrim(stage, dice):
-    with stage.log.lock:
+    with stage.log.lock, stage.pruning():
         stage.log.collect()
-        stage.note("pruned", time.monotonic())
         keep = dice.choice([0, 10, 500])
         stage.log.ask("XTRIM", "events", "MAXLEN", keep)
     return "%d stay" % keep
@@ -99,9 +98,8 @@ def xtrim(stage, dice):
 
 @fault("log", engines=REDIS)
 def prune_redis(stage, dice):
-    with stage.log.lock:
+    with stage.log.lock, stage.pruning():
         stage.log.collect()
-        stage.note("pruned", time.monotonic())
         return stage.largesse("prune", stage.log.name, "--keep-rows",
                               dice.choice([1, 100]), check=False)
 

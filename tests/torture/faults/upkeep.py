@@ -131,7 +131,11 @@ def flip_journal(stage, dice):
 @fault("log", engines=SQLITE, weight=3)
 def prune(stage, dice):
     """Old rows go, under readers that may still want them."""
-    stage.note("pruned", time.monotonic())
+    with stage.pruning():
+        return remove_old(stage, dice)
+
+
+def remove_old(stage, dice):
     keep = dice.choice([0, 10, 200, 2000])
     how = dice.choice(["prune", "DELETE", "all at once"])
     if how == "prune":
@@ -148,7 +152,7 @@ def prune(stage, dice):
 @fault("log", engines=SQLITE)
 def retention(stage, dice):
     """The log keeps itself small from now on; publishers then remove rows."""
-    stage.note("pruned", time.monotonic())
+    stage.note("pruned", time.monotonic(), None)
     keep = dice.choice([100, 500, 5000])
     stage.largesse("init", stage.log.name, "--keep-rows", keep, "--quiet",
                    check=False)
@@ -169,7 +173,7 @@ def delete_from_the_middle(stage, dice):
             "SELECT id FROM events ORDER BY id DESC LIMIT 60")]
         chosen = sorted(dice.sample(ids, len(ids) // 6))[:-1]
         stage.note("holes", stage.log.life, chosen)
-        stage.note("pruned", time.monotonic())
+        stage.note("pruned", time.monotonic(), None)
         db.executemany("DELETE FROM events WHERE id = ?",
                        [(i,) for i in chosen])
     return "%d rows" % len(chosen)
