@@ -256,6 +256,7 @@ class Lines(Publisher):
             self.begin()
         n = self.dice.choice([1, 1, 1, 20])
         lines = [self.event(tags, 60).replace("\n", " ") for _ in range(n)]
+        self.write("begun", time.monotonic(), tags)     # it outlives us
         self.proc.stdin.write(("\n".join(lines) + "\n").encode())
         self.ids(n)
         return tags
@@ -289,6 +290,8 @@ class RedisRows(Publisher):
     def insert(self, tags, length=None):
         topic = self.topic()
         data = self.event(tags, length)
+        # a slow Redis may do it when we have given up
+        self.write("begun", time.monotonic(), tags[-1:])
         self.log()("XADD", "events", "*", "topic", topic, "data", data)
 
 
