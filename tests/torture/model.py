@@ -122,17 +122,18 @@ class Walk:
         else:
             self.find("repeated", at, "%s (%s) came again" % (tag, id))
         self.is_late(at, tag, rows[-1].life)
+        self.reads = at     # a stream that has much to send is not mute
         self.seen.update(rows)
         self.places = {(row.life, row.id) for row in rows}
         self.gap, self.level_at = None, at
 
     def died_unseen(self, at, tag):
-        """The responder's writer may commit what it was given after the rows
-        of a life were noted, and before the life ended."""
+        """What was given to our writer, or to Redis, may be committed after
+        the rows of a life were noted, and before they were taken away."""
         begun = self.h.begun.get(tag)
         return begun is not None and any(
             begun <= b and a <= min(at, begun + SLACK_S * 2)
-            for a, b in self.h.touched)
+            for a, b in self.h.touched + self.h.pruned)
 
     def is_real(self, at, id, tag, born, rows, whole):
         if not born:
