@@ -12,7 +12,7 @@ import sys
 from tap import each
 
 RUN = pathlib.Path(__file__).resolve().parent / "run"
-SECONDS = os.environ.get("TORTURE_SECONDS", "30")
+SECONDS = os.environ.get("TORTURE_SECONDS", "25")
 
 
 def run(*words):
@@ -22,12 +22,27 @@ def run(*words):
     assert done.returncode == 0, done.stdout[-300:]
 
 
+# Processes die, stand still and are replaced.  The log stays the same log.
+PROCESSES = (
+    "kill_responder", "term_responder", "freeze_responder",
+    "freeze_responder_often", "kill_worker", "kill_writer", "kill_publishers",
+    "many_restarts", "kill_web", "term_web", "kill_web_worker", "reload_web",
+    "upgrade")
+UPKEEP = (
+    "lock_writers", "checkpoint", "vacuum", "prune", "retention",
+    "delete_from_the_middle", "wrong_clock", "take_copy")
+REDIS = (
+    "kill_redis", "xtrim", "prune_redis", "slow_redis", "stalled_link",
+    "cut_link", "no_memory", "wrong_clock")
+
+
 @each("seed", [21])
-def test_processes_die_and_stand_still_while_the_log_is_kept(seed):
-    run("--seed", seed, "--web", "nginx", "--faults", ",".join((
-        "kill_responder", "term_responder", "freeze_responder",
-        "freeze_responder_often", "kill_worker", "kill_writer",
-        "kill_publishers", "many_restarts", "kill_web", "term_web",
-        "kill_web_worker", "reload_web", "upgrade", "lock_writers",
-        "checkpoint", "vacuum", "prune", "retention",
-        "delete_from_the_middle", "wrong_clock", "take_copy")))
+def test_everything_dies_while_the_log_is_kept_small(seed):
+    run("--seed", seed, "--web", "nginx", "--faults",
+        ",".join(PROCESSES + UPKEEP))
+
+
+@each("seed", [22])
+def test_the_same_on_redis_behind_lighttpd(seed):
+    run("--seed", seed, "--web", "lighttpd", "--engine", "redis", "--faults",
+        ",".join(PROCESSES + REDIS))

@@ -6,6 +6,7 @@ import time
 
 from faults.processes import wait
 from faults.registry import fault
+from hosts import catches
 from yard import children, end_process, until
 
 
@@ -85,6 +86,8 @@ def reload_web(stage, dice):
     n = dice.choice([1, 1, 3])
     for _ in range(n):
         with stage.web_lock:
-            os.kill(stage.site.server.pid, sig)
+            pid = stage.site.server.pid
+            until("it can be told", lambda: catches(pid, sig), 20)
+            os.kill(pid, sig)
             time.sleep(0.2)
     return "%d times" % n
