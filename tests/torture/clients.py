@@ -8,8 +8,8 @@ stream yet, and of those who are not done.
 
 Each client does what EventSource does: after an end or a cut it comes back
 with its last id.  What it saw is in DIR/client-NAME.jsonl.  A client that
-begins anew (last=, since=, no id) begins a new chain, which owes nothing to the
-old one.
+begins anew (last=, since=, no id) begins a new chain, which owes nothing to
+the old one.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""in_sqlite.py - a log in a file: how it is made, copied and replaced, and what
-was in it.
+"""in_sqlite.py - a log in a file: how it is made, copied and replaced, and
+what was in it.
 
 A trigger of our own notes each event in the same transaction, in a table that
 nobody prunes.  So what was committed is known exactly, also when a publisher

@@ -4,8 +4,9 @@ it saw.
 A client follows some topics from a place.  Between two events that it got one
 after the other, also on two connections, no event of its topics may lie,
 unless a stream-gap was told between the two.  After a gap it gets the first
-event behind the place that the gap named.  Nothing comes twice.  While a stream
-is open and read, an event arrives within MUTE_S seconds, or /health is not 200.
+event behind the place that the gap named.  Nothing comes twice.  While a
+stream is open and read, it is not silent for MUTE_S seconds although an event
+is due, or /health is not 200.
 
 The model knows nothing of how the program works: it has the history of the log
 and the record of one client, and no more.

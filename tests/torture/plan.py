@@ -2,8 +2,8 @@
 
 Two lanes run side by side: one does things to processes, the other to the log.
 So their faults meet in random combinations, and within a lane each fault is
-undone before the next.  On a slow machine a fault may begin later than planned,
-but the faults of a lane come in the same order, with the same dice.
+undone before the next.  On a slow machine a fault may begin later than
+planned, but the faults of a lane come in the same order, with the same dice.
 """
 
 import collections

@@ -54,7 +54,8 @@ class Publisher:
         self.serial, self.state, self.db = 0, None, None
 
     def run(self):
-        while True:
+        parent = os.getppid()
+        while os.getppid() == parent:       # nobody else would end it
             while self.gate_state()[3] == b"1":
                 time.sleep(0.02)    # somebody waits for it
             fcntl.flock(self.gate, fcntl.LOCK_SH)

@@ -16,10 +16,14 @@ SECONDS = os.environ.get("TORTURE_SECONDS", "25")
 
 
 def run(*words):
-    done = subprocess.run([str(RUN), "--seconds", SECONDS, *map(str, words)],
-                          stdout=subprocess.PIPE, text=True)
-    print(done.stdout, file=sys.stderr)
-    assert done.returncode == 0, done.stdout[-300:]
+    with subprocess.Popen([str(RUN), "--seconds", SECONDS, *map(str, words)],
+                          stdout=subprocess.PIPE, text=True) as proc:
+        try:
+            said, _ = proc.communicate()
+        finally:
+            proc.terminate()    # it stops what it has started
+    print(said, file=sys.stderr)
+    assert proc.returncode == 0, said[-300:]
 
 
 # Processes die, stand still and are replaced.  The log stays the same log.

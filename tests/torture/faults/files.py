@@ -46,7 +46,8 @@ def exchange(stage, dice, parent=None, upto=0, same=False):
                 stage.site.start_responder()
             elif while_down == "still":
                 os.kill(pid, signal.SIGCONT)
-                stage.note("excuse", start, time.monotonic() + 1, "stood still")
+                stage.note("excuse", start, time.monotonic() + 1,
+                           "the responder stood still")
             stage.note("touched", start, time.monotonic())
 
 
