@@ -178,7 +178,8 @@ struct store_span {
  * over: span says how far it came, and the reader goes on from there.  It is
  * one short transaction, which is over when this returns.  All of it comes
  * from one log: STORE_BUSY when that is not the log known so far, and
- * store_news will say so.
+ * store_news will say so.  A read that fails may have handed out events before:
+ * they are good, and the next read goes on after the last of them.
  */
 enum store_result store_read(struct store *, struct store_id after,
     const struct store_topic *topics, size_t n, size_t limit, store_each *each,
@@ -305,9 +306,9 @@ typedef void store_each_revoked(void *arg, const struct store_revocation *);
 
 /*
  * Calls with up to limit revocations that come after *after, in order; *after
- * becomes the last of them.  With limit 0 it becomes the newest there is.  A
- * reader that reads events first and asks for revocations then knows all that
- * were there before any of these events.
+ * becomes the last of them, also if then the read fails.  With limit 0 it
+ * becomes the newest there is.  A reader that reads events first and asks for
+ * revocations then knows all that were there before any of these events.
  */
 enum store_result store_revocations(struct store *, struct store_id *after,
     size_t limit, store_each_revoked *, void *arg);

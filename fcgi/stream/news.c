@@ -45,6 +45,7 @@ replace_log(struct hub *hub, struct store_id place)
 	stream_each(hub, set_replaced, hub);
 }
 
+/* The head moves with each event: a read may fail after some of them. */
 static bool
 add_to_window(void *arg, const struct store_event *ev)
 {
@@ -52,26 +53,32 @@ add_to_window(void *arg, const struct store_event *ev)
 
 	hub->count.events++;
 	window_add(&hub->window, &hub->topics, hub->store, ev);
+	hub->head = ev->id;
 	return !turn_spent(&hub->turn);
 }
 
 /*
  * Rows after head may have been pruned before we read them.  Then the window
  * does not have all that came after head: every stream reads the log instead,
- * and so learns of the gap.
+ * and so learns of the gap.  The same if the log cannot say.
  */
 static void
 check_pruned(struct hub *hub, struct store_id head)
 {
 	struct store_seek seek = {.from = STORE_FROM_ID, .id = head};
 	struct store_id place;
+	enum store_result r = store_seek(hub->store, &seek, &place);
 
-	if (store_seek(hub->store, &seek, &place) != STORE_GONE)
-		return;
+	if (r == STORE_OK || r == STORE_UNKNOWN)
+		return; /* unknown: store_news will say that it was replaced */
 	window_forget(&hub->window, &hub->topics, hub->head);
 	stream_each(hub, set_behind, hub);
 }
 
+/*
+ * A read that fails half way has added events to the window.  They stay there
+ * and are not read again, and the next read goes on behind them.
+ */
 static void
 read_news(struct hub *hub)
 {
@@ -82,12 +89,12 @@ read_news(struct hub *hub)
 	r = store_read(
 	    hub->store, head, NULL, 0, NEWS_ROWS, add_to_window, hub, &span);
 	hub->read_waits = r == STORE_LATER;
-	if (r != STORE_OK)
-		return; /* the store's descriptor wakes us again */
-	hub->head = span.upto;
-	if (store_id_cmp(head, span.upto) < 0)
+	if (r == STORE_OK) {
+		hub->head = span.upto;
+		hub->look = !span.at_end;
+	} /* else the store's descriptor wakes us again */
+	if (store_id_cmp(head, hub->head) < 0)
 		check_pruned(hub, head);
-	hub->look = !span.at_end;
 }
 
 /*

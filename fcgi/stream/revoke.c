@@ -162,28 +162,38 @@ revoke_start(struct hub *hub, bool all)
 		store_revocations(hub->store, &hub->revoked, 0, NULL, NULL);
 }
 
+/*
+ * The rows that were read before a read failed hold: the next read goes on
+ * behind them.
+ */
+static enum revoking
+take_all(struct hub *hub, struct taking *t)
+{
+	struct store_id upto = hub->revoked;
+	enum store_result r =
+	    store_revocations(hub->store, &upto, ROWS, take_row, t);
+
+	if (t->failed || (r != STORE_OK && t->n == 0))
+		return REVOKING_LATER;
+	qsort(t->row, t->n, sizeof(t->row[0]), compare);
+	end_streams(hub, t);
+	hub->revoked = upto;
+	if (!store_revocations_after(hub->store, hub->revoked))
+		return REVOKING_DONE;
+	return r == STORE_OK ? REVOKING_MORE : REVOKING_LATER;
+}
+
 enum revoking
 revoke_turn(struct hub *hub)
 {
 	enum revoking state = REVOKING_LATER;
-	struct store_id upto = hub->revoked;
 	struct taking *t;
 	size_t i;
 
 	if (!store_revocations_after(hub->store, hub->revoked))
 		return REVOKING_DONE;
-	t = calloc(1, sizeof(*t));
-	if (t != NULL &&
-	    store_revocations(hub->store, &upto, ROWS, take_row, t) ==
-		STORE_OK &&
-	    !t->failed) {
-		qsort(t->row, t->n, sizeof(t->row[0]), compare);
-		end_streams(hub, t);
-		hub->revoked = upto;
-		state = store_revocations_after(hub->store, hub->revoked)
-			    ? REVOKING_MORE
-			    : REVOKING_DONE;
-	}
+	if ((t = calloc(1, sizeof(*t))) != NULL)
+		state = take_all(hub, t);
 	for (i = 0; t != NULL && i < t->n; i++)
 		free(t->row[i].text);
 	free(t);

@@ -96,6 +96,20 @@ page_add(void *arg, const struct store_event *ev)
 }
 
 /*
+ * What the page has got, although the read failed or there was no memory for
+ * the next event: a page that ends with its last event.  False if it has none.
+ */
+static bool
+cut_page(struct page *p, struct store_span *span)
+{
+	if (p->run.count == 0)
+		return false;
+	span->upto = run_mark(&p->run, p->run.count - 1)->id;
+	span->at_end = false;
+	return true;
+}
+
+/*
  * Reads a page, and then asks the log whether *id is still there.  In this
  * order nothing is lost unnoticed: if the log was pruned during the read, the
  * question comes after the pruning and is answered with STORE_GONE.
@@ -118,8 +132,8 @@ fill_page(struct pages *ps, struct store *st, const struct sub *sub,
 	r = store_read(
 	    st, *id, topics, sub->ntopics, ps->rows, page_add, &f, &span);
 	if (r == STORE_OK && f.failed)
-		return STORE_BUSY;
-	if (r != STORE_OK)
+		r = STORE_BUSY;
+	if (r != STORE_OK && !cut_page(p, &span))
 		return r;
 	ps->reads++;
 	r = store_seek(st, &seek, id);

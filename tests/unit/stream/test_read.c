@@ -1,0 +1,253 @@
+/*
+ * test_read.c - reading news when the log fails half way: what was read is in
+ * the window once, and nothing that went wrong is taken for good.
+ *
+ * The log is a stub that has the events 1 to EVENTS and as many revocations,
+ * and fails as it is told.
+ */
+#include <string.h>
+
+#include "tests/unit/cm.h"
+
+#include "fcgi/stream/hub.h"
+#include "fcgi/stream/news.h"
+#include "store/engine.h"
+
+enum {
+	EVENTS = 10
+};
+
+struct stub {
+	struct store store;
+	uint64_t bad; /* reading fails at this event; 0: never */
+	enum store_result seeks;
+	uint64_t bad_revoked;
+};
+
+struct world {
+	struct stub stub;
+	struct serve_conf conf;
+	uv_loop_t loop;
+	struct hub hub;
+	struct sub *sub;
+};
+
+static enum store_result
+stub_read(struct store *st, struct store_id after, const struct store_topic *t,
+    size_t n, size_t limit, store_each *each, void *arg,
+    struct store_span *span)
+{
+	const struct stub *stub = (const struct stub *)st;
+	struct store_event ev = {
+	    .topic = {"main", 4}, .data = {"x", 1}, .id = after};
+
+	(void)t;
+	(void)n;
+	*span = (struct store_span){after, false};
+	while (limit-- > 0 && ev.id.lo < EVENTS) {
+		if (++ev.id.lo == stub->bad)
+			return STORE_ERROR;
+		span->upto = ev.id;
+		if (!each(arg, &ev))
+			return STORE_OK;
+	}
+	span->at_end = ev.id.lo == EVENTS;
+	return STORE_OK;
+}
+
+static enum store_result
+stub_seek(struct store *st, struct store_seek *seek, struct store_id *id)
+{
+	*id = seek->id;
+	return ((const struct stub *)st)->seeks;
+}
+
+static enum store_news
+stub_news(struct store *st, struct store_id *id)
+{
+	(void)st;
+	(void)id;
+	return STORE_LOOK;
+}
+
+static enum store_result
+stub_revocations(struct store *st, struct store_id *after, size_t limit,
+    store_each_revoked *each, void *arg)
+{
+	const struct stub *stub = (const struct stub *)st;
+	struct store_revocation rv = {.topic = {"other", 5}};
+
+	for (; limit > 0 && after->lo < stub->store.revoked.lo; limit--) {
+		if (after->lo + 1 == stub->bad_revoked)
+			return STORE_ERROR;
+		each(arg, &rv);
+		after->lo++;
+	}
+	return STORE_OK;
+}
+
+static const struct store_ops ops = {.read = stub_read,
+    .seek = stub_seek,
+    .news = stub_news,
+    .revocations = stub_revocations};
+
+static void
+no_event(void *arg, struct conn *c, uint32_t events)
+{
+	(void)arg;
+	(void)c;
+	(void)events;
+}
+
+static void
+no_look(void *arg, struct conn *c)
+{
+	(void)arg;
+	(void)c;
+}
+
+static int
+setup(void **state)
+{
+	struct request_topic rt = {"main", 4, false};
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return -1;
+	w->stub.store.ops = &ops;
+	w->conf.window_bytes = w->conf.max_event_bytes = 1 << 20;
+	w->conf.page_rows = 100;
+	w->hub.conf = &w->conf;
+	w->hub.loop = &w->loop;
+	w->hub.store = &w->stub.store;
+	assert_int_equal(uv_loop_init(&w->loop), 0);
+	assert_int_equal(hub_open(&w->hub, no_event, no_look, NULL), 0);
+	w->sub =
+	    topics_subscribe(&w->hub.topics, &rt, 1, (struct store_id){0, 0});
+	assert_non_null(w->sub);
+	*state = w;
+	return 0;
+}
+
+static void
+close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	topics_forget(&w->hub.topics, w->sub);
+	hub_close(&w->hub);
+	uv_walk(&w->loop, close_handle, NULL);
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&w->loop);
+	free(w);
+	return 0;
+}
+
+/* A look at the log, in a turn that has time for all of it. */
+static void
+look(struct world *w)
+{
+	w->hub.turn.until = UINT64_MAX;
+	news_take(&w->hub);
+}
+
+/* The window has the events from one to the other, each once, and no more. */
+static void
+want_window(const struct world *w, uint64_t first, uint64_t last)
+{
+	const struct run *r = &w->sub->topics[0]->run;
+
+	assert_int_equal(r->count, last - first + 1);
+	for (size_t i = 0; i < r->count; i++)
+		assert_int_equal(run_mark(r, i)->id.lo, first + i);
+	assert_int_equal(r->floor.lo, first - 1);
+	assert_int_equal(w->hub.head.lo, last);
+}
+
+static void
+test_a_read_that_fails_half_way_is_not_repeated(void **state)
+{
+	struct world *w = *state;
+
+	w->stub.bad = 6;
+	look(w);
+	look(w);
+	look(w);
+	want_window(w, 1, 5);
+	w->stub.bad = 0;
+	look(w);
+	want_window(w, 1, EVENTS);
+	assert_int_equal(w->hub.count.events, EVENTS);
+}
+
+/*
+ * Rows may have been pruned before they were read, and the log cannot say: the
+ * streams have to ask it themselves.
+ */
+static void
+test_what_the_log_cannot_vouch_for_is_not_in_the_window(void **state)
+{
+	static const enum store_result no[] = {
+	    STORE_GONE, STORE_BUSY, STORE_ERROR, STORE_LATER};
+	struct world *w = *state;
+
+	w->stub.bad = 6;
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		w->stub.seeks = no[i];
+		w->hub.head.lo = 0;
+		look(w);
+		want_window(w, 6, 5);
+	}
+	w->stub.bad = 0;
+	w->stub.seeks = STORE_OK;
+	look(w);
+	want_window(w, 6, EVENTS);
+}
+
+/* Nothing is sent before the revocations are known that came before it. */
+static void
+test_revocations_are_read_on_behind_a_failure(void **state)
+{
+	struct world *w = *state;
+
+	w->stub.bad = 6;
+	w->stub.store.revoked.lo = 9;
+	w->stub.bad_revoked = 4;
+	look(w);
+	assert_int_equal(w->hub.revoked.lo, 3);
+	assert_true(w->hub.revoking);
+	look(w);
+	assert_int_equal(w->hub.revoked.lo, 3);
+	assert_true(w->hub.revoking);
+	w->stub.bad_revoked = 0;
+	look(w);
+	assert_int_equal(w->hub.revoked.lo, 9);
+	assert_false(w->hub.revoking);
+	want_window(w, 1, 5);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_a_read_that_fails_half_way_is_not_repeated, setup,
+		teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_what_the_log_cannot_vouch_for_is_not_in_the_window, setup,
+		teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_revocations_are_read_on_behind_a_failure, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("read", tests, NULL, NULL);
+}
