@@ -12,7 +12,8 @@
 
 enum {
 	SEND_COST_NS = 25000, /* what one write costs, mostly the web server */
-	READ_SHARE = 4	      /* reading takes at most 1/4 of the time */
+	READ_SHARE = 4,	      /* reading takes at most 1/4 of the time... */
+	REST_NS = 100 * 1000000 /* ...but no pause for it is longer */
 };
 
 static uint64_t
@@ -51,6 +52,20 @@ advance(struct hub *hub, struct stream *s, bool cold)
 
 /* --- those that have news ------------------------------------------------ */
 
+/*
+ * When may the log be read again?  A read that took seconds, because the disk
+ * or a lock did, is no reason for a pause of more seconds.
+ */
+static uint64_t
+after_rest(uint64_t began, uint64_t read_ns)
+{
+	uint64_t rest = REST_NS;
+
+	if (read_ns < REST_NS / (READ_SHARE - 1))
+		rest = read_ns * (READ_SHARE - 1);
+	return began + read_ns + rest;
+}
+
 /* All streams of the flush have been sent to: when may the next one begin? */
 static void
 flush_ends(struct hub *hub)
@@ -60,8 +75,8 @@ flush_ends(struct hub *hub)
 
 	if (gather > hub->conf->gather_ms * 1000000)
 		gather = hub->conf->gather_ms * 1000000;
-	hub->next_flush = f->began + most(gather, f->read_ns * READ_SHARE,
-					 uv_hrtime() - f->began);
+	hub->next_flush = most(
+	    f->began + gather, after_rest(f->began, f->read_ns), uv_hrtime());
 }
 
 /* Once the time is over, the streams are only put into the list. */
@@ -90,7 +105,7 @@ flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 	bool spent = false;
 	uint32_t i;
 
-	hub->next_flush = began + read_ns * READ_SHARE;
+	hub->next_flush = after_rest(began, read_ns);
 	if (ts->ndue == 0)
 		return;
 	hub->burst.sub = NULL; /* its runs may have changed */

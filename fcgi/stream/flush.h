@@ -15,7 +15,7 @@
  * Sets the time of the next flush.  By then the web server is likely to be done
  * with this flush, and as much time has passed as this flush took.  Reading the
  * log may take only a part of all time, because no publisher can restart the
- * WAL while we read.
+ * WAL while we read; but one slow read delays the next by 100 ms at most.
  */
 void flush_due(struct hub *, uint64_t began, uint64_t read_ns);
 
