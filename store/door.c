@@ -234,6 +234,12 @@ store_healthy(const struct store *st)
 	       clock_steady_ms() - st->bad_since_ms < STORE_BAD_MS;
 }
 
+int64_t
+store_seen_ms(const struct store *st)
+{
+	return st->seen_ms;
+}
+
 const char *
 store_warning(struct store *st)
 {

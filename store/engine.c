@@ -25,6 +25,13 @@ store_set_bad(struct store *st)
 }
 
 void
+store_set_seen(struct store *st)
+{
+	st->seen_ms = clock_steady_ms();
+	st->bad_since_ms = 0;
+}
+
+void
 store_set_result(
     const struct store *st, struct store_batch *b, enum store_result r)
 {

@@ -73,6 +73,7 @@ struct store {
 	uint32_t life;		 /* how often the log was another one */
 	struct store_id revoked; /* the newest revocation, or 0 */
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
+	int64_t seen_ms;	 /* see store_seen_ms */
 	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */
 	char why[256];
 	char doubt[512];   /* see store_doubt */
@@ -93,6 +94,8 @@ void store_set_why(struct store *, const char *fmt, ...)
 
 /* The log cannot be read now; bad_since_ms is 0 again when it can. */
 void store_set_bad(struct store *);
+/* A read of the log has ended well, or a look found it as it was. */
+void store_set_seen(struct store *);
 
 /* What came of a batch; why is the store's, unless all is well. */
 void store_set_result(

@@ -287,6 +287,12 @@ enum store_news store_news(struct store *, struct store_id *id);
 bool store_healthy(const struct store *);
 
 /*
+ * When the log was last seen as it is: a read ended well, or a look found that
+ * there is nothing new.  Of clock_steady_ms; 0: never so far.
+ */
+int64_t store_seen_ms(const struct store *);
+
+/*
  * What is wrong with the log although it can be read, in words, once: the next
  * call returns NULL, as it does when all is well.  Good until the next call.
  */

@@ -103,9 +103,11 @@ put_limits(FILE *f, const struct status *st)
 static void
 put_store(FILE *f, const struct status *st)
 {
-	gauge(f, "store_healthy", "1: the log can be read.", st->why == NULL);
+	gauge(f, "store_healthy",
+	    "1: the log is read, and streams are sent what they are due.",
+	    st->why == NULL);
 	if (st->why != NULL) {
-		family(f, "store_trouble", "gauge", "Why it cannot be.");
+		family(f, "store_trouble", "gauge", "Why it is not well.");
 		fputs("largesse_store_trouble{why=\"", f);
 		put_label(f, st->why);
 		fputs("\"} 1\n", f);

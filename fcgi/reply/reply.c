@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi/reply/health.h"
 #include "fcgi/reply/reply.h"
 #include "fcgi/stream/write.h"
 
@@ -155,7 +156,7 @@ reply_head(struct hub *hub, const struct peer *peer)
 bool
 reply_health(struct hub *hub, const struct peer *peer)
 {
-	bool well = !hub->closing && store_healthy(hub->store);
+	bool well = !hub->closing && health_why(hub) == NULL;
 
 	return reply_line(
 	    hub, peer, well ? 200 : 503, well ? "ok" : "unavailable");

@@ -1,9 +1,10 @@
 /*
  * reply.h - every answer that is not a stream: the page to read first.
  *
- * The room reply/ holds the plain answers (here), /health, /status and /metrics
- * (status.h), and the doctor's /probe (probe.h).  It includes all rooms up to
- * stream/.  serve/ decides which request gets which answer.
+ * The room reply/ holds the plain answers (here), what /health says (health.h),
+ * /status and /metrics (status.h), and the doctor's /probe (probe.h).  It
+ * includes all rooms up to stream/.  serve/ decides which request gets which
+ * answer.
  */
 #ifndef REPLY_H
 #define REPLY_H
@@ -53,8 +54,9 @@ bool reply_retry(struct hub *, const struct peer *);
 bool reply_head(struct hub *, const struct peer *);
 
 /*
- * Answers /health: 200, or 503.  The reason is for the owner of the site, who
- * finds it in the error log and in /status; it has the path of the log.
+ * Answers /health (health.h): 200, or 503.  The reason is for the owner of the
+ * site, who finds it in the error log and in /status; it has the path of the
+ * log.
  */
 bool reply_health(struct hub *, const struct peer *);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/reply/health.h"
 #include "fcgi/reply/status.h"
 
 /* --- gathering ---------------------------------------------------------- */
@@ -81,8 +82,7 @@ status_gather(struct hub *hub, struct status *st)
 	st->conf = hub->conf;
 	st->log_id = store_log_id(hub->store);
 	store_id_print(hub->store, hub->head, st->head);
-	if (!store_healthy(hub->store))
-		st->why = store_why(hub->store);
+	st->why = health_why(hub);
 }
 
 /* --- limits ------------------------------------------------------------- */

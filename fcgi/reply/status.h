@@ -22,7 +22,7 @@ struct status {
 	const struct serve_conf *conf;
 	const char *log_id;
 	char head[STORE_ID_SIZE]; /* id of the newest event */
-	const char *why;	  /* NULL: the log can be read */
+	const char *why;	  /* see health_why */
 };
 
 /* Sets the numbers of this process as they are now, except resident_bytes. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fcgi/base/log.h"
+#include "fcgi/reply/health.h"
 #include "fcgi/reply/status.h"
 #include "fcgi/request/gate.h"
 #include "fcgi/serve/listen.h"
@@ -84,8 +85,6 @@ look_at_log(struct server *srv, uint64_t began)
 	}
 	pending_again(srv, &srv->for_turn);
 	store_release(srv->hub.store);
-	if (due)
-		news_told(&srv->hub);
 	return read_ns;
 }
 
@@ -115,6 +114,9 @@ take_turn(struct server *srv)
 	uint64_t began, read_ns;
 
 	uv_idle_stop(&hub->idle); /* this is the turn that hub_wake asked for */
+
+	/* Before the look: its age says whether we were stopped. */
+	health_turn(hub);
 
 	turn_step(&hub->turn);
 

@@ -24,11 +24,21 @@ most(uint64_t a, uint64_t b, uint64_t c)
 	return a > c ? a : c;
 }
 
-/* Sends to a stream, and puts it where the rest of its work will be done. */
+/*
+ * Sends to a stream, and puts it where the rest of its work will be done.  It
+ * has had its turn if it came further, or has nothing to wait for.
+ */
 static void
 advance(struct hub *hub, struct stream *s, bool cold)
 {
-	switch (stream_advance(hub, s, cold)) {
+	struct store_id id = s->id;
+	uint32_t offset = s->offset;
+	enum advance came = stream_advance(hub, s, cold);
+
+	if (came == ADVANCE_LEVEL || came == ADVANCE_STUCK ||
+	    s->offset != offset || store_id_cmp(s->id, id) != 0)
+		s->waits = 0;
+	switch (came) {
 	case ADVANCE_LEVEL:
 		stream_is_level(hub, s);
 		break;

@@ -49,6 +49,7 @@ struct stream {
 	uint32_t index;	       /* its place in sub */
 	uint32_t written;      /* tick of the last bytes sent */
 	uint32_t ends;	       /* tick at which it has to end; 0: never */
+	uint32_t waits;	       /* for its turn, since the tick before this */
 	struct record record;
 	uint16_t request_id;
 	uint8_t gap : 4;    /* enum gap_reason still to be told */
@@ -80,6 +81,13 @@ struct flush {
 	uint64_t left;		 /* streams of it that still have to be sent */
 };
 
+/* Does it deliver?  The worse is the greater. */
+enum health {
+	HEALTH_GOOD,
+	HEALTH_LATE, /* streams wait too long for their turn */
+	HEALTH_LOG   /* the log is not read */
+};
+
 struct hub {
 	const struct serve_conf *conf;
 	uv_loop_t *loop;
@@ -108,9 +116,10 @@ struct hub {
 	bool gathering;	 /* news waits for the gather timer */
 	bool read_waits; /* the last read had no answer yet: read again */
 	bool answered;	 /* the log has answers for parked requests */
-	bool troubled;	 /* the log cannot be read, and we said so */
 	bool revoking;	 /* revocations to read before anything is sent */
+	uint32_t held;	 /* since the tick before this; 0: it is not */
 	struct store_id revoked; /* revocations up to here are done */
+	int64_t looked_ms;	 /* steady: the last look that ended well */
 	struct flush flush;
 	uint64_t next_flush; /* ns; when busy, no flush before this time */
 
@@ -128,6 +137,12 @@ struct hub {
 	struct shares shares;	/* and how much it makes us do */
 	uint64_t max_streams;	/* the limit in force; the option may differ */
 	uint64_t parked;	/* requests that wait for the log */
+
+	/* is all well? (reply/health.c) */
+	enum health health; /* as it was told */
+	bool late;	    /* a stream waits too long for its turn... */
+	uint32_t judged;    /* ...as it was at this tick */
+	char why[320];
 
 	struct counters count;
 	struct gauges now;

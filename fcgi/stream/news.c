@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "fcgi/base/log.h"
 #include "fcgi/stream/flush.h"
 #include "fcgi/stream/news.h"
 #include "fcgi/stream/revoke.h"
@@ -77,9 +76,10 @@ check_pruned(struct hub *hub, struct store_id head)
 
 /*
  * A read that fails half way has added events to the window.  They stay there
- * and are not read again, and the next read goes on behind them.
+ * and are not read again, and the next read goes on behind them.  False: it
+ * failed, or the log has no answer yet.
  */
-static void
+static bool
 read_news(struct hub *hub)
 {
 	struct store_id head = hub->head;
@@ -95,6 +95,22 @@ read_news(struct hub *hub)
 	} /* else the store's descriptor wakes us again */
 	if (store_id_cmp(head, hub->head) < 0)
 		check_pruned(hub, head);
+	return r == STORE_OK;
+}
+
+/*
+ * A look that began then has ended.  It ended well if the log was seen as it is
+ * now, and all of it that was asked for was read.
+ */
+static void
+look_ends(struct hub *hub, int64_t began_ms, bool well)
+{
+	if (well && store_seen_ms(hub->store) >= began_ms)
+		hub->looked_ms = clock_steady_ms();
+	if (!hub->revoking)
+		hub->held = 0;
+	else if (hub->held == 0)
+		hub->held = wheel_now(&hub->wheel) + 1;
 }
 
 /*
@@ -104,7 +120,8 @@ read_news(struct hub *hub)
 static void
 look_for_news(struct hub *hub)
 {
-	bool more = hub->look_again || hub->revoking || hub->read_waits;
+	bool more = hub->look_again || hub->revoking || hub->read_waits, well;
+	int64_t began_ms = clock_steady_ms();
 	enum revoking revoking;
 	struct store_id place;
 
@@ -117,14 +134,17 @@ look_for_news(struct hub *hub)
 	case STORE_LOOK:
 		break;
 	case STORE_QUIET:
-		if (!more)
+		if (!more) {
+			look_ends(hub, began_ms, true);
 			return;
+		}
 	}
-	read_news(hub);
+	well = read_news(hub);
 	revoking = revoke_turn(hub);
 	hub->revoking = revoking != REVOKING_DONE;
 	hub->look_again = hub->look;
 	hub->look |= revoking == REVOKING_MORE;
+	look_ends(hub, began_ms, well && revoking != REVOKING_LATER);
 }
 
 bool
@@ -149,30 +169,6 @@ news_await(struct hub *hub, int ms)
 		return false;
 	look_for_news(hub);
 	return true;
-}
-
-/*
- * Says once that trouble with the log began, once that it is over, and once
- * what is wrong although it can be read.
- */
-void
-news_told(struct hub *hub)
-{
-	bool troubled = !store_healthy(hub->store);
-	const char *warning = store_warning(hub->store);
-	char name[256];
-
-	if (warning != NULL)
-		log_plain(warning);
-	if (troubled == hub->troubled)
-		return;
-	hub->troubled = troubled;
-	if (troubled) {
-		log_plain(store_why(hub->store));
-		return;
-	}
-	store_show(hub->conf->db, name, sizeof(name));
-	log_info(hub->conf->quiet, name, "can be read again");
 }
 
 /* --- when to read ------------------------------------------------------- */
@@ -257,6 +253,7 @@ news_due(struct hub *hub)
 int
 news_open(struct hub *hub)
 {
+	hub->looked_ms = clock_steady_ms();
 	store_set_poll(hub->store, (unsigned)hub->conf->poll_ms);
 	revoke_start(hub, false);
 	start_now(hub, &hub->head);   /* log busy: set later */

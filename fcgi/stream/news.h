@@ -28,9 +28,6 @@ bool news_due(struct hub *);
  */
 bool news_take(struct hub *);
 
-/* Call it after a look: says when trouble with the log begins or is over. */
-void news_told(struct hub *);
-
 /* Our writer has committed: look in this turn, if nothing else has to wait. */
 void news_written(struct hub *);
 

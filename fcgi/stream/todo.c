@@ -10,6 +10,8 @@ add(struct hub *hub, struct todo *to, struct stream *s)
 	if (s->queued)
 		return;
 	s->queued = true;
+	if (s->waits == 0)
+		s->waits = wheel_now(&hub->wheel) + 1;
 	s->todo = NULL;
 	*to->end = s;
 	to->end = &s->todo;

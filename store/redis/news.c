@@ -255,7 +255,7 @@ adopt_log(struct redis *rs, const struct redis_state *st, struct store_id *id)
 	redis_state_adopt(rs, st);
 	rs->replaced = rs->passing = false;
 	rs->base.answered = true;
-	rs->base.bad_since_ms = 0;
+	store_set_seen(&rs->base);
 	return STORE_REPLACED;
 }
 
@@ -284,7 +284,7 @@ take_same(struct redis *rs, const struct redis_state *st)
 {
 	bool look = false;
 
-	rs->base.bad_since_ms = 0;
+	store_set_seen(&rs->base);
 	redis_state_note(rs, st);
 	if (rs->passing)
 		return pass_over(rs, st);

@@ -58,7 +58,7 @@ sqlite_enter(struct sqlite *sq)
 		return STORE_BUSY;
 	}
 	sq->self.version = version;
-	sq->base.bad_since_ms = 0;
+	store_set_seen(&sq->base);
 	sq->inside = true;
 	return STORE_OK;
 }

@@ -1,6 +1,8 @@
 /*
  * test_status.c - /status and /metrics tell how the responder is.
  */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +273,57 @@ test_health_tells_strangers_no_reason(void)
 	until(strstr(errors(sv), log_shown(sv)) != NULL);
 }
 
+static size_t
+times(const char *s, const char *of)
+{
+	size_t n = 0;
+
+	while ((s = strstr(s, of)) != NULL) {
+		s += strlen(of);
+		n++;
+	}
+	return n;
+}
+
+/* Nobody was told anything meanwhile, and the first to ask hears of it. */
+static void
+test_health_is_not_good_after_a_stop(void)
+{
+	struct server *sv = serve();
+	struct client *c;
+
+	check(want_headers(health(sv, "GET")) == 200);
+	check(kill(sv->pid, SIGSTOP) == 0);
+	c = health(sv, "GET");
+	poll(NULL, 0, 5000); /* its patience is 4 s */
+	check(kill(sv->pid, SIGCONT) == 0);
+	check(want_headers(c) == 503);
+	check(strcmp(body_of(c), "unavailable\n") == 0);
+	until(want_headers(health(sv, "GET")) == 200);
+	check(times(errors(sv), "was not read for") == 1);
+	until(times(errors(sv), "can be read again") == 1);
+}
+
+/* However long it takes, each change is one line. */
+static void
+test_health_says_each_change_once(void)
+{
+	struct server *sv = serve_with("--poll", "50", NULL);
+
+	log_lose(sv);
+	until(want_headers(health(sv, "GET")) == 503);
+	for (int i = 0; i < 20; i++) {
+		check(want_headers(health(sv, "GET")) == 503);
+		check(strcmp(json(status_of(sv), "$.store.healthy"), "0") == 0);
+		check(metric(sv, "largesse_store_healthy") == 0);
+	}
+	check(times(errors(sv), log_shown(sv)) == 1);
+	log_find(sv);
+	until(want_headers(health(sv, "GET")) == 200);
+	check(times(errors(sv), log_shown(sv)) == 2);
+	check(times(errors(sv), "can be read again") == 1);
+}
+
 static void
 test_health_takes_what_it_allows(void)
 {
@@ -366,6 +419,8 @@ main(int argc, char **argv)
 	    TALK(test_status_is_no_page_for_strangers),
 	    TALK(test_no_uri_opens_status),
 	    TALK(test_health_tells_strangers_no_reason),
+	    TALK(test_health_is_not_good_after_a_stop),
+	    TALK(test_health_says_each_change_once),
 	    TALK(test_health_takes_what_it_allows),
 	    TALK(test_no_answer_to_a_head_has_a_body),
 	    TALK(test_no_answer_is_guessed_at),

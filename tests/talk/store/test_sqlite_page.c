@@ -211,6 +211,33 @@ test_a_revocation_is_not_lost_behind_a_bad_page(void)
 	want_rows(c, BAD, ROWS);
 }
 
+/*
+ * The end of the log can be read, and live streams go on.  But whoever comes
+ * from before the bad page waits, so all is not well.
+ */
+static void
+test_a_stream_that_waits_behind_a_bad_page_makes_it_unwell(void)
+{
+	struct server *sv = serve_with("--poll", "50", NULL);
+	struct client *live, *behind;
+	struct page *p = append_with_a_bad_page(sv);
+
+	slay(sv); /* and what it had in memory is gone */
+	start(sv, "--poll", "50", NULL);
+	live = stream(sv, "/events");
+	append(sv, "main", "21");
+	want_rows(live, 21, 21);
+	want_well(sv);
+	behind = come_back(sv, "/events", "0");
+	want_rows(behind, 1, BAD - 1);
+	want_unwell(sv);
+	append(sv, "main", "22");
+	want_rows(live, 22, 22);
+	leave(behind);
+	want_well(sv);
+	write_page(p, p->was);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -220,6 +247,7 @@ main(int argc, char **argv)
 	    TALK(test_a_stream_behind_gets_what_is_before_a_bad_page_once),
 	    TALK(test_what_is_counted_is_counted_once),
 	    TALK(test_a_revocation_is_not_lost_behind_a_bad_page),
+	    TALK(test_a_stream_that_waits_behind_a_bad_page_makes_it_unwell),
 	};
 
 	return talk_main_sqlite(
