@@ -1,6 +1,8 @@
 /*
  * door.c - finds the engine of a log and passes on what is asked of it.
  */
+#include <sys/stat.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +48,15 @@ store_open(const char *path, enum store_mode mode, char *why, size_t size)
 		return redis_open(path, mode, why, size);
 	return is_file(path, why, size) ? sqlite_open(path, mode, why, size)
 					: NULL;
+}
+
+bool
+store_is_away(const char *path)
+{
+	struct stat sb;
+
+	return !redis_url_is(path) && wrong_name(path) == NULL &&
+	       stat(path, &sb) == -1;
 }
 
 int

@@ -88,6 +88,18 @@ struct store;
 struct store *store_open(
     const char *path, enum store_mode, char *why, size_t size);
 
+/*
+ * Is there nothing that could be opened under this name now?  A log on Redis is
+ * never away: store_open waits for it by itself.
+ */
+bool store_is_away(const char *path);
+
+/*
+ * A store in the place of a log that is away: nothing can be read from it, and
+ * why says the reason.  It has no descriptor.  NULL without memory.
+ */
+struct store *store_open_away(const char *why);
+
 /* Takes NULL and a store in any state. */
 void store_close(struct store *);
 

@@ -323,6 +323,15 @@ start_writer(struct link *ln)
 	return -1;
 }
 
+void
+link_start(struct link *ln)
+{
+	if (start_writer(ln) == -1) {
+		drop_wire(ln);
+		uv_timer_start(&ln->again, on_again, PAUSE_MS, 0);
+	}
+}
+
 static void
 on_again(uv_timer_t *timer)
 {
@@ -341,12 +350,8 @@ on_again(uv_timer_t *timer)
 		    WIFSIGNALED(status) ? WTERMSIG(status)
 					: WEXITSTATUS(status));
 	ln->pid = 0;
-	if (ln->hub->closing)
-		return;
-	if (start_writer(ln) == -1) {
-		drop_wire(ln);
-		uv_timer_start(timer, on_again, PAUSE_MS, 0);
-	}
+	if (!ln->hub->closing)
+		link_start(ln);
 }
 
 int

@@ -59,6 +59,8 @@ struct link {
  */
 int link_open(
     struct link *, struct hub *, bool start, link_result *, void *arg);
+/* Starts a writer where link_open did not: now there is a log to write. */
+void link_start(struct link *);
 void link_close(struct link *);
 
 /*

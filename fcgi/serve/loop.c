@@ -291,7 +291,8 @@ loop_open(struct server *srv)
 	probes_open(&srv->probes, hub);
 	if ((srv->reader = gate_reader_open()) == NULL ||
 	    publish_open(&srv->pub, hub, srv->allow,
-		srv->conf.publish && !srv->plain, pending_result, srv) == -1)
+		srv->conf.publish && !srv->plain && !srv->away, pending_result,
+		srv) == -1)
 		return -1;
 	watch_signals(srv); /* or libfcgi would take SIGTERM */
 	return 0;

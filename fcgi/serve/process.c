@@ -12,6 +12,7 @@
 #include "fcgi/serve/inherit.h"
 #include "fcgi/serve/loop.h"
 #include "fcgi/serve/process.h"
+#include "fcgi/stream/news.h"
 
 /*
  * Raises the limit of descriptors as far as we may, and sets the limit of
@@ -55,8 +56,96 @@ close_parts(struct server *srv)
  * be as large as --max-event each (window.c); topic and uid are short.
  */
 enum {
-	OTHER_TEXTS = 64 * 1024
+	OTHER_TEXTS = 64 * 1024,
+	AWAY_MS = 250 /* from one attempt to open the log to the next */
 };
+
+/* --- a log that is away -------------------------------------------------- */
+
+/*
+ * A stub takes the place of the log.  Clients are told to come back, and health
+ * is not good.
+ */
+static struct store *
+wait_for_log(struct server *srv, const char *why)
+{
+	struct store *st = store_open_away(why);
+
+	if (!srv->away_told)
+		log_error("waiting for the log", "%s", why);
+	srv->away = srv->away_told = true;
+	srv->hub.health = HEALTH_LOG; /* and this was said */
+	return st;
+}
+
+static struct store *
+open_now(const struct server *srv, char *why, size_t size)
+{
+	struct store *st = store_open(srv->conf.db, STORE_READ, why, size);
+
+	if (st != NULL)
+		store_set_event_max(
+		    st, 2 * srv->conf.max_event_bytes + OTHER_TEXTS);
+	return st;
+}
+
+/* True: the log is open, or may be waited for. */
+static bool
+open_log(struct server *srv, char *why, size_t size)
+{
+	bool away = srv->may_wait && store_is_away(srv->conf.db);
+
+	srv->hub.store = open_now(srv, why, size);
+	if (srv->hub.store == NULL && away)
+		srv->hub.store = wait_for_log(srv, why);
+	return srv->hub.store != NULL;
+}
+
+/*
+ * The log is still away, or what has its name is no log, or no whole one yet.
+ * Another reason than before is said if it lasts.
+ */
+static void
+still_away(struct server *srv, const char *why)
+{
+	struct store *st;
+	bool same = strncmp(why, store_why(srv->hub.store), 200) == 0;
+
+	if (same && !srv->away_told) {
+		log_error("waiting for the log", "%s", why);
+		srv->away_told = true;
+	}
+	if (same || (st = store_open_away(why)) == NULL)
+		return;
+	store_close(srv->hub.store);
+	srv->hub.store = st;
+	srv->away_told = false;
+}
+
+static void
+on_away(uv_timer_t *timer)
+{
+	struct server *srv = timer->data;
+	char why[512];
+	struct store *st = open_now(srv, why, sizeof(why));
+
+	if (st == NULL) {
+		still_away(srv, why);
+		return;
+	}
+	store_close(srv->hub.store);
+	srv->hub.store = st;
+	srv->away = false;
+	uv_timer_stop(timer);
+	log_doubt(store_doubt(st));
+	if (news_follow(&srv->hub) == -1)
+		log_error("the log", "%s", strerror(errno));
+	if (srv->conf.publish)
+		link_start(&srv->pub.link);
+	hub_wake(&srv->hub);
+}
+
+/* --- opening -------------------------------------------------------------- */
 
 /* Opens what the options name, before there is a loop. */
 static int
@@ -72,12 +161,8 @@ open_parts(struct server *srv)
 	srv->allow = allow_open(&srv->conf, why, sizeof(why));
 	if (srv->allow != NULL &&
 	    callers_open(&hub->callers, &srv->conf, why, sizeof(why)) == 0 &&
-	    (hub->store = store_open(
-		 srv->conf.db, STORE_READ, why, sizeof(why))) != NULL) {
-		store_set_event_max(
-		    hub->store, 2 * srv->conf.max_event_bytes + OTHER_TEXTS);
+	    open_log(srv, why, sizeof(why)))
 		return 0;
-	}
 	log_plain(why);
 	close_parts(srv);
 	return -1;
@@ -102,6 +187,11 @@ process_open(struct server *srv)
 	if (loop_open(srv) == -1) {
 		log_error("starting", "%s", strerror(errno));
 		return -1;
+	}
+	if (srv->away) {
+		uv_timer_init(&srv->loop, &srv->away_timer);
+		srv->away_timer.data = srv;
+		uv_timer_start(&srv->away_timer, on_away, AWAY_MS, AWAY_MS);
 	}
 	inherit_hangups();
 	return 0;

@@ -7,8 +7,9 @@
 #include "fcgi/serve/server.h"
 
 /*
- * Opens everything but the listening socket; conf is filled in.  0, or -1 after
- * a message: then there is nothing to close, and the process ends.
+ * Opens everything but the listening socket; conf is filled in.  If the log is
+ * away and may be waited for, it is opened as soon as it is there.  0, or -1
+ * after a message: then there is nothing to close, and the process ends.
  */
 int process_open(struct server *);
 

@@ -230,11 +230,13 @@ cmd_serve(int argc, char **argv)
 		inherit_no_dump();
 	plain = srv->conf.listen == NULL && !is_listening(0) &&
 		getenv("GATEWAY_INTERFACE") != NULL;
+	srv->may_wait = srv->conf.listen == NULL && is_listening(0);
 	if (check_conf(&srv->conf) == -1) {
 		status = STATUS_USAGE;
 		if (plain)
 			stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);
 	} else if (srv->conf.publish && !plain &&
+		   !(srv->may_wait && store_is_away(srv->conf.db)) &&
 		   publish_check(&srv->conf) == -1)
 		status = STATUS_FAILED;
 	else if (plain)

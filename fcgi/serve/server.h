@@ -56,6 +56,11 @@ struct server {
 	uv_timer_t listen_pause;
 	char *socket_path; /* to remove at the end, or NULL */
 
+	/* a log that is away (process.c) */
+	bool may_wait;	       /* for it, for nobody would start us again */
+	bool away, away_told;  /* it is; the reason was said */
+	uv_timer_t away_timer; /* to try again */
+
 	/* the loop (loop.c) */
 	uv_prepare_t prepare;
 	uv_check_t check;

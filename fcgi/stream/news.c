@@ -251,15 +251,13 @@ news_due(struct hub *hub)
 }
 
 int
-news_open(struct hub *hub)
+news_follow(struct hub *hub)
 {
 	hub->looked_ms = clock_steady_ms();
 	store_set_poll(hub->store, (unsigned)hub->conf->poll_ms);
 	revoke_start(hub, false);
 	start_now(hub, &hub->head);   /* log busy: set later */
 	hub->turn_head_known = false; /* the head may change */
-	uv_timer_init(hub->loop, &hub->gather);
-	hub->gather.data = hub;
 	errno = -uv_poll_init(hub->loop, &hub->news, store_fd(hub->store));
 	if (errno != 0)
 		return -1;
@@ -268,9 +266,18 @@ news_open(struct hub *hub)
 	return errno == 0 ? 0 : -1;
 }
 
+int
+news_open(struct hub *hub)
+{
+	uv_timer_init(hub->loop, &hub->gather);
+	hub->gather.data = hub;
+	return store_fd(hub->store) == -1 ? 0 : news_follow(hub);
+}
+
 void
 news_close(struct hub *hub)
 {
-	uv_poll_stop(&hub->news);
+	if (hub->news.data != NULL)
+		uv_poll_stop(&hub->news);
 	uv_timer_stop(&hub->gather);
 }

@@ -11,8 +11,12 @@
 
 #include "fcgi/stream/hub.h"
 
-/* Watches the hub's log, which is open.  0, or -1 with errno. */
+/*
+ * Watches the hub's log.  If that is away (store_open_away), news_follow does,
+ * once the hub has another one.  0, or -1 with errno.
+ */
 int news_open(struct hub *);
+int news_follow(struct hub *);
 void news_close(struct hub *);
 
 /*

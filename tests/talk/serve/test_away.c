@@ -1,0 +1,228 @@
+/*
+ * test_away.c - the log is not there when the program starts.  Whoever has
+ * given it a listening socket would not start it again, so it waits.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/talk/peer/posts.h"
+
+/* As spawn-fcgi makes it. */
+static int
+listening_socket(const struct server *sv)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	check(strlen(sv->socket) < sizeof(sun.sun_path));
+	strcpy(sun.sun_path, sv->socket);
+	check(fd != -1);
+	check(bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0);
+	check(listen(fd, 1024) == 0);
+	return fd;
+}
+
+static struct client *
+health(struct server *sv)
+{
+	return ask(sv, "GET", "/events/health", NULL, NULL);
+}
+
+static size_t
+times(const char *s, const char *of)
+{
+	size_t n = 0;
+
+	while ((s = strstr(s, of)) != NULL) {
+		s += strlen(of);
+		n++;
+	}
+	return n;
+}
+
+static void
+want_waiting(struct server *sv)
+{
+	struct client *c;
+
+	until(want_headers(health(sv)) == 503);
+	c = get(sv, "/events", NULL);
+	check(want_headers(c) == 200);
+	want_farewell(c);
+	c = get(sv, "/events", "HTTP_LAST_EVENT_ID", "1", NULL);
+	check(want_headers(c) == 200);
+	want_farewell(c);
+	until(times(errors(sv), "waiting for the log") == 1);
+}
+
+static void
+make_log(struct server *sv)
+{
+	struct ran r = run_with(sv, NULL, "init", sv->db, NULL);
+
+	check(r.status == 0);
+}
+
+/* A database of somebody else. */
+static void
+make_other(const struct server *sv)
+{
+	sqlite3 *db;
+
+	check(sqlite3_open(sv->db, &db) == SQLITE_OK);
+	check(sqlite3_exec(db, "CREATE TABLE other(x)", NULL, NULL, NULL) ==
+	      SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+want_alive(struct server *sv)
+{
+	struct client *c = come_back(sv, "/events", "0");
+
+	append(sv, "main", "hello");
+	want_event(c, "1", NULL, "hello");
+	until(want_headers(health(sv)) == 200);
+}
+
+static void
+test_it_waits_for_a_log_that_is_not_there(void)
+{
+	struct server *sv = prepare_nothing();
+
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	want_waiting(sv);
+	make_log(sv);
+	want_alive(sv);
+	check(times(errors(sv), "waiting for the log") == 1);
+	check(times(errors(sv), "can be read again") == 1);
+	stop(sv);
+}
+
+static void
+test_it_waits_for_a_directory_that_is_not_there(void)
+{
+	struct server *sv = prepare_nothing();
+	char *dir = text("%s/mount", sv->dir), *moved = text("%s/m", sv->dir);
+	char *there = text("%s/events.db", moved);
+
+	sv->db = there;
+	check(mkdir(moved, 0755) == 0);
+	make_log(sv);
+	sv->db = text("%s/events.db", dir);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	want_waiting(sv);
+	check(rename(moved, dir) == 0);
+	want_alive(sv);
+	stop(sv);
+}
+
+static void
+test_it_ends_while_it_waits(void)
+{
+	struct server *sv = prepare_nothing();
+
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	want_waiting(sv);
+	stop(sv);
+}
+
+/* Each waits, and one line says so. */
+static void
+test_workers_wait(void)
+{
+	struct server *sv = prepare_nothing();
+
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db,
+	    "--workers", "3", NULL);
+	want_waiting(sv);
+	make_log(sv);
+	want_alive(sv);
+	/* all of them, whoever answers */
+	for (int i = 0; i < 20; i++)
+		until(want_headers(health(sv)) == 200);
+	check(times(errors(sv), "waiting for the log") == 1);
+	stop(sv);
+}
+
+/* A file without a table in it is no log that may come. */
+static void
+test_a_file_that_is_no_log_is_refused(void)
+{
+	struct server *sv = prepare_nothing();
+
+	make_other(sv);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	check(await_exit(sv) == 1 << 8);
+	check(strstr(errors(sv), "not an event log") != NULL);
+}
+
+/* What has the name is said, if it is no log. */
+static void
+test_what_comes_and_is_no_log_is_told(void)
+{
+	struct server *sv = prepare_nothing();
+
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	want_waiting(sv);
+	make_other(sv);
+	until(times(errors(sv), "not an event log") == 1);
+	check(want_headers(health(sv)) == 503);
+	make_log(sv);
+	want_alive(sv);
+	check(times(errors(sv), "waiting for the log") == 2);
+	stop(sv);
+}
+
+static void
+test_with_listen_it_ends(void)
+{
+	struct server *sv = prepare_nothing();
+	struct ran r = serve_ends(sv);
+
+	want_one_line(&r, 1);
+}
+
+/* POSTs are told to come again, until there is a log and so a writer. */
+static void
+test_a_writer_starts_when_the_log_is_there(void)
+{
+	struct server *sv = ready();
+	char *aside = text("%s/aside", sv->dir);
+	struct client *c;
+
+	check(rename(sv->db, aside) == 0);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	until(want_headers(health(sv)) == 503);
+	c = post(sv, FORM, "data=x");
+	check(want_headers(c) == 503);
+	check(writer_of(sv) == 0);
+	check(times(errors(sv), "writer") == 0);
+	check(rename(aside, sv->db) == 0);
+	until(want_headers(health(sv)) == 200);
+	until(want_headers(post(sv, FORM, "data=x")) == 201);
+	check(log_count(sv) == 1);
+	stop(sv);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    TALK(test_it_waits_for_a_log_that_is_not_there),
+	    TALK(test_it_waits_for_a_directory_that_is_not_there),
+	    TALK(test_it_ends_while_it_waits),
+	    TALK(test_workers_wait),
+	    TALK(test_a_file_that_is_no_log_is_refused),
+	    TALK(test_what_comes_and_is_no_log_is_told),
+	    TALK(test_with_listen_it_ends),
+	    TALK(test_a_writer_starts_when_the_log_is_there),
+	};
+
+	return talk_main_sqlite(
+	    argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}
