@@ -2,6 +2,7 @@
  * listen.c - accepts connections from the listening sockets.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -116,10 +117,24 @@ listen_start(struct server *srv)
 	return watch_all(srv);
 }
 
+/*
+ * The file of the socket may have been renamed, and the name may be that of
+ * another process's socket now: so an upgrade refuses nobody.
+ */
+static bool
+is_our_file(const struct server *srv)
+{
+	struct stat sb;
+
+	return lstat(srv->socket_path, &sb) == 0 &&
+	       sb.st_dev == srv->socket_is.st_dev &&
+	       sb.st_ino == srv->socket_is.st_ino;
+}
+
 void
 listen_remove(struct server *srv)
 {
-	if (srv->socket_path != NULL)
+	if (srv->socket_path != NULL && is_our_file(srv))
 		unlink(srv->socket_path);
 	free(srv->socket_path);
 	srv->socket_path = NULL;

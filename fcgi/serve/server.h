@@ -22,6 +22,8 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include <sys/stat.h>
+
 #include "fcgi/publish/publish.h"
 #include "fcgi/reply/probe.h"
 #include "fcgi/serve/parked.h"
@@ -54,7 +56,8 @@ struct server {
 	struct listening listens[LISTENS_MAX];
 	size_t nlistens;
 	uv_timer_t listen_pause;
-	char *socket_path; /* to remove at the end, or NULL */
+	char *socket_path;     /* to remove at the end, or NULL... */
+	struct stat socket_is; /* ...if it is still this file */
 
 	/* a log that is away (process.c) */
 	bool may_wait;	       /* for it, for nobody would start us again */

@@ -91,7 +91,8 @@ listen_unix(struct server *srv, const char *path, const char **why)
 			*why = "this user may not make a file in its directory";
 		else if (errno == ENOENT)
 			*why = "there is no such directory";
-	} else if (listen(fd, (int)srv->conf.backlog) == 0 &&
+	} else if (lstat(path, &srv->socket_is) == 0 &&
+		   listen(fd, (int)srv->conf.backlog) == 0 &&
 		   (srv->socket_path = strdup(path)) != NULL) {
 		return fd;
 	}

@@ -61,9 +61,9 @@ def lines():
 class Spawned(Site):
     """Started by a line of deploy/spawn-fcgi/README.md, in foreground."""
 
-    def __init__(self, name, cut=(), also=(), **kw):
+    def __init__(self, name, cut=(), also=(), web_cut=(), **kw):
         self.name, self.cut_words, self.also = name, cut, also
-        super().__init__("nginx", "spawned", start=False, **kw)
+        super().__init__("nginx", "spawned", start=False, cut=web_cut, **kw)
         self.share_log()
         self.program = shutil.copy(self.program, self.dir / "a.out")
         self.begin()
