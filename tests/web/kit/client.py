@@ -249,6 +249,7 @@ class Follower(threading.Thread):
         self.got = []               # Events of publishers, in order
         self.notes = []             # stream-* events
         self.connects = 0           # answered 200
+        self.opened = []            # when, each of them
         self.refused = 0            # any other answer, or none
         self.error = None           # an error that must never happen
         self.news = threading.Condition()
@@ -279,6 +280,7 @@ class Follower(threading.Thread):
                 wire.feed(data)
                 if wire.status == 200 and not counted:
                     counted = True
+                    self.opened.append(time.time())
                     self.connects += 1
                 if wire.status != 200:
                     continue
