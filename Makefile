@@ -137,6 +137,13 @@ bench: build/largesse $(BENCH)
 bench-quick: build/largesse $(BENCH)
 	/usr/bin/python3 tests/bench/bench.py --quick
 
+# The same load for an hour: memory, descriptors, what was lost.
+MINUTES	 = 60
+STREAMS	 = 5000
+soak: build/largesse $(BENCH)
+	/usr/bin/python3 tests/bench/soak.py --minutes $(MINUTES) \
+	    --streams $(STREAMS)
+
 # The whole path on this machine until Ctrl-C.  WEB=lighttpd, PORT=8000.
 demo:
 	+@deploy/demo/demo.sh
@@ -180,7 +187,8 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static upload check torture lint bench bench-quick install uninstall clean
+.PHONY: all static upload check torture lint bench bench-quick soak install \
+	uninstall clean
 .SECONDARY:
 
 -include $(patsubst %,%.d,$(OBJ) $(ASAN_OBJ) $(STATIC_OBJ) $(BENCH_OBJ) \

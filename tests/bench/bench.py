@@ -24,6 +24,7 @@ import harm     # noqa: E402
 import plot     # noqa: E402
 import report   # noqa: E402
 import rows     # noqa: E402
+import storms   # noqa: E402
 from rows import BOTH, CEILINGS     # noqa: E402
 from yard import BUILT, CLIENT_CPUS, Others, Trouble    # noqa: E402
 
@@ -53,6 +54,9 @@ ROWS = (
     Row(rows.resume_many, CEILINGS + BOTH + ('php',), BOTH[:1]),
     Row(rows.storm, CEILINGS + BOTH, BOTH[:1]),
     Row(rows.stall, CEILINGS + BOTH, (), dict.fromkeys(CEILINGS, 1)),
+    Row(storms.stalled, BOTH),
+    Row(storms.storms, ('nchan',) + BOTH),
+    Row(storms.reloads, BOTH[:1]),
     Row(rows.commits, BOTH, BOTH[:1]),
     Row(rows.post, ALL + ('largesse/nginx, kept',),
         ('nchan',) + CEILINGS[:1] + BOTH[:1]),

@@ -33,6 +33,39 @@ watch(struct crowd *c, int op, int fd, uint32_t events, void *what)
 	}
 }
 
+/* Anything from 0 to most, the same in each run. */
+static uint64_t
+some(uint64_t most)
+{
+	static uint64_t x = 88172645463325252u;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return most == 0 ? 0 : x % (most + 1);
+}
+
+static void
+stream_goes_away(struct group *g, struct stream *s)
+{
+	uint64_t ms = g->again_ms > 0 ? some(g->again_ms) : s->feed.retry_ms;
+
+	if (g->again_ms == 0 && s->feed.retry_ms == 0)
+		ms = 3000; /* what browsers wait if the server says nothing */
+	if (s->feed.status == 0)
+		g->unanswered++;
+	else if (s->feed.status != 200)
+		g->turned_away++;
+	else {
+		g->cuts++;
+		g->open--;
+	}
+	g->nlive -= s->live;
+	s->live = false;
+	s->due_ns = tally_now() + ms * 1000000;
+	g->away[g->naway++] = (uint32_t)(s - g->streams);
+}
+
 static void
 stream_end(struct crowd *c, struct stream *s)
 {
@@ -41,10 +74,13 @@ stream_end(struct crowd *c, struct stream *s)
 
 	if (s->fd < 0)
 		return;
-	if (s->feed.status == 0) {
-		g->refused++;
+	if (s->feed.status == 0)
 		c->underway--;
-	} else if (s->feed.status == 200)
+	if (g->again)
+		stream_goes_away(g, s);
+	else if (s->feed.status == 0)
+		g->refused++;
+	else if (s->feed.status == 200)
 		g->ended++;
 	/* Reset: thousands of TIME_WAITs would use up the ports. */
 	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -83,6 +119,7 @@ stream_ask(struct crowd *c, struct stream *s)
 	struct group *g = &c->groups[s->group];
 	char target[600], request[1024];
 	const char *number = strstr(g->target, "%d");
+	const char *id = s->feed.place[0] != '\0' ? s->feed.place : g->id;
 	int len;
 
 	if (number != NULL)
@@ -94,8 +131,7 @@ stream_ask(struct crowd *c, struct stream *s)
 	len = snprintf(request, sizeof(request),
 	    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
 	    "Accept: text/event-stream\r\n%s%s%s\r\n",
-	    target, g->id[0] ? "Last-Event-ID: " : "", g->id,
-	    g->id[0] ? "\r\n" : "");
+	    target, id[0] ? "Last-Event-ID: " : "", id, id[0] ? "\r\n" : "");
 	if (send(s->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
 		stream_end(c, s);
 		return;
@@ -186,14 +222,25 @@ stream_opened(struct crowd *c, struct stream *s)
 
 	c->underway--;
 	if (s->feed.status != 200) {
-		g->refused++;
+		g->refused += !g->again;
 		stream_end(c, s);
 		return;
 	}
 	g->open++;
+	g->connects++;
 	g->opened_ns = c->now;
 	if (g->stall)
 		watch(c, EPOLL_CTL_DEL, s->fd, 0, NULL);
+}
+
+static void
+stream_lives(struct crowd *c, struct stream *s)
+{
+	struct group *g = &c->groups[s->group];
+
+	s->live = true;
+	g->nlive++;
+	g->lived_ns = c->now;
 }
 
 static void
@@ -215,6 +262,8 @@ stream_read(struct crowd *c, struct stream *s)
 	feed_bytes(&s->feed, c->buf, (size_t)len, &c->faults, delivered, &d);
 	if (!was_open && s->feed.status != 0)
 		stream_opened(c, s);
+	if (s->fd >= 0 && s->feed.live && !s->live)
+		stream_lives(c, s);
 	if (s->fd >= 0 && s->feed.state == FEED_OVER)
 		stream_end(c, s);
 }
@@ -269,16 +318,88 @@ crowd_close(struct crowd *c, struct group *g)
 {
 	size_t i;
 
+	g->again = false;
 	for (i = 0; i < g->begun; i++) {
 		stream_end(c, &g->streams[i]);
 		feed_free(&g->streams[i].feed);
 	}
-	g->n = g->begun = g->open = g->ended = 0;
+	g->n = g->begun = g->open = g->ended = g->nlive = g->naway = 0;
+	g->churn = 0;
+	free(g->away);
+	g->away = NULL;
 	free(g->seen);
 	g->seen = NULL;
 	g->seen_size = 0;
 	free(g->streams);
 	g->streams = NULL;
+}
+
+void
+crowd_wake(struct crowd *c, struct group *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->begun; i++)
+		if (g->stall && g->streams[i].fd >= 0)
+			watch(c, EPOLL_CTL_ADD, g->streams[i].fd, EPOLLIN,
+			    &g->streams[i]);
+	g->stall = false;
+}
+
+static void
+group_returns(struct crowd *c, struct group *g, uint64_t now)
+{
+	size_t i = 0;
+
+	while (i < g->naway && c->underway < CROWD_UNDERWAY) {
+		struct stream *s = &g->streams[g->away[i]];
+
+		if (s->due_ns > now) {
+			i++;
+			continue;
+		}
+		g->away[i] = g->away[--g->naway];
+		feed_again(&s->feed);
+		stream_begin(c, g, (size_t)(s - g->streams));
+	}
+}
+
+static void
+group_churns(struct crowd *c, struct group *g, uint64_t now)
+{
+	size_t due = (size_t)((double)(now - g->churn_ns) / 1e9 * g->churn);
+
+	for (; g->churned < due; g->churned++) {
+		struct stream *s = &g->streams[some(g->n - 1)];
+
+		if (s->live)
+			stream_end(c, s);
+	}
+}
+
+void
+crowd_turn(struct crowd *c)
+{
+	uint64_t now = tally_now();
+	size_t i;
+
+	for (i = 0; i < c->ngroups; i++) {
+		if (c->groups[i].churn > 0)
+			group_churns(c, &c->groups[i], now);
+		if (c->groups[i].naway > 0)
+			group_returns(c, &c->groups[i], now);
+	}
+}
+
+bool
+crowd_is_restless(const struct crowd *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->ngroups; i++)
+		if (c->groups[i].naway > 0 || c->groups[i].churn > 0)
+			return true;
+	return false;
 }
 
 void

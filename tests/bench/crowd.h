@@ -23,6 +23,8 @@ struct stream {
 	uint64_t last;	  /* number of its last event */
 	uint64_t live_ns; /* when it had its group's `live` number */
 	uint64_t count;	  /* events received */
+	uint64_t due_ns;  /* closed: when it comes back */
+	bool live;	  /* counted in its group's nlive */
 	int fd;		  /* -1 when closed */
 	uint32_t group;
 };
@@ -33,6 +35,18 @@ struct group {
 	char target[512], id[128];
 	uint64_t rate, first, live;
 	bool stall;
+	bool again;	   /* who is cut comes back with its last id */
+	uint64_t again_ms; /* after so long at most; 0: as the server says */
+	double churn;	   /* streams a second that we cut ourselves */
+	uint64_t churn_ns; /* since when */
+	size_t churned;
+	uint32_t *away; /* who waits to come back */
+	size_t naway;
+	size_t wanted;	   /* connects that `back` waits for */
+	size_t nlive;	   /* streams that got an event on this connection */
+	uint64_t lived_ns; /* when the last one became live */
+	/* again: connects answered 200, cut, not answered, refused */
+	size_t connects, cuts, unanswered, turned_away;
 	bool any;      /* numbers come in any order, each once */
 	uint8_t *seen; /* a bit for each number, while any */
 	size_t seen_size;
@@ -70,6 +84,15 @@ void crowd_stream(struct crowd *, struct stream *, uint32_t events);
 void crowd_goal(struct group *, uint64_t goal);
 
 void crowd_close(struct crowd *, struct group *);
+
+/* A group that stalled reads on. */
+void crowd_wake(struct crowd *, struct group *);
+
+/* Brings back who is due, and cuts who is to be cut, of all groups. */
+void crowd_turn(struct crowd *);
+
+/* Does anybody wait to come back, or to be cut? */
+bool crowd_is_restless(const struct crowd *);
 
 /* Forgets what was counted, keeps the streams. */
 void crowd_mark(struct crowd *);

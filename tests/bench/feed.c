@@ -90,6 +90,17 @@ id_line(struct feed *f, const char *s, const char *end, struct sink *k)
 	f->id = id;
 }
 
+/* As it is: it goes back to the server. */
+static void
+place_line(struct feed *f, const char *s, const char *end)
+{
+	f->has_place = end - s < FEED_PLACE;
+	if (f->has_place) {
+		memcpy(f->next_place, s, (size_t)(end - s));
+		f->next_place[end - s] = '\0';
+	}
+}
+
 static void
 event_end(struct feed *f, struct sink *k)
 {
@@ -100,6 +111,10 @@ event_end(struct feed *f, struct sink *k)
 	}
 	if (f->gap)
 		k->faults->gaps++;
+	if (f->has_place)
+		memcpy(f->place, f->next_place, sizeof(f->place));
+	f->live |= f->has_id;
+	f->has_place = false;
 	f->has_n = f->has_id = f->own = f->gap = false;
 }
 
@@ -112,12 +127,15 @@ line(struct feed *f, const char *s, const char *end, struct sink *k)
 		event_end(f, k);
 	else if (end - s > 6 && memcmp(s, "data: ", 6) == 0)
 		data_line(f, s + 6, end, k);
-	else if (end - s > 4 && memcmp(s, "id: ", 4) == 0)
+	else if (end - s > 4 && memcmp(s, "id: ", 4) == 0) {
 		id_line(f, s + 4, end, k);
-	else if (end - s > 14 && memcmp(s, "event: stream-", 14) == 0) {
+		place_line(f, s + 4, end);
+	} else if (end - s > 14 && memcmp(s, "event: stream-", 14) == 0) {
 		f->own = true;
 		f->gap = end - s == 17 && memcmp(s + 14, "gap", 3) == 0;
-	} else if (*s != ':' && memcmp(s, "retry:", 6) != 0)
+	} else if (end - s > 7 && memcmp(s, "retry: ", 7) == 0)
+		f->retry_ms = (uint32_t)strtoul(s + 7, NULL, 10);
+	else if (*s != ':')
 		k->faults->strange++;
 }
 
@@ -234,4 +252,15 @@ feed_free(struct feed *f)
 {
 	carry_drop(f);
 	memset(f, 0, sizeof(*f));
+}
+
+void
+feed_again(struct feed *f)
+{
+	struct feed old = *f;
+
+	feed_free(f);
+	f->id = old.id;
+	f->retry_ms = old.retry_ms;
+	memcpy(f->place, old.place, sizeof(f->place));
 }

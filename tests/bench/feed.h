@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+	FEED_PLACE = 40 /* bytes of an id, with its NUL */
+};
+
 enum feed_state {
 	FEED_HEAD, /* status line and headers */
 	FEED_SIZE, /* length of a chunk */
@@ -33,6 +37,11 @@ struct feed {
 	uint8_t state;	  /* enum feed_state */
 	bool chunked, has_n, has_id, own; /* own: a `stream-...` event */
 	bool gap;			  /* the event is `stream-gap` */
+	bool has_place;			  /* an id came in this event */
+	bool live;			  /* some event came, ours or not */
+	uint32_t retry_ms;		  /* as the server said, or 0 */
+	char place[FEED_PLACE];		  /* what the next Last-Event-ID is */
+	char next_place[FEED_PLACE];	  /* when the event is whole */
 };
 
 /* What was wrong, summed over all feeds. */
@@ -49,5 +58,8 @@ typedef void feed_event(void *arg, uint64_t n, uint64_t t);
 void feed_bytes(struct feed *, const char *buf, size_t len,
     struct feed_faults *, feed_event *, void *arg);
 void feed_free(struct feed *);
+
+/* Another connection: what was read in part is forgotten, the place is not. */
+void feed_again(struct feed *);
 
 #endif

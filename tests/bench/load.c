@@ -13,10 +13,19 @@
  *	first event must have; 0 any), live (delays count for events that were
  *	published after a stream received this number; 0 all), stall=1 (stop
  *	reading after the headers), any=1 (of one stream: events are numbered
- *	from 1 and come in any order; `wait` is for so many different ones).
+ *	from 1 and come in any order; `wait` is for so many different ones),
+ *	again=MS (who is cut comes back with its last id, after MS at most; 0:
+ *	after the time that the server said, as browsers do).
  *	Answered when all are open or refused.
  *   wait GROUP NUMBER SECONDS	until all streams of a group have the event of
  *	this number, or so long.
+ *   back GROUP SECONDS CONNECTS	until a group has connected so often and
+ *	all its streams are live, or so long.  Live is a stream that has had an
+ *	event since it was opened.
+ *   wake GROUP		a group that stalled reads on
+ *   churn GROUP RATE	from now on cut so many of its streams a second
+ *   group GROUP		how many are open and live, and what became of
+ *	those that were cut
  *   mark			forget all measures so far
  *   report			the measures
  *   close GROUP
@@ -40,7 +49,8 @@ enum {
 enum waiting {
 	WAIT_NOTHING,
 	WAIT_OPEN,
-	WAIT_GOAL
+	WAIT_GOAL,
+	WAIT_LIVE
 };
 
 struct load {
@@ -75,6 +85,18 @@ answer_wait(struct load *l)
 	       "\"reached_ns\":%llu}\n",
 	    (size_t)(g - l->crowd.groups), g->below, g->open, g->ended,
 	    (unsigned long long)g->goal_ns);
+	l->waiting = WAIT_NOTHING;
+}
+
+static void
+answer_group(struct load *l, const struct group *g)
+{
+	printf("{\"group\":%zu,\"asked\":%zu,\"open\":%zu,\"live\":%zu,"
+	       "\"connects\":%zu,\"cuts\":%zu,\"unanswered\":%zu,"
+	       "\"turned_away\":%zu,\"live_ns\":%llu}\n",
+	    (size_t)(g - l->crowd.groups), g->n, g->open, g->nlive, g->connects,
+	    g->cuts, g->unanswered, g->turned_away,
+	    (unsigned long long)g->lived_ns);
 	l->waiting = WAIT_NOTHING;
 }
 
@@ -129,6 +151,10 @@ group_key(struct group *g, const char *key, const char *value)
 		g->stall = number != 0;
 	else if (strcmp(key, "any") == 0)
 		g->any = number != 0;
+	else if (strcmp(key, "again") == 0) {
+		g->again = true;
+		g->again_ms = number;
+	}
 }
 
 static void
@@ -150,7 +176,8 @@ command_open(struct load *l, char *words)
 			group_key(g, word, value + 1);
 		}
 	g->streams = calloc(g->n, sizeof(*g->streams));
-	if (g->streams == NULL)
+	g->away = calloc(g->n, sizeof(*g->away));
+	if (g->streams == NULL || g->away == NULL)
 		abort();
 	l->crowd.ngroups++;
 	g->began_ns = tally_now();
@@ -167,6 +194,36 @@ command_wait(struct load *l, struct group *g, uint64_t goal, double seconds)
 	l->until_ns = tally_now() + (uint64_t)(seconds * 1e9);
 	l->waiting = WAIT_GOAL;
 	l->waited = g;
+}
+
+/* What is said of a group; false: it was none of these. */
+static bool
+command_group(struct load *l, const char *word, struct group *g, char *words)
+{
+	double seconds;
+
+	if (strcmp(word, "close") == 0) {
+		crowd_close(&l->crowd, g);
+		puts("{}");
+	} else if (strcmp(word, "wake") == 0) {
+		crowd_wake(&l->crowd, g);
+		puts("{}");
+	} else if (strcmp(word, "churn") == 0) {
+		g->churn = strtod(words, NULL);
+		g->churn_ns = tally_now();
+		g->churned = 0;
+		puts("{}");
+	} else if (strcmp(word, "group") == 0)
+		answer_group(l, g);
+	else if (strcmp(word, "back") == 0) {
+		seconds = strtod(words, &words);
+		g->wanted = strtoul(words, NULL, 10);
+		l->until_ns = tally_now() + (uint64_t)(seconds * 1e9);
+		l->waiting = WAIT_LIVE;
+		l->waited = g;
+	} else
+		return false;
+	return true;
 }
 
 static void
@@ -188,10 +245,9 @@ command(struct load *l, char *words)
 	if (strcmp(word, "wait") == 0 && g != NULL &&
 	    sscanf(words, "%lu %lf", &number, &seconds) == 2)
 		command_wait(l, g, number, seconds);
-	else if (strcmp(word, "close") == 0 && g != NULL) {
-		crowd_close(&l->crowd, g);
-		puts("{}");
-	} else if (strcmp(word, "report") == 0)
+	else if (g != NULL && command_group(l, word, g, words))
+		return;
+	else if (strcmp(word, "report") == 0)
 		answer_report(l);
 	else if (strcmp(word, "quit") == 0)
 		l->quit = true;
@@ -239,12 +295,17 @@ command_go_on(struct load *l)
 			answer_open(l);
 	} else if (l->waiting == WAIT_GOAL && (late || g->below == 0))
 		answer_wait(l);
+	else if (l->waiting == WAIT_LIVE &&
+		 (late || (g->nlive == g->n && g->connects >= g->wanted)))
+		answer_group(l, g);
 }
 
 /* How long to sleep at most: answers and paced openings want to go on. */
 static int
 patience_ms(const struct load *l)
 {
+	if (crowd_is_restless(&l->crowd))
+		return 2;
 	if (l->waiting == WAIT_NOTHING)
 		return -1;
 	return l->waited->rate == 0 ? 20 : 1;
@@ -261,6 +322,7 @@ turn(struct load *l)
 		if (events[i].data.ptr != NULL)
 			crowd_stream(
 			    &l->crowd, events[i].data.ptr, events[i].events);
+	crowd_turn(&l->crowd);
 	command_go_on(l);
 	commands_read(l);
 	command_go_on(l);

@@ -4,7 +4,10 @@ A peer that runs has a port and a target for the client, the command that
 starts its publisher, and the processes of web server and responder.
 """
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 
 from yard import (ALL_CPUS, BUILT, HERE, SERVER_CPUS, TOP, WWW, Talker,
@@ -21,6 +24,13 @@ SMALL_POOLS = '''
 '''
 
 
+def shutdown_line():
+    """How long old workers live after a reload, as in deploy/."""
+    with open(os.path.join(DEPLOY, 'nginx', 'nginx.conf')) as f:
+        found = re.search(r'^worker_shutdown_timeout .*;$', f.read(), re.M)
+    return found[0] if found else ''
+
+
 class Peer:
     """One server, started fresh in a yard for one measurement."""
 
@@ -28,7 +38,8 @@ class Peer:
     durable = False     # publishes through SQLite
 
     def __init__(self, yard, small=False, first='newest', gather=None,
-                 options=(), free_cpus=False, streams=0, publishing=None):
+                 options=(), free_cpus=False, streams=0, publishing=None,
+                 held=False):
         self.yard = yard
         self.port = free_port()
         self.target = '/events'
@@ -38,6 +49,7 @@ class Peer:
         self.options = list(options)
         self.streams = streams      # that are to be held
         self.publishing = publishing    # by HTTP: 'full', 'normal' or not
+        self.held = self.hold() if held else None
         self.responder_cpus = ALL_CPUS if free_cpus else SERVER_CPUS
         self.web = self.responder = None
         self.start()
@@ -50,14 +62,37 @@ class Peer:
         return answers(self.port)
 
     def start_nginx(self, conf, UPSTREAM='', **words):
+        words['SHUTDOWN'] = shutdown_line()
         self.yard.put('nginx.conf', f'peers/{conf}', PORT=self.port,
                       UPSTREAM=UPSTREAM, **words)
         self.web = self.yard.spawn(
             ['/usr/sbin/nginx', '-p', self.yard.dir, '-c',
              self.yard.path('nginx.conf'), '-e', 'error.log'], SERVER_CPUS)
 
+    def hold(self):
+        """The responder's socket, which stays when the responder ends, as
+        with systemd."""
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(self.yard.path('fcgi.sock'))
+        os.chmod(self.yard.path('fcgi.sock'), 0o666)
+        s.listen(4096)
+        return s
+
     def refresh(self):
         """Starts a responder anew, so that it remembers nothing."""
+
+    def restart_responder(self):
+        """Its socket is held."""
+        self.yard.end(self.responder)
+        self.start_responder()
+
+    def restart_web(self):
+        self.yard.end(self.web)
+        self.start_web()
+
+    def reload_web(self):
+        self.web.send_signal(signal.SIGUSR1 if 'lighttpd' in self.name
+                             else signal.SIGHUP)
 
     def web_pids(self):
         return family(self.web.pid) if self.web else []
@@ -90,6 +125,8 @@ class Nchan(Peer):
 
     def start(self):
         self.start_nginx('nchan.conf', FIRST=self.first, SMALL=self.pools)
+
+    start_web = start
 
     def publish_words(self, _topic):
         return ['post', str(self.port), '/publish']
@@ -162,6 +199,9 @@ class Behind(Peer):
     def start(self):
         self.start_responder()
         wait_for('the responder', 10, self.socket_is_there)
+        self.start_web()
+
+    def start_web(self):
         if self.server == 'nginx':
             self.start_behind_nginx()
         else:
@@ -237,16 +277,18 @@ class Largesse(Behind):
 
     def start_responder(self):
         init_log(self.yard)
-        argv = [LARGESSE, 'serve', '--quiet', '--db', log_path(self.yard),
-                '--listen', 'unix:' + self.yard.path('fcgi.sock')]
+        argv = [LARGESSE, 'serve', '--quiet', '--db', log_path(self.yard)]
+        if self.held is None:
+            argv += ['--listen', 'unix:' + self.yard.path('fcgi.sock')]
         if self.publishing:
             self.yard.put_text('key', 'k' * 48)
             argv += ['--publish', '--public', 'main', '--synchronous',
                      self.publishing, '--key-file', key_path(self.yard)]
         if self.gather is not None:
             argv += ['--gather', str(self.gather)]
-        self.responder = self.yard.spawn(argv + self.options,
-                                         self.responder_cpus, user=WWW)
+        self.responder = self.yard.spawn(
+            argv + self.options, self.responder_cpus, user=WWW,
+            stdin=self.held or subprocess.DEVNULL)
 
     def publish_words(self, topic):
         return ['sqlite', log_path(self.yard), topic]

@@ -18,6 +18,8 @@ LOOKS = {   # name: (light, dark, dashes)
     'ceiling/lighttpd': ('#7d8590', '#9aa4b0', '9 4'),
     'php': ('#8a4fc7', '#c79bf2', ''),
     'node': ('#a07800', '#e0bd4c', ''),
+    'responder': ('#1f6feb', '#6cb0ff', ''),
+    'web server': ('#cf4a1a', '#ff9466', ''),
 }
 MEMORY_PEERS = ('nchan', 'ceiling/nginx', 'ceiling/lighttpd',
                 'largesse/nginx', 'largesse/lighttpd')

@@ -90,10 +90,11 @@ class Yard:
         return self.path(name)
 
     def spawn(self, argv, cpus, user=None, **how):
+        """In a session of its own: Ctrl-C is for us, and we end it then."""
         errors = open(self.path(os.path.basename(argv[0]) + '.err'), 'ab')
         p = subprocess.Popen(
             argv, cwd=self.dir, stderr=errors, user=user, group=user,
-            extra_groups=[] if user else None,
+            extra_groups=[] if user else None, start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, cpus), **how)
         errors.close()
         self.running.append(p)
