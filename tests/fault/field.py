@@ -148,7 +148,7 @@ class Field(Site):
 
     def await_data(self, data, followers=None):
         for f in self.followers if followers is None else followers:
-            until("%s comes, while health is not 200" % data,
+            until("%.20s comes, while health is not 200" % data,
                   lambda f=f: f.error or self.has(f, data))
             if f.error:
                 raise f.error
@@ -159,7 +159,7 @@ class Field(Site):
         since = max([self.commits[data], *f.opened[-1:],
                      *[e.at for e in f.got[-1:]]])
         assert not self.watch.vouched(since, time.time()), (
-            "%s has not come for %.1f s, and health is 200" % (
+            "%.20s has not come for %.1f s, and health is 200" % (
                 data, time.time() - since))
         return False
 
@@ -173,7 +173,7 @@ class Field(Site):
                     since = max([self.commits[e.data], before] + [
                         t for t in f.opened if t <= e.at])
                     if self.watch.vouched(since, e.at):
-                        found.append((e.data, "%.1f s" % (e.at - since)))
+                        found.append((e.data[:20], "%.1f s" % (e.at - since)))
                 before = e.at
         return found
 

@@ -1,6 +1,6 @@
 """test_apache.py - what each directive of deploy/apache is for."""
 
-from probes import (answer, at_once, back, crowd, echoed, file_of, lives,
+from probes import (answer, at_once, back, crowd, echoed, ends, file_of, lives,
                     retry, silent_start, spread, starts, status_here)
 from tap import each
 from without import CACHED, DOWN, ECHO, POST, Row, run
@@ -15,6 +15,9 @@ APACHE = [
     Row("apache", "ProxyFCGISetEnvIf", answer("/events/nothing", 404),
         'ProxyFCGISetEnvIf "%{REQUEST_URI} =~ m#^/events(/.*)$#" '
         'PATH_INFO "$1"'),
+    Row("apache", "nokeepalive", ends,
+        "SetEnvIfExpr \"%{REQUEST_METHOD} == 'GET'\" nokeepalive",
+        env=[("Listen ", "KeepAliveTimeout 60\nListen ")]),
     Row("apache", "LARGESSE_STATUS", status_here,
         'ProxyFCGISetEnvIf "true" LARGESSE_STATUS "on"', status=True),
     Row("apache", "ErrorDocument 503", retry,

@@ -233,6 +233,20 @@ def soon(y, patience):
     return False
 
 
+@probe("ends")
+def ends(y, patience):
+    """The responder dies, and its streams end."""
+    s = opened(y, LONG)
+    end_process(y.responder, signal.SIGKILL)
+    try:
+        s.rest(patience)
+        return True
+    except Cut:
+        return True
+    finally:
+        y.start_responder()
+
+
 @probe("behind")
 def behind_is_down(y, patience):
     y.stop_web()
