@@ -68,7 +68,7 @@ class Storm:
         began, before = time.monotonic_ns(), self.group()
         what()
         wanted = before['connects'] + self.n
-        got = self.s.client.ask(f'back 0 60 {wanted}')
+        got = self.s.client.ask(f'back 0 120 {wanted}')
         self.all_live(got)
         return (got['live_ns'] - began) / 1e9
 
@@ -81,7 +81,7 @@ class Storm:
         while time.monotonic() < end and self.group()['cuts'] == before['cuts']:
             time.sleep(0.05)
         began, got, since = time.monotonic_ns(), None, time.monotonic()
-        while time.monotonic() < end + 40 and time.monotonic() - since < 2:
+        while time.monotonic() < end + 100 and time.monotonic() - since < 2:
             now = self.group()
             if now != got or now['live'] < self.n:
                 got, since = now, time.monotonic()
