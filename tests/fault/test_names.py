@@ -7,12 +7,13 @@ may have looked at what was there: so some hundred turns, not one of each.
 """
 
 import shutil
+import sqlite3
 import sys
 import time
 
-from field import Field, dice, gaps
+from field import MUTE, Field, dice, gaps
 from tap import each
-from yard import LOAD
+from yard import LOAD, until
 
 TURNS = 100
 PAUSES = [0, 0, 0, 0.0005, 0.003, 0.02, 0.1]
@@ -107,6 +108,22 @@ def only_shm(y, logs):
     remove(y.tails()[1])()
 
 
+def commit(y):
+    """What a publisher does that opens the log anew.  SQLite may find files
+    that change under it: then it is tried again, but not for long."""
+    def insert(data):
+        return until("a publisher can write", lambda: tried(y, data), MUTE)
+    return insert
+
+
+def tried(y, data):
+    try:
+        return y.insert(data)
+    except sqlite3.DatabaseError:
+        y.unpublish()
+        return None
+
+
 WAYS = [mv, mv_and_leave, rm_and_new, cp, cp_all, away, only_shm]
 
 
@@ -126,7 +143,7 @@ def test_names_moved_removed_and_copied_in_every_order(web):
                     way = dice.choice(WAYS)     # and at once another
                     done[-1] += "+" + way.__name__
                     way(y, logs)
-                y.reach(followers)
+                y.reach(followers, commit(y))
             except BaseException:
                 print("# turn %d: %s" % (turn, done[-5:]), file=sys.stderr)
                 raise
