@@ -132,7 +132,9 @@ def test_the_wal_stays_small_while_streams_run():
         print("# largest WAL %.1f MiB, database %.1f MiB" % (
             largest / 2**20, y.log.stat().st_size / 2**20), file=sys.stderr)
         assert busy == 0 and wal.stat().st_size == 0
-        assert largest < 16 << 20, largest
+        # All that was written is over 200 MiB.  A responder that has to wait
+        # for a core in the middle of a read holds up one checkpoint or two.
+        assert largest < 64 << 20, largest
         for f in followers:
             f.leave()
             assert f.connects == 1
