@@ -156,6 +156,8 @@ class Field(Site):
     def has(self, f, data):
         if any(e.data == data for e in reversed(f.got)):
             return True
+        assert self.responder.poll() is None, (
+            "the responder ended with %d" % self.responder.returncode)
         since = max([self.commits[data], *f.opened[-1:],
                      *[e.at for e in f.got[-1:]]])
         assert not self.watch.vouched(since, time.time()), (
