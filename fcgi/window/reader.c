@@ -123,19 +123,34 @@ block_kind(const struct reader *r)
 	return r->ours ? READER_OURS : READER_EVENT;
 }
 
+/*
+ * A byte order mark before the first line of a connection is no part of the
+ * stream.  It is not passed on either: behind the blocks of the connection
+ * before this one it would be a part of a field's name.
+ */
+static void
+drop_mark(struct reader *r)
+{
+	struct bytes *b = &r->block;
+
+	if (!r->begun && b->len >= 3 && memcmp(b->s, "\xef\xbb\xbf", 3) == 0) {
+		b->len -= 3;
+		memmove(b->s, b->s + 3, b->len + 1); /* with its NUL */
+	}
+	r->begun = true;
+}
+
 /* The last line of the block is whole, with its LF. */
 static bool
 end_line(struct reader *r, reader_each *each, void *arg)
 {
-	const char *line = r->block.s + r->line;
-	size_t len = r->block.len - r->line - 1;
+	const char *line;
+	size_t len;
 	bool go_on;
 
-	if (!r->begun && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
-		line += 3; /* a byte order mark is no part of the stream */
-		len -= 3;
-	}
-	r->begun = true;
+	drop_mark(r);
+	line = r->block.s + r->line;
+	len = r->block.len - r->line - 1;
 	if (len > 0 && !(line[0] == ':' && r->line == 0)) {
 		r->line = r->block.len;
 		return read_field(r, line, len);

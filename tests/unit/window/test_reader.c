@@ -145,7 +145,10 @@ test_reader_unknown_fields_and_mark(void **state)
 	(void)state;
 	wants("dat: a\n data: b\nDATA: c\n\n",
 	    "dat: a\n data: b\nDATA: c\n\n[none]", "", -1);
-	wants("\xef\xbb\xbfid: 4\n\n", "\xef\xbb\xbfid: 4\n\n[none]", "4", -1);
+	wants("\xef\xbb\xbfid: 4\n\n", "id: 4\n\n[none]", "4", -1);
+	wants("\xef\xbb\xbf", "", "", -1);
+	wants("\xef\xbb\xbf\n\xef\xbb\xbf\n\n",
+	    "\n[none]\xef\xbb\xbf\n\n[none]", "", -1);
 	wants("\n\xef\xbb\xbfid: 4\n\n", "\n[none]\xef\xbb\xbfid: 4\n\n[none]",
 	    "", -1);
 }
@@ -167,6 +170,25 @@ test_reader_next_connection_forgets_half_a_block(void **state)
 	assert_string_equal(
 	    out.text, "id: 1\ndata: a\n\n[event]\n[none]data: c\n\n[event]");
 	assert_string_equal(r.last_id.s, "1");
+	reader_free(&r);
+}
+
+/* Behind the blocks of the first connection it would be part of a name. */
+static void
+test_reader_passes_no_byte_order_mark_on(void **state)
+{
+	static const char s[] = "\xef\xbb\xbf"
+				"data: a\n\n";
+	struct out out = {0};
+	struct reader r;
+
+	(void)state;
+	reader_init(&r);
+	assert_true(reader_feed(&r, s, sizeof(s) - 1, note, &out));
+	reader_begin(&r);
+	assert_true(reader_feed(&r, s, sizeof(s) - 1, note, &out));
+	out.text[out.len] = '\0';
+	assert_string_equal(out.text, "data: a\n\n[event]data: a\n\n[event]");
 	reader_free(&r);
 }
 
@@ -197,6 +219,7 @@ main(void)
 	    cmocka_unit_test(test_reader_own_types),
 	    cmocka_unit_test(test_reader_unknown_fields_and_mark),
 	    cmocka_unit_test(test_reader_next_connection_forgets_half_a_block),
+	    cmocka_unit_test(test_reader_passes_no_byte_order_mark_on),
 	    cmocka_unit_test(test_reader_stops_when_told),
 	};
 
