@@ -127,15 +127,13 @@ is_der(const unsigned char *bytes, size_t len)
 	return true;
 }
 
-/* What is in it, as far as OpenSSL can tell. */
+/* What is in it, as far as OpenSSL can tell; else line. */
 static const char *
-der_line(const unsigned char *bytes, size_t len)
+der_line(const unsigned char *bytes, size_t len, const char *line)
 {
 	const unsigned char *p = pass_blanks(bytes, bytes + len);
 	EVP_PKEY *pkey;
 	X509 *cert;
-	const char *line = "a key or certificate in DER: give the public key "
-			   "in PEM";
 
 	len -= (size_t)(p - bytes);
 	bytes = p;
@@ -279,8 +277,16 @@ is_point(const unsigned char *s, size_t len)
 static const char *
 kind_of_form(const unsigned char *bytes, size_t len)
 {
+	const char *line = NULL;
+
 	if (is_der(bytes, len))
-		return der_line(bytes, len);
+		return der_line(bytes, len,
+		    "a key or certificate in DER: give the public key in PEM");
+	/* BER has more forms of a length, and OpenSSL takes them. */
+	if (len > 0 && bytes[0] == DER_SEQUENCE)
+		line = der_line(bytes, len, NULL);
+	if (line != NULL)
+		return line;
 	if (is_pgp(bytes, len))
 		return "a key of PGP: give a public key in PEM";
 	if (is_openssh(bytes, len))

@@ -265,9 +265,14 @@ form_take(struct form *f, BIO *out)
 static void
 form_text(struct form *f, const char *a, const char *b, const char *c)
 {
-	f->len = (size_t)snprintf(
-	    (char *)f->bytes, sizeof(f->bytes), "%s%s%s", a, b, c);
+	char *all;
+
+	/* b may be what is in f already. */
+	assert_true(asprintf(&all, "%s%s%s", a, b, c) >= 0);
+	f->len = strlen(all);
 	assert_true(f->len < sizeof(f->bytes));
+	memcpy(f->bytes, all, f->len + 1);
+	free(all);
 }
 
 /* base64 as openssl base64 -A prints it. */
@@ -325,7 +330,7 @@ want_form_in_all_ways(struct drawer *d, const struct form *f, const char *why)
 	form_base64(&x);
 	want_form(d, &x, "");
 	form_text(&x, "\xef\xbb\xbf\"", (char *)x.bytes, "\",\n");
-	x.len = strlen((char *)x.bytes);
+	want_form(d, &x, "");
 	x = *f;
 	form_base64(&x);
 	form_base64(&x);
@@ -568,6 +573,59 @@ test_keys_of_other_programs_are_no_secret(void **state)
 	}
 }
 
+/* Lengths in the longer forms, which DER does not have but OpenSSL reads. */
+static void
+test_ber_is_no_secret(void **state)
+{
+	static const unsigned char outer[] = {0x30, 0x81, 0x59},
+				   endless[] = {0x30, 0x80};
+	struct drawer *d = *state;
+	EVP_PKEY *ec = forge_ec("P-256");
+	BIO *out = BIO_new(BIO_s_mem());
+	struct form der, f;
+
+	i2d_PUBKEY_bio(out, ec);
+	form_take(&der, out);
+	assert_int_equal(der.bytes[1], 0x59);
+	memcpy(f.bytes, outer, 3);
+	memcpy(f.bytes + 3, der.bytes + 2, 0x59);
+	f.len = 3 + 0x59;
+	want_form_in_all_ways(d, &f, "a public key in DER");
+	memcpy(f.bytes, endless, 2);
+	memcpy(f.bytes + 2, der.bytes + 2, 0x59);
+	memset(f.bytes + 2 + 0x59, 0, 2);
+	f.len = 2 + 0x59 + 2;
+	want_form_in_all_ways(d, &f, "a public key in DER");
+	EVP_PKEY_free(ec);
+}
+
+static void
+want_bytes(struct drawer *d, const char *s, size_t len, const char *why)
+{
+	struct form f = {.len = len + 40, .bytes = {0}};
+
+	memset(f.bytes, 0x5a, f.len);
+	memcpy(f.bytes, s, len);
+	want_form_in_all_ways(d, &f, why);
+}
+
+static void
+test_binary_keys_of_other_programs_are_no_secret(void **state)
+{
+	struct drawer *d = *state;
+
+	want_bytes(d, "openssh-key-v1", 15, "OpenSSH");
+	want_bytes(d, "\0\0\0\x0bssh-ed25519", 15, "OpenSSH");
+	want_bytes(d,
+	    "\0\0\0\x13"
+	    "ecdsa-sha2-nistp256",
+	    23, "OpenSSH");
+	want_bytes(d, "\0\0\0\x1ask-ssh-ed25519@openssh.com", 30, "OpenSSH");
+	want_bytes(d, "\xfe\xed\xfe\xed\0\0\0\2", 8, "keystore");
+	want_bytes(d, "\xce\xce\xce\xce\0\0\0\1", 8, "keystore");
+	want_bytes(d, "\x30\x80\x02\x01\x03\x30\x80\x06", 8, "keystore");
+}
+
 /* A key of GnuPG without armor: a key, a name, a signature. */
 static void
 test_pgp_is_no_secret(void **state)
@@ -728,6 +786,20 @@ test_jwks_keys_for_others_are_passed_over(void **state)
 	}
 }
 
+/* More is wrong than fits into one line. */
+static void
+test_jwks_with_many_keys_that_nobody_can_use(void **state)
+{
+	struct drawer *d = *state;
+	char set[2048] = "{\"keys\":[";
+	int i;
+
+	for (i = 0; i < 40; i++)
+		strcat(set, "{\"kty\":\"OKP\"},");
+	strcat(set, "{}]}");
+	want_jwks(d, set, 0, "; and 3");
+}
+
 /* One bad key takes no other with it (RFC 7517, section 5). */
 static void
 test_jwks_keys_that_nobody_can_use_are_passed_over(void **state)
@@ -845,6 +917,9 @@ main(void)
 	    T(test_a_key_with_something_around_it),
 	    T(test_certificates_are_no_secret),
 	    T(test_keys_of_other_programs_are_no_secret),
+	    T(test_ber_is_no_secret),
+	    T(test_binary_keys_of_other_programs_are_no_secret),
+	    T(test_jwks_with_many_keys_that_nobody_can_use),
 	    T(test_pgp_is_no_secret),
 	    T(test_pem_as_people_save_it),
 	    T(test_random_secrets_are_secrets),
