@@ -99,7 +99,7 @@ upload: static
 
 # A unit test is linked with everything but main, and sees no globals.
 build/asan/unit/%: build/asan/tests/unit/%.o $(PARTS)
-	$(LINK) $(SAN) -o $@ $^ $(LIBS) -lcmocka
+	$(LINK) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # The same without sanitizers, for valgrind, which cannot run with them.
 build/plain/unit/%: build/plain/tests/unit/%.o $(filter-out \
@@ -108,6 +108,28 @@ build/plain/unit/%: build/plain/tests/unit/%.o $(filter-out \
 
 build/plain/tests/%.o: tests/%.c | need-build need-check
 	$(COMPILE) $(CFLAGS) -c -o $@ $<
+
+# The same again, counting which lines and branches are run.
+COV	 = -O0 -g --coverage
+COV_OBJ	 = $(SRC:%.c=build/cov/%.o)
+COV_UNIT = $(UNIT:build/asan/%=build/cov/%)
+
+build/cov/largesse: $(COV_OBJ) build/cov/tests/coverage/open.o
+	$(LINK) $(COV) -Wl,--wrap=seccomp_load -o $@ $^ $(LIBS)
+
+build/cov/unit/%: build/cov/tests/unit/%.o $(filter-out \
+    build/cov/fcgi/main.o,$(COV_OBJ))
+	$(LINK) $(COV) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+build/cov/tests/unit/%.o: tests/unit/%.c | need-build need-check
+	$(COMPILE) -O0 -g -c -o $@ $<
+
+build/cov/%.o: %.c | need-build
+	$(COMPILE) $(COV) -c -o $@ $<
+
+# Here memory runs out: the test stands between the program and the system.
+build/%/unit/memory/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc \
+    -Wl,--wrap=realloc,--wrap=strdup,--wrap=strndup,--wrap=asprintf
 
 # A conversation is linked with the peer and with nothing of the program.
 build/asan/talk/%: build/asan/tests/talk/%.o $(PEER_OBJ)
@@ -164,6 +186,28 @@ torture: need-check build/largesse $(if $(ASAN),build/asan/largesse)
 	    $(if $(ENGINE),--engine $(ENGINE)) $(if $(ASAN),--asan) \
 	    $(if $(FAULTS),--faults $(FAULTS))
 
+# Bytes that nobody would send, for longer than `check` sends them: so many
+# seconds each, of these fuzzers or of all.
+FUZZ_SECONDS = 1800
+TARGETS	 =
+fuzz: | need-build need-check
+	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(TARGETS)
+
+# Every unit test under valgrind.
+PLAIN	 = $(UNIT:build/asan/%=build/plain/%)
+valgrind: $(PLAIN) | need-valgrind
+	BUILD=build/plain UNDER="valgrind -q --leak-check=full \
+	    --errors-for-leak-kinds=definite,possible --error-exitcode=99" \
+	    tests/unit/run
+
+# The analyzers of gcc and of clang, over the program.
+analyze: | need-build need-analyze
+	tests/analyze $(SRC)
+
+# What unit and talk tests run of the program, by folder, and what they do not.
+coverage: build/cov/largesse build/largesse $(COV_UNIT) $(TALK) | need-coverage
+	tests/coverage/run
+
 lint: | need-build need-lint
 	tests/ladder
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
@@ -187,8 +231,8 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static upload check torture lint bench bench-quick soak install \
-	uninstall clean
+.PHONY: all static upload check torture fuzz valgrind analyze coverage lint \
+	bench bench-quick soak install uninstall clean
 .SECONDARY:
 
 -include $(patsubst %,%.d,$(OBJ) $(ASAN_OBJ) $(STATIC_OBJ) $(BENCH_OBJ) \

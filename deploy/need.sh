@@ -1,7 +1,8 @@
 #!/bin/sh
 # need.sh - install the Debian packages that are missing, and say so.
 #
-# usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, bench
+# usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, bench,
+#			valgrind, analyze, coverage
 #
 # One list a purpose, here and nowhere else.  A machine that has everything
 # is left alone and nothing is printed.
@@ -20,6 +21,9 @@ packages() {
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
 	    haproxy multiwatch php8.2-cgi systemd iproute2 redis-server ;;
+	valgrind) echo valgrind ;;
+	analyze) echo clang ;;
+	coverage) echo gcovr ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
 	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps redis-server ;;
