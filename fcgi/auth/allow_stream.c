@@ -31,6 +31,8 @@ fill_in_user(struct request *rq, const struct who *who, struct refusal *no)
 		    "topic: {user} is whoever asks, and nobody said who that "
 		    "is");
 	wrong = request_name_user(rq, who->subject, who->subject_len);
+	if (rq->user_topics == NULL)
+		return refusal_memory(no);
 	return wrong == NULL ? 0 : refusal_set(no, 403, "%s", wrong);
 }
 
