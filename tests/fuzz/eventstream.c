@@ -122,7 +122,8 @@ decode(const void *bytes, size_t len)
 }
 
 struct reader {
-	struct text type, data, id, last_id;
+	struct text type, data, id;
+	struct source *source;
 	event_seen *seen;
 	void *arg;
 };
@@ -137,12 +138,12 @@ set(struct text *t, const char *s, size_t len)
 static void
 dispatch(struct reader *r)
 {
-	set(&r->last_id, r->id.s, r->id.len);
+	set(&r->source->last_id, r->id.s, r->id.len);
 	if (r->data.len > 0) {
 		r->data.len--; /* the last LF */
 		if (r->type.len == 0)
 			set(&r->type, "message", 7);
-		r->seen(r->arg, &r->type, &r->data, &r->last_id);
+		r->seen(r->arg, &r->type, &r->data, &r->source->last_id);
 	}
 	set(&r->data, "", 0);
 	set(&r->type, "", 0);
@@ -160,6 +161,9 @@ field(struct reader *r, const char *name, size_t name_len, const char *value,
 	} else if (name_len == 2 && memcmp(name, "id", 2) == 0) {
 		if (len == 0 || memchr(value, '\0', len) == NULL)
 			set(&r->id, value, len);
+	} else if (name_len == 5 && memcmp(name, "retry", 5) == 0) {
+		if (len > 0 && strspn(value, "0123456789") >= len)
+			set(&r->source->retry, value, len);
 	}
 }
 
@@ -186,18 +190,18 @@ line(struct reader *r, const char *s, size_t len)
 }
 
 void
-eventstream(const void *bytes, size_t len, event_seen *seen, void *arg)
+eventstream(const void *bytes, size_t len, struct source *source,
+    event_seen *seen, void *arg)
 {
 	struct text all = decode(bytes, len);
-	struct reader r = {.seen = seen, .arg = arg};
+	struct reader r = {.source = source, .seen = seen, .arg = arg};
 	size_t start = 0, i;
 
 	if (all.len >= 3 && memcmp(all.s, "\xef\xbb\xbf", 3) == 0)
 		start = 3;
 	set(&r.type, "", 0);
 	set(&r.data, "", 0);
-	set(&r.id, "", 0);
-	set(&r.last_id, "", 0);
+	set(&r.id, source->last_id.s, source->last_id.len);
 	/* A last line that does not end is not a line. */
 	for (i = start; i < all.len; i++) {
 		if (all.s[i] != '\r' && all.s[i] != '\n')
@@ -210,6 +214,5 @@ eventstream(const void *bytes, size_t len, event_seen *seen, void *arg)
 	free(r.type.s);
 	free(r.data.s);
 	free(r.id.s);
-	free(r.last_id.s);
 	free(all.s);
 }

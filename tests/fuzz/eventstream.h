@@ -26,7 +26,18 @@ struct text decode(const void *bytes, size_t len);
 typedef void event_seen(void *arg, const struct text *type,
     const struct text *data, const struct text *id);
 
-/* Parses a whole stream; seen is called for each event it dispatches. */
-void eventstream(const void *bytes, size_t len, event_seen *, void *arg);
+/* What an EventSource keeps from one connection to the next. */
+struct source {
+	struct text last_id; /* its last event ID string */
+	struct text retry;   /* the digits of its last retry, or empty */
+};
+
+/*
+ * Parses a whole stream; seen is called for each event it dispatches.  By the
+ * letter of the standard each stream begins with an empty id; here, as in
+ * browsers, it begins with the last one.  The caller frees the texts.
+ */
+void eventstream(
+    const void *bytes, size_t len, struct source *, event_seen *, void *arg);
 
 #endif

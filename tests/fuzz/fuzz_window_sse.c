@@ -3,11 +3,12 @@
  *
  * Two events are made from the input, and then one that is always the same.
  * The reader must see three events, each with the data of its row, in valid
- * UTF-8.
+ * UTF-8.  Our own reader must pass on what was written, byte by byte.
  *
  * input	two rows, each: a byte of flags, lengths of type, uid and data
  *		(a byte each, data's times 4), then as many bytes as there are
  */
+#include "fcgi/window/reader.h"
 #include "fcgi/window/sse.h"
 #include "tests/fuzz/eventstream.h"
 #include "tests/fuzz/fuzz.h"
@@ -162,6 +163,46 @@ add_event(struct text *stream, const struct store_event *ev, const char *id)
 	free(buf);
 }
 
+/* --- our own reader ------------------------------------------------------- */
+
+struct passed {
+	struct text text;
+	size_t events;
+};
+
+static bool
+pass(void *arg, const char *block, size_t len, enum reader_kind kind)
+{
+	struct passed *p = arg;
+
+	must(kind == READER_EVENT);
+	text_add(&p->text, block, len);
+	p->events++;
+	return true;
+}
+
+/* Pieces of so many bytes. */
+static void
+check_reader(const struct text *stream, size_t piece, const struct text *last)
+{
+	struct passed p = {0};
+	struct reader r;
+	size_t at, n;
+
+	text_add(&p.text, "", 0);
+	reader_init(&r);
+	reader_begin(&r);
+	for (at = 0; at < stream->len; at += n) {
+		n = piece < stream->len - at ? piece : stream->len - at;
+		must(reader_feed(&r, stream->s + at, n, pass, &p));
+	}
+	must(p.events == EVENTS);
+	want("passed on", &p.text, stream);
+	must(text_is(last, r.last_id.s, r.last_id.len));
+	reader_free(&r);
+	free(p.text.s);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t left)
 {
@@ -169,6 +210,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t left)
 	struct store_event ev[EVENTS] = {0};
 	struct check c = {0};
 	struct text stream = {0}, decoded;
+	struct source source = {0};
 	size_t i;
 
 	for (i = 0; i < EVENTS; i++) {
@@ -181,9 +223,11 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t left)
 	}
 	decoded = decode(stream.s, stream.len);
 	want("stream", &stream, &decoded);
-	eventstream(stream.s, stream.len, seen, &c);
+	eventstream(stream.s, stream.len, &source, seen, &c);
 	if (c.seen != EVENTS)
 		abort();
+	check_reader(&stream, 1, &c.meant[EVENTS - 1].id);
+	check_reader(&stream, 1 + stream.len % 67, &c.meant[EVENTS - 1].id);
 	for (i = 0; i < EVENTS; i++) {
 		free((char *)ev[i].event.s);
 		free((char *)ev[i].uid.s);
@@ -192,6 +236,8 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t left)
 		free(c.meant[i].data.s);
 		free(c.meant[i].id.s);
 	}
+	free(source.last_id.s);
+	free(source.retry.s);
 	free(decoded.s);
 	free(stream.s);
 	return 0;
