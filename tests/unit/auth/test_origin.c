@@ -471,6 +471,21 @@ test_many_callers(void **state)
 	callers_close(&cs);
 }
 
+static void
+test_a_trusted_proxy_that_is_no_address(void **state)
+{
+	char *proxies[] = {(char *)"10.0.0.0/8", (char *)"10.0.0.0/99"};
+	struct serve_conf conf = {.trusted_proxy = {proxies, 2}};
+	struct callers cs;
+	char why[128];
+
+	(void)state;
+	assert_int_equal(callers_open(&cs, &conf, why, sizeof(why)), -1);
+	assert_string_equal(why,
+	    "--trusted-proxy: '10.0.0.0/99' is neither an address nor "
+	    "ADDRESS/BITS");
+}
+
 int
 main(void)
 {
@@ -488,6 +503,7 @@ main(void)
 	    cmocka_unit_test(test_callers_without_a_limit),
 	    cmocka_unit_test(test_callers_of_one_address),
 	    cmocka_unit_test(test_many_callers),
+	    cmocka_unit_test(test_a_trusted_proxy_that_is_no_address),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,5 +1,6 @@
 /*
- * test_commands.c - init, publish and prune, used as a script uses them.
+ * test_commands.c - init, publish, prune, watch, and tail of a file, used as a
+ * script uses them.
  */
 #include <sqlite3.h>
 
@@ -201,6 +202,146 @@ test_init_tells_and_prune_counts(void **state)
 	    "largesse: --keep-rows: '0' is less than 1\n", 2);
 }
 
+/* --- watch ---------------------------------------------------------------- */
+
+static void
+change(const struct place *pl, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(pl->db, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, CHILD_WAIT_MS);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+test_watch_tells_lists_and_removes(void **state)
+{
+	struct place *pl = *state;
+
+	init(pl);
+	change(pl, "CREATE TABLE notes(id INTEGER PRIMARY KEY, t)");
+	runs(cmd_watch, WORDS("watch", pl->db, "notes"), NULL,
+	    "notes: watched\n", "", 0);
+	runs(cmd_watch, WORDS("watch", "--list", pl->db), NULL,
+	    "notes: insert,update,delete to topic notes: id, t\n", "", 0);
+	change(pl, "INSERT INTO notes(t) VALUES('a')");
+	assert_log(pl, "topic", "notes");
+	runs(cmd_watch, WORDS("watch", "--remove", pl->db, "notes"), NULL,
+	    "notes: watched no more\n", "", 0);
+	runs(cmd_watch, WORDS("watch", "--remove", pl->db, "notes"), NULL,
+	    "notes: was not watched\n", "", 0);
+	runs(cmd_watch, WORDS("watch", "--remove", "--quiet", pl->db, "notes"),
+	    NULL, "", "", 0);
+	runs(cmd_watch, WORDS("watch", "--list", pl->db), NULL, "", "", 0);
+}
+
+static void
+test_watch_refuses(void **state)
+{
+	struct place *pl = *state;
+	char why[512];
+
+	init(pl);
+	runs(cmd_watch, WORDS("watch", "--events", "bad", pl->db, "a"), NULL,
+	    "",
+	    "largesse: --events: 'bad' is not of insert, update and delete\n",
+	    2);
+	runs(cmd_watch, WORDS("watch", pl->db), NULL, "",
+	    "largesse: watch: which TABLE?  Or --list\n", 2);
+	runs(cmd_watch, WORDS("watch", "redis://h", "a"), NULL, "",
+	    "largesse: a log on Redis has no tables: watching them is for a "
+	    "log in a SQLite file\n",
+	    1);
+	snprintf(why, sizeof(why), "largesse: %s: no table a in it\n", pl->db);
+	runs(cmd_watch, WORDS("watch", pl->db, "a"), NULL, "", why, 1);
+	snprintf(why, sizeof(why), "largesse: %s: not an event log\n", pl->db);
+	change(pl, "DROP TABLE largesse");
+	runs(cmd_watch, WORDS("watch", "--list", pl->db), NULL, "", why, 1);
+}
+
+/* --- tail of a file --------------------------------------------------------
+ */
+
+/* It ends by itself, after one event; its output has these in it, in order. */
+static void
+tails(const struct place *pl, const char *last_id, const char *first,
+    const char *then)
+{
+	struct child ch;
+	const char *at;
+
+	child_start(&ch, cmd_tail,
+	    WORDS("tail", pl->db, "--count", "1", "--last-event-id", last_id));
+	child_read(&ch, ch.out, NULL);
+	at = strstr(ch.text, first);
+	if (at == NULL || strstr(at, then) == NULL)
+		fail_msg("%s", ch.text);
+	child_ends(&ch, "", "", 0);
+}
+
+static void
+test_tail_of_a_file_tells_of_what_is_gone(void **state)
+{
+	struct place *pl = *state;
+
+	init(pl);
+	runs(cmd_publish, WORDS("publish", pl->db, "--quiet"), "a\nb\nc\n", "",
+	    "", 0);
+	change(pl, "DELETE FROM events WHERE id < 3");
+	tails(pl, "1", "event: stream-gap\n", "data: c\n");
+	tails(pl, "1", "\"reason\":\"pruned\",\"asked\":\"1\"", "data: c\n");
+	tails(pl, "2", "data: c\n", "");
+}
+
+static void
+test_tail_of_a_file_begins_after_a_uid(void **state)
+{
+	struct place *pl = *state;
+
+	init(pl);
+	runs(cmd_publish,
+	    WORDS("publish", pl->db, "--quiet", "--uid", "u-1", "a"), NULL, "",
+	    "", 0);
+	runs(cmd_publish,
+	    WORDS("publish", pl->db, "--quiet", "--uid", "u-2", "b"), NULL, "",
+	    "", 0);
+	tails(pl, "u-1", "id: u-2\n", "data: b\n");
+	tails(pl, "earliest", "id: u-1\n", "data: a\n");
+}
+
+static void
+test_tail_of_a_file_tells_of_an_id_that_is_not_there(void **state)
+{
+	static const char gap[] = "\"reason\":\"unknown\",\"asked\":\"77\"";
+	struct place *pl = *state;
+	struct child ch;
+
+	init(pl);
+	runs(cmd_publish, WORDS("publish", pl->db, "--quiet", "a"), NULL, "",
+	    "", 0);
+	child_start(&ch, cmd_tail,
+	    WORDS("tail", pl->db, "--count", "1", "--last-event-id", "77"));
+	child_read(&ch, ch.out, "event: stream-gap\n");
+	runs(cmd_publish, WORDS("publish", pl->db, "--quiet", "b"), NULL, "",
+	    "", 0);
+	child_read(&ch, ch.out, NULL);
+	assert_non_null(strstr(ch.text, gap));
+	assert_non_null(strstr(ch.text, "data: b\n"));
+	child_ends(&ch, "", "", 0);
+}
+
+static void
+test_tail_of_a_file_refuses_topics(void **state)
+{
+	struct place *pl = *state;
+
+	init(pl);
+	runs(cmd_tail, WORDS("tail", pl->db, "--topic", "a*b"), NULL, "",
+	    "largesse: --topic: topic: `*` may only stand at the end\n", 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -214,6 +355,12 @@ main(void)
 	    TEST(test_publish_more_lines_than_a_batch),
 	    TEST(test_publish_refuses),
 	    TEST(test_init_tells_and_prune_counts),
+	    TEST(test_watch_tells_lists_and_removes),
+	    TEST(test_watch_refuses),
+	    TEST(test_tail_of_a_file_tells_of_what_is_gone),
+	    TEST(test_tail_of_a_file_begins_after_a_uid),
+	    TEST(test_tail_of_a_file_tells_of_an_id_that_is_not_there),
+	    TEST(test_tail_of_a_file_refuses_topics),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
