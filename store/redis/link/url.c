@@ -62,7 +62,9 @@ decode_percent(const char *s, size_t len)
 	size_t i;
 	int n;
 
-	for (i = 0; out != NULL && i < len; i++) {
+	if (out == NULL)
+		return NULL;
+	for (i = 0; i < len; i++) {
 		*p = s[i];
 		if (s[i] == '%') {
 			n = i + 2 < len ? hex_byte(s + i + 1) : -1;
@@ -78,8 +80,7 @@ decode_percent(const char *s, size_t len)
 			return NULL;
 		}
 	}
-	if (out != NULL)
-		*p = '\0';
+	*p = '\0';
 	return out;
 }
 
@@ -230,6 +231,8 @@ take_url(struct redis_url *u, const char *s)
 	const char *at, *slash, *wrong = NULL;
 	size_t len;
 
+	if (sc == NULL)
+		return "it begins with no word for Redis";
 	s += strlen(sc->prefix);
 	len = strcspn(s, "?");
 	u->tls = sc->tls;
