@@ -1,0 +1,64 @@
+/*
+ * files.h - are the files that we have open those that publishers use?
+ *
+ * A publisher finds the log, its -wal and its -shm by their names.  We are mute
+ * as soon as one of the three that we have open is another one.  And even with
+ * the right ones a commit may stay unseen: who removes a -shm that is in use
+ * leaves a publisher that tells of its commits where nobody looks.
+ */
+#ifndef STORE_FILES_H
+#define STORE_FILES_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+/* What moves when somebody writes to a file. */
+struct stamp {
+	off_t size;
+	int64_t mtime_ns;
+};
+
+/* The index of a -wal, as far as it is of interest here. */
+struct wal_index {
+	uint32_t frames, backfilled; /* how many are in it, and in the log */
+	unsigned char salt[8];	     /* those of the -wal it was made for */
+};
+
+struct files {
+	uint64_t since;	 /* what was opened later is ours */
+	unsigned losses; /* of pages, when the connection was made */
+	/* as they were when all that is in them was seen */
+	struct wal_index index;
+	struct stamp log, wal;
+};
+
+enum files_state {
+	FILES_BUSY,	  /* not known: somebody is writing at this moment */
+	FILES_SEEN,	  /* the connection sees what is in them */
+	FILES_UNSEEN,	  /* a commit is in the -wal and not in its index */
+	FILES_OVERWRITTEN /* the log was, and not by SQLite */
+};
+
+/* A connection is about to be made: what it opens is ours. */
+void files_begin(struct files *);
+
+/* Are the open files those that have the names?  path: as it was given. */
+bool files_same(const struct files *, sqlite3 *, const char *path);
+
+/* Was a page of a -shm lost since the connection was made? */
+bool files_lost(const struct files *);
+
+/* Does the log have a -wal that we read? */
+bool files_have_wal(const struct files *, sqlite3 *);
+
+/*
+ * Does the connection see what is in the files?  Cheap while nobody writes, and
+ * else bounded: some frames are read.
+ */
+enum files_state files_look(struct files *, sqlite3 *);
+
+#endif
