@@ -17,6 +17,20 @@ store_set_why(struct store *st, const char *fmt, ...)
 	va_end(ap);
 }
 
+bool
+store_warn(struct store *st, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (st->warning[0] != '\0' && !st->warning_told)
+		return false;
+	va_start(ap, fmt);
+	vsnprintf(st->warning, sizeof(st->warning), fmt, ap);
+	va_end(ap);
+	st->warning_told = false;
+	return true;
+}
+
 void
 store_set_bad(struct store *st)
 {
@@ -25,10 +39,19 @@ store_set_bad(struct store *st)
 }
 
 void
+store_set_broken(struct store *st)
+{
+	store_set_bad(st);
+	st->broken_ms = clock_steady_ms();
+}
+
+void
 store_set_seen(struct store *st)
 {
 	st->seen_ms = clock_steady_ms();
-	st->bad_since_ms = 0;
+	if (st->bad_since_ms != 0 &&
+	    st->seen_ms - st->broken_ms >= STORE_QUIET_MS)
+		st->bad_since_ms = 0;
 }
 
 void

@@ -58,7 +58,8 @@ struct store_ops {
 };
 
 enum {
-	STORE_BAD_MS = 2000 /* trouble that is shorter is not told */
+	STORE_BAD_MS = 2000,  /* trouble that is shorter is not told */
+	STORE_QUIET_MS = 1000 /* without trouble: a broken log is whole again */
 };
 
 #define STORE_TIME_MAX INT64_C(253402300799999) /* the end of the year 9999 */
@@ -73,12 +74,13 @@ struct store {
 	uint32_t life;		 /* how often the log was another one */
 	struct store_id revoked; /* the newest revocation, or 0 */
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
+	int64_t broken_ms;	 /* last trouble that does not just pass */
 	int64_t seen_ms;	 /* see store_seen_ms */
 	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */
 	char why[256];
 	char doubt[512];   /* see store_doubt */
 	bool warned;	   /* warning was set once, and is not set again */
-	char warning[256]; /* see store_warning */
+	char warning[256]; /* see store_warning; empty: none */
 	bool warning_told;
 };
 
@@ -92,8 +94,20 @@ uint32_t store_id_check(struct store_id, int64_t time_ms);
 void store_set_why(struct store *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * For store_warning.  False: one that was not told yet is in the way; again
+ * later.
+ */
+bool store_warn(struct store *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* The log cannot be read now; bad_since_ms is 0 again when it can. */
 void store_set_bad(struct store *);
+/*
+ * The same of a log that is broken.  One part may be broken and others not, so
+ * a read that ended well does not end this at once.
+ */
+void store_set_broken(struct store *);
 /* A read of the log has ended well, or a look found it as it was. */
 void store_set_seen(struct store *);
 

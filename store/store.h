@@ -295,7 +295,11 @@ enum store_news {
  */
 enum store_news store_news(struct store *, struct store_id *id);
 
-/* Can the log be read right now?  If not, store_why has the reason. */
+/*
+ * Can the log be read right now?  If not, store_why has the reason.  Trouble
+ * ends with a read that ended well, not with one that began; and where a part
+ * of the log cannot be read, it lasts as long as somebody asks for that part.
+ */
 bool store_healthy(const struct store *);
 
 /*
@@ -305,8 +309,9 @@ bool store_healthy(const struct store *);
 int64_t store_seen_ms(const struct store *);
 
 /*
- * What is wrong with the log although it can be read, in words, once: the next
- * call returns NULL, as it does when all is well.  Good until the next call.
+ * What is wrong with the log although it can be read, in words.  Each such
+ * thing is told once; NULL: there is nothing new.  Good until the next call of
+ * store_news.
  */
 const char *store_warning(struct store *);
 

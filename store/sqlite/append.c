@@ -150,6 +150,8 @@ sqlite_append(struct store *store, struct store_event *events, size_t n)
 	enum store_result r;
 	int rc;
 
+	if (!sqlite_ready(sq))
+		return STORE_BUSY;
 	if (run_kept(sq, ST_BEGIN) == -1)
 		return sqlite_write_trouble(sq);
 	rc = append_events(sq, events, n);
@@ -222,8 +224,7 @@ sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
 	enum store_result r;
 	size_t i;
 
-	if ((sq->db == NULL || !identity_same_file(sq)) &&
-	    !sqlite_reattach(sq)) {
+	if (!sqlite_ready(sq)) {
 		set_results(sq, b, n, STORE_BUSY);
 		return;
 	}

@@ -9,9 +9,16 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/sqlite/place.h"
 #include "store/sqlite/sqlite.h"
+
+enum {
+	SETTLE_MAX_MS = 300, /* files that are moved all the time */
+	ATTACH_TRIES = 4,
+	READY_TRIES = 4
+};
 
 #define INSERT "INSERT INTO events(topic, event, data, uid, time) VALUES"
 #define ROW    "(?, ?, ?, NULL, ?)"
@@ -70,6 +77,25 @@ is_closed(const struct sqlite *sq, int code)
 	       sq->mode == STORE_READ && place_read_only(sq->path);
 }
 
+/*
+ * Does it not just pass?  What SQLite has read of the log stays in its memory,
+ * the bad page, too, until somebody commits or the log is opened again.
+ */
+static bool
+is_broken(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+	case SQLITE_PROTOCOL:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum store_result
 sqlite_trouble(struct sqlite *sq)
 {
@@ -80,6 +106,10 @@ sqlite_trouble(struct sqlite *sq)
 	sq->news_version = 0;
 	if (sq->db == NULL)
 		return STORE_BUSY; /* why was said when it went */
+	if (is_broken(code)) {
+		sq->follow.broken = true;
+		store_set_broken(&sq->base);
+	}
 	if (code == SQLITE_INTERRUPT)
 		store_set_why(&sq->base,
 		    "%s: a query took longer than %d ms and was stopped: the "
@@ -153,6 +183,7 @@ sqlite_detach(struct sqlite *sq)
 	sq->row.version = 0;
 	sqlite3_close(sq->db);
 	sq->db = NULL;
+	sq->plain_version = 0;
 	sq->inside = sq->singly = false;
 }
 
@@ -199,6 +230,9 @@ sqlite_attach(struct sqlite *sq)
 					    : SQLITE_OPEN_READONLY;
 	enum store_result r;
 
+	files_begin(&sq->follow.files);
+	sq->follow.attached_ms = clock_steady_ms();
+	sq->follow.broken = false;
 	if (sqlite3_open_v2(sq->path, &sq->db, flags | SQLITE_OPEN_NOMUTEX,
 		NULL) != SQLITE_OK)
 		goto trouble;
@@ -233,22 +267,82 @@ trouble:
 	return r;
 }
 
-bool
-sqlite_reattach(struct sqlite *sq)
+void
+sqlite_let_go(struct sqlite *sq, unsigned ms)
 {
-	struct stat sb;
+	int64_t now = clock_steady_ms();
 
 	sqlite_detach(sq);
 	sq->self.version = sq->news_version = 0;
-	if (stat(sq->path, &sb) == -1) {
+	sq->follow.settle_after_ms = ms;
+	sq->follow.settle_ms = now + ms;
+	sq->follow.settle_max_ms = now + SETTLE_MAX_MS;
+	store_set_bad(&sq->base);
+	store_set_why(&sq->base,
+	    "%s: it, its -wal or its -shm is being replaced or was removed",
+	    sq->path);
+}
+
+/* Is there a file that can be opened?  An empty one is no log yet, and SQLite
+   removes the -wal of one. */
+static bool
+is_file_there(struct sqlite *sq)
+{
+	struct stat sb;
+
+	if (stat(sq->path, &sb) == 0 && sb.st_size > 0)
+		return true;
+	store_set_bad(&sq->base);
+	if (sb.st_size == 0 && access(sq->path, F_OK) == 0)
+		store_set_why(&sq->base, "%s: the file is empty", sq->path);
+	else
 		store_set_why(&sq->base, "%s: %s", sq->path, strerror(errno));
-		sqlite_trouble(sq);
-		return false;
+	return false;
+}
+
+/*
+ * A file may get or lose its name while we open it.  Then we have one that
+ * nobody else has.
+ */
+bool
+sqlite_reattach(struct sqlite *sq)
+{
+	int tries;
+
+	sqlite_detach(sq);
+	sq->self.version = sq->news_version = 0;
+	for (tries = 0; tries < ATTACH_TRIES; tries++) {
+		if (!is_file_there(sq) || sqlite_attach(sq) != STORE_OK)
+			return false;
+		if (files_same(&sq->follow.files, sq->db, sq->path))
+			return true;
+		sqlite_detach(sq);
 	}
-	if (sqlite_attach(sq) != STORE_OK)
-		return false;
-	identity_take_files(sq, &sb);
-	return true;
+	sqlite_let_go(sq, FOLLOW_SETTLE_MS);
+	return false;
+}
+
+/*
+ * Whoever replaces a log does it in several steps.  A writer that came between
+ * two of them would write to the new log by the -wal of the old one.
+ */
+bool
+sqlite_ready(struct sqlite *sq)
+{
+	int i;
+
+	for (i = 0; i < READY_TRIES; i++) {
+		if (sq->db != NULL && !files_lost(&sq->follow.files) &&
+		    files_same(&sq->follow.files, sq->db, sq->path))
+			return true;
+		if (sq->db != NULL) {
+			sqlite_let_go(sq, FOLLOW_SETTLE_MS);
+			usleep(FOLLOW_SETTLE_MS * 1000);
+		}
+		if (!sqlite_reattach(sq))
+			return false;
+	}
+	return sq->db != NULL;
 }
 
 int

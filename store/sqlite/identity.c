@@ -7,46 +7,16 @@
  * older copy that has grown past us, another row under the newest id that we
  * read.  A log that only lost old rows is still the same.
  */
-#include <sys/stat.h>
-
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "store/clock.h"
 #include "store/sqlite/sqlite.h"
 
-/* The inode of the file beside the log through which commits are told. */
-static ino_t
-shm_ino(const struct sqlite *sq)
-{
-	char path[PATH_MAX];
-	struct stat sb;
-
-	snprintf(path, sizeof(path), "%s/%s-shm", sq->news.dir, sq->news.name);
-	return sq->news.dir != NULL && stat(path, &sb) == 0 ? sb.st_ino : 0;
-}
-
-void
-identity_take_files(struct sqlite *sq, const struct stat *sb)
-{
-	sq->self.dev = sb->st_dev;
-	sq->self.ino = sb->st_ino;
-	sq->self.shm_ino = shm_ino(sq);
-}
-
-bool
-identity_same_file(struct sqlite *sq)
-{
-	struct stat sb;
-
-	if (sq->self.shm_ino == 0)
-		sq->self.shm_ino = shm_ino(sq);
-	else if (sq->self.shm_ino != shm_ino(sq))
-		return false;
-	return stat(sq->path, &sb) == 0 && sb.st_dev == sq->self.dev &&
-	       sb.st_ino == sq->self.ino;
-}
+enum {
+	RESTLESS_MS = 10000, /* after a log was taken for ours */
+	LATE_MS = 1000,	     /* from the time of a row to its commit */
+	SEEDS = 20 /* as a power of two: how far back the first marks are */
+};
 
 /*
  * A row may be edited: its topic, its event and its data.  Its time and its uid
@@ -66,8 +36,9 @@ make_mark(
 
 /* The row of this id as it is now.  False: there is none. */
 static bool
-read_mark(struct sqlite *sq, int64_t id, struct row_mark *m)
+read_mark(void *arg, int64_t id, struct row_mark *m)
 {
+	struct sqlite *sq = arg;
 	sqlite3_stmt *st = sq->st[ST_ROW];
 	bool found;
 
@@ -81,10 +52,37 @@ read_mark(struct sqlite *sq, int64_t id, struct row_mark *m)
 }
 
 void
-identity_mark(struct sqlite *sq, struct store_id id)
+identity_mark(struct sqlite *sq, const struct store_event *ev)
 {
-	if ((int64_t)id.lo > sq->self.last.id)
-		read_mark(sq, (int64_t)id.lo, &sq->self.last);
+	struct row_mark m;
+
+	make_mark(&m, (int64_t)ev->id.lo, ev->time_ms, ev->uid);
+	if (sq->self.marks != NULL)
+		marks_add(sq->self.marks, &m);
+}
+
+void
+identity_mark_id(struct sqlite *sq, struct store_id id)
+{
+	const struct row_mark *newest;
+	struct row_mark m;
+
+	if (sq->self.marks == NULL)
+		return;
+	newest = marks_newest(sq->self.marks);
+	if ((newest == NULL || (int64_t)id.lo > newest->id) &&
+	    read_mark(sq, (int64_t)id.lo, &m))
+		marks_add(sq->self.marks, &m);
+}
+
+void
+identity_mark_upto(struct sqlite *sq, int64_t id)
+{
+	sqlite3_stmt *st = sq->st[ST_BEFORE];
+
+	sqlite3_bind_int64(st, 1, id);
+	id = sqlite_number(st, 0);
+	identity_mark_id(sq, (struct store_id){0, (uint64_t)id});
 }
 
 /*
@@ -103,8 +101,7 @@ tell_no_autoincrement(struct sqlite *sq)
 		" AND name = 'events' AND sql NOT LIKE '%AUTOINCREMENT%'",
 		-1, &st, NULL) == SQLITE_OK &&
 	    sqlite3_step(st) == SQLITE_ROW) {
-		sq->base.warned = true;
-		snprintf(sq->base.warning, sizeof(sq->base.warning),
+		sq->base.warned = store_warn(&sq->base,
 		    "%s: events has lost AUTOINCREMENT: an id that was removed "
 		    "may be given again, and streams miss that event",
 		    sq->path);
@@ -146,27 +143,180 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 							       : STORE_BUSY;
 }
 
-void
-identity_take(struct sqlite *sq)
+/* The place for the marks of another log: those that were left long ago go. */
+static struct marks *
+oldest_marks(struct sqlite *sq, const struct marks *except)
 {
-	struct stat sb;
+	struct marks *oldest = NULL;
+	int i;
 
-	memset(&sq->self, 0, sizeof(sq->self));
-	sq->self.ok_ms = clock_wall_ms();
-	if (stat(sq->path, &sb) == 0)
-		identity_take_files(sq, &sb);
-	sq->base.log_id[0] = '\0';
-	read_self(sq, sq->base.log_id, sizeof(sq->base.log_id));
+	for (i = 0; i < MARKS_LOGS; i++)
+		if (&sq->marks[i] != except &&
+		    (oldest == NULL || sq->marks[i].used < oldest->used))
+			oldest = &sq->marks[i];
+	return oldest;
 }
 
-/* A row that is gone proves nothing, for it may have been pruned. */
-static bool
-same_last_row(struct sqlite *sq)
+/*
+ * Of the copies of this log that were read, the one that has most in common
+ * with it; NULL: none was.
+ */
+static struct marks *
+nearest_marks(struct sqlite *sq, struct marks_part *part)
 {
-	struct row_mark m;
+	struct marks *nearest = NULL;
+	struct marks_part p;
+	int i;
 
-	return sq->self.last.id == 0 || !read_mark(sq, sq->self.last.id, &m) ||
-	       memcmp(&m, &sq->self.last, sizeof(m)) == 0;
+	for (i = 0; i < MARKS_LOGS; i++) {
+		struct marks *m = &sq->marks[i];
+
+		m->lost.id = 0;
+		if (m->used == 0 || strcmp(m->log_id, sq->base.log_id) != 0)
+			continue;
+		p = marks_compare(m, read_mark, sq, sq->seq);
+		m->lost = p.first_lost;
+		if (nearest == NULL || p.low > part->low) {
+			*part = p;
+			nearest = m;
+		}
+	}
+	return nearest;
+}
+
+/* Of a log that is new to us: the newest row, and fewer the older they are. */
+static void
+add_seeds(struct sqlite *sq, struct marks *marks)
+{
+	sqlite3_stmt *st = sq->st[ST_BEFORE];
+	int64_t id, was = INT64_MIN, head = sq->seq > 0 ? sq->seq : 0;
+	struct row_mark m;
+	int i;
+
+	for (i = SEEDS; i >= 0; i -= 2) {
+		sqlite3_bind_int64(st, 1, head - (INT64_C(1) << i) + 1);
+		id = sqlite_number(st, INT64_MIN);
+		if (id > was && read_mark(sq, id, &m)) {
+			marks_add_old(marks, &m);
+			was = id;
+		}
+	}
+}
+
+/*
+ * Who moves a log but leaves the -wal of the one before it gives it some pages
+ * of that: rows that were read stand in a log of another id.
+ */
+static void
+skip_rows_of(
+    struct sqlite *sq, const struct marks *before, struct marks_part *part)
+{
+	struct marks_part p;
+
+	if (before == NULL || strcmp(before->log_id, sq->base.log_id) == 0)
+		return;
+	p = marks_compare(before, read_mark, sq, sq->seq);
+	if (part->low < p.low)
+		part->low = p.low;
+	if (part->high < part->low)
+		part->high = part->low;
+}
+
+/*
+ * A log of the same id is another copy of one that was read, and the marks say
+ * where the two part.  The marks of what this copy does not have are kept: the
+ * other one may come back.
+ */
+static void
+take_marks(
+    struct sqlite *sq, const struct marks *before, struct marks_part *part)
+{
+	struct marks *near, *m;
+
+	if (sq->mode != STORE_READ || sq->base.log_id[0] == '\0')
+		return;
+	m = near = nearest_marks(sq, part);
+	skip_rows_of(sq, before, part);
+	if (near == NULL) {
+		m = oldest_marks(sq, NULL);
+		marks_begin(m, sq->base.log_id);
+	} else if (part->lost > 0) {
+		m = oldest_marks(sq, near);
+		*m = *near;
+		marks_forget(m, part->lost);
+	}
+	m->used = ++sq->logs;
+	if (sq->logs > MARKS_LOGS) /* some copies are forgotten */
+		part->high = sq->seq;
+	if (marks_newest(m) == NULL)
+		add_seeds(sq, m);
+	m->lost.id = 0;
+	sq->self.marks = m;
+}
+
+enum store_result
+identity_take(struct sqlite *sq, int64_t *low, int64_t *high)
+{
+	char log_id[sizeof(sq->base.log_id)] = "";
+	enum store_result r = read_self(sq, log_id, sizeof(log_id));
+	const struct marks *before = sq->self.marks;
+	struct marks_part part = {.high = sq->seq};
+
+	if (r == STORE_BUSY)
+		return r;
+	memset(&sq->self, 0, sizeof(sq->self));
+	memcpy(sq->base.log_id, log_id, sizeof(log_id));
+	sq->self.ok_ms = sq->self.taken_ms = clock_wall_ms();
+	sq->self.seq = sq->seq;
+	take_marks(sq, before, &part);
+	*low = part.low;
+	*high = part.high;
+	return r;
+}
+
+/*
+ * Is a row there again that this copy of the log did not have?  Then it is
+ * another copy that is back, or parts of it.
+ */
+static bool
+lost_is_back(struct sqlite *sq)
+{
+	struct row_mark now, *lost;
+	int i;
+
+	for (i = 0; i < MARKS_LOGS; i++) {
+		lost = &sq->marks[i].lost;
+		if (lost->id == 0 || sq->seq < lost->id ||
+		    !read_mark(sq, lost->id, &now))
+			continue;
+		if (memcmp(&now, lost, sizeof(now)) == 0)
+			return true;
+		lost->id = 0; /* another row has its id: it cannot come back */
+	}
+	return false;
+}
+
+/*
+ * Is the next row older than this copy of the log is here?  If some copies are
+ * forgotten, and files are still being moved, it may be a row of one of those.
+ * Else it was only committed late, or has its time from somewhere else.
+ */
+static bool
+old_row_comes(struct sqlite *sq)
+{
+	const struct row_mark *newest;
+	sqlite3_stmt *st = sq->st[ST_TIME];
+	bool old = false;
+
+	if (sq->logs <= MARKS_LOGS || sq->self.marks == NULL ||
+	    clock_wall_ms() - sq->self.taken_ms > RESTLESS_MS ||
+	    (newest = marks_newest(sq->self.marks)) == NULL)
+		return false;
+	sqlite3_bind_int64(st, 1, newest->id);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		old = sqlite3_column_int64(st, 2) < sq->self.taken_ms - LATE_MS;
+	sqlite3_reset(st);
+	return old;
 }
 
 enum store_result
@@ -178,9 +328,12 @@ identity_verify(struct sqlite *sq)
 
 	if (r != STORE_OK)
 		return r;
-	if (strcmp(log_id, sq->base.log_id) != 0 ||
-	    sq->seq < sq->self.last.id || !same_last_row(sq))
+	if (strcmp(log_id, sq->base.log_id) != 0 || sq->seq < sq->self.seq ||
+	    (sq->self.marks != NULL &&
+		!marks_hold(sq->self.marks, read_mark, sq)) ||
+	    lost_is_back(sq) || old_row_comes(sq))
 		return STORE_UNKNOWN;
 	sq->self.ok_ms = now;
+	sq->self.seq = sq->seq;
 	return STORE_OK;
 }

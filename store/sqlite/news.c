@@ -8,10 +8,12 @@
  */
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,12 +44,25 @@ watch_fd(struct news *nw, int fd)
 	return epoll_ctl(nw->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
 }
 
+/* The time from one sweep to the next; 0: there is none. */
+static unsigned
+sweep_ms(const struct news *nw)
+{
+	unsigned ms = nw->poll_ms;
+
+	if (nw->watch == -1 && (ms == 0 || ms > NEWS_DEAF_MS))
+		ms = NEWS_DEAF_MS;
+	if (nw->soon_ms != 0 && (ms == 0 || ms > nw->soon_ms))
+		ms = nw->soon_ms;
+	return ms;
+}
+
 /* The next look: the ladder's next rung, else the sweep, else none. */
 static void
 arm_look(struct news *nw)
 {
 	unsigned us =
-	    nw->step < RUNGS ? ladder_us[nw->step] : nw->poll_ms * 1000;
+	    nw->step < RUNGS ? ladder_us[nw->step] : sweep_ms(nw) * 1000;
 	struct itimerspec at = {
 	    .it_value.tv_sec = us / 1000000,
 	    .it_value.tv_nsec = us % 1000000 * 1000,
@@ -60,15 +75,47 @@ arm_look(struct news *nw)
 static int
 set_path(struct news *nw, const char *path)
 {
-	char real[PATH_MAX], *slash;
+	char real[PATH_MAX], *slash, *dir, *name;
 
 	if (realpath(path, real) == NULL)
 		return -1;
 	slash = strrchr(real, '/');
-	nw->name = strdup(slash + 1);
+	name = strdup(slash + 1);
 	slash[slash == real ? 1 : 0] = '\0';
-	nw->dir = strdup(real);
-	return nw->dir == NULL || nw->name == NULL ? -1 : 0;
+	dir = strdup(real);
+	if (dir == NULL || name == NULL) {
+		free(dir);
+		free(name);
+		return -1;
+	}
+	free(nw->dir);
+	free(nw->name);
+	nw->dir = dir;
+	nw->name = name;
+	return 0;
+}
+
+/* Watches the directory, if that can be done now. */
+static void
+listen_to_directory(struct news *nw)
+{
+	struct stat sb;
+
+	if (nw->inotify_fd == -1) {
+		nw->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+		if (nw->inotify_fd != -1 &&
+		    watch_fd(nw, nw->inotify_fd) == -1) {
+			close(nw->inotify_fd);
+			nw->inotify_fd = -1;
+		}
+	}
+	if (nw->inotify_fd != -1)
+		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
+	nw->deaf = nw->watch == -1 ? errno : 0;
+	if (nw->watch != -1 && stat(nw->dir, &sb) == 0) {
+		nw->dev = sb.st_dev;
+		nw->ino = sb.st_ino;
+	}
 }
 
 int
@@ -86,13 +133,7 @@ sqlite_news_open(struct news *nw, const char *path)
 	if (nw->epoll_fd == -1 || nw->timer_fd == -1 ||
 	    watch_fd(nw, nw->timer_fd) == -1)
 		return -1;
-	/* Without inotify (the user has too many) the sweep has to do. */
-	nw->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (nw->inotify_fd != -1) {
-		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
-		if (watch_fd(nw, nw->inotify_fd) == -1)
-			return -1;
-	}
+	listen_to_directory(nw);
 	arm_look(nw);
 	return 0;
 }
@@ -128,8 +169,9 @@ is_ours(const struct news *nw, const char *name)
 static void
 take_one(struct news *nw, const struct inotify_event *ev, struct news_seen *sn)
 {
-	if (ev->mask &
-	    IN_IGNORED) /* the directory is gone; the sweep watches a new one */
+	if (ev->wd != nw->watch && (ev->mask & IN_Q_OVERFLOW) == 0)
+		return;		   /* of a directory that was watched before */
+	if (ev->mask & IN_IGNORED) /* it is gone; the sweep watches a new one */
 		nw->watch = -1;
 	if (ev->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_MOVE_SELF)) {
 		sn->look = sn->moved = true;
@@ -166,7 +208,7 @@ take_inotify(struct news *nw, struct news_seen *sn)
 struct news_seen
 sqlite_news_take(struct news *nw)
 {
-	struct news_seen sn = {false, false, false};
+	struct news_seen sn = {false, false, false, false};
 	uint64_t ticks;
 
 	take_inotify(nw, &sn);
@@ -181,8 +223,9 @@ sqlite_news_take(struct news *nw)
 		sn.moved = true; /* the sweep looks at everything */
 	else if (++nw->step == RUNG_FOUND)
 		nw->step = RUNGS;
-	if (nw->watch == -1 && nw->inotify_fd != -1 && sn.moved)
-		nw->watch = inotify_add_watch(nw->inotify_fd, nw->dir, WATCHED);
+	sn.late = nw->step >= RUNGS;
+	if (nw->watch == -1 && sn.moved)
+		listen_to_directory(nw);
 	arm_look(nw);
 	return sn;
 }
@@ -197,6 +240,34 @@ sqlite_news_next(struct news *nw, bool hint, bool found)
 	else
 		return;
 	arm_look(nw);
+}
+
+void
+sqlite_news_follow(struct news *nw, const char *path)
+{
+	char dir[PATH_MAX];
+	struct stat sb;
+	bool same;
+
+	snprintf(dir, sizeof(dir), "%s", nw->dir);
+	if (set_path(nw, path) == -1)
+		return;
+	same = strcmp(dir, nw->dir) == 0 && stat(dir, &sb) == 0 &&
+	       sb.st_dev == nw->dev && sb.st_ino == nw->ino;
+	if (same || nw->watch == -1)
+		return;
+	inotify_rm_watch(nw->inotify_fd, nw->watch);
+	listen_to_directory(nw);
+}
+
+void
+sqlite_news_within(struct news *nw, unsigned ms)
+{
+	if (ms == nw->soon_ms)
+		return;
+	nw->soon_ms = ms;
+	if (nw->step >= RUNGS)
+		arm_look(nw);
 }
 
 void

@@ -7,19 +7,32 @@
  * nothing.  So after a hint we look at once, and again after delays that grow
  * like the rungs of a ladder.  Where no hint comes from (a network file
  * system) a slow sweep looks all the same.
+ *
+ * The kernel may have no inotify for us: a user has only so many.  Then the
+ * sweep is a quick one, and at each we try again.
  */
 #ifndef NEWS_H
 #define NEWS_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
+
+enum {
+	NEWS_DEAF_MS = 50 /* the sweep without inotify; --poll may be less */
+};
 
 struct news {
 	int epoll_fd; /* what a loop waits for: the two below */
 	int inotify_fd, timer_fd;
 	int watch;	  /* on the directory, or -1 */
+	int deaf;	  /* errno: why there is no inotify; 0: there is */
 	unsigned step;	  /* next rung of the ladder */
 	unsigned poll_ms; /* the sweep; 0 is never */
+	unsigned soon_ms; /* a sweep that is wanted sooner; 0: none */
 	char *dir, *name; /* where the log is, and its file's name */
+	dev_t dev;	  /* of the directory that is watched */
+	ino_t ino;
 };
 
 /* What came.  Any of them is a reason to look at the log. */
@@ -27,6 +40,7 @@ struct news_seen {
 	bool look;  /* a hint, a rung or the sweep */
 	bool hint;  /* a file was written: a commit is on its way */
 	bool moved; /* a file came, went or changed its name; or the sweep */
+	bool late;  /* no hint in a while: what was announced must be there */
 };
 
 /* Begins to watch the real file behind path.  0, or -1 with errno. */
@@ -42,6 +56,15 @@ struct news_seen sqlite_news_take(struct news *);
  * news_take said; found: there was a commit, and another may follow it.
  */
 void sqlite_news_next(struct news *, bool hint, bool found);
+
+/*
+ * The log may be in another directory now: path may be a link, and a directory
+ * may be moved.
+ */
+void sqlite_news_follow(struct news *, const char *path);
+
+/* Until it is called again there is a sweep every so many ms.  0: as usual. */
+void sqlite_news_within(struct news *, unsigned ms);
 
 /* Wants a look at once: the descriptor becomes readable. */
 void sqlite_news_again(struct news *);

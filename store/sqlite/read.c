@@ -54,6 +54,8 @@ give(struct row_page *pg, const struct store_event *ev)
 {
 	pg->span->upto = ev->id;
 	pg->limit--;
+	if (pg->n == 0 && !ev->too_large)
+		identity_mark(pg->sq, ev);
 	guard_begin(pg->sq);
 	return pg->each(pg->arg, ev) && pg->limit > 0;
 }
@@ -294,7 +296,11 @@ sqlite_read(struct store *st, struct store_id after,
 	span->at_end = stop == STOP_END;
 	if (stop == STOP_FAILED)
 		r = sqlite_trouble(sq);
-	identity_mark(sq, span->upto);
+	else
+		sqlite_seen(sq);
+	sq->whole |= n == 0;
+	if (!sq->whole && r == STORE_OK)
+		identity_mark_id(sq, span->upto);
 	sqlite_leave(sq);
 	return r;
 }

@@ -11,6 +11,7 @@ enum {
 			      the index */
 	PROBE_ROWS = 256,  /* looked at before the index is asked */
 	CLOCK_ROWS = 32,   /* from one look at the clock to the next */
+	NEW_MAX = 1024,	   /* rows that are looked at one by one */
 	TRIES = 8 /* rows whose time cannot be read, one after another */
 };
 
@@ -70,6 +71,31 @@ sqlite_seek_time(struct sqlite *sq, int64_t time_ms)
 			high = mid;
 	}
 	return low;
+}
+
+/* Of a log that was put in the place of another: mostly there are few. */
+int64_t
+sqlite_seek_new(struct sqlite *sq, int64_t time_ms, int64_t now_ms)
+{
+	sqlite3_stmt *st = sq->st[ST_TIME_AT];
+	int64_t at = sqlite_head(sq), time, id, place;
+	int rows;
+
+	for (rows = 0; rows < NEW_MAX; rows++) {
+		sqlite3_bind_int64(st, 1, at);
+		if (sqlite3_step(st) != SQLITE_ROW) {
+			sqlite3_reset(st);
+			return at;
+		}
+		id = sqlite3_column_int64(st, 0);
+		time = sqlite3_column_int64(st, 2);
+		sqlite3_reset(st);
+		if (time < time_ms || time > now_ms)
+			return at;
+		at = id > 0 ? id - 1 : 0;
+	}
+	place = sqlite_seek_time(sq, time_ms);
+	return place < at ? place : at;
 }
 
 /* --- the newest N ------------------------------------------------------- */
@@ -222,6 +248,8 @@ sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 		place = sqlite_seek_time(sq, seek->time_ms);
 		break;
 	}
+	if (r != STORE_BUSY && r != STORE_ERROR)
+		sqlite_seen(sq);
 	sqlite_leave(sq);
 	*id = (struct store_id){0, (uint64_t)place};
 	return r;

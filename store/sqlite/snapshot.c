@@ -37,6 +37,8 @@ sqlite_enter(struct sqlite *sq)
 	guard_begin(sq);
 	if (sq->inside) /* held, and known to be our log */
 		return STORE_OK;
+	if (sq->db != NULL && files_lost(&sq->follow.files))
+		sqlite_let_go(sq, FOLLOW_SETTLE_MS);
 	r = begin_snapshot(sq);
 	if (r != STORE_OK)
 		return r;
@@ -58,21 +60,33 @@ sqlite_enter(struct sqlite *sq)
 		return STORE_BUSY;
 	}
 	sq->self.version = version;
-	store_set_seen(&sq->base);
 	sq->inside = true;
 	return STORE_OK;
 }
 
 enum store_result
-sqlite_enter_any(struct sqlite *sq)
+sqlite_enter_any(struct sqlite *sq, int64_t *low, int64_t *high)
 {
 	enum store_result r;
+	int64_t unused[2];
 
 	guard_begin(sq);
 	r = begin_snapshot(sq);
-	if (r == STORE_OK)
-		identity_take(sq);
+	if (r != STORE_OK)
+		return r;
+	if (identity_take(sq, low != NULL ? low : &unused[0],
+		high != NULL ? high : &unused[1]) != STORE_BUSY)
+		return STORE_OK;
+	r = sqlite_trouble(sq);
+	sqlite_end(sq);
 	return r;
+}
+
+void
+sqlite_seen(struct sqlite *sq)
+{
+	if (sq->follow.unseen < FOLLOW_TRIES)
+		store_set_seen(&sq->base);
 }
 
 void

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/engine.h"
+#include "store/sqlite/files/opened.h"
 #include "store/sqlite/sql.h"
 
 int
@@ -16,6 +17,7 @@ sql_open(struct sql_job *job, const char *file)
 {
 	int cause;
 
+	opened_begin(); /* for the -shm that is cut short under us */
 	if (sqlite3_open_v2(file, &job->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 		NULL) == SQLITE_OK) {

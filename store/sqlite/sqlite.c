@@ -58,7 +58,7 @@ sqlite_first_look(struct sqlite *sq)
 	enum store_result r = sqlite_attach(sq);
 
 	if (r == STORE_OK)
-		r = sqlite_enter_any(sq);
+		r = sqlite_enter_any(sq, NULL, NULL);
 	if (r != STORE_OK)
 		return r;
 	sqlite_end(sq);

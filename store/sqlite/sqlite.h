@@ -19,6 +19,9 @@
  *	revoke.c	what was taken away from readers
  *	append.c	publishers; copy.c a log that is copied to here
  *
+ * files/ says which files are open (opened.c), whether they are those that
+ * publishers use (files.c), and which of a log's rows were read (marks.c).
+ *
  * Commands at a terminal have a connection of their own (sql.c): in keep/,
  * schema.c makes a log, with retention.c and modes.c, prune.c removes rows and
  * watch.c makes triggers; check/ looks for what is wrong.
@@ -32,6 +35,8 @@
 #include <sqlite3.h>
 
 #include "store/engine.h"
+#include "store/sqlite/files/files.h"
+#include "store/sqlite/files/marks.h"
 #include "store/sqlite/news.h"
 
 /* The columns of every statement that reads events, in this order. */
@@ -93,15 +98,12 @@ enum index_statement {
 };
 
 enum {
+	FOLLOW_SETTLE_MS = 30, /* without a move: the files are in place */
+	FOLLOW_TRIES = 5,      /* to see a commit by opening the files again */
+
 	INSERT_ROWS = 16, /* that one statement adds */
 	MERGE_MEMOS = 64, /* topics that were too many for the index... */
 	MERGE_SKIP = 15	  /* ...and are read without it so often */
-};
-
-/* Enough of a row to tell it from another with the same id. */
-struct row_mark {
-	int64_t id, time_ms;
-	uint64_t uid; /* a hash */
 };
 
 /* The newest row at or before a place, as it was read last. */
@@ -112,11 +114,24 @@ struct row_memo {
 
 /* By what this log is known again. */
 struct identity {
-	dev_t dev;
-	ino_t ino, shm_ino; /* of the file and of its -shm; 0: none seen */
-	uint32_t version;   /* data_version when last verified; 0 is never */
-	struct row_mark last;
-	int64_t ok_ms; /* when it was last seen to be this log */
+	uint32_t version;    /* data_version when last verified; 0 is never */
+	struct marks *marks; /* a reader's; the rows that it has read */
+	int64_t seq;	     /* the highest that was seen */
+	int64_t taken_ms;    /* since when it is this copy of it */
+	int64_t ok_ms;	     /* when it was last seen to be this log */
+};
+
+/* How the files of the log are followed (follow.c). */
+struct follow {
+	struct files files;
+	int64_t looked_ms;   /* when they were last looked at */
+	int64_t attached_ms; /* when the connection was made */
+	int64_t settle_ms;   /* the files are moved: not before this time... */
+	int64_t settle_max_ms;	 /* ...which is put off up to this one */
+	int64_t settle_after_ms; /* pause of the files that is waited for */
+	unsigned unseen; /* times that a commit was not seen, in a row */
+	bool broken;	 /* a page or a file could not be read: attach again */
+	bool told_deaf, told_unseen, told_mode; /* see store_warning */
 };
 
 struct sqlite {
@@ -143,6 +158,10 @@ struct sqlite {
 	struct news news;
 	uint32_t news_version; /* data_version that news told of */
 	struct identity self;
+	struct follow follow;
+	struct marks marks[MARKS_LOGS]; /* of this log and of those before it */
+	uint64_t logs;			/* how many there were */
+	bool whole;    /* all rows are read in order, and have marks */
 	bool inside;   /* ST_VERSION stands on its row: a transaction is open */
 	bool hold;     /* it is not to end with the read that began it */
 	bool replaced; /* seen to be another log: news will say so */
@@ -173,8 +192,21 @@ sqlite_of(struct store *st)
 enum store_result sqlite_attach(struct sqlite *);
 /* Gives back the connection; db is NULL then. */
 void sqlite_detach(struct sqlite *);
-/* The same for the file that has our path now.  False: there is none. */
+/*
+ * The same for the files that have our path now.  False: there are none, or
+ * they are being replaced at this moment.
+ */
 bool sqlite_reattach(struct sqlite *);
+/*
+ * The files under the connection are not those that publishers use, or are
+ * being replaced: gives it back, and why says that.  They are opened again when
+ * nobody has moved any of them for so many ms.
+ */
+void sqlite_let_go(struct sqlite *, unsigned ms);
+/* The same for a writer, which may wait.  False: the log is out of reach. */
+bool sqlite_ready(struct sqlite *);
+/* A read has ended well, or nothing is new: trouble is over. */
+void sqlite_seen(struct sqlite *);
 
 /* Takes the last error of the database down as why; says what it means... */
 enum store_result sqlite_trouble(struct sqlite *);
@@ -209,9 +241,10 @@ void sqlite_leave(struct sqlite *);
 
 /*
  * The same of whatever log is there, which is taken for ours: base.log_id is
- * empty when it is none.
+ * empty when it is none.  low and high as identity_take says; or NULL.
  */
-enum store_result sqlite_enter_any(struct sqlite *);
+enum store_result sqlite_enter_any(
+    struct sqlite *, int64_t *low, int64_t *high);
 /* Ends a read although it may be held. */
 void sqlite_end(struct sqlite *);
 
@@ -295,6 +328,11 @@ void sqlite_set_poll(struct store *, unsigned ms);
 
 /* After the newest event older than time_ms; between enter and leave. */
 int64_t sqlite_seek_time(struct sqlite *, int64_t time_ms);
+/*
+ * The same, going back from the end: after the newest event that is older, or
+ * whose time lies ahead of now, which says nothing.
+ */
+int64_t sqlite_seek_new(struct sqlite *, int64_t time_ms, int64_t now_ms);
 /* Where an id of Redis lies in a log that was copied from there; -1: none. */
 int64_t sqlite_moved(struct sqlite *, struct store_text was);
 
@@ -312,18 +350,19 @@ enum store_result sqlite_find_uid(
 /* --- identity.c --- */
 
 /*
- * Are the files of this name still those that were opened?  The -shm too: one
- * that was removed under us is no longer where publishers tell of commits.
+ * Remembers the log as it is now; between enter and leave.  *low, *high: up to
+ * low its rows were read before, and after high they were not.  STORE_UNKNOWN:
+ * it is none.  STORE_BUSY: it could not be read, and nothing has changed.
  */
-bool identity_same_file(struct sqlite *);
-/* Remembers the files as they are now; sb is that of the log's. */
-void identity_take_files(struct sqlite *, const struct stat *sb);
-/* Remembers file and log as they are now; between enter and leave. */
-void identity_take(struct sqlite *);
+enum store_result identity_take(struct sqlite *, int64_t *low, int64_t *high);
 /* Is it the log we know, and not gone back in time?  STORE_UNKNOWN if not;
    between enter and leave, with ST_SELF not yet read. */
 enum store_result identity_verify(struct sqlite *);
-/* Remembers the row of this id, if it is the newest so far; likewise. */
-void identity_mark(struct sqlite *, struct store_id);
+/* Remembers that an event was read, if it is the newest so far. */
+void identity_mark(struct sqlite *, const struct store_event *);
+/* The same of a row that was passed over; likewise. */
+void identity_mark_id(struct sqlite *, struct store_id);
+/* The same of the newest row up to this id. */
+void identity_mark_upto(struct sqlite *, int64_t id);
 
 #endif

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "store/sqlite/check/check.h"
+#include "store/sqlite/files/opened.h"
 #include "store/sqlite/keep/schema.h"
 
 enum {
@@ -114,6 +115,7 @@ open_as_it_lies(const struct check *ck)
 			*to++ = *p;
 	sprintf(to, "?mode=ro%s",
 	    ck->there[CHECK_WAL] && ck->there[CHECK_SHM] ? "" : "&immutable=1");
+	opened_begin();
 	sqlite3_open_v2(uri, &db,
 	    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
 	if (db != NULL)
