@@ -76,8 +76,14 @@ want_key(
 static void
 want_wrong(struct drawer *d, const char *bytes, size_t len, const char *why)
 {
+	size_t i;
+
 	forge_write(d->path, bytes, len);
-	assert_int_equal(read_file(d, false), -1);
+	if (read_file(d, false) != -1) {
+		for (i = 0; i < len; i++)
+			fprintf(stderr, "%02x", (unsigned char)bytes[i]);
+		fail_msg(" is taken, and should be: %s", why);
+	}
 	assert_int_equal(d->keys.n, 0);
 	if (strncmp(d->why, d->path, strlen(d->path)) != 0 ||
 	    strstr(d->why, why) == NULL)
@@ -275,14 +281,14 @@ form_text(struct form *f, const char *a, const char *b, const char *c)
 	free(all);
 }
 
-/* base64 as openssl base64 -A prints it. */
+/* base64 as openssl base64 -A prints it; a NUL stands behind it. */
 static void
 form_base64(struct form *f)
 {
 	unsigned char *s = malloc(f->len * 2 + 8);
 
 	f->len = (size_t)EVP_EncodeBlock(s, f->bytes, (int)f->len);
-	memcpy(f->bytes, s, f->len);
+	memcpy(f->bytes, s, f->len + 1);
 	free(s);
 }
 
@@ -692,7 +698,8 @@ test_random_secrets_are_secrets(void **state)
 		len = 32 + i % 100;
 		for (j = 0; j < len; j++)
 			bytes[j] = (unsigned char)(rand_r(&seed) >> 7);
-		if (i % 4 == 1) /* begins as a key in DER does */
+		if (i % 64 ==
+		    1) /* begins as a key in DER does: OpenSSL is slow */
 			memcpy(bytes,
 			    (unsigned char[]){0x30, (uint8_t)(len - 2)}, 2);
 		if (i % 4 == 2)
