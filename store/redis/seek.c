@@ -246,7 +246,7 @@ seek_checked(struct redis *rs, struct store_seek *seek, struct store_id *id)
 	struct store_seek uid = *seek;
 	struct redis_entry none = {.is = false};
 	const struct redis_entry *e;
-	struct redis_state st;
+	struct redis_state st = {.length = 0};
 	enum store_result r;
 
 	if (!seek->come.by_uid) {
