@@ -7,8 +7,9 @@
 # suite that ends badly without naming a failed test count as failures: only
 # a test that was seen to pass has passed.
 #
-# The suites slow and hosts wait for most of their time.  They run beside the
-# others, one after the other, and their results are printed last.
+# The suites slow, hosts, browser and torture wait for most of their time.  They
+# run beside the others, one after the other, and their results are printed
+# last.
 
 set -u
 cd "$(dirname "$0")/.."
@@ -43,7 +44,7 @@ tell() {
 
 for suite in "$@"; do
 	case $suite in
-	slow | hosts) beside="$beside $suite" ;;
+	slow | hosts | browser | torture) beside="$beside $suite" ;;
 	esac
 done
 for suite in $beside; do
@@ -51,7 +52,7 @@ for suite in $beside; do
 done &
 for suite in "$@"; do
 	case $suite in
-	slow | hosts) continue ;;
+	slow | hosts | browser | torture) continue ;;
 	esac
 	echo "== $suite"
 	run "$suite"

@@ -640,7 +640,7 @@ test_without_inotify(void)
 /* --- hundreds of steps in any order ------------------------------------- */
 
 enum {
-	ROUNDS = 40,
+	ROUNDS = 16,
 	STEPS_MAX = 6,
 	ARRIVE_MS = 20000, /* a commit, on a machine that is busy */
 	LOGS_KEPT = 3
