@@ -135,11 +135,12 @@ void start_bare(struct server *, int in, int out, ...)
 void await_listening(struct server *); /* until it takes connections */
 bool can_connect(const struct server *);
 
-int await_exit(struct server *);   /* its wait status, when it has ended */
-void want_exit_0(struct server *); /* it ends by itself, clean */
-void stop(struct server *);	   /* SIGTERM, and it ends with 0, clean */
-void slay(struct server *);	   /* kill -9 */
-char *errors(struct server *);	   /* what it said on stderr, all starts */
+int await_exit(struct server *);    /* its wait status, when it has ended */
+void want_exit_0(struct server *);  /* it ends by itself, clean */
+void stop(struct server *);	    /* SIGTERM, and it ends with 0, clean */
+void freeze(const struct server *); /* SIGSTOP, and it has stopped */
+void slay(struct server *);	    /* kill -9 */
+char *errors(struct server *);	    /* what it said on stderr, all starts */
 
 /* One run of the program to its end. */
 struct ran {

@@ -216,6 +216,16 @@ stop(struct server *sv)
 }
 
 void
+freeze(const struct server *sv)
+{
+	int status;
+
+	check(kill(sv->pid, SIGSTOP) == 0);
+	check(waitpid(sv->pid, &status, WUNTRACED) == sv->pid);
+	check(WIFSTOPPED(status));
+}
+
+void
 slay(struct server *sv)
 {
 	kill(sv->pid, SIGKILL);

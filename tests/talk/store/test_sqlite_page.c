@@ -73,15 +73,23 @@ spoil(struct server *sv, int row)
 	talk_fail("row %d is nowhere", row);
 }
 
+/* Can all of the -wal be written back?  Not while somebody reads from it. */
+static bool
+write_back(struct server *sv)
+{
+	sql(sv, "UPDATE largesse SET value = value WHERE key = 'log'");
+	return sql_number(sv, "PRAGMA wal_checkpoint(TRUNCATE)") == 0;
+}
+
 /* Stops the program at a moment at which it does not read. */
 static void
 stop_between_looks(struct server *sv)
 {
-	check(kill(sv->pid, SIGSTOP) == 0);
-	while (sql_number(sv, "PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
+	freeze(sv);
+	while (!write_back(sv)) {
 		check(kill(sv->pid, SIGCONT) == 0);
 		usleep(1000);
-		check(kill(sv->pid, SIGSTOP) == 0);
+		freeze(sv);
 	}
 }
 
@@ -93,7 +101,7 @@ append_with_a_bad_page(struct server *sv)
 
 	stop_between_looks(sv);
 	append_many(sv, "main", 1, ROWS, ROW);
-	check(sql_number(sv, "PRAGMA wal_checkpoint(TRUNCATE)") == 0);
+	check(write_back(sv));
 	p = spoil(sv, BAD);
 	check(kill(sv->pid, SIGCONT) == 0);
 	return p;

@@ -41,11 +41,11 @@ stop_between_looks(const struct server *sv)
 {
 	int fd;
 
-	check(kill(sv->pid, SIGSTOP) == 0);
+	freeze(sv);
 	while ((fd = lock_readers(sv)) == -1) {
 		check(kill(sv->pid, SIGCONT) == 0);
 		usleep(1000);
-		check(kill(sv->pid, SIGSTOP) == 0);
+		freeze(sv);
 	}
 	close(fd);
 }
