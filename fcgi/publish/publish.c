@@ -198,9 +198,11 @@ write_self(struct publisher *pub, const struct peer *peer, struct body *body)
 
 	log = store_open(
 	    pub->hub->conf->db, STORE_WRITE, batch.why, sizeof(batch.why));
-	batch.result = STORE_ERROR;
-	if (log != NULL)
-		store_append_all(log, &batch, 1);
+	if (log == NULL) {
+		log_plain(batch.why);
+		return answered(publish_busy(pub, peer));
+	}
+	store_append_all(log, &batch, 1);
 	if (handoff_put_result(&result, &batch) == 0)
 		whole = publish_answer(pub, peer, result.s);
 	bytes_free(&result);

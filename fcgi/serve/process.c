@@ -64,14 +64,17 @@ enum {
 
 /*
  * A stub takes the place of the log.  Clients are told to come back, and health
- * is not good.
+ * is not good.  A CGI program is one for each request, and knows nothing of a
+ * log that was there before or comes soon.
  */
 static struct store *
 wait_for_log(struct server *srv, const char *why)
 {
 	struct store *st = store_open_away(why);
 
-	if (!srv->away_told)
+	if (srv->plain)
+		log_plain(why);
+	else if (!srv->away_told)
 		log_error("waiting for the log", "%s", why);
 	srv->away = srv->away_told = true;
 	srv->hub.health = HEALTH_LOG; /* and this was said */
@@ -93,7 +96,8 @@ open_now(const struct server *srv, char *why, size_t size)
 static bool
 open_log(struct server *srv, char *why, size_t size)
 {
-	bool away = srv->may_wait && store_is_away(srv->conf.db);
+	bool away =
+	    srv->plain || (srv->may_wait && store_is_away(srv->conf.db));
 
 	srv->hub.store = open_now(srv, why, size);
 	if (srv->hub.store == NULL && away)
@@ -188,7 +192,7 @@ process_open(struct server *srv)
 		log_error("starting", "%s", strerror(errno));
 		return -1;
 	}
-	if (srv->away) {
+	if (srv->away && !srv->plain) {
 		uv_timer_init(&srv->loop, &srv->away_timer);
 		srv->away_timer.data = srv;
 		uv_timer_start(&srv->away_timer, on_away, AWAY_MS, AWAY_MS);
