@@ -70,6 +70,9 @@ class Log:
         finally:
             r.close()
 
+    def keep(self, folder):
+        """There is no file of it."""
+
     def close(self):
         if self.wire:
             self.wire.close()

@@ -385,6 +385,7 @@ class Stage:
         if self.site.responder and self.site.responder.poll() is None:
             self.stop_responder()
         self.keep_logs()
+        self.log.keep(self.dir)
         self.log.close()
         try:
             self.site.close()
