@@ -292,6 +292,13 @@ store_append_all(struct store *st, struct store_batch *batches, size_t n)
 	st->ops->append_all(st, batches, n);
 }
 
+void
+store_rest(struct store *st)
+{
+	if (st->ops->rest != NULL)
+		st->ops->rest(st);
+}
+
 int
 store_set_synchronous(struct store *st, bool on)
 {

@@ -51,6 +51,7 @@ struct store_ops {
 	store_revoked_fn *revoked;
 	store_append_fn *append;
 	store_append_all_fn *append_all;
+	void (*rest)(struct store *); /* NULL: it holds nothing */
 	int (*set_synchronous)(struct store *, bool on);
 	store_numbers_fn *numbers;
 	store_copy_begin_fn *copy_begin;

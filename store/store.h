@@ -379,6 +379,12 @@ struct store_batch {
 void store_append_all(struct store *, struct store_batch *, size_t n);
 
 /*
+ * There is nothing to append for now.  A writer gives back what it holds of the
+ * log, so that it is in nobody's way; the next append takes it again.
+ */
+void store_rest(struct store *);
+
+/*
  * True, as a writer begins: when a commit is told it is on the disk, and
  * survives a crash of the machine.  False: it survives only a crash of the
  * process, and costs less.  0, or -1: why.

@@ -6,12 +6,15 @@
  * which the loop may not.  All requests that are there when it looks go into
  * one transaction, so the busier it is, the less an event costs.
  *
+ * While nobody publishes it has no connection to the log.
+ *
  * It ends when the loop has closed its end, and not before.  The signals that
  * end a service are blocked: the last requests still need their answer.
  */
 #include <sys/prctl.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +30,7 @@ enum {
 	GROUP = 256,		 /* requests in one transaction */
 	GROUP_EVENTS = 4000,	 /* no further request after so many events */
 	READ_BYTES = 256 * 1024, /* in one read */
+	REST_MS = 1000		 /* without a request: the log is let go */
 };
 
 struct writer {
@@ -139,6 +143,19 @@ write_all(struct writer *w)
 	return 0;
 }
 
+/*
+ * Waits for a request.  A log that nobody writes to is let go: whoever copies
+ * another file over it would find it locked by us.
+ */
+static void
+await_request(struct writer *w)
+{
+	struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	if (poll(&pfd, 1, REST_MS) == 0)
+		store_rest(w->store);
+}
+
 /* Works until the loop closes its end.  False on trouble, with errno. */
 static bool
 serve_loop(struct writer *w)
@@ -148,6 +165,7 @@ serve_loop(struct writer *w)
 	for (;;) {
 		if (bytes_room(&w->in, READ_BYTES) == -1)
 			return false;
+		await_request(w);
 		n = read(STDIN_FILENO, w->in.s + w->in.len, READ_BYTES);
 		if (n == -1 && errno == EINTR)
 			continue;

@@ -173,6 +173,22 @@ finalize_all(sqlite3_stmt **st, size_t n)
 	}
 }
 
+/*
+ * The last connection to a log writes what its -wal has into it.  If the log
+ * was written over meanwhile, by cp, that would be pages of the log before it
+ * among those of this one.
+ */
+static void
+close_db(struct sqlite *sq)
+{
+	if (sq->mode == STORE_WRITE && sq->db != NULL &&
+	    !files_same(&sq->follow.files, sq->db, sq->path))
+		sqlite3_db_config(
+		    sq->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_close(sq->db);
+	sq->db = NULL;
+}
+
 void
 sqlite_detach(struct sqlite *sq)
 {
@@ -181,8 +197,7 @@ sqlite_detach(struct sqlite *sq)
 	sqlite_merge_forget(sq);
 	sq->schemas = 0;
 	sq->row.version = 0;
-	sqlite3_close(sq->db);
-	sq->db = NULL;
+	close_db(sq);
 	sq->plain_version = 0;
 	sq->inside = sq->singly = false;
 }

@@ -33,6 +33,12 @@ sqlite_close(struct store *st)
 	free(sq);
 }
 
+static void
+sqlite_rest(struct store *st)
+{
+	sqlite_detach(sqlite_of(st));
+}
+
 static const struct store_ops ops = {
     .close = sqlite_close,
     .read = sqlite_read,
@@ -45,6 +51,7 @@ static const struct store_ops ops = {
     .revoked = sqlite_revoked,
     .append = sqlite_append,
     .append_all = sqlite_append_all,
+    .rest = sqlite_rest,
     .set_synchronous = sqlite_set_synchronous,
     .numbers = sqlite_numbers,
     .copy_begin = sqlite_copy_begin,

@@ -266,6 +266,28 @@ test_cp_over_the_log_of_a_writer(void)
 	}
 }
 
+/*
+ * VACUUM INTO makes a copy that is not in WAL mode.  Whoever still has the log
+ * open as one in WAL mode holds a lock by which all publishers fail.
+ */
+static void
+test_a_copy_without_wal_over_the_log_of_a_writer(void)
+{
+	struct server *sv = serve_ready();
+	struct client *c = stream(sv, "/events");
+
+	want_id(post(sv, FORM, "data=1"), 201);
+	want_event(c, NULL, NULL, "1");
+	check(run_at(sv->db, text("VACUUM INTO '%s/copy'", sv->dir)) == 0);
+	check(shell(text("rm %s-wal %s-shm; cp %s/copy %s", sv->db, sv->db,
+		  sv->dir, sv->db)) == 0);
+	until(commit(sv->db, "2") == 0);
+	want_event(c, "2", NULL, "2");
+	until(post_status(sv, "data=3") == 201);
+	want_event(c, NULL, NULL, "3");
+	until(health(sv) == 200);
+}
+
 /* The publisher goes on to tell of its commits in the file that is gone. */
 static void
 test_a_shm_that_is_removed_under_a_publisher(void)
@@ -934,6 +956,7 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_cp_over_a_running_log),
 	    TALK(test_cp_over_the_log_of_a_writer),
+	    TALK(test_a_copy_without_wal_over_the_log_of_a_writer),
 	    TALK(test_a_shm_that_is_removed_under_a_publisher),
 	    TALK(test_commits_that_nobody_can_see),
 	    TALK(test_mv_rm_rm_with_pauses),
