@@ -294,6 +294,27 @@ test_sigterm_waits_for_the_writer(void)
 	until(kill(writer, 0) == -1);
 }
 
+/* Whoever has posted is told to try again, and the writer ends later. */
+static void
+test_sigterm_waits_for_no_lock(void)
+{
+	struct server *sv = serve_ready();
+	struct client *c[3];
+	pid_t writer = writer_of(sv);
+
+	log_hold(sv);
+	for (int i = 0; i < 3; i++)
+		c[i] = post(sv, FORM, text("data=%d", i));
+	await_waiting(sv, 3);
+	check(kill(sv->pid, SIGTERM) == 0);
+	for (int i = 0; i < 3; i++)
+		check(want_headers(c[i]) == 503);
+	want_exit_0(sv);
+	log_let_go(sv);
+	until(kill(writer, 0) == -1);
+	check(log_count(sv) <= 3);
+}
+
 static void
 test_no_writer_outlives_the_loop(void)
 {
@@ -351,6 +372,7 @@ main(int argc, char **argv)
 	    TALK(test_metrics_tell_of_a_writer_that_is_away),
 	    TALK(test_a_publisher_that_leaves_is_no_loss),
 	    TALK(test_sigterm_waits_for_the_writer),
+	    TALK(test_sigterm_waits_for_no_lock),
 	    TALK(test_no_writer_outlives_the_loop),
 	    TALK(test_a_log_that_was_replaced),
 	    TALK(test_each_of_several_workers_writes),
