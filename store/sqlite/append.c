@@ -103,6 +103,15 @@ run_kept(struct sqlite *sq, enum sqlite_statement s)
 	return sqlite3_reset(sq->st[s]) == SQLITE_OK ? 0 : -1;
 }
 
+static int
+commit(struct sqlite *sq)
+{
+	if (run_kept(sq, ST_COMMIT) == -1)
+		return -1;
+	files_note(&sq->follow.files, sq->db);
+	return 0;
+}
+
 /*
  * After APPEND_SINGLY singly is set: undo what was inserted and call it again,
  * and it inserts the events one by one.
@@ -158,7 +167,7 @@ sqlite_append(struct store *store, struct store_event *events, size_t n)
 	if (rc == APPEND_SINGLY && run_kept(sq, ST_ROLLBACK) == 0 &&
 	    run_kept(sq, ST_BEGIN) == 0)
 		rc = append_events(sq, events, n);
-	if (rc == 0 && run_kept(sq, ST_COMMIT) == 0)
+	if (rc == 0 && commit(sq) == 0)
 		return STORE_OK;
 	r = append_trouble(sq, rc);
 	if (!sqlite3_get_autocommit(sq->db))
@@ -239,7 +248,7 @@ sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
 			return;
 		}
 	}
-	if (run_kept(sq, ST_COMMIT) == 0)
+	if (commit(sq) == 0)
 		return;
 	r = sqlite_write_trouble(sq);
 	for (i = 0; i < n; i++)

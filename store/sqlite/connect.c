@@ -251,6 +251,7 @@ sqlite_attach(struct sqlite *sq)
 	if (sqlite3_open_v2(sq->path, &sq->db, flags | SQLITE_OPEN_NOMUTEX,
 		NULL) != SQLITE_OK)
 		goto trouble;
+	files_note(&sq->follow.files, sq->db); /* nothing of it is read yet */
 	sqlite3_extended_result_codes(sq->db, 1);
 	sqlite3_busy_timeout(sq->db, sq->mode == STORE_WRITE ? 5000 : 0);
 	guard_open(sq);
@@ -347,6 +348,9 @@ sqlite_ready(struct sqlite *sq)
 	int i;
 
 	for (i = 0; i < READY_TRIES; i++) {
+		if (sq->db != NULL &&
+		    !files_as_noted(&sq->follow.files, sq->db))
+			sqlite_detach(sq);
 		if (sq->db != NULL && !files_lost(&sq->follow.files) &&
 		    files_same(&sq->follow.files, sq->db, sq->path))
 			return true;

@@ -194,6 +194,8 @@ have_files(struct sqlite *sq, const struct news_seen *sn)
 	if (sq->db != NULL && f->broken &&
 	    clock_steady_ms() - f->attached_ms >= AGAIN_MS)
 		return come_back(sq, sn);
+	if (sq->db != NULL && !files_as_noted(&f->files, sq->db))
+		return come_back(sq, sn);
 	if (sq->db != NULL && sn->moved) {
 		if (!sn->hint)
 			sqlite_news_follow(&sq->news, sq->path);

@@ -234,6 +234,19 @@ is_same_index(const struct wal_index *a, const struct wal_index *b)
 	       memcmp(a->salt, b->salt, sizeof(a->salt)) == 0;
 }
 
+void
+files_note(struct files *f, sqlite3 *db)
+{
+	f->plain = stamp_of(db, "");
+}
+
+bool
+files_as_noted(const struct files *f, sqlite3 *db)
+{
+	return files_have_wal(f, db) ||
+	       is_same_stamp(stamp_of(db, ""), f->plain);
+}
+
 /*
  * Is somebody committing, or writing back to the log?  Both are done under a
  * lock of the -shm, and are not over before it is given back.

@@ -34,6 +34,7 @@ struct files {
 	/* as they were when all that is in them was seen */
 	struct wal_index index;
 	struct stamp log, wal;
+	struct stamp plain; /* of the log: see files_note */
 };
 
 enum files_state {
@@ -54,6 +55,15 @@ bool files_lost(const struct files *);
 
 /* Does the log have a -wal that we read? */
 bool files_have_wal(const struct files *, sqlite3 *);
+
+/*
+ * Without a -wal everybody writes to the log itself, and so does cp.  SQLite
+ * knows another schema by its number, and two copies may have the same number:
+ * then it would write to the one by the schema of the other.  So whoever has such a log open notes how it left it, and opens it again if it is
+ * not so any more.
+ */
+void files_note(struct files *, sqlite3 *);
+bool files_as_noted(const struct files *, sqlite3 *);
 
 /*
  * Does the connection see what is in the files?  Cheap while nobody writes, and

@@ -266,6 +266,13 @@ test_cp_over_the_log_of_a_writer(void)
 	}
 }
 
+static void
+copy_over(struct server *sv, const char *copy)
+{
+	check(shell(text("rm -f %s-wal %s-shm; cp %s/%s %s", sv->db, sv->db,
+		  sv->dir, copy, sv->db)) == 0);
+}
+
 /*
  * VACUUM INTO makes a copy that is not in WAL mode.  Whoever still has the log
  * open as one in WAL mode holds a lock by which all publishers fail.
@@ -279,13 +286,38 @@ test_a_copy_without_wal_over_the_log_of_a_writer(void)
 	want_id(post(sv, FORM, "data=1"), 201);
 	want_event(c, NULL, NULL, "1");
 	check(run_at(sv->db, text("VACUUM INTO '%s/copy'", sv->dir)) == 0);
-	check(shell(text("rm %s-wal %s-shm; cp %s/copy %s", sv->db, sv->db,
-		  sv->dir, sv->db)) == 0);
+	copy_over(sv, "copy");
 	until(commit(sv->db, "2") == 0);
 	want_event(c, "2", NULL, "2");
 	until(post_status(sv, "data=3") == 201);
 	want_event(c, NULL, NULL, "3");
 	until(health(sv) == 200);
+}
+
+/*
+ * Two copies may have the same number of their schema, and SQLite takes the one
+ * for the other.  Here the second has its indexes in other pages.
+ */
+static void
+test_the_writer_reads_the_schema_of_each_copy(void)
+{
+	struct server *sv = serve_ready();
+	struct client *c = stream(sv, "/events");
+
+	check(run_at(sv->db, text("VACUUM INTO '%s/a'", sv->dir)) == 0);
+	check(run_at(sv->db, "CREATE TABLE other(x)") == 0);
+	check(run_at(sv->db, text("VACUUM INTO '%s/b'", sv->dir)) == 0);
+	check(run_at(text("%s/a", sv->dir), "PRAGMA schema_version = 7") == 0);
+	check(run_at(text("%s/b", sv->dir), "PRAGMA schema_version = 7") == 0);
+	copy_over(sv, "a");
+	until(post_status(sv, "data=1&uid=u1") == 201);
+	want_event(c, NULL, NULL, "1");
+	copy_over(sv, "b");
+	until(post_status(sv, "data=2&uid=u2") == 201);
+	want_data_in_the_end(c, "2");
+	check(run_at(sv->db,
+		  "CREATE TEMP TABLE t(x CHECK(x = 'ok'));"
+		  "INSERT INTO t SELECT * FROM pragma_integrity_check") == 0);
 }
 
 /* The publisher goes on to tell of its commits in the file that is gone. */
@@ -957,6 +989,7 @@ main(int argc, char **argv)
 	    TALK(test_cp_over_a_running_log),
 	    TALK(test_cp_over_the_log_of_a_writer),
 	    TALK(test_a_copy_without_wal_over_the_log_of_a_writer),
+	    TALK(test_the_writer_reads_the_schema_of_each_copy),
 	    TALK(test_a_shm_that_is_removed_under_a_publisher),
 	    TALK(test_commits_that_nobody_can_see),
 	    TALK(test_mv_rm_rm_with_pauses),
