@@ -7,9 +7,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/sqlite/place.h"
 #include "store/sqlite/sqlite.h"
+
+enum {
+	OPEN_TRIES = 10,
+	OPEN_PAUSE_MS = 100 /* from one to the next */
+};
 
 static void
 sqlite_hold(struct store *st, bool hold)
@@ -72,6 +78,25 @@ sqlite_first_look(struct sqlite *sq)
 	return sq->base.log_id[0] != '\0' ? STORE_OK : sqlite_no_log(sq);
 }
 
+/*
+ * A writer may wait.  While the files are moved what has their names may not
+ * fit together, and whoever has them open lets go of them at once.
+ */
+static enum store_result
+writer_looks(struct sqlite *sq)
+{
+	enum store_result r = sqlite_first_look(sq);
+	int i;
+
+	for (i = 0; i < OPEN_TRIES && r == STORE_BUSY && sq->follow.broken;
+	     i++) {
+		sqlite_detach(sq);
+		usleep(OPEN_PAUSE_MS * 1000);
+		r = sqlite_first_look(sq);
+	}
+	return r;
+}
+
 struct store *
 sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
 {
@@ -95,7 +120,8 @@ sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
 		    path, strerror(errno));
 	else {
 		sq->base.fd = sq->news.epoll_fd;
-		r = sqlite_first_look(sq);
+		r = mode == STORE_WRITE ? writer_looks(sq)
+					: sqlite_first_look(sq);
 	}
 	if (r == STORE_BUSY && place_read_only(path))
 		sq->base.bad_since_ms -= STORE_BAD_MS; /* will not pass */

@@ -59,8 +59,9 @@ bool files_have_wal(const struct files *, sqlite3 *);
 /*
  * Without a -wal everybody writes to the log itself, and so does cp.  SQLite
  * knows another schema by its number, and two copies may have the same number:
- * then it would write to the one by the schema of the other.  So whoever has such a log open notes how it left it, and opens it again if it is
- * not so any more.
+ * then it would write to the one by the schema of the other.  So whoever has
+ * such a log open notes how it left it, and opens it again if it is not so any
+ * more.
  */
 void files_note(struct files *, sqlite3 *);
 bool files_as_noted(const struct files *, sqlite3 *);

@@ -320,6 +320,27 @@ test_the_writer_reads_the_schema_of_each_copy(void)
 		  "INSERT INTO t SELECT * FROM pragma_integrity_check") == 0);
 }
 
+/* What has the names may not fit together for a moment. */
+static void
+test_who_publishes_waits_until_the_files_fit(void)
+{
+	struct server *sv = prepare();
+	char *wal = text("%s-wal", sv->db);
+	struct ran r;
+	pid_t pid;
+
+	check(mkdir(wal, 0700) == 0);
+	pid = child(-1, -1);
+	if (pid == 0) {
+		usleep(300 * 1000);
+		_exit(rmdir(wal));
+	}
+	r = run_with(sv, "line\n", "publish", sv->db, NULL);
+	check(child_status(pid) == 0);
+	check(r.status == 0);
+	check(log_count(sv) == 1);
+}
+
 /* The publisher goes on to tell of its commits in the file that is gone. */
 static void
 test_a_shm_that_is_removed_under_a_publisher(void)
@@ -990,6 +1011,7 @@ main(int argc, char **argv)
 	    TALK(test_cp_over_the_log_of_a_writer),
 	    TALK(test_a_copy_without_wal_over_the_log_of_a_writer),
 	    TALK(test_the_writer_reads_the_schema_of_each_copy),
+	    TALK(test_who_publishes_waits_until_the_files_fit),
 	    TALK(test_a_shm_that_is_removed_under_a_publisher),
 	    TALK(test_commits_that_nobody_can_see),
 	    TALK(test_mv_rm_rm_with_pauses),
