@@ -259,7 +259,9 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 		freeReplyObject(r);
 		return LOG_SAME;
 	}
-	v = redis_state_judge(rs, &a->page.state, a->floor, a->mark);
+	/* What was asked of the log before says nothing of the one after. */
+	v = a->stale ? LOG_SAME
+		     : redis_state_judge(rs, &a->page.state, a->floor, a->mark);
 	a->page.owner = r;
 	a->answer = r->element[0];
 	a->bytes = reply_bytes(r);
