@@ -57,6 +57,7 @@ class Walk:
         self.places = None      # (life, id) that it may be at; None: nowhere
         self.gap = None         # told, and no event since
         self.seen = set()
+        self.again = set()      # of those: they may come once more
         self.level_at = 0.0     # when it surely was in a life that there is
         self.opened = self.reads = 0.0
 
@@ -73,7 +74,8 @@ class Walk:
         if last_id:
             self.counts.resumes += 1
             return
-        self.places, self.gap, self.seen = None, None, set()
+        self.places, self.gap = None, None
+        self.seen, self.again = set(), set()
 
     def on_status(self, at, status):
         self.counts.statuses[status] += 1
@@ -92,6 +94,16 @@ class Walk:
         self.gap = id
         self.places = self.h.places(id, self.opened, at, SLACK_S)
         self.level_at = self.reads = at
+        if reason == "unknown":
+            self.forget_others(at)
+
+    def forget_others(self, at):
+        """It came back with an id that this log never had, to a responder
+        that may never have seen the log it is from.  If that log comes back,
+        nobody knows that its rows were sent before."""
+        lives = self.h.lives_at(self.opened, at, 0)
+        self.again.update(row for row in self.seen if not any(
+            self.h.shared(row.life, life) >= row.id for life in lives))
 
     def gap_has_cause(self, at, reason):
         pruned = any(a <= at for a, _ in self.h.pruned)
@@ -117,16 +129,27 @@ class Walk:
             return
         if not self.wants(rows[0].topic):
             self.find("wrong topic", at, "%s is of %s" % (tag, rows[0].topic))
-        new = [row for row in rows if row not in self.seen]
+        new = [row for row in rows
+               if row not in self.seen or row in self.again]
         if new:
             self.follow(at, new)
         else:
             self.find("repeated", at, "%s (%s) came again" % (tag, id))
         self.is_late(at, tag, rows[-1].life)
         self.reads = at     # a stream that has much to send is not mute
-        self.seen.update(rows)
+        self.seen.update(self.first_of(new))
+        self.again.difference_update(rows)
         self.places = {(row.life, row.id) for row in rows}
         self.gap, self.level_at = None, at
+
+    def first_of(self, rows):
+        """Of rows of one uid in one life, which was given again after the
+        first was pruned, only the first has come now."""
+        first = {}
+        for row in rows:
+            if row.life not in first or row.id < first[row.life].id:
+                first[row.life] = row
+        return first.values()
 
     def died_unseen(self, at, tag):
         """What was given to our writer, or to Redis, may be committed after

@@ -244,6 +244,33 @@ def test_a_uid_that_was_pruned_may_come_again():
     assert kinds(h, start() + got(1, 2)) == []
 
 
+def test_a_uid_that_came_again_is_two_rows():
+    h = made(2)
+    add(h, h.lives[0], 3, tag="post-1.1", uid="u-1")
+    add(h, h.lives[0], 4, tag="post-1.1", uid="u-1")
+    one = [["event", 3.0, "u-1", "post-1.1", True]]
+    two = [["event", 4.0, "u-1", "post-1.1", True]]
+    h.begun["post-1.1"], h.acks["post-1.1"] = 2.5, 4.0
+    h.pruned.append((3.1, 3.2))
+    assert kinds(h, start() + got(1, 2) + one + two) == []
+    assert kinds(h, start() + got(1, 2) + one + two + two) == ["repeated"]
+
+
+def test_a_log_that_the_responder_never_saw_may_come_again():
+    h = made(4)
+    copied(h, 0, 2, 11.0)
+    h.begin_life(h.lives[0], 4, begun=21.0)
+    h.touched += [(11.0, 11.0), (21.0, 21.0)]
+    old = start() + got(1, 2, 3, 4) + [["end", 10.9, "cut"]]
+    told = [["open", 11.5, "4"], ["start", 11.6, "2"],
+            ["gap", 11.6, "unknown", "4", "2"]]
+    back = gap(21.1, 2)
+    again = got(3, 4, at=21.5)
+    assert kinds(h, old + told + back + again) == []
+    assert kinds(h, old + told + back + again + again) != []
+    assert kinds(h, old + back + again) != []
+
+
 def test_a_crash_is_found():
     h = made(1)
     h.crashes.append((1.0, "the responder ended by SIGBUS"))

@@ -26,7 +26,7 @@ def run(*words):
     assert proc.returncode == 0, said[-300:]
 
 
-# Processes die, stand still and are replaced.  The log stays the same log.
+# Processes die, stand still and are replaced.
 PROCESSES = (
     "kill_responder", "term_responder", "freeze_responder",
     "freeze_responder_often", "kill_worker", "kill_writer", "kill_publishers",
@@ -35,15 +35,17 @@ PROCESSES = (
 UPKEEP = (
     "lock_writers", "checkpoint", "vacuum", "prune", "retention",
     "delete_from_the_middle", "wrong_clock", "take_copy")
+# Another log, or another copy of the same, takes the log's name.
+REPLACED = ("replace_by_older", "replace_by_other", "vacuum_into_and_back")
 REDIS = (
     "kill_redis", "xtrim", "prune_redis", "slow_redis", "stalled_link",
     "cut_link", "no_memory", "wrong_clock")
 
 
 @each("seed", [21])
-def test_everything_dies_while_the_log_is_kept_small(seed):
+def test_everything_dies_while_the_log_is_kept_small_and_replaced(seed):
     run("--seed", seed, "--web", "nginx", "--faults",
-        ",".join(PROCESSES + UPKEEP))
+        ",".join(PROCESSES + UPKEEP + REPLACED))
 
 
 @each("seed", [22])
