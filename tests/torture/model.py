@@ -91,19 +91,29 @@ class Walk:
         if reason != "too-large" and not self.gap_has_cause(at, reason):
             self.find("false gap", at, "%s, asked %s, goes on after %s" % (
                 reason, asked, id))
-        self.gap = id
+        twice, self.gap = self.gap, id
         self.places = self.h.places(id, self.opened, at, SLACK_S)
         self.level_at = self.reads = at
         if reason == "unknown":
             self.forget_others(at)
+        if twice is not None:
+            self.forget_behind(twice)
 
     def forget_others(self, at):
         """It came back with an id that this log never had, to a responder
         that may never have seen the log it is from.  If that log comes back,
         nobody knows that its rows were sent before."""
         lives = self.h.lives_at(self.opened, at, 0)
-        self.again.update(row for row in self.seen if not any(
+        self.again.update(row for row in self.seen if not all(
             self.h.shared(row.life, life) >= row.id for life in lives))
+
+    def forget_behind(self, id):
+        """The log was replaced again before any event was sent.  Its place is
+        the one that the first gap named, and of what came before that gap
+        nothing is known any more."""
+        low = self.h.number(id)
+        if low is not None:
+            self.again.update(row for row in self.seen if row.id > low)
 
     def gap_has_cause(self, at, reason):
         pruned = any(a <= at for a, _ in self.h.pruned)

@@ -271,6 +271,17 @@ def test_a_log_that_the_responder_never_saw_may_come_again():
     assert kinds(h, old + back + again) != []
 
 
+def test_two_gaps_before_an_event():
+    h = made(4)
+    copied(h, 2, 2, 11.0)
+    h.begin_life(h.lives[0], 4, begun=11.1)
+    h.touched.append((11.1, 11.1))
+    old, again = start() + got(1, 2, 3, 4), got(3, 4, at=11.5)
+    assert kinds(h, old + gap(11.2, 2) + again) != []
+    assert kinds(h, old + gap(11.05, 2) + gap(11.2, 2) + again) == []
+    assert kinds(h, old + gap(11.05, 2) + gap(11.2, 2) + again + again) != []
+
+
 def test_a_crash_is_found():
     h = made(1)
     h.crashes.append((1.0, "the responder ended by SIGBUS"))
