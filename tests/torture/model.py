@@ -150,7 +150,14 @@ class Walk:
         self.seen.update(self.first_of(new))
         self.again.difference_update(rows)
         self.places = {(row.life, row.id) for row in rows}
-        self.gap, self.level_at = None, at
+        self.gap = None
+        if self.is_of_now(at, rows):
+            self.level_at = at
+
+    def is_of_now(self, at, rows):
+        """Or was it on its way while the log was replaced?"""
+        return any(self.h.shared(row.life, life) >= row.id for row in rows
+                   for life in self.h.lives_at(at, at, 0))
 
     def first_of(self, rows):
         """Of rows of one uid in one life, which was given again after the

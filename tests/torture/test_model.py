@@ -282,6 +282,19 @@ def test_two_gaps_before_an_event():
     assert kinds(h, old + gap(11.05, 2) + gap(11.2, 2) + again + again) != []
 
 
+def test_an_event_that_was_long_on_its_way_excuses_the_gap():
+    h = made(3)
+    copied(h, 0, 3, 11.0)
+    late = got(1, 2, at=31.0) + [["end", 31.1, "cut"]]
+    told = [["open", 31.2, "2"], ["start", 31.3, "3"],
+            ["gap", 31.3, "unknown", "2", "3"]]
+    entries = [["open", 9.0, None], ["start", 9.1, "0"]] + late + told
+    assert kinds(h, entries, fast=False) == []
+    h.lives[1].begun = h.lives[0].over = 21.0
+    h.touched[:] = []
+    assert kinds(h, entries, fast=False) == ["false gap"]
+
+
 def test_a_crash_is_found():
     h = made(1)
     h.crashes.append((1.0, "the responder ended by SIGBUS"))
