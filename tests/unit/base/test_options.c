@@ -442,7 +442,7 @@ test_options_help_has_each_with_its_default(void **state)
 static char *
 manual_text(void)
 {
-	static char text[64 * 1024];
+	static char text[256 * 1024];
 	FILE *f = fopen("fcgi/largesse.1", "r");
 	size_t len;
 
