@@ -92,13 +92,18 @@ open_now(const struct server *srv, char *why, size_t size)
 	return st;
 }
 
-/* True: the log is open, or may be waited for. */
+/*
+ * True: the log is open, or may be waited for.  A worker may come into being
+ * when the log for which its parent waited has been there for long.
+ */
 static bool
 open_log(struct server *srv, char *why, size_t size)
 {
 	bool away =
 	    srv->plain || (srv->may_wait && store_is_away(srv->conf.db));
 
+	srv->away = false;
+	srv->hub.health = HEALTH_GOOD;
 	srv->hub.store = open_now(srv, why, size);
 	if (srv->hub.store == NULL && away)
 		srv->hub.store = wait_for_log(srv, why);

@@ -160,6 +160,7 @@ void become_nobody(struct server *);
 
 /* Connections to it that it has not closed yet, those left by us too. */
 size_t count_connections(const struct server *);
+int children_of(pid_t, pid_t *list, int most); /* how many are in list */
 size_t count_descriptors(const struct server *, const char *containing);
 size_t count_threads(const struct server *);
 long status_number(const struct server *, const char *name);

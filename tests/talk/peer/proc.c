@@ -138,3 +138,16 @@ count_connections(const struct server *sv)
 	fclose(f);
 	return n - (sv->port == 0); /* the listening socket */
 }
+
+int
+children_of(pid_t pid, pid_t *list, int most)
+{
+	FILE *f = fopen(text("/proc/%d/task/%d/children", pid, pid), "re");
+	int n = 0;
+
+	while (f != NULL && n < most && fscanf(f, "%d", &list[n]) == 1)
+		n++;
+	if (f != NULL)
+		fclose(f);
+	return n;
+}

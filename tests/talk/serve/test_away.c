@@ -2,6 +2,7 @@
  * test_away.c - the log is not there when the program starts.  Whoever has
  * given it a listening socket would not start it again, so it waits.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -149,6 +150,43 @@ test_workers_wait(void)
 	stop(sv);
 }
 
+/*
+ * A worker that is started later has the log from its first moment.  It used to
+ * open the log again after a while, and then missed events and did not end.
+ */
+static void
+test_a_worker_that_comes_later_does_not_wait(void)
+{
+	enum {
+		STREAMS = 12,
+		LONG_MS = 1000 /* four attempts to open a log that is away */
+	};
+	struct server *sv = prepare_nothing();
+	struct client *c[STREAMS];
+	pid_t pids[8], old;
+	int64_t end;
+
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db,
+	    "--workers", "2", NULL);
+	want_waiting(sv);
+	make_log(sv);
+	want_alive(sv);
+	until(children_of(sv->pid, pids, 8) == 2);
+	old = pids[0];
+	check(kill(old, SIGKILL) == 0);
+	until(children_of(sv->pid, pids, 8) == 2 && pids[0] != old &&
+	      pids[1] != old);
+	for (int i = 0; i < STREAMS; i++)
+		c[i] = get_in_the_end(sv, "1");
+	end = now_ms() + LONG_MS;
+	for (int n = 0; now_ms() < end; n++) {
+		append(sv, "main", text("later %d", n));
+		for (int i = 0; i < STREAMS; i++)
+			want_event(c[i], NULL, "message", text("later %d", n));
+	}
+	stop(sv);
+}
+
 /* A file without a table in it is no log that may come. */
 static void
 test_a_file_that_is_no_log_is_refused(void)
@@ -217,6 +255,7 @@ main(int argc, char **argv)
 	    TALK(test_it_waits_for_a_directory_that_is_not_there),
 	    TALK(test_it_ends_while_it_waits),
 	    TALK(test_workers_wait),
+	    TALK(test_a_worker_that_comes_later_does_not_wait),
 	    TALK(test_a_file_that_is_no_log_is_refused),
 	    TALK(test_what_comes_and_is_no_log_is_told),
 	    TALK(test_with_listen_it_ends),

@@ -39,19 +39,6 @@ number_of(pid_t pid, const char *name)
 	return status_number(&any, name);
 }
 
-static int
-children_of(pid_t pid, pid_t *list, int most)
-{
-	FILE *f = fopen(text("/proc/%d/task/%d/children", pid, pid), "re");
-	int n = 0;
-
-	while (f != NULL && n < most && fscanf(f, "%d", &list[n]) == 1)
-		n++;
-	if (f != NULL)
-		fclose(f);
-	return n;
-}
-
 /* --- who is shut in ------------------------------------------------------ */
 
 static void
