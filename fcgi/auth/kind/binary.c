@@ -277,13 +277,14 @@ is_point(const unsigned char *s, size_t len)
 static const char *
 kind_of_form(const unsigned char *bytes, size_t len)
 {
+	const unsigned char *p = pass_blanks(bytes, bytes + len);
 	const char *line = NULL;
 
 	if (is_der(bytes, len))
 		return der_line(bytes, len,
 		    "a key or certificate in DER: give the public key in PEM");
 	/* BER has more forms of a length, and OpenSSL takes them. */
-	if (len > 0 && bytes[0] == DER_SEQUENCE)
+	if (p < bytes + len && *p == DER_SEQUENCE)
 		line = der_line(bytes, len, NULL);
 	if (line != NULL)
 		return line;

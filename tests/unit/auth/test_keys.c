@@ -597,6 +597,9 @@ test_ber_is_no_secret(void **state)
 	memcpy(f.bytes + 3, der.bytes + 2, 0x59);
 	f.len = 3 + 0x59;
 	want_form_in_all_ways(d, &f, "a public key in DER");
+	memmove(f.bytes + 1, f.bytes, f.len++);
+	f.bytes[0] = '\n';
+	want_form_in_all_ways(d, &f, "a public key in DER");
 	memcpy(f.bytes, endless, 2);
 	memcpy(f.bytes + 2, der.bytes + 2, 0x59);
 	memset(f.bytes + 2 + 0x59, 0, 2);
