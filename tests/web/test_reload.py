@@ -13,18 +13,20 @@ RELOADS = 3
 STREAMS = 20
 
 
-def reload(y):
-    """The workers before and after."""
-    old = y.web_workers()
-    y.server.send_signal(signal.SIGHUP)
-    until("there are new workers", lambda: set(y.web_workers()) - set(old))
-    return old
-
-
 def leaving(y):
     """The workers of an earlier configuration."""
     return [pid for pid in y.web_workers() if "shutting down" in
             pathlib.Path("/proc/%d/cmdline" % pid).read_text()]
+
+
+def reload(y):
+    """The old workers, which take no more connections when it returns."""
+    old = y.web_workers()
+    y.server.send_signal(signal.SIGHUP)
+    until("there are new workers", lambda: set(y.web_workers()) - set(old))
+    until("the old ones are leaving", lambda: not (
+        set(old) & set(y.web_workers())) - set(leaving(y)))
+    return old
 
 
 def test_reloads_leave_no_workers_behind():
@@ -52,11 +54,12 @@ def test_reloads_leave_no_workers_behind():
 def test_reloads_without_worker_shutdown_timeout():
     with Site("nginx", cut=[LINE]) as y:
         f = y.follow().wait_start()
+        streams = []
         for i in range(RELOADS):
             reload(y)
-            s = y.stream().started()        # one of a new worker
+            streams.append(y.stream().started())    # one of a new worker
             y.insert("x")
-            s.next_event()
+            streams[-1].next_event()
             f.wait_count(i + 1)
         # Each generation but the newest stays, for its one stream.
         assert len(leaving(y)) >= RELOADS
