@@ -7,9 +7,9 @@
 # suite that ends badly without naming a failed test count as failures: only
 # a test that was seen to pass has passed.
 #
-# The suites slow, hosts, browser and torture wait for most of their time.  They
-# run beside the others, one after the other, and their results are printed
-# last.
+# The suites slow, hosts, browser, torture, fault and fuzz wait for most of their
+# time, or need one core.  They run beside the others, one after the other, and
+# their results are printed last.
 
 set -u
 cd "$(dirname "$0")/.."
@@ -44,7 +44,7 @@ tell() {
 
 for suite in "$@"; do
 	case $suite in
-	slow | hosts | browser | torture) beside="$beside $suite" ;;
+	slow | hosts | browser | torture | fault | fuzz) beside="$beside $suite" ;;
 	esac
 done
 for suite in $beside; do
@@ -52,7 +52,7 @@ for suite in $beside; do
 done &
 for suite in "$@"; do
 	case $suite in
-	slow | hosts | browser | torture) continue ;;
+	slow | hosts | browser | torture | fault | fuzz) continue ;;
 	esac
 	echo "== $suite"
 	run "$suite"
