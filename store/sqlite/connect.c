@@ -273,6 +273,7 @@ sqlite_attach(struct sqlite *sq)
 	if (r == STORE_OK && prepare_all(sq) == 0 &&
 	    sqlite_set_synchronous(&sq->base, !sq->lazy) == 0) {
 		guard_opened(sq);
+		files_opened(&sq->follow.files, sq->db);
 		return STORE_OK;
 	}
 trouble:

@@ -19,10 +19,13 @@
 enum {
 	WAL_HEADER = 32,
 	FRAME_HEADER = 24,
+	PAGE_MIN = 512,
+	PAGE_MAX = 65536,
 	FRAMES_MAX = 1024, /* that are looked at in one call */
 	INDEX_WORDS = 12,  /* of one of the two copies of its header */
 	AT_INIT = 3,	   /* words of it: is it made? */
 	AT_FRAMES = 4,
+	AT_SUM = 6,
 	AT_SALT = 8,
 	AT_BACKFILLED = 24,
 	WRITE_LOCK = 120, /* bytes of the -shm */
@@ -124,6 +127,7 @@ read_index(const struct files *f, sqlite3 *db, struct wal_index *x)
 		return false;
 	x->frames = w[AT_FRAMES];
 	x->backfilled = w[AT_BACKFILLED];
+	memcpy(x->sum, &w[AT_SUM], sizeof(x->sum));
 	memcpy(x->salt, &w[AT_SALT], sizeof(x->salt));
 	return true;
 }
@@ -166,45 +170,6 @@ open_wal(struct wal *w, sqlite3 *db)
 					   w->head, WAL_HEADER, 0) == SQLITE_OK;
 }
 
-/*
- * Is there a commit behind the first n frames?  The frames of a transaction
- * that is not committed, or was rolled back, have no size of the log in them;
- * those of an earlier life of the file have another salt.
- */
-static bool
-commit_after(const struct wal *w, uint32_t n)
-{
-	sqlite3_int64 frame = FRAME_HEADER + number(w->head + 8);
-	sqlite3_int64 at = WAL_HEADER + n * frame;
-	unsigned char head[FRAME_HEADER];
-	int i;
-
-	for (i = 0; i < FRAMES_MAX && at + frame <= w->size; i++, at += frame) {
-		if (w->file->pMethods->xRead(w->file, head, FRAME_HEADER, at) !=
-			SQLITE_OK ||
-		    memcmp(head + 8, w->head + 16, 8) != 0)
-			return false;
-		if (number(head + 4) != 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-index_lacks(const struct wal_index *x, const struct wal *w)
-{
-	bool same = memcmp(x->salt, w->head + 16, sizeof(x->salt)) == 0;
-
-	if (w->size < WAL_HEADER)
-		return x->frames > 0;
-	if (same)
-		return commit_after(w, x->frames);
-	/* Begun anew, and nothing was written since: all of it is old. */
-	if (x->frames == 0 && number(x->salt) == number(w->head + 16) + 1)
-		return false;
-	return x->frames > 0 || commit_after(w, 0);
-}
-
 /* --- whether something was written -------------------------------------- */
 
 static struct stamp
@@ -234,10 +199,144 @@ is_same_index(const struct wal_index *a, const struct wal_index *b)
 	       memcmp(a->salt, b->salt, sizeof(a->salt)) == 0;
 }
 
+/* --- frames that the index does not have -------------------------------- */
+
+/* Frames of this size are in it, with their headers; 0: it is no -wal. */
+static sqlite3_int64
+frame_size(const struct wal *w)
+{
+	uint32_t page = number(w->head + 8);
+
+	return w->size >= WAL_HEADER && page >= PAGE_MIN && page <= PAGE_MAX
+		   ? FRAME_HEADER + page
+		   : 0;
+}
+
+/* Adds bytes, a multiple of 8, to the checksum of a -wal. */
+static void
+add_to_sum(
+    uint32_t sum[2], const struct wal *w, const unsigned char *s, size_t len)
+{
+	bool big = (w->head[3] & 1) != 0; /* of the magic number */
+	size_t i;
+
+	for (i = 0; i < len; i += 4) {
+		uint32_t n = number(s + i);
+
+		sum[i / 4 % 2] +=
+		    (big ? n : __builtin_bswap32(n)) + sum[1 - i / 4 % 2];
+	}
+}
+
+/* Is the last frame of the index still in the -wal, and not another there? */
+static bool
+frame_stands(const struct wal *w, const struct wal_index *x)
+{
+	sqlite3_int64 at = WAL_HEADER + (x->frames - 1) * frame_size(w);
+	unsigned char head[FRAME_HEADER];
+
+	return w->file->pMethods->xRead(w->file, head, FRAME_HEADER, at) ==
+		   SQLITE_OK &&
+	       number(head + 16) == x->sum[0] && number(head + 20) == x->sum[1];
+}
+
+/*
+ * Is the frame behind those of the index the one that was written after them?
+ * If a publisher was killed, and another one has written over the first of the
+ * frames that it left, the others are still there and look like a commit.  But
+ * each frame has the checksum of all before it.
+ */
+static bool
+frame_follows(const struct wal *w, const struct wal_index *x, bool same)
+{
+	unsigned char head[FRAME_HEADER], s[PAGE_MIN];
+	sqlite3_int64 frame = frame_size(w), at, end;
+	uint32_t sum[2] = {number(w->head + 24), number(w->head + 28)};
+	int (*read)(sqlite3_file *, void *, int, sqlite3_int64) =
+	    w->file->pMethods->xRead;
+
+	if (same && x->frames > 0)
+		memcpy(sum, x->sum, sizeof(sum));
+	at = WAL_HEADER + (same ? x->frames : 0) * frame;
+	end = at + frame;
+	if (end > w->size || read(w->file, head, FRAME_HEADER, at) != SQLITE_OK)
+		return false;
+	add_to_sum(sum, w, head, 8);
+	for (at += FRAME_HEADER; at < end; at += PAGE_MIN) {
+		if (read(w->file, s, PAGE_MIN, at) != SQLITE_OK)
+			return false;
+		add_to_sum(sum, w, s, PAGE_MIN);
+	}
+	return sum[0] == number(head + 16) && sum[1] == number(head + 20);
+}
+
+/*
+ * Is there a commit behind the frames that are in the index?  The frames of a
+ * transaction that is not committed, or was rolled back, have no size of the
+ * log in them; those of an earlier life of the file have another salt.  There
+ * may be more frames than one look has time for.
+ */
+static enum files_state
+commit_after(
+    struct files *f, const struct wal *w, const struct wal_index *x, bool same)
+{
+	sqlite3_int64 frame = frame_size(w), at;
+	unsigned char head[FRAME_HEADER];
+	int i;
+
+	if (frame == 0)
+		return FILES_SEEN;
+	if (same && x->frames > 0 && !frame_stands(w, x))
+		return FILES_UNSEEN;
+	if (!frame_follows(w, x, same))
+		return FILES_SEEN;
+	if (!is_same_index(x, &f->looking)) {
+		f->looking = *x;
+		f->looked = same ? x->frames : 0;
+	}
+	for (i = 0; i < FRAMES_MAX; i++, f->looked++) {
+		at = WAL_HEADER + f->looked * frame;
+		if (at + frame > w->size ||
+		    w->file->pMethods->xRead(w->file, head, FRAME_HEADER, at) !=
+			SQLITE_OK ||
+		    memcmp(head + 8, w->head + 16, 8) != 0)
+			return FILES_SEEN;
+		if (number(head + 4) != 0)
+			return FILES_UNSEEN;
+	}
+	return FILES_BUSY;
+}
+
+/* Does the -wal have a commit that its index does not show? */
+static enum files_state
+judge_wal(struct files *f, const struct wal_index *x, const struct wal *w)
+{
+	bool same = memcmp(x->salt, w->head + 16, sizeof(x->salt)) == 0;
+
+	if (w->size >= WAL_HEADER && same)
+		return commit_after(f, w, x, true);
+	/* Begun anew, and nothing was written since: all of it is old. */
+	if (w->size >= WAL_HEADER && x->frames == 0 &&
+	    number(x->salt) == number(w->head + 16) + 1)
+		return FILES_SEEN;
+	if (x->frames > 0)
+		return FILES_UNSEEN;
+	return commit_after(f, w, x, false);
+}
+
+/* --- what the files are in ---------------------------------------------- */
+
 void
 files_note(struct files *f, sqlite3 *db)
 {
 	f->plain = stamp_of(db, "");
+}
+
+void
+files_opened(struct files *f, sqlite3 *db)
+{
+	if (files_have_wal(f, db) && read_index(f, db, &f->index))
+		f->log = f->plain;
 }
 
 bool
@@ -266,13 +365,16 @@ is_being_written(const struct files *f, sqlite3 *db)
 
 /* What the files are in, if x is the index and these are their stamps. */
 static enum files_state
-judge_files(const struct files *f, sqlite3 *db, const struct wal_index *x,
-    bool log_moved)
+judge_files(
+    struct files *f, sqlite3 *db, const struct wal_index *x, bool log_moved)
 {
+	enum files_state state = FILES_SEEN;
 	struct wal w;
 
-	if (open_wal(&w, db) && index_lacks(x, &w))
-		return FILES_UNSEEN;
+	if (open_wal(&w, db))
+		state = judge_wal(f, x, &w);
+	if (state != FILES_SEEN)
+		return state;
 	/* A checkpoint writes to the log, too, and notes that in the index. */
 	return log_moved && is_same_index(x, &f->index) ? FILES_OVERWRITTEN
 							: FILES_SEEN;

@@ -25,6 +25,7 @@ struct stamp {
 /* The index of a -wal, as far as it is of interest here. */
 struct wal_index {
 	uint32_t frames, backfilled; /* how many are in it, and in the log */
+	uint32_t sum[2];	     /* the checksum of its last frame */
 	unsigned char salt[8];	     /* those of the -wal it was made for */
 };
 
@@ -35,6 +36,9 @@ struct files {
 	struct wal_index index;
 	struct stamp log, wal;
 	struct stamp plain; /* of the log: see files_note */
+	/* how far the frames behind the index were looked at, and for which */
+	struct wal_index looking;
+	uint32_t looked;
 };
 
 enum files_state {
@@ -46,6 +50,12 @@ enum files_state {
 
 /* A connection is about to be made: what it opens is ours. */
 void files_begin(struct files *);
+
+/*
+ * The connection is made.  What moved since files_begin was not written for it
+ * to see: cp may have been at work.
+ */
+void files_opened(struct files *, sqlite3 *);
 
 /* Are the open files those that have the names?  path: as it was given. */
 bool files_same(const struct files *, sqlite3 *, const char *path);

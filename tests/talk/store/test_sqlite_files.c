@@ -44,10 +44,14 @@ child(int keep_in, int keep_out)
 	return 0;
 }
 
+/* What begins with an exclamation mark is a statement. */
 static int
 insert_into(sqlite3 *db, const char *data)
 {
-	char *s = sqlite3_mprintf("INSERT INTO events(data) VALUES(%Q)", data);
+	char *s =
+	    *data == '!'
+		? sqlite3_mprintf("%s", data + 1)
+		: sqlite3_mprintf("INSERT INTO events(data) VALUES(%Q)", data);
 	int rc = sqlite3_exec(db, s, NULL, NULL, NULL);
 
 	sqlite3_free(s);
@@ -109,7 +113,7 @@ struct hand {
 static void
 hand_work(const char *path)
 {
-	char line[200];
+	char line[400];
 	sqlite3 *db;
 	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
 
@@ -360,6 +364,117 @@ test_a_shm_that_is_removed_under_a_publisher(void)
 	hand_close(&h);
 	check(commit(sv->db, "6") == 0);
 	want_event(c, "6", NULL, "6");
+	until(health(sv) == 200);
+}
+
+#define ROWS(n, size)                                                     \
+	"!WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n" \
+	" WHERE i < " #n ") INSERT INTO events(data) SELECT"              \
+	" printf('%." #size "c', 'x') FROM n"
+
+/* One look at the -wal has not the time for all that is in it. */
+static void
+test_a_large_commit_that_is_not_shown(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+	struct hand h = hand_open(sv->db);
+
+	check(hand_commit(&h, "!PRAGMA wal_autocheckpoint = 0") == 0);
+	check(hand_commit(&h, "1") == 0);
+	want_event(c, "1", NULL, "1");
+	check(unlink(text("%s-shm", sv->db)) == 0);
+	check(hand_commit(&h, ROWS(30, 200000)) == 0);
+	for (int i = 2; i <= 31; i++)
+		check(atoi(want_next(c)->id) == i);
+	hand_close(&h);
+	until(health(sv) == 200);
+}
+
+static size_t
+read_all(const char *path, char *buf, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	size_t n;
+
+	check(f != NULL);
+	n = fread(buf, 1, size, f);
+	fclose(f);
+	return n;
+}
+
+/*
+ * A publisher was killed as its frames were in the -wal and not in the index.
+ * The next one writes over the first of them.  What is left looks like a
+ * commit, and is none.
+ */
+static void
+test_what_a_killed_publisher_left_is_no_commit(void)
+{
+	enum {
+		SIZE = 1 << 20,
+		LONG_MS = 6000 /* several looks */
+	};
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+	struct hand h = hand_open(sv->db), other;
+	char *wal = text("%s-wal", sv->db), *copy = text("%s-2", sv->db);
+	char *bytes = keep(SIZE);
+	size_t was, n;
+	int64_t end;
+	int fd;
+
+	check(hand_commit(&h, "1") == 0);
+	want_event(c, "1", NULL, "1");
+	was = read_all(wal, bytes, SIZE);
+	shell(text("cp %s %s; cp %s %s-wal", sv->db, copy, wal, copy));
+	other = hand_open(copy);
+	check(hand_commit(&other, ROWS(30, 4000)) == 0);
+	n = read_all(text("%s-wal", copy), bytes, SIZE);
+	hand_close(&other);
+	check(n > was + 30 * 4096 && n < SIZE);
+	check((fd = open(wal, O_WRONLY)) != -1);
+	check(
+	    pwrite(fd, bytes + was, n - was, (off_t)was) == (ssize_t)(n - was));
+	close(fd);
+	check(hand_commit(&h, "2") == 0);
+	want_event(c, "2", NULL, "2");
+	for (end = now_ms() + LONG_MS; now_ms() < end;)
+		check(health(sv) == 200);
+	check(!has_said(sv, "restart the publishers"));
+	check(hand_commit(&h, "3") == 0);
+	want_event(c, "3", NULL, "3");
+	hand_close(&h);
+}
+
+/* A copy is opened while cp is still at work, and nobody commits then. */
+static void
+test_a_slow_cp_over_the_log(void)
+{
+	enum {
+		SIZE = 1 << 20
+	};
+	struct server *sv = prepare();
+	struct client *c;
+	char *copy = text("%s-2", sv->db), *bytes = keep(SIZE);
+	size_t n;
+	int fd;
+
+	append_many(sv, "main", 1, 500, 200);
+	run_at(sv->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	shell(text("cp %s %s", sv->db, copy));
+	for (int i = 1; i <= 20; i++)
+		check(commit(copy, text("new %d", i)) == 0);
+	n = read_all(copy, bytes, SIZE);
+	check(n > 4096 && n < SIZE);
+	start(sv, NULL);
+	c = stream(sv, "/events");
+	check((fd = open(sv->db, O_WRONLY)) != -1);
+	check(pwrite(fd, bytes, 4096, 0) == 4096);
+	usleep(400 * 1000); /* so slow is it */
+	check(pwrite(fd, bytes + 4096, n - 4096, 4096) == (ssize_t)n - 4096);
+	close(fd);
+	want_data_in_the_end(c, "new 20");
 	until(health(sv) == 200);
 }
 
@@ -1013,6 +1128,9 @@ main(int argc, char **argv)
 	    TALK(test_the_writer_reads_the_schema_of_each_copy),
 	    TALK(test_who_publishes_waits_until_the_files_fit),
 	    TALK(test_a_shm_that_is_removed_under_a_publisher),
+	    TALK(test_a_large_commit_that_is_not_shown),
+	    TALK(test_what_a_killed_publisher_left_is_no_commit),
+	    TALK(test_a_slow_cp_over_the_log),
 	    TALK(test_commits_that_nobody_can_see),
 	    TALK(test_mv_rm_rm_with_pauses),
 	    TALK(test_a_link_that_is_pointed_elsewhere),
