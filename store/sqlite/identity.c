@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "store/clock.h"
+#include "store/hash.h"
 #include "store/sqlite/sqlite.h"
 
 enum {
@@ -26,12 +27,8 @@ static void
 make_mark(
     struct row_mark *m, int64_t id, int64_t time_ms, struct store_text uid)
 {
-	uint64_t hash = 14695981039346656037U; /* FNV-1a */
-	size_t i;
-
-	for (i = 0; i < uid.len; i++)
-		hash = (hash ^ (unsigned char)uid.s[i]) * 1099511628211U;
-	*m = (struct row_mark){id, time_ms, hash};
+	*m = (struct row_mark){
+	    id, time_ms, store_hash(STORE_HASH_BEGIN, uid.s, uid.len)};
 }
 
 /* The row of this id as it is now.  False: there is none. */

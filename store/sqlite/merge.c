@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include "store/hash.h"
 #include "store/sqlite/sqlite.h"
 
 /* BY_INDEX: where it cannot be used, preparing the statement fails. */
@@ -187,16 +188,13 @@ add_prefix(
 static struct merge_memo *
 memo_of(struct sqlite *sq, const struct store_topic *topics, size_t n)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t hash = STORE_HASH_BEGIN;
 	struct merge_memo *memo;
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
-		for (j = 0; j < topics[i].len; j++)
-			hash = (hash ^ (unsigned char)topics[i].name[j]) *
-			       UINT64_C(1099511628211);
-		hash = (hash ^ (topics[i].prefix ? 256 : 257)) *
-		       UINT64_C(1099511628211);
+		hash = store_hash(hash, topics[i].name, topics[i].len);
+		hash = store_hash_add(hash, topics[i].prefix ? 256 : 257);
 	}
 	memo = &sq->memo[hash % MERGE_MEMOS];
 	if (memo->hash != hash)

@@ -19,6 +19,7 @@
 
 #include <sqlite3.h>
 
+#include "store/hash.h"
 #include "store/sqlite/files/opened.h"
 
 enum {
@@ -59,11 +60,7 @@ static struct {
 static uint64_t
 hash_path(const char *s)
 {
-	uint64_t hash = 14695981039346656037U; /* FNV-1a */
-
-	for (; *s != '\0'; s++)
-		hash = (hash ^ (unsigned char)*s) * 1099511628211U;
-	return hash;
+	return store_hash(STORE_HASH_BEGIN, s, strlen(s));
 }
 
 /* --- what SQLite calls -------------------------------------------------- */
