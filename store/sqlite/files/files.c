@@ -228,16 +228,31 @@ add_to_sum(
 	}
 }
 
+/* Reads the header of the n-th frame, from 0 on.  False: it is not whole. */
+static bool
+read_frame(const struct wal *w, uint32_t n, unsigned char head[FRAME_HEADER])
+{
+	sqlite3_int64 at = WAL_HEADER + n * frame_size(w);
+
+	return at + frame_size(w) <= w->size &&
+	       w->file->pMethods->xRead(w->file, head, FRAME_HEADER, at) ==
+		   SQLITE_OK;
+}
+
+static bool
+has_sum(const unsigned char head[FRAME_HEADER], const uint32_t sum[2])
+{
+	return number(head + 16) == sum[0] && number(head + 20) == sum[1];
+}
+
 /* Is the last frame of the index still in the -wal, and not another there? */
 static bool
 frame_stands(const struct wal *w, const struct wal_index *x)
 {
-	sqlite3_int64 at = WAL_HEADER + (x->frames - 1) * frame_size(w);
 	unsigned char head[FRAME_HEADER];
 
-	return w->file->pMethods->xRead(w->file, head, FRAME_HEADER, at) ==
-		   SQLITE_OK &&
-	       number(head + 16) == x->sum[0] && number(head + 20) == x->sum[1];
+	return x->frames == 0 ||
+	       (read_frame(w, x->frames - 1, head) && has_sum(head, x->sum));
 }
 
 /*
@@ -247,27 +262,26 @@ frame_stands(const struct wal *w, const struct wal_index *x)
  * each frame has the checksum of all before it.
  */
 static bool
-frame_follows(const struct wal *w, const struct wal_index *x, bool same)
+frame_follows(const struct wal *w, const struct wal_index *x)
 {
 	unsigned char head[FRAME_HEADER], s[PAGE_MIN];
-	sqlite3_int64 frame = frame_size(w), at, end;
+	sqlite3_int64 at =
+	    WAL_HEADER + x->frames * frame_size(w) + FRAME_HEADER;
+	sqlite3_int64 end = at + number(w->head + 8);
 	uint32_t sum[2] = {number(w->head + 24), number(w->head + 28)};
-	int (*read)(sqlite3_file *, void *, int, sqlite3_int64) =
-	    w->file->pMethods->xRead;
 
-	if (same && x->frames > 0)
+	if (x->frames > 0)
 		memcpy(sum, x->sum, sizeof(sum));
-	at = WAL_HEADER + (same ? x->frames : 0) * frame;
-	end = at + frame;
-	if (end > w->size || read(w->file, head, FRAME_HEADER, at) != SQLITE_OK)
+	if (!read_frame(w, x->frames, head))
 		return false;
 	add_to_sum(sum, w, head, 8);
-	for (at += FRAME_HEADER; at < end; at += PAGE_MIN) {
-		if (read(w->file, s, PAGE_MIN, at) != SQLITE_OK)
+	for (; at < end; at += PAGE_MIN) {
+		if (w->file->pMethods->xRead(w->file, s, PAGE_MIN, at) !=
+		    SQLITE_OK)
 			return false;
 		add_to_sum(sum, w, s, PAGE_MIN);
 	}
-	return sum[0] == number(head + 16) && sum[1] == number(head + 20);
+	return has_sum(head, sum);
 }
 
 /*
@@ -277,28 +291,23 @@ frame_follows(const struct wal *w, const struct wal_index *x, bool same)
  * may be more frames than one look has time for.
  */
 static enum files_state
-commit_after(
-    struct files *f, const struct wal *w, const struct wal_index *x, bool same)
+commit_after(struct files *f, const struct wal *w, const struct wal_index *x)
 {
-	sqlite3_int64 frame = frame_size(w), at;
 	unsigned char head[FRAME_HEADER];
 	int i;
 
-	if (frame == 0)
+	if (frame_size(w) == 0)
 		return FILES_SEEN;
-	if (same && x->frames > 0 && !frame_stands(w, x))
+	if (!frame_stands(w, x))
 		return FILES_UNSEEN;
-	if (!frame_follows(w, x, same))
+	if (!frame_follows(w, x))
 		return FILES_SEEN;
 	if (!is_same_index(x, &f->looking)) {
 		f->looking = *x;
-		f->looked = same ? x->frames : 0;
+		f->looked = x->frames;
 	}
 	for (i = 0; i < FRAMES_MAX; i++, f->looked++) {
-		at = WAL_HEADER + f->looked * frame;
-		if (at + frame > w->size ||
-		    w->file->pMethods->xRead(w->file, head, FRAME_HEADER, at) !=
-			SQLITE_OK ||
+		if (!read_frame(w, f->looked, head) ||
 		    memcmp(head + 8, w->head + 16, 8) != 0)
 			return FILES_SEEN;
 		if (number(head + 4) != 0)
@@ -307,21 +316,23 @@ commit_after(
 	return FILES_BUSY;
 }
 
-/* Does the -wal have a commit that its index does not show? */
+/*
+ * Does the -wal have a commit that its index does not show?  An index of
+ * another -wal shows nothing of this one.
+ */
 static enum files_state
 judge_wal(struct files *f, const struct wal_index *x, const struct wal *w)
 {
-	bool same = memcmp(x->salt, w->head + 16, sizeof(x->salt)) == 0;
+	bool is = w->size >= WAL_HEADER;
 
-	if (w->size >= WAL_HEADER && same)
-		return commit_after(f, w, x, true);
-	/* Begun anew, and nothing was written since: all of it is old. */
-	if (w->size >= WAL_HEADER && x->frames == 0 &&
-	    number(x->salt) == number(w->head + 16) + 1)
-		return FILES_SEEN;
-	if (x->frames > 0)
-		return FILES_UNSEEN;
-	return commit_after(f, w, x, false);
+	if (!is || memcmp(x->salt, w->head + 16, sizeof(x->salt)) != 0) {
+		if (x->frames > 0)
+			return FILES_UNSEEN;
+		/* Begun anew, and nothing was written since: all is old. */
+		if (is && number(x->salt) == number(w->head + 16) + 1)
+			return FILES_SEEN;
+	}
+	return commit_after(f, w, x);
 }
 
 /* --- what the files are in ---------------------------------------------- */
