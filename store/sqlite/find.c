@@ -133,19 +133,9 @@ ask_number(
 
 /* --- rows --------------------------------------------------------------- */
 
-enum row {
-	ROW_FOUND,
-	ROW_NONE,
-	ROW_LARGE, /* there is one, too large for its time to be read */
-	ROW_FAILED
-};
-
-/*
- * The newest row at or before a place: its id and time.  The last answer is
- * kept while the log stays as it is, since many clients begin at the head.
- */
-static enum row
-row_at(struct sqlite *sq, int64_t place, int64_t *id, int64_t *time_ms)
+/* The last answer is kept, since many clients begin at the head. */
+enum row
+sqlite_row_at(struct sqlite *sq, int64_t place, int64_t *id, int64_t *time_ms)
 {
 	sqlite3_stmt *st = sq->st[ST_TIME_AT], *before = sq->st[ST_BEFORE];
 	struct row_memo *memo = &sq->row;
@@ -182,7 +172,8 @@ sqlite_place(struct store *store, struct store_id *id, int64_t *time_ms)
 
 	if (id->hi != 0 || id->lo > INT64_MAX || sqlite_enter(sq) != STORE_OK)
 		return false;
-	found = row_at(sq, (int64_t)id->lo, &at, &time) == ROW_FOUND && at > 0;
+	found = sqlite_row_at(sq, (int64_t)id->lo, &at, &time) == ROW_FOUND &&
+		at > 0;
 	sqlite_leave(sq);
 	if (found) {
 		id->lo = (uint64_t)at;
@@ -206,7 +197,8 @@ is_of_another_life(struct sqlite *sq, int64_t id)
 	if (id > sq->pruned || sq->pruned == INT64_MAX)
 		return false;
 	removed_ms = sqlite_number(sq->st[ST_REMOVED], 0);
-	return removed_ms > 0 && row_at(sq, id, &at, &time_ms) == ROW_FOUND &&
+	return removed_ms > 0 &&
+	       sqlite_row_at(sq, id, &at, &time_ms) == ROW_FOUND &&
 	       time_ms > removed_ms &&
 	       time_ms <= clock_wall_ms() + SCHEMA_AHEAD_MS;
 }
@@ -244,7 +236,7 @@ find_row(struct sqlite *sq, const struct store_seek *seek, bool *other)
 	*other = false;
 	if (seek->id.hi != 0 || seek->id.lo > INT64_MAX)
 		return ROW_NONE;
-	row = row_at(sq, (int64_t)seek->id.lo, &at, &time_ms);
+	row = sqlite_row_at(sq, (int64_t)seek->id.lo, &at, &time_ms);
 	if (row == ROW_FAILED)
 		return row;
 	if (row == ROW_NONE || at != (int64_t)seek->id.lo)

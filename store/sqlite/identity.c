@@ -186,7 +186,7 @@ static void
 add_seeds(struct sqlite *sq, struct marks *marks)
 {
 	sqlite3_stmt *st = sq->st[ST_BEFORE];
-	int64_t id, was = INT64_MIN, head = sq->seq > 0 ? sq->seq : 0;
+	int64_t id, was = INT64_MIN, head = sqlite_head(sq);
 	struct row_mark m;
 	int i;
 
@@ -278,17 +278,18 @@ identity_take(struct sqlite *sq, int64_t *low, int64_t *high)
 static bool
 lost_is_back(struct sqlite *sq)
 {
-	struct row_mark now, *lost;
-	int i;
+	struct row_mark *lost;
+	int i, is;
 
 	for (i = 0; i < MARKS_LOGS; i++) {
 		lost = &sq->marks[i].lost;
-		if (lost->id == 0 || sq->seq < lost->id ||
-		    !read_mark(sq, lost->id, &now))
+		if (lost->id == 0 || sq->seq < lost->id)
 			continue;
-		if (memcmp(&now, lost, sizeof(now)) == 0)
+		is = marks_compare_row(lost, read_mark, sq);
+		if (is == 1)
 			return true;
-		lost->id = 0; /* another row has its id: it cannot come back */
+		if (is == 0) /* another row has its id: it cannot come back */
+			lost->id = 0;
 	}
 	return false;
 }

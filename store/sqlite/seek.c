@@ -77,20 +77,12 @@ sqlite_seek_time(struct sqlite *sq, int64_t time_ms)
 int64_t
 sqlite_seek_new(struct sqlite *sq, int64_t time_ms, int64_t now_ms)
 {
-	sqlite3_stmt *st = sq->st[ST_TIME_AT];
 	int64_t at = sqlite_head(sq), time, id, place;
 	int rows;
 
 	for (rows = 0; rows < NEW_MAX; rows++) {
-		sqlite3_bind_int64(st, 1, at);
-		if (sqlite3_step(st) != SQLITE_ROW) {
-			sqlite3_reset(st);
-			return at;
-		}
-		id = sqlite3_column_int64(st, 0);
-		time = sqlite3_column_int64(st, 2);
-		sqlite3_reset(st);
-		if (time < time_ms || time > now_ms)
+		if (sqlite_row_at(sq, at, &id, &time) != ROW_FOUND ||
+		    time < time_ms || time > now_ms)
 			return at;
 		at = id > 0 ? id - 1 : 0;
 	}

@@ -338,6 +338,18 @@ int64_t sqlite_moved(struct sqlite *, struct store_text was);
 
 /* --- find.c --- */
 
+enum row {
+	ROW_FOUND,
+	ROW_NONE,
+	ROW_LARGE, /* there is one, too large for its time to be read */
+	ROW_FAILED
+};
+
+/* The newest row at or before a place: its id and time; between enter and
+   leave. */
+enum row sqlite_row_at(
+    struct sqlite *, int64_t place, int64_t *id, int64_t *time_ms);
+
 /*
  * The place of seek->id or of seek->uid; oldest is the place before the oldest
  * event.  As store_seek says; between enter and leave.

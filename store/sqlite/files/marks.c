@@ -76,9 +76,8 @@ marks_add(struct marks *m, const struct row_mark *mark)
 	ring_add(&m->recent, mark);
 }
 
-/* 1: the row has this mark; 0: it is another row; -1: there is no row. */
-static int
-compare_mark(const struct row_mark *mark, marks_read *read, void *arg)
+int
+marks_compare_row(const struct row_mark *mark, marks_read *read, void *arg)
 {
 	struct row_mark now;
 
@@ -97,7 +96,7 @@ marks_hold(const struct marks *m, marks_read *read, void *arg)
 	for (i = 0; i < LOOKS && is == -1; i++) {
 		if ((mark = mark_at(m, i)) == NULL)
 			break;
-		is = compare_mark(mark, read, arg);
+		is = marks_compare_row(mark, read, arg);
 	}
 	return is != 0;
 }
@@ -118,7 +117,7 @@ marks_compare(const struct marks *m, marks_read *read, void *arg, int64_t head)
 	const struct row_mark *mark, *next = NULL;
 
 	for (; (mark = mark_at(m, p.lost)) != NULL; next = mark, p.lost++)
-		if (mark->id <= head && compare_mark(mark, read, arg) == 1)
+		if (mark->id <= head && marks_compare_row(mark, read, arg) == 1)
 			break;
 	if (next != NULL)
 		p.first_lost = *next;

@@ -47,6 +47,9 @@ void marks_add(struct marks *, const struct row_mark *);
 /* Adds a row from long ago; before the first marks_add, in order of ids. */
 void marks_add_old(struct marks *, const struct row_mark *);
 
+/* 1: the row has this mark; 0: it is another row; -1: there is no row. */
+int marks_compare_row(const struct row_mark *, marks_read *, void *arg);
+
 /* Does the newest row that is there still have its mark?  True: or no row. */
 bool marks_hold(const struct marks *, marks_read *, void *arg);
 
