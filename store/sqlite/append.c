@@ -108,7 +108,8 @@ commit(struct sqlite *sq)
 {
 	if (run_kept(sq, ST_COMMIT) == -1)
 		return -1;
-	files_note(&sq->follow.files, sq->db);
+	if (!files_have_wal(&sq->follow.files, sq->db))
+		files_note(&sq->follow.files, sq->db);
 	return 0;
 }
 

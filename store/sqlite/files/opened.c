@@ -49,6 +49,7 @@ static struct {
 	uint64_t serial;
 	struct note note[FILES];
 	struct map map[MAPS];
+	int maps; /* none behind so many was ever in use */
 	volatile sig_atomic_t losses;
 	struct sigaction before; /* of SIGBUS */
 	int (*open)(const char *, int, int);
@@ -114,17 +115,16 @@ static void *
 pass_mmap(void *hint, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	void *at = opened.mmap(hint, len, prot, flags, fd, offset);
-	int i, note = at == MAP_FAILED ? -1 : note_of(fd);
+	int i = 0, note = at == MAP_FAILED ? -1 : note_of(fd);
 
-	for (i = 0; note != -1 && i < MAPS; i++)
-		if (opened.map[i].at == NULL) {
-			opened.map[i].len = len;
-			opened.map[i].note = note;
-			opened.map[i].offset = offset;
-			opened.map[i].lost = 0;
-			opened.map[i].at = at;
-			break;
-		}
+	while (i < opened.maps && opened.map[i].at != NULL)
+		i++;
+	if (note == -1 || i == MAPS)
+		return at;
+	if (i == opened.maps)
+		opened.maps++;
+	opened.map[i] =
+	    (struct map){.at = at, .len = len, .note = note, .offset = offset};
 	return at;
 }
 
@@ -133,7 +133,7 @@ pass_munmap(void *at, size_t len)
 {
 	int i;
 
-	for (i = 0; i < MAPS; i++)
+	for (i = 0; i < opened.maps; i++)
 		if (opened.map[i].at == at)
 			opened.map[i].at = NULL;
 	return opened.munmap(at, len);
@@ -146,7 +146,7 @@ map_of(const char *at)
 {
 	int i;
 
-	for (i = 0; i < MAPS; i++)
+	for (i = 0; i < opened.maps; i++)
 		if (opened.map[i].at != NULL && at >= opened.map[i].at &&
 		    at < opened.map[i].at + opened.map[i].len)
 			return &opened.map[i];
@@ -181,16 +181,6 @@ on_bus(int signum, siginfo_t *info, void *context)
 
 /* --- for connections ---------------------------------------------------- */
 
-static sqlite3_syscall_ptr
-pass(sqlite3_vfs *vfs, const char *name, sqlite3_syscall_ptr to)
-{
-	sqlite3_syscall_ptr was = vfs->xGetSystemCall(vfs, name);
-
-	if (was != NULL)
-		vfs->xSetSystemCall(vfs, name, to);
-	return was;
-}
-
 void
 opened_begin(void)
 {
@@ -214,10 +204,10 @@ opened_begin(void)
 	if (opened.open == NULL || opened.close == NULL ||
 	    opened.mmap == NULL || opened.munmap == NULL)
 		return;
-	pass(vfs, "open", (sqlite3_syscall_ptr)pass_open);
-	pass(vfs, "close", (sqlite3_syscall_ptr)pass_close);
-	pass(vfs, "mmap", (sqlite3_syscall_ptr)pass_mmap);
-	pass(vfs, "munmap", (sqlite3_syscall_ptr)pass_munmap);
+	vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)pass_open);
+	vfs->xSetSystemCall(vfs, "close", (sqlite3_syscall_ptr)pass_close);
+	vfs->xSetSystemCall(vfs, "mmap", (sqlite3_syscall_ptr)pass_mmap);
+	vfs->xSetSystemCall(vfs, "munmap", (sqlite3_syscall_ptr)pass_munmap);
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGBUS, &sa, &opened.before);
 }
@@ -264,7 +254,7 @@ opened_find(const char *path, uint64_t since, struct opened *o)
 	*o = (struct opened){.fd = opened.note[note].fd,
 	    .dev = opened.note[note].dev,
 	    .ino = opened.note[note].ino};
-	for (i = 0; i < MAPS; i++) {
+	for (i = 0; i < opened.maps; i++) {
 		const struct map *m = &opened.map[i];
 
 		if (m->at == NULL || m->note != note)
