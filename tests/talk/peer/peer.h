@@ -139,8 +139,10 @@ int await_exit(struct server *);    /* its wait status, when it has ended */
 void want_exit_0(struct server *);  /* it ends by itself, clean */
 void stop(struct server *);	    /* SIGTERM, and it ends with 0, clean */
 void freeze(const struct server *); /* SIGSTOP, and it has stopped */
-void slay(struct server *);	    /* kill -9 */
-char *errors(struct server *);	    /* what it said on stderr, all starts */
+void freeze_when(struct server *, bool (*is)(struct server *));
+void slay(struct server *);    /* kill -9 */
+char *errors(struct server *); /* what it said on stderr, all starts */
+size_t errors_with(struct server *, const char *words); /* how often */
 
 /* One run of the program to its end. */
 struct ran {

@@ -226,6 +226,17 @@ freeze(const struct server *sv)
 }
 
 void
+freeze_when(struct server *sv, bool (*is)(struct server *))
+{
+	freeze(sv);
+	while (!is(sv)) {
+		check(kill(sv->pid, SIGCONT) == 0);
+		usleep(1000);
+		freeze(sv);
+	}
+}
+
+void
 slay(struct server *sv)
 {
 	kill(sv->pid, SIGKILL);
@@ -291,4 +302,17 @@ servers_report(void)
 		fprintf(stderr, "--- stderr of %s:\n%s", sv->dir,
 		    len > TAIL ? s + len - TAIL : s);
 	}
+}
+
+size_t
+errors_with(struct server *sv, const char *words)
+{
+	const char *s = errors(sv);
+	size_t n = 0;
+
+	while ((s = strstr(s, words)) != NULL) {
+		s += strlen(words);
+		n++;
+	}
+	return n;
 }

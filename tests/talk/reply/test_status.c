@@ -273,18 +273,6 @@ test_health_tells_strangers_no_reason(void)
 	until(strstr(errors(sv), log_shown(sv)) != NULL);
 }
 
-static size_t
-times(const char *s, const char *of)
-{
-	size_t n = 0;
-
-	while ((s = strstr(s, of)) != NULL) {
-		s += strlen(of);
-		n++;
-	}
-	return n;
-}
-
 /*
  * The log was not read meanwhile.  Whoever asks before the first look is told
  * 503; whether somebody can is a matter of luck.
@@ -297,15 +285,15 @@ test_health_was_not_good_while_it_was_stopped(void)
 	int status;
 
 	check(want_headers(health(sv, "GET")) == 200);
-	check(kill(sv->pid, SIGSTOP) == 0);
+	freeze(sv);
 	c = health(sv, "GET");
 	poll(NULL, 0, 5000); /* its patience is 4 s */
 	check(kill(sv->pid, SIGCONT) == 0);
 	status = want_headers(c);
 	check(status == 200 || status == 503);
 	until(want_headers(health(sv, "GET")) == 200);
-	until(times(errors(sv), "can be read again") == 1);
-	check(times(errors(sv), "was not read for") == 1);
+	until(errors_with(sv, "can be read again") == 1);
+	check(errors_with(sv, "was not read for") == 1);
 }
 
 /* However long it takes, each change is one line. */
@@ -321,11 +309,11 @@ test_health_says_each_change_once(void)
 		check(strcmp(json(status_of(sv), "$.store.healthy"), "0") == 0);
 		check(metric(sv, "largesse_store_healthy") == 0);
 	}
-	check(times(errors(sv), log_shown(sv)) == 1);
+	check(errors_with(sv, log_shown(sv)) == 1);
 	log_find(sv);
 	until(want_headers(health(sv, "GET")) == 200);
-	check(times(errors(sv), log_shown(sv)) == 2);
-	check(times(errors(sv), "can be read again") == 1);
+	check(errors_with(sv, log_shown(sv)) == 2);
+	check(errors_with(sv, "can be read again") == 1);
 }
 
 static void

@@ -33,18 +33,6 @@ health(struct server *sv)
 	return ask(sv, "GET", "/events/health", NULL, NULL);
 }
 
-static size_t
-times(const char *s, const char *of)
-{
-	size_t n = 0;
-
-	while ((s = strstr(s, of)) != NULL) {
-		s += strlen(of);
-		n++;
-	}
-	return n;
-}
-
 static void
 want_waiting(struct server *sv)
 {
@@ -57,7 +45,7 @@ want_waiting(struct server *sv)
 	c = get(sv, "/events", "HTTP_LAST_EVENT_ID", "1", NULL);
 	check(want_headers(c) == 200);
 	want_farewell(c);
-	until(times(errors(sv), "waiting for the log") == 1);
+	until(errors_with(sv, "waiting for the log") == 1);
 }
 
 static void
@@ -99,8 +87,8 @@ test_it_waits_for_a_log_that_is_not_there(void)
 	want_waiting(sv);
 	make_log(sv);
 	want_alive(sv);
-	check(times(errors(sv), "waiting for the log") == 1);
-	check(times(errors(sv), "can be read again") == 1);
+	check(errors_with(sv, "waiting for the log") == 1);
+	check(errors_with(sv, "can be read again") == 1);
 	stop(sv);
 }
 
@@ -146,7 +134,7 @@ test_workers_wait(void)
 	/* all of them, whoever answers */
 	for (int i = 0; i < 20; i++)
 		until(want_headers(health(sv)) == 200);
-	check(times(errors(sv), "waiting for the log") == 1);
+	check(errors_with(sv, "waiting for the log") == 1);
 	stop(sv);
 }
 
@@ -208,11 +196,11 @@ test_what_comes_and_is_no_log_is_told(void)
 	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
 	want_waiting(sv);
 	make_other(sv);
-	until(times(errors(sv), "not an event log") == 1);
+	until(errors_with(sv, "not an event log") == 1);
 	check(want_headers(health(sv)) == 503);
 	make_log(sv);
 	want_alive(sv);
-	check(times(errors(sv), "waiting for the log") == 2);
+	check(errors_with(sv, "waiting for the log") == 2);
 	stop(sv);
 }
 
@@ -239,7 +227,7 @@ test_a_writer_starts_when_the_log_is_there(void)
 	c = post(sv, FORM, "data=x");
 	check(want_headers(c) == 503);
 	check(writer_of(sv) == 0);
-	check(times(errors(sv), "writer") == 0);
+	check(errors_with(sv, "writer") == 0);
 	check(rename(aside, sv->db) == 0);
 	until(want_headers(health(sv)) == 200);
 	until(want_headers(post(sv, FORM, "data=x")) == 201);

@@ -33,27 +33,13 @@ start_by_shell(
 	await_listening(sv);
 }
 
-/* The workers of sv; returns how many there are. */
-static int
-workers(const struct server *sv, pid_t *pids, int most)
-{
-	FILE *f =
-	    fopen(text("/proc/%d/task/%d/children", sv->pid, sv->pid), "re");
-	int n = 0;
-
-	while (f != NULL && n < most && fscanf(f, "%d", &pids[n]) == 1)
-		n++;
-	if (f != NULL)
-		fclose(f);
-	return n;
-}
-
 static bool
 replaced(const struct server *sv, pid_t old)
 {
 	pid_t pids[8];
 
-	return workers(sv, pids, 8) == 2 && pids[0] != old && pids[1] != old;
+	return children_of(sv->pid, pids, 8) == 2 && pids[0] != old &&
+	       pids[1] != old;
 }
 
 /* The parent has to say that a worker died, and nobody listens to it. */
@@ -67,7 +53,7 @@ test_a_parent_whose_messages_nobody_reads_lives_on(void)
 	check(pipe2(end, O_CLOEXEC) == 0);
 	start_by_shell(sv, end[1], ":", "--workers 2 2>&1");
 	close(end[1]);
-	until(workers(sv, pids, 8) == 2);
+	until(children_of(sv->pid, pids, 8) == 2);
 	close(end[0]);
 	check(kill(pids[0], SIGKILL) == 0);
 	until(replaced(sv, pids[0]) || kill(sv->pid, 0) != 0 ||
@@ -96,7 +82,7 @@ test_a_starter_that_ignores_signals_does_not_matter(void)
 	pid_t pids[8];
 
 	start_by_shell(sv, -1, "trap '' TERM INT HUP PIPE CHLD", "--workers 2");
-	until(workers(sv, pids, 8) == 2);
+	until(children_of(sv->pid, pids, 8) == 2);
 	check(kill(pids[0], SIGKILL) == 0);
 	until(replaced(sv, pids[0]));
 	stop(sv);

@@ -14,25 +14,6 @@ enum {
 	STREAMS = 60
 };
 
-/* Lists the children of a process that are alive; returns their number. */
-static int
-children(pid_t pid, pid_t *list, int most)
-{
-	char path[64];
-	long child;
-	FILE *f;
-	int n = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid,
-	    (int)pid);
-	if ((f = fopen(path, "re")) == NULL)
-		return 0;
-	while (n < most && fscanf(f, "%ld", &child) == 1)
-		list[n++] = (pid_t)child;
-	fclose(f);
-	return n;
-}
-
 static void
 test_each_stream_gets_every_event(void)
 {
@@ -41,7 +22,7 @@ test_each_stream_gets_every_event(void)
 	struct client *c[STREAMS];
 	int i, n;
 
-	until(children(sv->pid, pids, WORKERS + 1) == WORKERS);
+	until(children_of(sv->pid, pids, WORKERS + 1) == WORKERS);
 	for (i = 0; i < STREAMS; i++)
 		c[i] = stream(sv, "/events");
 	for (n = 1; n <= 20; n++)
@@ -95,10 +76,10 @@ test_one_that_is_killed_is_replaced(void)
 	struct client *c[STREAMS];
 	int i;
 
-	until(children(sv->pid, pids, WORKERS + 1) == WORKERS);
+	until(children_of(sv->pid, pids, WORKERS + 1) == WORKERS);
 	share_out(sv, pids, c);
 	kill(pids[0], SIGKILL);
-	until(children(sv->pid, again, WORKERS + 1) == WORKERS &&
+	until(children_of(sv->pid, again, WORKERS + 1) == WORKERS &&
 	      again[0] != pids[0] && again[1] != pids[0] &&
 	      again[2] != pids[0]);
 	append(sv, "main", "x");
@@ -137,7 +118,7 @@ test_nobody_outlives_the_parent(void)
 	pid_t pids[WORKERS + 1];
 	int i;
 
-	until(children(sv->pid, pids, WORKERS + 1) == WORKERS);
+	until(children_of(sv->pid, pids, WORKERS + 1) == WORKERS);
 	slay(sv);
 	for (i = 0; i < WORKERS; i++)
 		until(kill(pids[i], 0) == -1);

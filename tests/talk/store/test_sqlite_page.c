@@ -81,25 +81,13 @@ write_back(struct server *sv)
 	return sql_number(sv, "PRAGMA wal_checkpoint(TRUNCATE)") == 0;
 }
 
-/* Stops the program at a moment at which it does not read. */
-static void
-stop_between_looks(struct server *sv)
-{
-	freeze(sv);
-	while (!write_back(sv)) {
-		check(kill(sv->pid, SIGCONT) == 0);
-		usleep(1000);
-		freeze(sv);
-	}
-}
-
 /* Rows that the program has not seen, of which one cannot be read. */
 static struct page *
 append_with_a_bad_page(struct server *sv)
 {
 	struct page *p;
 
-	stop_between_looks(sv);
+	freeze_when(sv, write_back);
 	append_many(sv, "main", 1, ROWS, ROW);
 	check(write_back(sv));
 	p = spoil(sv, BAD);

@@ -35,19 +35,14 @@ lock_readers(const struct server *sv)
 	return -1;
 }
 
-/* Stops the program at a moment at which it does not read. */
-static void
-stop_between_looks(const struct server *sv)
+static bool
+nobody_reads(struct server *sv)
 {
-	int fd;
+	int fd = lock_readers(sv);
 
-	freeze(sv);
-	while ((fd = lock_readers(sv)) == -1) {
-		check(kill(sv->pid, SIGCONT) == 0);
-		usleep(1000);
-		freeze(sv);
-	}
-	close(fd);
+	if (fd != -1)
+		close(fd);
+	return fd != -1;
 }
 
 static void
@@ -60,7 +55,7 @@ test_a_slow_read_delays_the_next_by_a_moment(void)
 
 	append(sv, "main", "first"); /* now there is a -shm */
 	want_event(c, NULL, NULL, "first");
-	stop_between_looks(sv);
+	freeze_when(sv, nobody_reads);
 	append(sv, "main", "slow");
 	fd = lock_readers(sv);
 	check(fd != -1);
