@@ -14,7 +14,7 @@
 set -u
 cd "$(dirname "$0")/.."
 mkdir -p build/log
-passed=0 failed=0 beside=
+passed=0 failed=0 first= beside=
 
 run() {
 	start=$(date +%s)
@@ -45,15 +45,13 @@ tell() {
 for suite in "$@"; do
 	case $suite in
 	slow | hosts | browser | torture | fault | fuzz) beside="$beside $suite" ;;
+	*) first="$first $suite" ;;
 	esac
 done
 for suite in $beside; do
 	run "$suite"
 done &
-for suite in "$@"; do
-	case $suite in
-	slow | hosts | browser | torture | fault | fuzz) continue ;;
-	esac
+for suite in $first; do
 	echo "== $suite"
 	run "$suite"
 	tell "$suite"
