@@ -125,6 +125,7 @@ look_up(struct redis_link *l, const char *host, const char *port)
 	}
 	snprintf(
 	    l->why, sizeof(l->why), "%.100s: no name server answers", host);
+	redis_clean(l->url, l->why); /* the name may be Redis's */
 	l->phase = LINK_NAMING;
 	redis_dial_named(l);
 }
