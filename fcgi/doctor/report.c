@@ -130,15 +130,18 @@ put_word(FILE *f, const char *s, size_t len)
 	free(seen);
 }
 
-/* A label, then a text that is broken between words, each line indented. */
+/*
+ * A label, then a text that is broken between words, each line indented.  A tab
+ * would put the columns out.
+ */
 static void
 put_wrapped(FILE *f, const char *label, const char *s)
 {
 	size_t at = INDENT, len;
 
 	fprintf(f, "%-*s", INDENT, label);
-	for (s = s == NULL ? "" : s; *s != '\0'; s += len + (s[len] == ' ')) {
-		len = strcspn(s, " ");
+	for (s = s == NULL ? "" : s; *s != '\0'; s += len + (s[len] != '\0')) {
+		len = strcspn(s, " \t");
 		if (at > INDENT && at + 1 + len > COLUMNS) {
 			fprintf(f, "\n%*s", INDENT, "");
 			at = INDENT;

@@ -659,13 +659,13 @@ test_report_as_text(void **state)
 
 	(void)state;
 	f = report_add(&r, "code", LEVEL_ERROR, SURE_LIKELY, "it is bad",
-	    "a%sb", "\x1b[2J\xc2\x9b");
+	    "a%s\tb", "\x1b[2J\xc2\x9b");
 	report_mend(&r, f, "there", "line %d;", 1);
 	report_add(&r, "other", LEVEL_NOTE, SURE_CERTAIN, "no", "nothing");
 	text = printed(&r, report_print);
 	assert_string_equal(text, "x\n"
 				  "\nerror: code (likely)\n"
-				  "  seen  a\\x1b[2J\\u009bb\n"
+				  "  seen  a\\x1b[2J\\u009b b\n"
 				  "  so    it is bad\n"
 				  "  mend  there\n"
 				  "            line 1;\n"
