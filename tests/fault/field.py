@@ -26,7 +26,7 @@ import threading
 import time
 
 from hosts import Site
-from yard import PATIENCE, children, end_process, until
+from yard import PATIENCE, children, until
 
 HERE = pathlib.Path(__file__).resolve().parent
 MUTE = 5        # seconds
@@ -320,34 +320,6 @@ def limit(pid, what, most):
     """The soft limit of a process that runs; most None: as it was."""
     hard = resource.prlimit(pid, what)[1]
     resource.prlimit(pid, what, (hard if most is None else most, hard))
-
-
-class RedisServer:
-    """A redis-server of our own, behind a socket in our directory."""
-
-    def __init__(self, folder):
-        self.socket = str(folder / "redis")
-        with open(folder / "redis.log", "ab") as log:
-            self.proc = subprocess.Popen(
-                ["redis-server", "--port", "0", "--unixsocket", self.socket,
-                 "--dir", str(folder), "--save", ""],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.url = "redis+unix://%s?stream=events" % self.socket
-        until("redis-server listens", lambda: os.path.exists(self.socket))
-
-    def ask(self, *words):
-        return subprocess.run(["redis-cli", "-s", self.socket, *words],
-                              check=True, capture_output=True, text=True,
-                              timeout=60).stdout
-
-    def publish(self, data):
-        self.ask("XADD", "events", "*", "topic", "main", "data", data)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        end_process(self.proc)
 
 
 class Shim:

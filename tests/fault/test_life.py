@@ -8,7 +8,8 @@ gap before it gets anything, and nobody had to remember a step.
 import shutil
 
 from client import Ended
-from field import ALL_WEBS, Field, RedisServer, copy, gaps, number
+from field import ALL_WEBS, Field, copy, gaps, number
+from redis_server import RedisServer
 from tap import each
 from yard import until
 

@@ -15,29 +15,10 @@ import sys
 import threading
 import time
 
+from redis_server import RedisServer
 from yard import LOAD, Yard, end_process, until
 
 EVENTS = int(os.environ.get("MOVE_EVENTS", 20000))
-
-
-class RedisServer:
-    """A redis-server of our own, behind a socket in our directory."""
-
-    def __init__(self, folder):
-        self.socket = str(folder / "redis")
-        with open(folder / "redis.log", "ab") as log:
-            self.proc = subprocess.Popen(
-                ["redis-server", "--port", "0", "--unixsocket", self.socket,
-                 "--dir", str(folder), "--save", ""],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.url = "redis+unix://%s?stream=events" % self.socket
-        until("redis-server listens", lambda: os.path.exists(self.socket))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        end_process(self.proc)
 
 
 class Publisher(threading.Thread):
