@@ -62,17 +62,29 @@ sqlite_replace(struct log *lg, const char *other)
 	assert_int_equal(rename(other, lg->path), 0);
 }
 
+/* A statement, by somebody who comes and goes; fmt as of sqlite3_mprintf. */
+static inline void
+sqlite_run(const struct log *lg, const char *fmt, ...)
+{
+	char *text;
+	sqlite3 *db;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = sqlite3_vmprintf(fmt, ap);
+	va_end(ap);
+	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, WAIT_MS);
+	if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", text, sqlite3_errmsg(db));
+	sqlite3_close(db);
+	sqlite3_free(text);
+}
+
 static inline void
 sqlite_unmake(const struct log *lg)
 {
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, WAIT_MS);
-	assert_int_equal(
-	    sqlite3_exec(db, "DROP TABLE largesse", NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(db);
+	sqlite_run(lg, "DROP TABLE largesse");
 }
 
 static const struct engine kit_sqlite = {
@@ -177,6 +189,16 @@ kit_teardown(void **state)
 	rc = dir_remove(lg->dir);
 	free(lg);
 	return rc;
+}
+
+/* A reader that knows nothing yet, as after a restart. */
+static inline void
+kit_reopen(struct log *lg, uint64_t event_max)
+{
+	store_close(lg->reader);
+	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
+	assert_non_null(lg->reader);
+	store_set_event_max(lg->reader, event_max);
 }
 
 /* Waits for what the loop would wait for.  Fails if that takes too long. */

@@ -9,19 +9,6 @@
 
 #include "store/clock.h"
 
-static void
-run(const struct log *lg, const char *sql)
-{
-	char *why = NULL;
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, WAIT_MS);
-	if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
-		fail_msg("%s: %s", sql, why);
-	sqlite3_close(db);
-}
-
 static int64_t
 number(const struct log *lg, const char *sql)
 {
@@ -42,11 +29,12 @@ number(const struct log *lg, const char *sql)
 static void
 fill(const struct log *lg)
 {
-	run(lg, "DELETE FROM events; DELETE FROM sqlite_sequence;"
-		"DELETE FROM largesse_uids;"
-		"UPDATE largesse SET value = 0 WHERE key GLOB 'pruned*';"
-		"INSERT INTO events(topic, uid) VALUES('a', 'u-a'),"
-		" ('a', 'u-b'), ('b', 'u-c'), ('b', 'u-d'), ('a', NULL)");
+	sqlite_run(lg,
+	    "DELETE FROM events; DELETE FROM sqlite_sequence;"
+	    "DELETE FROM largesse_uids;"
+	    "UPDATE largesse SET value = 0 WHERE key GLOB 'pruned*';"
+	    "INSERT INTO events(topic, uid) VALUES('a', 'u-a'),"
+	    " ('a', 'u-b'), ('b', 'u-c'), ('b', 'u-d'), ('a', NULL)");
 }
 
 static enum store_result
@@ -112,7 +100,7 @@ test_a_uid_that_moved_is_unknown(void **state)
 	for (i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
 		fill(lg);
 		want_uid(lg, "nothing", "u-b", STORE_OK, 2);
-		run(lg, moves[i]);
+		sqlite_run(lg, moves[i]);
 		want_uid(lg, moves[i], "u-b", STORE_UNKNOWN,
 		    (uint64_t)number(lg, "SELECT seq FROM sqlite_sequence"
 					 " WHERE name = 'events'"));
@@ -139,7 +127,7 @@ test_a_uid_that_stays_is_found(void **state)
 
 	for (i = 0; i < sizeof(stays) / sizeof(stays[0]); i++) {
 		fill(lg);
-		run(lg, stays[i]);
+		sqlite_run(lg, stays[i]);
 		want_uid(lg, stays[i], "u-b", STORE_OK, 2);
 	}
 }
@@ -153,15 +141,16 @@ test_notes_of_uids_are_few(void **state)
 
 	assert_int_equal(
 	    store_init(lg->path, &keep, lg->why, sizeof(lg->why)), 0);
-	run(lg, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
-		" FROM n WHERE i < 500)"
-		" INSERT OR IGNORE INTO events(uid)"
-		" SELECT 'u-' || (i / 2) FROM n");
-	run(lg, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
-		" FROM n WHERE i < 500)"
-		" INSERT OR REPLACE INTO events(uid)"
-		" SELECT 'r-' || (i / 2) FROM n");
-	run(lg, "INSERT INTO events(uid) VALUES(NULL), (NULL), (NULL), ('z')");
+	sqlite_run(lg, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+		       " FROM n WHERE i < 500)"
+		       " INSERT OR IGNORE INTO events(uid)"
+		       " SELECT 'u-' || (i / 2) FROM n");
+	sqlite_run(lg, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+		       " FROM n WHERE i < 500)"
+		       " INSERT OR REPLACE INTO events(uid)"
+		       " SELECT 'r-' || (i / 2) FROM n");
+	sqlite_run(
+	    lg, "INSERT INTO events(uid) VALUES(NULL), (NULL), (NULL), ('z')");
 	assert_in_range(
 	    number(lg, "SELECT count(*) FROM largesse_uids"), 0, 12);
 }
@@ -219,18 +208,20 @@ test_ids_of_a_life_before(void **state)
 
 	fill(lg);
 	next_ms();
-	run(lg, "DELETE FROM events; DELETE FROM sqlite_sequence");
+	sqlite_run(lg, "DELETE FROM events; DELETE FROM sqlite_sequence");
 	next_ms();
-	run(lg, "INSERT INTO events(data) VALUES(1), (2), (3), (4), (5), (6)");
+	sqlite_run(
+	    lg, "INSERT INTO events(data) VALUES(1), (2), (3), (4), (5), (6)");
 	want_id(lg, 5, STORE_UNKNOWN);
 	want_id(lg, 3, STORE_UNKNOWN);
 	want_id(lg, 6, STORE_OK);
 	fill(lg);
 	next_ms();
-	run(lg, "DELETE FROM events WHERE id > 3;"
-		"UPDATE sqlite_sequence SET seq = 0 WHERE name = 'events'");
+	sqlite_run(lg,
+	    "DELETE FROM events WHERE id > 3;"
+	    "UPDATE sqlite_sequence SET seq = 0 WHERE name = 'events'");
 	next_ms();
-	run(lg, "INSERT INTO events(data) VALUES(4), (5), (6)");
+	sqlite_run(lg, "INSERT INTO events(data) VALUES(4), (5), (6)");
 	want_id(lg, 3, STORE_OK);
 	want_id(lg, 4, STORE_UNKNOWN);
 	want_id(lg, 5, STORE_UNKNOWN);
@@ -245,14 +236,14 @@ test_ids_of_this_life(void **state)
 
 	fill(lg);
 	next_ms();
-	run(lg, "DELETE FROM events WHERE id IN (2, 5)");
+	sqlite_run(lg, "DELETE FROM events WHERE id IN (2, 5)");
 	next_ms();
-	run(lg, "INSERT INTO events(data) VALUES(6), (7)");
+	sqlite_run(lg, "INSERT INTO events(data) VALUES(6), (7)");
 	want_id(lg, 1, STORE_OK);
 	want_id(lg, 3, STORE_OK);
 	want_id(lg, 5, STORE_OK);
 	want_id(lg, 6, STORE_OK);
-	run(lg, "DELETE FROM events WHERE id < 4");
+	sqlite_run(lg, "DELETE FROM events WHERE id < 4");
 	want_id(lg, 1, STORE_GONE);
 	want_id(lg, 4, STORE_OK);
 	want_id(lg, 8, STORE_UNKNOWN);
@@ -312,8 +303,8 @@ test_an_edit_is_no_other_log(void **state)
 		    "UPDATE events SET %s WHERE id ="
 		    " (SELECT max(id) FROM events)",
 		    edits[i]);
-		run(lg, sql);
-		run(lg, "INSERT INTO events(uid) VALUES(NULL)");
+		sqlite_run(lg, sql);
+		sqlite_run(lg, "INSERT INTO events(uid) VALUES(NULL)");
 		want_no_other_log(lg, sql);
 	}
 }
@@ -339,9 +330,9 @@ test_a_sequence_that_says_too_little(void **state)
 		lg->reader =
 		    store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
 		read_all(lg);
-		run(lg, losses[i]);
+		sqlite_run(lg, losses[i]);
 		want_no_other_log(lg, losses[i]);
-		run(lg, "INSERT INTO events(data) VALUES('more')");
+		sqlite_run(lg, "INSERT INTO events(data) VALUES('more')");
 		want_no_other_log(lg, losses[i]);
 		assert_int_equal(store_warning(lg->reader) != NULL, i == 2);
 		assert_null(store_warning(lg->reader));

@@ -7,28 +7,6 @@
 
 #define BIG "9223372036854775807"
 
-static void
-run(const struct log *lg, const char *sql)
-{
-	char *why = NULL;
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, WAIT_MS);
-	if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
-		fail_msg("%s: %s", sql, why);
-	sqlite3_close(db);
-}
-
-static void
-reopen(struct log *lg, uint64_t event_max)
-{
-	store_close(lg->reader);
-	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
-	assert_non_null(lg->reader);
-	store_set_event_max(lg->reader, event_max);
-}
-
 struct told {
 	const struct log *lg;
 	char id[STORE_ID_SIZE];
@@ -63,12 +41,12 @@ told(struct log *lg, uint64_t id)
 static void
 fill(struct log *lg)
 {
-	run(lg, "DELETE FROM events; DELETE FROM sqlite_sequence;"
-		"DELETE FROM largesse_uids;"
-		"UPDATE largesse SET value = 0 WHERE key GLOB 'pruned*';"
-		"INSERT INTO events(topic, time) VALUES('a', 1001),"
-		" ('a', 1002), ('b', 1003), ('b', 1004), ('a', 1005)");
-	reopen(lg, 0);
+	sqlite_run(lg, "DELETE FROM events; DELETE FROM sqlite_sequence;"
+		       "DELETE FROM largesse_uids;"
+		       "UPDATE largesse SET value = 0 WHERE key GLOB 'pruned*';"
+		       "INSERT INTO events(topic, time) VALUES('a', 1001),"
+		       " ('a', 1002), ('b', 1003), ('b', 1004), ('a', 1005)");
+	kit_reopen(lg, 0);
 }
 
 static enum store_result
@@ -108,7 +86,7 @@ test_a_number_has_four_characters_behind_it(void **state)
 	assert_int_equal(strspn(id + 2, "abcdefghijkmnpqrstuvwxyz23456789"), 4);
 	assert_string_equal(id, told(lg, 4));
 	assert_string_not_equal(id + 2, told(lg, 5) + 2);
-	run(lg, "UPDATE events SET time = time + 1 WHERE id = 4");
+	sqlite_run(lg, "UPDATE events SET time = time + 1 WHERE id = 4");
 	assert_string_not_equal(id, told(lg, 4));
 	/* It is what it was in the version before: it must never change. */
 	assert_string_equal(told(lg, 1), "1-khbq");
@@ -206,8 +184,8 @@ test_the_row_of_the_check_is_the_place(void **state)
 		fill(lg);
 		strcpy(id, told(lg, 3));
 		want(lg, "nothing", id, STORE_OK, 3);
-		run(lg, edits[i]);
-		reopen(lg, 0);
+		sqlite_run(lg, edits[i]);
+		kit_reopen(lg, 0);
 		want(lg, edits[i], id, STORE_OK, 3);
 		want(lg, edits[i], "3", STORE_OK, 3);
 	}
@@ -236,8 +214,8 @@ test_another_row_is_not_the_place(void **state)
 	for (i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
 		fill(lg);
 		strcpy(id, told(lg, 3));
-		run(lg, lives[i]);
-		reopen(lg, 0);
+		sqlite_run(lg, lives[i]);
+		kit_reopen(lg, 0);
 		assert_int_equal(
 		    kit_seek(lg, (struct store_seek){.from = STORE_FROM_HEAD},
 			&head),
@@ -258,16 +236,16 @@ test_removed_rows_prove_nothing(void **state)
 	strcpy(first, told(lg, 1));
 	strcpy(third, told(lg, 3));
 	strcpy(last, told(lg, 5));
-	run(lg, "DELETE FROM events WHERE id IN (3, 5)");
+	sqlite_run(lg, "DELETE FROM events WHERE id IN (3, 5)");
 	want(lg, "removing", third, STORE_OK, 3);
 	want(lg, "removing", last, STORE_OK, 5);
-	run(lg, "INSERT INTO events(time) VALUES(1006)");
+	sqlite_run(lg, "INSERT INTO events(time) VALUES(1006)");
 	want(lg, "removing", last, STORE_OK, 5);
-	run(lg, "DELETE FROM events WHERE id < 5");
+	sqlite_run(lg, "DELETE FROM events WHERE id < 5");
 	want(lg, "pruning", first, STORE_GONE, 5);
 	want(lg, "pruning", third, STORE_GONE, 5);
 	want(lg, "pruning", last, STORE_OK, 5);
-	run(lg, "DELETE FROM events");
+	sqlite_run(lg, "DELETE FROM events");
 	want(lg, "emptying", last, STORE_GONE, 6);
 	want(lg, "emptying", "6-k52q", STORE_OK, 6);
 	want(lg, "emptying", "7-k52q", STORE_UNKNOWN, 6);
@@ -280,16 +258,16 @@ test_a_uid_of_that_form_is_found(void **state)
 	struct log *lg = *state;
 
 	fill(lg);
-	run(lg, "INSERT INTO events(uid, time) VALUES('3-k52q', 1006),"
-		" ('99-abcd', 1007), (NULL, 1008)");
+	sqlite_run(lg, "INSERT INTO events(uid, time) VALUES('3-k52q', 1006),"
+		       " ('99-abcd', 1007), (NULL, 1008)");
 	want(lg, "nothing", "3-k52q", STORE_OK, 6);
 	want(lg, "nothing", "99-abcd", STORE_OK, 7);
 	want(lg, "nothing", told(lg, 3), STORE_OK, 3);
-	run(lg, "DELETE FROM events WHERE id < 6");
+	sqlite_run(lg, "DELETE FROM events WHERE id < 6");
 	want(lg, "pruning", "3-k52q", STORE_OK, 6);
-	run(lg, "REPLACE INTO events(uid) VALUES('99-abcd')");
+	sqlite_run(lg, "REPLACE INTO events(uid) VALUES('99-abcd')");
 	want(lg, "moving", "99-abcd", STORE_UNKNOWN, 9);
-	run(lg, "DELETE FROM events WHERE uid = '3-k52q'");
+	sqlite_run(lg, "DELETE FROM events WHERE uid = '3-k52q'");
 	want(lg, "removing", "3-k52q", STORE_GONE, 7);
 }
 
@@ -301,17 +279,18 @@ test_a_row_that_is_too_large(void **state)
 	char id[STORE_ID_SIZE], buf[STORE_ID_SIZE];
 
 	fill(lg);
-	run(lg, "UPDATE events SET data = zeroblob(3000000) WHERE id = 3");
+	sqlite_run(
+	    lg, "UPDATE events SET data = zeroblob(3000000) WHERE id = 3");
 	strcpy(id, told(lg, 3));
 	assert_non_null(strchr(id, '-'));
-	reopen(lg, 1000);
+	kit_reopen(lg, 1000);
 	assert_string_equal(told(lg, 3), "3");
 	store_place_print(lg->reader, (struct store_id){0, 3}, buf);
 	assert_string_equal(buf, "3");
 	want(lg, "nothing", id, STORE_OK, 3);
 	want(lg, "nothing", "3", STORE_OK, 3);
 	want(lg, "nothing", "3-k52q", STORE_OK, 3);
-	run(lg, "DELETE FROM events WHERE id = 4");
+	sqlite_run(lg, "DELETE FROM events WHERE id = 4");
 	want(lg, "removing", "4-k52q", STORE_OK, 4);
 }
 
@@ -339,14 +318,14 @@ test_a_place_is_told_as_the_row_before_it(void **state)
 	want_place(lg, 0, "0");
 	want_place(lg, 3, third);
 	want_place(lg, 3, third);
-	run(lg, "DELETE FROM events WHERE id = 4");
+	sqlite_run(lg, "DELETE FROM events WHERE id = 4");
 	want_place(lg, 4, third);
 	want_place(lg, 5, told(lg, 5));
-	run(lg, "DELETE FROM events WHERE id < 4");
+	sqlite_run(lg, "DELETE FROM events WHERE id < 4");
 	want_place(lg, 4, "4"); /* there is none before it */
 	want_place(lg, 3, "3");
-	run(lg, "UPDATE events SET time = 1 WHERE id = 5");
-	reopen(lg, 0);
+	sqlite_run(lg, "UPDATE events SET time = 1 WHERE id = 5");
+	kit_reopen(lg, 0);
 	want_place(lg, 5, told(lg, 5));
 	want_place(lg, 6, told(lg, 5));
 	want_place(lg, UINT64_MAX, "18446744073709551615");
@@ -384,9 +363,9 @@ test_the_last_of_all_ids(void **state)
 
 	for (j = 0; j < sizeof(logs) / sizeof(logs[0]); j++) {
 		fill(lg);
-		run(lg, "DELETE FROM events");
-		run(lg, logs[j]);
-		reopen(lg, 0);
+		sqlite_run(lg, "DELETE FROM events");
+		sqlite_run(lg, logs[j]);
+		kit_reopen(lg, 0);
 		for (i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 			assert_int_equal(kit_seek(lg, from[i], &id), STORE_OK);
 			assert_true(id.lo <= INT64_MAX);
@@ -399,9 +378,9 @@ test_the_last_of_all_ids(void **state)
 			come_back(lg, texts[i], strlen(texts[i]), &id);
 	}
 	fill(lg);
-	run(lg, "DELETE FROM events");
-	run(lg, logs[0]);
-	reopen(lg, 0);
+	sqlite_run(lg, "DELETE FROM events");
+	sqlite_run(lg, logs[0]);
+	kit_reopen(lg, 0);
 	assert_int_equal(kit_seek(lg, from[1], &id), STORE_OK);
 	assert_int_equal(id.lo, INT64_MAX - 1);
 	want(lg, "the last", BIG, STORE_OK, INT64_MAX);

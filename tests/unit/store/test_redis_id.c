@@ -9,14 +9,6 @@ enum {
 	EVENTS = 6
 };
 
-static void
-reopen(struct log *lg)
-{
-	store_close(lg->reader);
-	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
-	assert_non_null(lg->reader);
-}
-
 /* As somebody does who makes the log anew. */
 static void
 init(struct log *lg)
@@ -75,7 +67,7 @@ want_place(struct log *lg, const char *after, struct store_seek from)
 	assert_int_equal(kit_seek(lg, from, &id), STORE_OK);
 	store_place_print(lg->reader, id, text);
 	want(lg, after, text, STORE_OK);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, after, text, STORE_OK);
 }
 
@@ -108,7 +100,7 @@ test_an_entry_is_its_place(void **state)
 	fill(lg, ids);
 	for (i = 0; i < EVENTS; i++)
 		want(lg, "nothing", ids[i], STORE_OK);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	for (i = 0; i < EVENTS; i++)
 		want(lg, "nothing", ids[i], STORE_OK);
 }
@@ -122,10 +114,10 @@ test_another_log_is_told(void **state)
 	fill(lg, ids);
 	redis_say("FLUSHALL%s%s", "", "");
 	init(lg);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "FLUSHALL", ids[2], STORE_UNKNOWN);
 	fill(lg, again);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "FLUSHALL", ids[2], STORE_UNKNOWN);
 	want(lg, "FLUSHALL", ids[5], STORE_UNKNOWN);
 	want(lg, "FLUSHALL", again[2], STORE_OK);
@@ -139,10 +131,10 @@ test_a_key_that_was_removed_is_told(void **state)
 
 	fill(lg, ids);
 	redis_say("DEL %s%s", stream_of(lg->path), "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "DEL", ids[2], STORE_UNKNOWN);
 	fill(lg, again);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "DEL", ids[2], STORE_UNKNOWN);
 	want(lg, "DEL", again[0], STORE_OK);
 }
@@ -165,10 +157,10 @@ test_a_tail_that_was_lost_is_told(void **state)
 	assert_string_equal(r->str, "OK");
 	freeReplyObject(r);
 	freeReplyObject(dump);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "RESTORE", again[1], STORE_UNKNOWN);
 	fill(lg, ids);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "RESTORE", again[1], STORE_UNKNOWN);
 	want(lg, "RESTORE", ids[1], STORE_OK);
 }
@@ -182,25 +174,25 @@ test_what_was_removed_proves_nothing(void **state)
 
 	fill(lg, ids);
 	redis_say("XDEL %s %s", stream_of(lg->path), ids[3]);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "XDEL", ids[3], STORE_OK);
 	want(lg, "XDEL", ids[2], STORE_OK);
 	append(lg, one, NULL);
 	assert_int_equal(
 	    store_prune(lg->path, &keep, lg->why, sizeof(lg->why)), 4);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "pruning", ids[1], STORE_GONE);
 	want(lg, "pruning", ids[3], STORE_GONE);
 	want(lg, "pruning", ids[4], STORE_OK); /* the last that went */
 	want(lg, "pruning", ids[5], STORE_OK);
 	want_places(lg, "pruning");
 	redis_say("XTRIM %s MAXLEN 1%s", stream_of(lg->path), "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "XTRIM", ids[5], STORE_GONE);
 	want(lg, "XTRIM", one, STORE_OK);
 	want_places(lg, "XTRIM");
 	redis_say("XTRIM %s MAXLEN 0%s", stream_of(lg->path), "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "emptying", one, STORE_OK);
 	want_places(lg, "emptying");
 }
@@ -218,11 +210,11 @@ test_places_without_an_entry_are_understood(void **state)
 	redis_say("XADD %s 5-3 data x%s", stream_of(lg->path), "");
 	redis_say("XADD %s 5-7 data x%s", stream_of(lg->path), "");
 	redis_say("XADD %s 6-0 data x%s", stream_of(lg->path), "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want_places(lg, "ids by hand");
 	want(lg, "ids by hand", "5-4", STORE_UNKNOWN);
 	redis_say("XDEL %s 6-0%s", stream_of(lg->path), "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want_places(lg, "removing the newest");
 }
 
@@ -239,7 +231,7 @@ test_numbers_have_their_check(void **state)
 	redis_say("XADD %s 0-3 data x time 1003%s", stream, "");
 	redis_say("XADD %s 0-4 data x time 1004%s", stream, "");
 	redis_say("XADD %s 0-5 data x time 1005%s", stream, "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "nothing", id, STORE_OK);
 	want(lg, "nothing", "4", STORE_OK);
 	want(lg, "nothing", "4-k52q", STORE_UNKNOWN);
@@ -250,17 +242,17 @@ test_numbers_have_their_check(void **state)
 	append(lg, uid, "4-k52q");
 	append(lg, NULL, "9-abcd");
 	append(lg, NULL, NULL);
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "uids", "4-k52q", STORE_OK);
 	want(lg, "uids", "9-abcd", STORE_OK);
 	want(lg, "uids", id, STORE_OK);
 	redis_say("XDEL %s 0-4%s", stream, "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "XDEL", id, STORE_OK);
 	redis_say("DEL %s%s", stream, "");
 	redis_say("XADD %s 0-4 data x time 2004%s", stream, "");
 	redis_say("XADD %s 0-5 data x time 2005%s", stream, "");
-	reopen(lg);
+	kit_reopen(lg, 0);
 	want(lg, "another life", id, STORE_UNKNOWN);
 	want(lg, "another life", "4", STORE_OK);
 }

@@ -13,24 +13,6 @@ enum {
 
 static const struct store_id before_all = {0, 0};
 
-static void
-run(const struct log *lg, const char *fmt, ...)
-{
-	char *text;
-	sqlite3 *db;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = sqlite3_vmprintf(fmt, ap);
-	va_end(ap);
-	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, WAIT_MS);
-	if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", text, sqlite3_errmsg(db));
-	sqlite3_close(db);
-	sqlite3_free(text);
-}
-
 #define COUNT(n)                                     \
 	"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL" \
 	" SELECT i + 1 FROM c WHERE i < " #n ") "
@@ -39,8 +21,8 @@ run(const struct log *lg, const char *fmt, ...)
 static void
 fill(const struct log *lg)
 {
-	run(lg, "INSERT INTO events(topic, data) " COUNT(
-		    100000) "SELECT 'orders', i FROM c");
+	sqlite_run(lg, "INSERT INTO events(topic, data) " COUNT(
+			   100000) "SELECT 'orders', i FROM c");
 }
 
 static struct store_topic
@@ -128,12 +110,13 @@ test_a_prefix_of_few_topics_is_found_by_the_index(void **state)
 	struct store_topic some[] = {topic("room/", true), topic("q", false),
 	    topic("room/2", false), topic("room/2", true)};
 
-	run(lg, "INSERT INTO events(topic) VALUES('room/2')");
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('room/2')");
 	fill(lg);
-	run(lg, "INSERT INTO events(topic)"
-		" VALUES('room/1'), ('q'), ('room/22'), ('room'), ('room0')");
+	sqlite_run(lg,
+	    "INSERT INTO events(topic)"
+	    " VALUES('room/1'), ('q'), ('room/22'), ('room'), ('room0')");
 	fill(lg);
-	run(lg, "INSERT INTO events(topic) VALUES('room/'), ('r')");
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('room/'), ('r')");
 	want_at_once(lg, some, 1, "1 100002 100004 200007 ");
 	want_at_once(lg, some, 4, "1 100002 100003 100004 200007 ");
 	want_at_once(lg, some + 1, 3, "1 100003 100004 ");
@@ -271,7 +254,7 @@ insert_odd(struct log *lg, const char *after)
 				    : "'a'");
 	sqlite3_str_appendall(s, after);
 	text = sqlite3_str_finish(s);
-	run(lg, "%s", text);
+	sqlite_run(lg, "%s", text);
 	sqlite3_free(text);
 }
 
@@ -283,7 +266,8 @@ test_every_way_of_reading_finds_the_same(void **state)
 	srand(7);
 	insert_odd(lg, "");
 	compare_some(lg, 30);
-	run(lg, "INSERT INTO events(topic) " COUNT(3000) "SELECT 'x' FROM c");
+	sqlite_run(
+	    lg, "INSERT INTO events(topic) " COUNT(3000) "SELECT 'x' FROM c");
 	compare_some(lg, 30);
 }
 
@@ -293,7 +277,7 @@ test_more_topics_than_the_index_is_asked_for(void **state)
 	struct log *lg = *state;
 
 	srand(8);
-	run(lg,
+	sqlite_run(lg,
 	    "INSERT INTO events(topic) " COUNT(
 		9000) "SELECT CASE WHEN i %% 20 = 0 THEN 'many/' || i %% 1500"
 		      " ELSE 'x' END FROM c");
@@ -310,7 +294,8 @@ test_topics_that_are_no_text_are_not_missed(void **state)
 
 	srand(9);
 	insert_odd(lg, ", (x'61'), (x'612f31')");
-	run(lg, "INSERT INTO events(topic) " COUNT(3000) "SELECT 'x' FROM c");
+	sqlite_run(
+	    lg, "INSERT INTO events(topic) " COUNT(3000) "SELECT 'x' FROM c");
 	compare_some(lg, 3);
 	compare(lg, &wishes[0], 1);
 	compare(lg, &wishes[2], 1);
@@ -322,12 +307,13 @@ test_a_column_that_ignores_case_lets_no_other_topic_through(void **state)
 	struct log *lg = *state;
 	struct store_topic a = topic("a", false);
 
-	run(lg, "DROP TABLE events; CREATE TABLE events("
-		" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-		" topic TEXT NOT NULL COLLATE NOCASE, event TEXT,"
-		" data TEXT NOT NULL DEFAULT '', uid TEXT, time INTEGER);"
-		"CREATE INDEX largesse_topic ON events(topic);"
-		"INSERT INTO events(topic) VALUES('A'), ('a'), ('B'), ('a')");
+	sqlite_run(lg,
+	    "DROP TABLE events; CREATE TABLE events("
+	    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	    " topic TEXT NOT NULL COLLATE NOCASE, event TEXT,"
+	    " data TEXT NOT NULL DEFAULT '', uid TEXT, time INTEGER);"
+	    "CREATE INDEX largesse_topic ON events(topic);"
+	    "INSERT INTO events(topic) VALUES('A'), ('a'), ('B'), ('a')");
 	want_at_once(lg, &a, 1, "2 4 ");
 }
 
@@ -339,8 +325,8 @@ test_without_the_index_pages_end_early(void **state)
 
 	fill(lg);
 	fill(lg);
-	run(lg, "INSERT INTO events(topic) VALUES('a');"
-		"DROP INDEX largesse_topic");
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('a');"
+		       "DROP INDEX largesse_topic");
 	compare(lg, &a, 1);
 }
 
@@ -374,12 +360,12 @@ test_a_seek_begins_anew_in_another_log(void **state)
 	struct store_id id, place;
 
 	fill(lg);
-	run(lg, "DROP INDEX largesse_topic");
+	sqlite_run(lg, "DROP INDEX largesse_topic");
 	assert_int_equal(store_seek(lg->reader, &s, &id), STORE_AGAIN);
 	lg->engine->name_log(&other, "other");
 	assert_int_equal(
 	    store_init(other.path, NULL, lg->why, sizeof(lg->why)), 0);
-	run(&other, "INSERT INTO events(topic) VALUES('y'), ('y')");
+	sqlite_run(&other, "INSERT INTO events(topic) VALUES('y'), ('y')");
 	lg->engine->replace(lg, other.path);
 	while (kit_turn(lg, &place) != STORE_REPLACED)
 		continue;
@@ -396,7 +382,8 @@ test_the_newest_of_a_prefix_is_found_by_the_index(void **state)
 	    .from = STORE_FROM_LAST, .count = 3, .topics = &room, .n = 1};
 	struct store_id id;
 
-	run(lg, "INSERT INTO events(topic) VALUES('room/1'), ('room/2')");
+	sqlite_run(
+	    lg, "INSERT INTO events(topic) VALUES('room/1'), ('room/2')");
 	fill(lg);
 	fill(lg);
 	assert_int_equal(store_seek(lg->reader, &s, &id), STORE_OK);
@@ -414,13 +401,14 @@ test_odd_times_do_not_hold_a_seek(void **state)
 	struct store_id id;
 	size_t i;
 
-	run(lg,
+	sqlite_run(lg,
 	    "INSERT INTO events(data, time) " COUNT(
 		2000) "SELECT i, CASE i %% 7 WHEN 0 THEN -9223372036854775807 "
 		      "- 1"
 		      " WHEN 1 THEN 9223372036854775807 WHEN 2 THEN 'soon'"
 		      " WHEN 3 THEN x'ff' WHEN 4 THEN 1e300 ELSE i END FROM c");
-	run(lg, "INSERT INTO events(id, time) VALUES(9223372036854775806, 3)");
+	sqlite_run(
+	    lg, "INSERT INTO events(id, time) VALUES(9223372036854775806, 3)");
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		struct store_seek s = {
 		    .from = STORE_FROM_TIME, .time_ms = times[i]};
@@ -442,7 +430,7 @@ highest(void)
 static void
 insert_large(const struct log *lg, const char *column)
 {
-	run(lg, "INSERT INTO events(%s) SELECT printf('%%.*c', %d, 'x')",
+	sqlite_run(lg, "INSERT INTO events(%s) SELECT printf('%%.*c', %d, 'x')",
 	    column, BIG);
 }
 
@@ -454,12 +442,12 @@ test_what_is_too_large_is_not_read(void **state)
 	struct store_span span;
 	struct given g = {.n = 0};
 
-	run(lg, "INSERT INTO events(data) VALUES('a')");
+	sqlite_run(lg, "INSERT INTO events(data) VALUES('a')");
 	insert_large(lg, "data");
-	run(lg, "INSERT INTO events(data) VALUES('b')");
+	sqlite_run(lg, "INSERT INTO events(data) VALUES('b')");
 	insert_large(lg, "uid");
 	insert_large(lg, "event");
-	run(lg, "INSERT INTO events(data) VALUES('%01001d')", 7);
+	sqlite_run(lg, "INSERT INTO events(data) VALUES('%01001d')", 7);
 	store_set_event_max(lg->reader, 1000);
 	highest();
 	want_all(lg, NULL, 0, "1 2! 3 4! 5! 6! ");
@@ -481,9 +469,9 @@ test_a_topic_that_is_too_large_is_passed_over(void **state)
 	struct log *lg = *state;
 	struct store_topic some[] = {topic("x", false), topic("y", true)};
 
-	run(lg, "INSERT INTO events(topic) VALUES('x'), ('y/1')");
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('x'), ('y/1')");
 	insert_large(lg, "topic");
-	run(lg, "INSERT INTO events(topic) VALUES('x')");
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('x')");
 	store_set_event_max(lg->reader, 1000);
 	highest();
 	want_all(lg, NULL, 0, "1 2 3! 4 ");
@@ -500,12 +488,13 @@ test_without_the_index_what_is_too_large_comes_once(void **state)
 	struct log *lg = *state;
 	struct store_topic some[] = {topic("main", false), topic("x", true)};
 
-	run(lg, "DROP INDEX largesse_topic");
-	run(lg, "INSERT INTO events(topic) " COUNT(
-		    200) "SELECT CASE WHEN i %% 60 = 0 THEN 'main' ELSE 'y' END"
-			 " FROM c");
+	sqlite_run(lg, "DROP INDEX largesse_topic");
+	sqlite_run(lg,
+	    "INSERT INTO events(topic) " COUNT(
+		200) "SELECT CASE WHEN i %% 60 = 0 THEN 'main' ELSE 'y' END"
+		     " FROM c");
 	insert_large(lg, "data");
-	run(lg, "INSERT INTO events(topic) VALUES('y'), ('x/1'), ('y')");
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('y'), ('x/1'), ('y')");
 	store_set_event_max(lg->reader, 1000);
 	want_all(lg, some, 2, "60 120 180 201! 203 ");
 	want_all(lg, some, 1, "60 120 180 201! ");
@@ -518,12 +507,12 @@ test_a_seek_by_time_does_not_go_through_what_is_large(void **state)
 	struct store_seek s = {.from = STORE_FROM_TIME, .time_ms = 5000};
 	struct store_id id;
 
-	run(lg, "INSERT INTO events(time) VALUES(1000), (2000), (3000)");
-	run(lg,
+	sqlite_run(lg, "INSERT INTO events(time) VALUES(1000), (2000), (3000)");
+	sqlite_run(lg,
 	    "INSERT INTO events(data, time)"
 	    " SELECT CAST(zeroblob(%d) AS TEXT), 4000",
 	    BIG);
-	run(lg, "INSERT INTO events(time) VALUES(6000), (7000)");
+	sqlite_run(lg, "INSERT INTO events(time) VALUES(6000), (7000)");
 	store_set_event_max(lg->reader, 1000);
 	highest();
 	assert_int_equal(store_seek(lg->reader, &s, &id), STORE_OK);
@@ -537,8 +526,8 @@ test_without_a_limit_all_is_read(void **state)
 {
 	struct log *lg = *state;
 
-	run(lg, "INSERT INTO events(data)"
-		" SELECT CAST(zeroblob(3000000) AS TEXT)");
+	sqlite_run(lg, "INSERT INTO events(data)"
+		       " SELECT CAST(zeroblob(3000000) AS TEXT)");
 	want_all(lg, NULL, 0, "1 ");
 	store_set_event_max(lg->reader, 2000000);
 	want_all(lg, NULL, 0, "1! ");
@@ -572,9 +561,10 @@ test_only_the_newest_revocation_counts(void **state)
 	struct log *lg = *state;
 	size_t n[2];
 
-	run(lg, "INSERT INTO largesse_revoke(subject, topic, time) " COUNT(
-		    100000) "SELECT 'al', CASE i %% 4 WHEN 0 THEN NULL"
-			    " WHEN 1 THEN 'news' ELSE x'01' END, i FROM c");
+	sqlite_run(lg,
+	    "INSERT INTO largesse_revoke(subject, topic, time) " COUNT(
+		100000) "SELECT 'al', CASE i %% 4 WHEN 0 THEN NULL"
+			" WHEN 1 THEN 'news' ELSE x'01' END, i FROM c");
 	assert_int_equal(revoked(lg, 1000, n), STORE_OK);
 	assert_int_equal(n[0], 1);
 	assert_int_equal(n[1], 2);
@@ -591,7 +581,8 @@ test_revoked_of_more_topics_than_can_be_told_is_of_all(void **state)
 	struct log *lg = *state;
 	size_t n[2];
 
-	run(lg, "INSERT INTO largesse_revoke(subject, topic, time) " COUNT(
+	sqlite_run(
+	    lg, "INSERT INTO largesse_revoke(subject, topic, time) " COUNT(
 		    5000) "SELECT 'al', 'topic/' || i, i FROM c");
 	assert_int_equal(revoked(lg, 0, n), STORE_OK);
 	assert_int_equal(n[0], 1);
@@ -605,11 +596,11 @@ test_an_older_log_is_asked_for_revocations_too(void **state)
 	struct log *lg = *state;
 	size_t n[2];
 
-	run(lg, "DROP INDEX largesse_revoke_of;"
-		"CREATE INDEX largesse_revoke_subject"
-		" ON largesse_revoke(subject) WHERE subject IS NOT NULL;"
-		"INSERT INTO largesse_revoke(subject, topic)"
-		" VALUES('al', NULL), ('al', 'x'), ('bo', NULL)");
+	sqlite_run(lg, "DROP INDEX largesse_revoke_of;"
+		       "CREATE INDEX largesse_revoke_subject"
+		       " ON largesse_revoke(subject) WHERE subject IS NOT NULL;"
+		       "INSERT INTO largesse_revoke(subject, topic)"
+		       " VALUES('al', NULL), ('al', 'x'), ('bo', NULL)");
 	assert_int_equal(revoked(lg, 0, n), STORE_OK);
 	assert_int_equal(n[0], 1);
 	assert_int_equal(n[1], 1);
@@ -627,7 +618,7 @@ test_a_revocation_that_is_too_large_stops_no_other(void **state)
 	struct store_id after = before_all;
 	size_t n[2] = {0, 0};
 
-	run(lg,
+	sqlite_run(lg,
 	    "INSERT INTO largesse_revoke(topic) VALUES('a');"
 	    "INSERT INTO largesse_revoke(topic)"
 	    " SELECT CAST(zeroblob(%d) AS TEXT);"
@@ -656,7 +647,7 @@ want_refused(struct log *lg, const char *sql, const char *why)
 {
 	struct store *st;
 
-	run(lg, "%s", sql);
+	sqlite_run(lg, "%s", sql);
 	st = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
 	assert_null(st);
 	if (strstr(lg->why, why) == NULL)
@@ -737,7 +728,7 @@ test_a_view_that_comes_later_is_not_read(void **state)
 	struct log *lg = *state;
 
 	want_at_once(lg, NULL, 0, "");
-	run(lg, "ALTER TABLE events RENAME TO other; " VIEW_OF_EVENTS);
+	sqlite_run(lg, "ALTER TABLE events RENAME TO other; " VIEW_OF_EVENTS);
 	want_no_rows(lg);
 }
 
@@ -750,10 +741,10 @@ test_a_statement_that_takes_long_is_stopped(void **state)
 	struct given g = {.n = 0};
 
 	want_at_once(lg, NULL, 0, "");
-	run(lg, "DROP TABLE events;"
-		"CREATE TABLE events(id, topic, event, data, uid, time);"
-		"INSERT INTO events(id, topic) " COUNT(
-		    1000000) "SELECT abs(random()), 'x' FROM c");
+	sqlite_run(lg, "DROP TABLE events;"
+		       "CREATE TABLE events(id, topic, event, data, uid, time);"
+		       "INSERT INTO events(id, topic) " COUNT(
+			   1000000) "SELECT abs(random()), 'x' FROM c");
 	assert_int_equal(
 	    store_read(lg->reader, before_all, NULL, 0, 10, take, &g, &span),
 	    STORE_BUSY);

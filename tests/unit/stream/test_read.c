@@ -2,27 +2,14 @@
  * test_read.c - reading news when the log fails half way: what was read is in
  * the window once, and nothing that went wrong is taken for good.
  *
- * The log is a stub that has the events 1 to EVENTS and as many revocations,
- * and fails as it is told.
+ * The log is a stub (stub.h) that has as many revocations as a test says.
  */
 #include <string.h>
 
-#include "tests/unit/cm.h"
+#include "tests/unit/stub.h"
 
 #include "fcgi/stream/hub.h"
 #include "fcgi/stream/news.h"
-#include "store/engine.h"
-
-enum {
-	EVENTS = 10
-};
-
-struct stub {
-	struct store store;
-	uint64_t bad; /* reading fails at this event; 0: never */
-	enum store_result seeks;
-	uint64_t bad_revoked;
-};
 
 struct world {
 	struct stub stub;
@@ -31,36 +18,6 @@ struct world {
 	struct hub hub;
 	struct sub *sub;
 };
-
-static enum store_result
-stub_read(struct store *st, struct store_id after, const struct store_topic *t,
-    size_t n, size_t limit, store_each *each, void *arg,
-    struct store_span *span)
-{
-	const struct stub *stub = (const struct stub *)st;
-	struct store_event ev = {
-	    .topic = {"main", 4}, .data = {"x", 1}, .id = after};
-
-	(void)t;
-	(void)n;
-	*span = (struct store_span){after, false};
-	while (limit-- > 0 && ev.id.lo < EVENTS) {
-		if (++ev.id.lo == stub->bad)
-			return STORE_ERROR;
-		span->upto = ev.id;
-		if (!each(arg, &ev))
-			return STORE_OK;
-	}
-	span->at_end = ev.id.lo == EVENTS;
-	return STORE_OK;
-}
-
-static enum store_result
-stub_seek(struct store *st, struct store_seek *seek, struct store_id *id)
-{
-	*id = seek->id;
-	return ((const struct stub *)st)->seeks;
-}
 
 static enum store_news
 stub_news(struct store *st, struct store_id *id)
@@ -115,6 +72,7 @@ setup(void **state)
 	if (w == NULL)
 		return -1;
 	w->stub.store.ops = &ops;
+	w->stub.with = STORE_ERROR;
 	w->conf.window_bytes = w->conf.max_event_bytes = 1 << 20;
 	w->conf.page_rows = 100;
 	w->hub.conf = &w->conf;
@@ -184,8 +142,8 @@ test_a_read_that_fails_half_way_is_not_repeated(void **state)
 	want_window(w, 1, 5);
 	w->stub.bad = 0;
 	look(w);
-	want_window(w, 1, EVENTS);
-	assert_int_equal(w->hub.count.events, EVENTS);
+	want_window(w, 1, STUB_EVENTS);
+	assert_int_equal(w->hub.count.events, STUB_EVENTS);
 }
 
 /*
@@ -209,7 +167,7 @@ test_what_the_log_cannot_vouch_for_is_not_in_the_window(void **state)
 	w->stub.bad = 0;
 	w->stub.seeks = STORE_OK;
 	look(w);
-	want_window(w, 6, EVENTS);
+	want_window(w, 6, STUB_EVENTS);
 }
 
 /* Nothing is sent before the revocations are known that came before it. */

@@ -2,64 +2,14 @@
  * test_page.c - a page of the log, when the log fails half way: what was read
  * is kept, and the next page goes on behind it.
  *
- * The log is a stub that has the events 1 to EVENTS and fails as it is told.
+ * The log is a stub (stub.h).
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/cm.h"
+#include "tests/unit/stub.h"
 
 #include "fcgi/window/page.h"
-#include "store/engine.h"
-
-enum {
-	EVENTS = 10
-};
-
-struct stub {
-	struct store store;
-	uint64_t bad;		/* reading fails at this event; 0: never */
-	enum store_result with; /* what a read that fails ends with */
-	enum store_result seeks;
-	uint64_t pruned;
-};
-
-static enum store_result
-stub_read(struct store *st, struct store_id after, const struct store_topic *t,
-    size_t n, size_t limit, store_each *each, void *arg,
-    struct store_span *span)
-{
-	const struct stub *stub = (const struct stub *)st;
-	struct store_event ev = {
-	    .topic = {"main", 4}, .data = {"x", 1}, .id = after};
-
-	(void)t;
-	(void)n;
-	if (stub->bad == after.lo + 1)
-		return stub->with; /* and span is what it was */
-	*span = (struct store_span){after, false};
-	while (limit-- > 0 && ev.id.lo < EVENTS) {
-		if (++ev.id.lo == stub->bad)
-			return stub->with;
-		span->upto = ev.id;
-		if (!each(arg, &ev))
-			return STORE_OK;
-	}
-	span->at_end = ev.id.lo == EVENTS;
-	return STORE_OK;
-}
-
-static enum store_result
-stub_seek(struct store *st, struct store_seek *seek, struct store_id *id)
-{
-	const struct stub *stub = (const struct stub *)st;
-
-	*id = seek->id;
-	if (stub->seeks != STORE_OK || seek->id.lo >= stub->pruned)
-		return stub->seeks;
-	id->lo = stub->pruned;
-	return STORE_GONE;
-}
 
 static const struct store_ops ops = {.read = stub_read, .seek = stub_seek};
 
@@ -105,7 +55,7 @@ teardown(void **state)
 static enum store_result
 get(struct world *w, uint64_t after)
 {
-	const struct store_id head = {0, EVENTS};
+	const struct store_id head = {0, STUB_EVENTS};
 
 	w->id = (struct store_id){0, after};
 	w->page = NULL;
@@ -136,7 +86,7 @@ test_what_came_before_the_failure_is_kept(void **state)
 	assert_int_equal(get(w, 5), STORE_ERROR);
 	w->stub.bad = 0;
 	assert_int_equal(get(w, 5), STORE_OK);
-	want_events(w, 6, EVENTS);
+	want_events(w, 6, STUB_EVENTS);
 }
 
 /* The page does not reach to the head, and is read once for two streams. */
