@@ -231,7 +231,7 @@ freeze_when(struct server *sv, bool (*is)(struct server *))
 	freeze(sv);
 	while (!is(sv)) {
 		check(kill(sv->pid, SIGCONT) == 0);
-		usleep(1000);
+		usleep(5000);
 		freeze(sv);
 	}
 }
