@@ -1,7 +1,13 @@
 /*
  * append.c - adding events to a SQLite log, in one transaction.
+ *
+ * While we wait for the lock, or are stopped in the middle, another file may
+ * take the place of the log.  What we have read of the one does not go into the
+ * other: the transaction is given up, and made again with the log that is there
+ * now.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "store/sqlite/sqlite.h"
 
@@ -9,7 +15,12 @@
  */
 enum {
 	APPEND_SINGLY = 1, /* a trigger makes the ids of several unknown */
-	APPEND_TAKEN	   /* a uid is that of an event of another topic */
+	APPEND_TAKEN,	   /* a uid is that of an event of another topic */
+	APPEND_MOVED	   /* this is not the log any more, and was let go */
+};
+
+enum {
+	MOVED_TRIES = 4 /* with a log that is replaced under each */
 };
 
 /* Is the second column of a row the topic of this event? */
@@ -103,14 +114,63 @@ run_kept(struct sqlite *sq, enum sqlite_statement s)
 	return sqlite3_reset(sq->st[s]) == SQLITE_OK ? 0 : -1;
 }
 
-static int
-commit(struct sqlite *sq)
+/*
+ * Is what we have open, and have read, the log as its name has it now?  If not,
+ * it is let go, and with it all that was not committed.
+ */
+static bool
+keep_log(struct sqlite *sq)
 {
-	if (run_kept(sq, ST_COMMIT) == -1)
+	struct files *f = &sq->follow.files;
+
+	if (!files_lost(f) && files_same(f, sq->db, sq->path) &&
+	    files_as_noted(f, sq->db) &&
+	    files_look(f, sq->db) != FILES_OVERWRITTEN)
+		return true;
+	sqlite3_db_config(sq->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite_let_go(sq, FOLLOW_SETTLE_MS);
+	usleep(FOLLOW_SETTLE_MS * 1000);
+	return false;
+}
+
+static enum store_result
+begin(struct sqlite *sq)
+{
+	int i;
+
+	for (i = 0; i < MOVED_TRIES; i++) {
+		if (!sqlite_ready(sq))
+			return STORE_BUSY;
+		if (run_kept(sq, ST_BEGIN) == -1)
+			return sqlite_write_trouble(sq);
+		if (keep_log(sq))
+			return STORE_OK;
+	}
+	return STORE_BUSY;
+}
+
+/* Commits what came to rc; if it came to nothing, says whether that was
+   because of the files. */
+static int
+commit(struct sqlite *sq, int rc)
+{
+	if (rc != 0 && rc != -1)
+		return rc;
+	if (!keep_log(sq))
+		return APPEND_MOVED;
+	if (rc == -1 || run_kept(sq, ST_COMMIT) == -1)
 		return -1;
 	if (!files_have_wal(&sq->follow.files, sq->db))
 		files_note(&sq->follow.files, sq->db);
 	return 0;
+}
+
+/* Ends a transaction that was not committed. */
+static void
+roll_back(struct sqlite *sq)
+{
+	if (!sqlite3_get_autocommit(sq->db))
+		run_kept(sq, ST_ROLLBACK);
 }
 
 /*
@@ -153,27 +213,38 @@ append_trouble(struct sqlite *sq, int rc)
 	return STORE_TAKEN;
 }
 
+/* In one transaction, which is begun. */
+static int
+append_here(struct sqlite *sq, struct store_event *events, size_t n)
+{
+	int rc = append_events(sq, events, n);
+
+	if (rc == APPEND_SINGLY && run_kept(sq, ST_ROLLBACK) == 0 &&
+	    run_kept(sq, ST_BEGIN) == 0)
+		rc = append_events(sq, events, n);
+	return commit(sq, rc);
+}
+
 enum store_result
 sqlite_append(struct store *store, struct store_event *events, size_t n)
 {
 	struct sqlite *sq = sqlite_of(store);
-	enum store_result r;
-	int rc;
+	enum store_result r = STORE_BUSY;
+	int i, rc;
 
-	if (!sqlite_ready(sq))
-		return STORE_BUSY;
-	if (run_kept(sq, ST_BEGIN) == -1)
-		return sqlite_write_trouble(sq);
-	rc = append_events(sq, events, n);
-	if (rc == APPEND_SINGLY && run_kept(sq, ST_ROLLBACK) == 0 &&
-	    run_kept(sq, ST_BEGIN) == 0)
-		rc = append_events(sq, events, n);
-	if (rc == 0 && commit(sq) == 0)
-		return STORE_OK;
-	r = append_trouble(sq, rc);
-	if (!sqlite3_get_autocommit(sq->db))
-		run_kept(sq, ST_ROLLBACK);
-	return r;
+	for (i = 0; i < MOVED_TRIES; i++) {
+		if ((r = begin(sq)) != STORE_OK)
+			return r;
+		rc = append_here(sq, events, n);
+		if (rc == 0)
+			return STORE_OK;
+		if (rc == APPEND_MOVED)
+			continue;
+		r = append_trouble(sq, rc);
+		roll_back(sq);
+		return r;
+	}
+	return STORE_BUSY;
 }
 
 /* --- several publishers in one transaction ------------------------------ */
@@ -227,34 +298,44 @@ append_alone(
 			    sqlite_append(&sq->base, b[i].events, b[i].n));
 }
 
-void
-sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
+/* All in one transaction, which is begun.  APPEND_MOVED: nothing is done. */
+static int
+append_batches(struct sqlite *sq, struct store_batch *b, size_t n)
 {
-	struct sqlite *sq = sqlite_of(store);
 	enum store_result r;
 	size_t i;
 
-	if (!sqlite_ready(sq)) {
-		set_results(sq, b, n, STORE_BUSY);
-		return;
-	}
-	if (run_kept(sq, ST_BEGIN) == -1) {
-		set_results(sq, b, n, sqlite_write_trouble(sq));
-		return;
-	}
 	for (i = 0; i < n; i++) {
 		append_within(sq, &b[i]);
 		if (sqlite3_get_autocommit(sq->db)) {
 			append_alone(sq, b, n, i);
-			return;
+			return 0;
 		}
 	}
-	if (commit(sq) == 0)
-		return;
+	switch (commit(sq, 0)) {
+	case 0:
+		return 0;
+	case APPEND_MOVED:
+		return APPEND_MOVED;
+	}
 	r = sqlite_write_trouble(sq);
 	for (i = 0; i < n; i++)
 		if (b[i].result == STORE_OK)
 			store_set_result(&sq->base, &b[i], r);
-	if (!sqlite3_get_autocommit(sq->db))
-		run_kept(sq, ST_ROLLBACK);
+	roll_back(sq);
+	return 0;
+}
+
+void
+sqlite_append_all(struct store *store, struct store_batch *b, size_t n)
+{
+	struct sqlite *sq = sqlite_of(store);
+	enum store_result r = STORE_OK;
+	int i;
+
+	for (i = 0; i < MOVED_TRIES && r == STORE_OK; i++)
+		if ((r = begin(sq)) == STORE_OK &&
+		    append_batches(sq, b, n) == 0)
+			return;
+	set_results(sq, b, n, r == STORE_OK ? STORE_BUSY : r);
 }

@@ -182,7 +182,8 @@ static void
 close_db(struct sqlite *sq)
 {
 	if (sq->mode == STORE_WRITE && sq->db != NULL &&
-	    !files_same(&sq->follow.files, sq->db, sq->path))
+	    (files_lost(&sq->follow.files) ||
+		!files_same(&sq->follow.files, sq->db, sq->path)))
 		sqlite3_db_config(
 		    sq->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(sq->db);

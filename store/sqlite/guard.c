@@ -47,6 +47,9 @@ guard_open(struct sqlite *sq)
 {
 	if (sq->mode != STORE_READ) {
 		sqlite3_hard_heap_limit64(0); /* as set before a fork */
+		/* Until the commit the log moves by the hand of others only. */
+		sqlite3_exec(
+		    sq->db, "PRAGMA cache_spill = OFF", NULL, NULL, NULL);
 		return;
 	}
 	sqlite3_db_config(sq->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
