@@ -73,6 +73,8 @@ class Walk:
         self.counts.connects += 1
         if last_id:
             self.counts.resumes += 1
+            if self.gap is not None:
+                self.forget_behind(self.gap)
             return
         self.places, self.gap = None, None
         self.seen, self.again = set(), set()
@@ -108,9 +110,9 @@ class Walk:
             self.h.shared(row.life, life) >= row.id for life in lives))
 
     def forget_behind(self, id):
-        """The log was replaced again before any event was sent.  Its place is
-        the one that the first gap named, and of what came before that gap
-        nothing is known any more."""
+        """The log was replaced again before any event was sent, or the client
+        went and came back.  Its place is the one that the first gap named, and
+        of what came before that gap nothing is known any more."""
         low = self.h.number(id)
         if low is not None:
             self.again.update(row for row in self.seen if row.id > low)

@@ -282,6 +282,17 @@ def test_two_gaps_before_an_event():
     assert kinds(h, old + gap(11.05, 2) + gap(11.2, 2) + again + again) != []
 
 
+def test_who_comes_back_with_the_place_of_a_gap_has_no_other():
+    """It was told that the log is back at 2, and left before there was more.
+    The rows after 2 may come; if it had stayed they may not."""
+    h = made(6)
+    h.touched += [(5.0, 5.0), (6.0, 6.0)]
+    told = start() + got(1, 2, 3, 4) + gap(5.0, 2)
+    assert kinds(h, told + [["open", 6.0, "2"], *start(2, 6.0)[1:]] +
+                 got(3, 4, 5, 6, at=7.0)) == []
+    assert kinds(h, told + got(3, 4, 5, 6, at=7.0)) == ["repeated"] * 2
+
+
 def test_an_event_that_was_long_on_its_way_excuses_the_gap():
     h = made(3)
     copied(h, 0, 3, 11.0)
