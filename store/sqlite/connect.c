@@ -35,6 +35,8 @@ static const char *const sql[ST_COUNT] = {
     [ST_SCAN] =
 	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
     [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
+    [ST_UPTO] = "SELECT " EVENT_COLUMNS " FROM events WHERE id <= ?1"
+		" ORDER BY id DESC LIMIT 1",
     [ST_UID] = "SELECT id FROM events WHERE uid = ?1",
     [ST_FIRST] = "SELECT min(id) FROM events",
     [ST_PASS] = "SELECT id, topic FROM events WHERE id > ?1 ORDER BY id",
@@ -99,9 +101,13 @@ is_broken(int code)
 enum store_result
 sqlite_trouble(struct sqlite *sq)
 {
-	int code =
-	    sq->db == NULL ? SQLITE_CANTOPEN : sqlite3_extended_errcode(sq->db);
+	int code = sq->failed; /* of a read that went on after it */
 
+	sq->failed = SQLITE_OK;
+	if (sq->db == NULL)
+		code = SQLITE_CANTOPEN;
+	else if (code == SQLITE_OK)
+		code = sqlite3_extended_errcode(sq->db);
 	store_set_bad(&sq->base);
 	sq->news_version = 0;
 	if (sq->db == NULL)
@@ -125,8 +131,10 @@ sqlite_trouble(struct sqlite *sq)
 			: "put both users in the group that owns the "
 			  "directory, mode 2770, and the file, mode 0660");
 	else
-		store_set_why(
-		    &sq->base, "%s: %s", sq->path, sqlite3_errmsg(sq->db));
+		store_set_why(&sq->base, "%s: %s", sq->path,
+		    code == sqlite3_extended_errcode(sq->db)
+			? sqlite3_errmsg(sq->db)
+			: sqlite3_errstr(code));
 	code &= 0xff;
 	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_ERROR
 							       : STORE_BUSY;
@@ -249,6 +257,7 @@ sqlite_attach(struct sqlite *sq)
 	files_begin(&sq->follow.files);
 	sq->follow.attached_ms = clock_steady_ms();
 	sq->follow.broken = false;
+	sq->failed = SQLITE_OK;
 	if (sqlite3_open_v2(sq->path, &sq->db, flags | SQLITE_OPEN_NOMUTEX,
 		NULL) != SQLITE_OK)
 		goto trouble;

@@ -121,12 +121,14 @@ ask_number(
 {
 	sqlite3_stmt *st = NULL;
 	int64_t n = 0;
+	int rc = sqlite3_prepare_v2(sq->db, sql, -1, &st, NULL);
 
-	if (sqlite3_prepare_v2(sq->db, sql, -1, &st, NULL) == SQLITE_OK) {
+	if (rc == SQLITE_OK) {
 		sqlite_bind_text(st, 1, text);
 		sqlite3_bind_int64(st, 2, id); /* if it asks for one */
-		n = sqlite_number(st, 0);
-	}
+		n = sqlite_number(sq, st, 0);
+	} else if (rc != SQLITE_ERROR) /* which says that there is no table */
+		sqlite_note(sq, rc);
 	sqlite3_finalize(st);
 	return n;
 }
@@ -144,7 +146,7 @@ sqlite_row_at(struct sqlite *sq, int64_t place, int64_t *id, int64_t *time_ms)
 	if (memo->version == 0 || memo->version != sq->self.version ||
 	    memo->place != place) {
 		sqlite3_bind_int64(st, 1, place);
-		rc = sqlite3_step(st);
+		rc = sqlite_step(sq, st);
 		if (rc == SQLITE_ROW)
 			*memo = (struct row_memo){sq->self.version, place,
 			    sqlite3_column_int64(st, 0),
@@ -153,7 +155,7 @@ sqlite_row_at(struct sqlite *sq, int64_t place, int64_t *id, int64_t *time_ms)
 	}
 	if ((rc & 0xff) == SQLITE_TOOBIG) {
 		sqlite3_bind_int64(before, 1, place);
-		*id = sqlite_number(before, 0);
+		*id = sqlite_number(sq, before, 0);
 		return ROW_LARGE;
 	}
 	if (rc != SQLITE_ROW)
@@ -196,7 +198,7 @@ is_of_another_life(struct sqlite *sq, int64_t id)
 
 	if (id > sq->pruned || sq->pruned == INT64_MAX)
 		return false;
-	removed_ms = sqlite_number(sq->st[ST_REMOVED], 0);
+	removed_ms = sqlite_number(sq, sq->st[ST_REMOVED], 0);
 	return removed_ms > 0 &&
 	       sqlite_row_at(sq, id, &at, &time_ms) == ROW_FOUND &&
 	       time_ms > removed_ms &&
@@ -322,7 +324,7 @@ is_foreign(struct sqlite *sq, const struct store_seek *seek, int64_t id)
 	bool match = false;
 
 	sqlite3_bind_int64(st, 1, id);
-	if (sqlite3_step(st) == SQLITE_ROW) {
+	if (sqlite_step(sq, st) == SQLITE_ROW) {
 		topic = sqlite_text(st, COL_TOPIC);
 		match = store_topic_match(
 		    seek->topics, seek->n, topic.s, topic.len);
@@ -338,7 +340,7 @@ sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
 	sqlite3_stmt *st = sq->st[ST_UID];
 
 	sqlite_bind_text(st, 1, seek->uid);
-	*id = sqlite_number(st, INT64_MIN);
+	*id = sqlite_number(sq, st, INT64_MIN);
 	if (*id == INT64_MIN) {
 		*id = sqlite_moved(sq, seek->uid);
 		if (*id != -1)

@@ -52,23 +52,30 @@ place_of_new(struct sqlite *sq, int64_t ok_ms, int64_t low, int64_t high)
 static enum store_news
 take_over_file(struct sqlite *sq, struct store_id *id)
 {
-	int64_t ok_ms = sq->self.ok_ms, low, high, place;
+	struct identity_read rd;
+	int64_t place;
+	bool all = false;
 
-	if (sqlite_enter_any(sq, &low, &high) != STORE_OK)
+	if (sqlite_enter_any(sq, &rd) != STORE_OK)
 		return STORE_QUIET;
-	if (sq->base.log_id[0] == '\0') { /* half made: not yet a log */
-		sq->self.ok_ms = ok_ms;
+	sq->self.version = 0; /* what is kept of it is of the log before */
+	if (rd.log_id[0] == '\0') { /* half made: not yet a log */
 		store_set_bad(&sq->base);
 		store_set_why(&sq->base, "%s: not an event log", sq->path);
-		sqlite_end(sq);
-		return STORE_QUIET;
+	} else {
+		place = place_of_new(sq, sq->self.ok_ms, rd.low, rd.high);
+		identity_read_place(sq, &rd, place);
+		all = sq->failed == SQLITE_OK;
+		if (!all)
+			sqlite_trouble(sq);
 	}
-	place = place_of_new(sq, ok_ms, low, high);
-	identity_mark_upto(sq, place);
-	*id = (struct store_id){0, (uint64_t)place};
+	if (all) {
+		identity_take(sq, &rd);
+		*id = (struct store_id){0, (uint64_t)place};
+		sq->replaced = false;
+	}
 	sqlite_end(sq);
-	sq->replaced = false;
-	return STORE_REPLACED;
+	return all ? STORE_REPLACED : STORE_QUIET;
 }
 
 /* --- a commit ----------------------------------------------------------- */

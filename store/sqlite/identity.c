@@ -16,7 +16,7 @@
 enum {
 	RESTLESS_MS = 10000, /* after a log was taken for ours */
 	LATE_MS = 1000,	     /* from the time of a row to its commit */
-	SEEDS = 20 /* as a power of two: how far back the first marks are */
+	LARGE_MAX = 8	     /* rows that are passed over */
 };
 
 /*
@@ -31,21 +31,33 @@ make_mark(
 	    id, time_ms, store_hash(STORE_HASH_BEGIN, uid.s, uid.len)};
 }
 
-/* The row of this id as it is now.  False: there is none. */
+/*
+ * The newest row up to this id, as it is now; one that is too large is passed
+ * over.  False: there is none, or a read has failed.  Then what is made of it
+ * counts for nothing, and no more is read.
+ */
 static bool
 read_mark(void *arg, int64_t id, struct row_mark *m)
 {
 	struct sqlite *sq = arg;
-	sqlite3_stmt *st = sq->st[ST_ROW];
-	bool found;
+	sqlite3_stmt *st = sq->st[ST_UPTO], *before = sq->st[ST_BEFORE];
+	int rc = SQLITE_TOOBIG, tries = LARGE_MAX;
 
-	sqlite3_bind_int64(st, 1, id);
-	found = sqlite3_step(st) == SQLITE_ROW;
-	if (found)
-		make_mark(m, id, sqlite3_column_int64(st, COL_TIME),
-		    sqlite_text(st, COL_UID));
-	sqlite3_reset(st);
-	return found;
+	while ((rc & 0xff) == SQLITE_TOOBIG && sq->failed == SQLITE_OK &&
+	       tries-- > 0) {
+		sqlite3_bind_int64(st, 1, id);
+		rc = sqlite_step(sq, st);
+		if (rc == SQLITE_ROW)
+			make_mark(m, sqlite3_column_int64(st, COL_ID),
+			    sqlite3_column_int64(st, COL_TIME),
+			    sqlite_text(st, COL_UID));
+		sqlite3_reset(st);
+		sqlite3_bind_int64(before, 1, id);
+		if ((rc & 0xff) == SQLITE_TOOBIG &&
+		    (id = sqlite_number(sq, before, INT64_MIN)) != INT64_MIN)
+			id--;
+	}
+	return rc == SQLITE_ROW;
 }
 
 void
@@ -70,16 +82,6 @@ identity_mark_id(struct sqlite *sq, struct store_id id)
 	if ((newest == NULL || (int64_t)id.lo > newest->id) &&
 	    read_mark(sq, (int64_t)id.lo, &m))
 		marks_add(sq->self.marks, &m);
-}
-
-void
-identity_mark_upto(struct sqlite *sq, int64_t id)
-{
-	sqlite3_stmt *st = sq->st[ST_BEFORE];
-
-	sqlite3_bind_int64(st, 1, id);
-	id = sqlite_number(st, 0);
-	identity_mark_id(sq, (struct store_id){0, (uint64_t)id});
 }
 
 /*
@@ -140,6 +142,99 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 							       : STORE_BUSY;
 }
 
+/*
+ * Of the copies of this log that were read, the one that has most in common
+ * with it.
+ */
+static void
+find_nearest(struct sqlite *sq, struct identity_read *rd)
+{
+	struct marks_part p;
+	int i;
+
+	for (i = 0; i < MARKS_LOGS; i++) {
+		struct marks *m = &sq->marks[i];
+
+		if (m->used == 0 || strcmp(m->log_id, rd->log_id) != 0)
+			continue;
+		p = marks_compare(m, read_mark, sq, sq->seq);
+		rd->first_lost[i] = p.first_lost;
+		if (rd->near != NULL && p.low <= rd->low)
+			continue;
+		rd->low = p.low;
+		rd->high = p.high;
+		rd->lost = p.lost;
+		rd->near = m;
+	}
+	if (sq->logs >= MARKS_LOGS) /* some copies are forgotten */
+		rd->high = sq->seq;
+}
+
+/* Of a log that is new to us: the newest row, and fewer the older they are. */
+static void
+read_seeds(struct sqlite *sq, struct identity_read *rd)
+{
+	int64_t was = INT64_MIN, head = sqlite_head(sq);
+	struct row_mark *m;
+	int i;
+
+	for (i = 2 * (IDENTITY_SEEDS - 1); i >= 0; i -= 2) {
+		m = &rd->seed[rd->seeds];
+		if (read_mark(sq, head - (INT64_C(1) << i) + 1, m) &&
+		    m->id > was) {
+			rd->seeds++;
+			was = m->id;
+		}
+	}
+}
+
+/*
+ * Who moves a log but leaves the -wal of the one before it gives it some pages
+ * of that: rows that were read stand in a log of another id.
+ */
+static void
+skip_rows_of(
+    struct sqlite *sq, const struct marks *before, struct identity_read *rd)
+{
+	struct marks_part p;
+
+	if (before == NULL || strcmp(before->log_id, rd->log_id) == 0)
+		return;
+	p = marks_compare(before, read_mark, sq, sq->seq);
+	if (rd->low < p.low)
+		rd->low = p.low;
+	if (rd->high < rd->low)
+		rd->high = rd->low;
+}
+
+enum store_result
+identity_read(struct sqlite *sq, struct identity_read *rd)
+{
+	enum store_result r;
+	bool fresh;
+
+	memset(rd, 0, sizeof(*rd));
+	r = read_self(sq, rd->log_id, sizeof(rd->log_id));
+	if (r == STORE_BUSY)
+		return r;
+	rd->high = sq->seq;
+	if (sq->mode != STORE_READ || rd->log_id[0] == '\0')
+		return r;
+	find_nearest(sq, rd);
+	fresh = rd->near == NULL || rd->low == 0;
+	skip_rows_of(sq, sq->self.marks, rd);
+	if (fresh)
+		read_seeds(sq, rd);
+	return sq->failed == SQLITE_OK ? r : STORE_BUSY;
+}
+
+void
+identity_read_place(struct sqlite *sq, struct identity_read *rd, int64_t id)
+{
+	if (!read_mark(sq, id, &rd->place))
+		rd->place.id = 0;
+}
+
 /* The place for the marks of another log: those that were left long ago go. */
 static struct marks *
 oldest_marks(struct sqlite *sq, const struct marks *except)
@@ -155,120 +250,46 @@ oldest_marks(struct sqlite *sq, const struct marks *except)
 }
 
 /*
- * Of the copies of this log that were read, the one that has most in common
- * with it; NULL: none was.
- */
-static struct marks *
-nearest_marks(struct sqlite *sq, struct marks_part *part)
-{
-	struct marks *nearest = NULL;
-	struct marks_part p;
-	int i;
-
-	for (i = 0; i < MARKS_LOGS; i++) {
-		struct marks *m = &sq->marks[i];
-
-		m->lost.id = 0;
-		if (m->used == 0 || strcmp(m->log_id, sq->base.log_id) != 0)
-			continue;
-		p = marks_compare(m, read_mark, sq, sq->seq);
-		m->lost = p.first_lost;
-		if (nearest == NULL || p.low > part->low) {
-			*part = p;
-			nearest = m;
-		}
-	}
-	return nearest;
-}
-
-/* Of a log that is new to us: the newest row, and fewer the older they are. */
-static void
-add_seeds(struct sqlite *sq, struct marks *marks)
-{
-	sqlite3_stmt *st = sq->st[ST_BEFORE];
-	int64_t id, was = INT64_MIN, head = sqlite_head(sq);
-	struct row_mark m;
-	int i;
-
-	for (i = SEEDS; i >= 0; i -= 2) {
-		sqlite3_bind_int64(st, 1, head - (INT64_C(1) << i) + 1);
-		id = sqlite_number(st, INT64_MIN);
-		if (id > was && read_mark(sq, id, &m)) {
-			marks_add_old(marks, &m);
-			was = id;
-		}
-	}
-}
-
-/*
- * Who moves a log but leaves the -wal of the one before it gives it some pages
- * of that: rows that were read stand in a log of another id.
- */
-static void
-skip_rows_of(
-    struct sqlite *sq, const struct marks *before, struct marks_part *part)
-{
-	struct marks_part p;
-
-	if (before == NULL || strcmp(before->log_id, sq->base.log_id) == 0)
-		return;
-	p = marks_compare(before, read_mark, sq, sq->seq);
-	if (part->low < p.low)
-		part->low = p.low;
-	if (part->high < part->low)
-		part->high = part->low;
-}
-
-/*
  * A log of the same id is another copy of one that was read, and the marks say
  * where the two part.  The marks of what this copy does not have are kept: the
  * other one may come back.
  */
-static void
-take_marks(
-    struct sqlite *sq, const struct marks *before, struct marks_part *part)
+static struct marks *
+take_marks(struct sqlite *sq, const struct identity_read *rd)
 {
-	struct marks *near, *m;
+	struct marks *m = rd->near;
+	bool fresh;
+	int i;
 
-	if (sq->mode != STORE_READ || sq->base.log_id[0] == '\0')
-		return;
-	m = near = nearest_marks(sq, part);
-	skip_rows_of(sq, before, part);
-	if (near == NULL) {
+	for (i = 0; i < MARKS_LOGS; i++)
+		sq->marks[i].lost = rd->first_lost[i];
+	if (m == NULL) {
 		m = oldest_marks(sq, NULL);
-		marks_begin(m, sq->base.log_id);
-	} else if (part->lost > 0) {
-		m = oldest_marks(sq, near);
-		*m = *near;
-		marks_forget(m, part->lost);
+		marks_begin(m, rd->log_id);
+	} else if (rd->lost > 0) {
+		m = oldest_marks(sq, rd->near);
+		*m = *rd->near;
+		marks_forget(m, rd->lost);
 	}
 	m->used = ++sq->logs;
-	if (sq->logs > MARKS_LOGS) /* some copies are forgotten */
-		part->high = sq->seq;
-	if (marks_newest(m) == NULL)
-		add_seeds(sq, m);
+	fresh = marks_newest(m) == NULL;
+	for (i = 0; fresh && i < rd->seeds; i++)
+		marks_add_old(m, &rd->seed[i]);
 	m->lost.id = 0;
-	sq->self.marks = m;
+	return m;
 }
 
-enum store_result
-identity_take(struct sqlite *sq, int64_t *low, int64_t *high)
+void
+identity_take(struct sqlite *sq, const struct identity_read *rd)
 {
-	char log_id[sizeof(sq->base.log_id)] = "";
-	enum store_result r = read_self(sq, log_id, sizeof(log_id));
-	const struct marks *before = sq->self.marks;
-	struct marks_part part = {.high = sq->seq};
-
-	if (r == STORE_BUSY)
-		return r;
 	memset(&sq->self, 0, sizeof(sq->self));
-	memcpy(sq->base.log_id, log_id, sizeof(log_id));
+	memcpy(sq->base.log_id, rd->log_id, sizeof(sq->base.log_id));
 	sq->self.ok_ms = sq->self.taken_ms = clock_wall_ms();
 	sq->self.seq = sq->seq;
-	take_marks(sq, before, &part);
-	*low = part.low;
-	*high = part.high;
-	return r;
+	if (sq->mode == STORE_READ && rd->log_id[0] != '\0')
+		sq->self.marks = take_marks(sq, rd);
+	if (sq->self.marks != NULL && rd->place.id != 0)
+		marks_add(sq->self.marks, &rd->place);
 }
 
 /*
@@ -306,12 +327,12 @@ old_row_comes(struct sqlite *sq)
 	sqlite3_stmt *st = sq->st[ST_TIME];
 	bool old = false;
 
-	if (sq->logs <= MARKS_LOGS || sq->self.marks == NULL ||
+	if (sq->self.marks == NULL || sq->logs <= MARKS_LOGS ||
 	    clock_wall_ms() - sq->self.taken_ms > RESTLESS_MS ||
 	    (newest = marks_newest(sq->self.marks)) == NULL)
 		return false;
 	sqlite3_bind_int64(st, 1, newest->id);
-	if (sqlite3_step(st) == SQLITE_ROW)
+	if (sqlite_step(sq, st) == SQLITE_ROW)
 		old = sqlite3_column_int64(st, 2) < sq->self.taken_ms - LATE_MS;
 	sqlite3_reset(st);
 	return old;
@@ -323,13 +344,18 @@ identity_verify(struct sqlite *sq)
 	char log_id[sizeof(sq->base.log_id)] = "";
 	int64_t now = clock_wall_ms();
 	enum store_result r = read_self(sq, log_id, sizeof(log_id));
+	bool other;
 
 	if (r != STORE_OK)
 		return r;
-	if (strcmp(log_id, sq->base.log_id) != 0 || sq->seq < sq->self.seq ||
-	    (sq->self.marks != NULL &&
-		!marks_hold(sq->self.marks, read_mark, sq)) ||
-	    lost_is_back(sq) || old_row_comes(sq))
+	other = strcmp(log_id, sq->base.log_id) != 0 ||
+		sq->seq < sq->self.seq ||
+		(sq->self.marks != NULL &&
+		    !marks_hold(sq->self.marks, read_mark, sq)) ||
+		lost_is_back(sq) || old_row_comes(sq);
+	if (sq->failed != SQLITE_OK)
+		return STORE_BUSY;
+	if (other)
 		return STORE_UNKNOWN;
 	sq->self.ok_ms = now;
 	sq->self.seq = sq->seq;

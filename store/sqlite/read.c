@@ -60,17 +60,6 @@ give(struct row_page *pg, const struct store_event *ev)
 	return pg->each(pg->arg, ev) && pg->limit > 0;
 }
 
-/* The id, or `none`, that a statement finds with this one. */
-static int64_t
-id_by(sqlite3_stmt *st, int64_t id, int64_t none)
-{
-	sqlite3_bind_int64(st, 1, id);
-	if (sqlite3_step(st) == SQLITE_ROW)
-		none = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return none;
-}
-
 /*
  * Hands out an event that is too large, if it is wanted.  The statement of
  * whoever found it may stand open, so these are others.
@@ -87,12 +76,14 @@ give_too_large(struct row_page *pg, int64_t id)
 	bool go_on = true;
 
 	sqlite3_bind_int64(head, 1, id);
-	if (sqlite3_step(head) == SQLITE_ROW)
+	if (sqlite_step(pg->sq, head) == SQLITE_ROW)
 		ev.topic = sqlite_some_text(head, 0);
 	sqlite3_bind_int64(type, 1, id);
-	if (sqlite3_step(type) == SQLITE_ROW)
+	if (sqlite_step(pg->sq, type) == SQLITE_ROW)
 		ev.event = sqlite_text(type, 0);
-	if (matches(pg, ev.topic))
+	if (pg->sq->failed != SQLITE_OK)
+		go_on = false;
+	else if (matches(pg, ev.topic))
 		go_on = give(pg, &ev);
 	else
 		pg->span->upto = ev.id;
@@ -119,7 +110,9 @@ end_scan(struct row_page *pg, sqlite3_stmt *st, int rc, bool *again)
 		return STOP_END;
 	if ((rc & 0xff) != SQLITE_TOOBIG)
 		return rc == SQLITE_OK ? STOP_PAGE : STOP_FAILED;
-	id = id_by(pg->sq->st[ST_NEXT], (int64_t)pg->span->upto.lo, 0);
+	st = pg->sq->st[ST_NEXT];
+	sqlite3_bind_int64(st, 1, (int64_t)pg->span->upto.lo);
+	id = sqlite_number(pg->sq, st, 0);
 	if (id <= (int64_t)pg->span->upto.lo)
 		return STOP_FAILED;
 	*again = give_too_large(pg, id) && clock_steady_ns() < pg->until_ns;
@@ -294,13 +287,13 @@ sqlite_read(struct store *st, struct store_id after,
 	pg.until_ns = clock_steady_ns() + STORE_SLICE_NS;
 	stop = fill_span(&pg);
 	span->at_end = stop == STOP_END;
-	if (stop == STOP_FAILED)
+	sq->whole |= n == 0;
+	if (!sq->whole && stop != STOP_FAILED)
+		identity_mark_id(sq, span->upto);
+	if (stop == STOP_FAILED || sq->failed != SQLITE_OK)
 		r = sqlite_trouble(sq);
 	else
 		sqlite_seen(sq);
-	sq->whole |= n == 0;
-	if (!sq->whole && r == STORE_OK)
-		identity_mark_id(sq, span->upto);
 	sqlite_leave(sq);
 	return r;
 }

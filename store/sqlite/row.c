@@ -67,12 +67,31 @@ sqlite_bind_event(sqlite3_stmt *st, int i, const struct store_event *ev,
 	return i;
 }
 
+void
+sqlite_note(struct sqlite *sq, int rc)
+{
+	int code = rc & 0xff;
+
+	if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE &&
+	    code != SQLITE_TOOBIG && sq->failed == SQLITE_OK)
+		sq->failed = rc;
+}
+
+int
+sqlite_step(struct sqlite *sq, sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	sqlite_note(sq, rc);
+	return rc;
+}
+
 int64_t
-sqlite_number(sqlite3_stmt *st, int64_t none)
+sqlite_number(struct sqlite *sq, sqlite3_stmt *st, int64_t none)
 {
 	int64_t n = none;
 
-	if (sqlite3_step(st) == SQLITE_ROW &&
+	if (sqlite_step(sq, st) == SQLITE_ROW &&
 	    sqlite3_column_type(st, 0) != SQLITE_NULL)
 		n = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);

@@ -19,7 +19,7 @@ enum {
 static int64_t
 floor_id(struct sqlite *sq)
 {
-	int64_t oldest = sqlite_number(sq->st[ST_FIRST], INT64_MIN);
+	int64_t oldest = sqlite_number(sq, sq->st[ST_FIRST], INT64_MIN);
 
 	if (oldest == INT64_MIN)
 		return sqlite_head(sq);
@@ -39,7 +39,7 @@ time_after(struct sqlite *sq, int64_t *id, int64_t *time_ms)
 
 	do {
 		sqlite3_bind_int64(st, 1, at);
-		rc = sqlite3_step(st);
+		rc = sqlite_step(sq, st);
 		if (rc == SQLITE_ROW) {
 			*id = sqlite3_column_int64(st, 0);
 			*time_ms = sqlite3_column_int64(st, 2);
@@ -49,7 +49,7 @@ time_after(struct sqlite *sq, int64_t *id, int64_t *time_ms)
 			return true;
 		sqlite3_bind_int64(next, 1, at);
 	} while ((rc & 0xff) == SQLITE_TOOBIG && --tries > 0 &&
-		 (at = sqlite_number(next, INT64_MAX)) != INT64_MAX);
+		 (at = sqlite_number(sq, next, INT64_MAX)) != INT64_MAX);
 	return false;
 }
 
@@ -121,7 +121,7 @@ skip_large(struct last *l, int64_t id)
 	sqlite3_stmt *st = l->sq->st[ST_BEFORE];
 
 	sqlite3_bind_int64(st, 1, id);
-	id = sqlite_number(st, 0);
+	id = sqlite_number(l->sq, st, 0);
 	if (id < 1)
 		return false;
 	if (store_topic_match(l->seek->topics, l->seek->n, "", 0))
@@ -240,6 +240,8 @@ sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 		place = sqlite_seek_time(sq, seek->time_ms);
 		break;
 	}
+	if (sq->failed != SQLITE_OK)
+		r = sqlite_trouble(sq);
 	if (r != STORE_BUSY && r != STORE_ERROR)
 		sqlite_seen(sq);
 	sqlite_leave(sq);

@@ -35,6 +35,7 @@ sqlite_enter(struct sqlite *sq)
 	uint32_t version;
 
 	guard_begin(sq);
+	sq->failed = SQLITE_OK;
 	if (sq->inside) /* held, and known to be our log */
 		return STORE_OK;
 	if (sq->db != NULL && files_lost(&sq->follow.files))
@@ -65,17 +66,16 @@ sqlite_enter(struct sqlite *sq)
 }
 
 enum store_result
-sqlite_enter_any(struct sqlite *sq, int64_t *low, int64_t *high)
+sqlite_enter_any(struct sqlite *sq, struct identity_read *rd)
 {
 	enum store_result r;
-	int64_t unused[2];
 
 	guard_begin(sq);
+	sq->failed = SQLITE_OK;
 	r = begin_snapshot(sq);
 	if (r != STORE_OK)
 		return r;
-	if (identity_take(sq, low != NULL ? low : &unused[0],
-		high != NULL ? high : &unused[1]) != STORE_BUSY)
+	if (identity_read(sq, rd) != STORE_BUSY)
 		return STORE_OK;
 	r = sqlite_trouble(sq);
 	sqlite_end(sq);

@@ -69,11 +69,13 @@ static enum store_result
 sqlite_first_look(struct sqlite *sq)
 {
 	enum store_result r = sqlite_attach(sq);
+	struct identity_read rd;
 
 	if (r == STORE_OK)
-		r = sqlite_enter_any(sq, NULL, NULL);
+		r = sqlite_enter_any(sq, &rd);
 	if (r != STORE_OK)
 		return r;
+	identity_take(sq, &rd);
 	sqlite_end(sq);
 	return sq->base.log_id[0] != '\0' ? STORE_OK : sqlite_no_log(sq);
 }

@@ -56,6 +56,7 @@ enum sqlite_statement {
 	ST_SELF,    /* log id and sequence */
 	ST_SCAN,    /* events after an id */
 	ST_ROW,	    /* one event by id */
+	ST_UPTO,    /* the newest event up to an id */
 	ST_UID,	    /* an id by uid */
 	ST_FIRST,   /* the oldest id */
 	ST_PASS,    /* id and topic of events after an id */
@@ -121,6 +122,22 @@ struct identity {
 	int64_t ok_ms;	     /* when it was last seen to be this log */
 };
 
+enum {
+	IDENTITY_SEEDS = 11 /* rows that are marked in a log that is new */
+};
+
+/* What was read of a log that is to be taken for ours. */
+struct identity_read {
+	char log_id[40];    /* empty: it is no log */
+	int64_t low, high;  /* up to low its rows were read, after high not */
+	struct marks *near; /* of the copy that was most like it; or NULL */
+	size_t lost;	    /* of those marks: how many it does not have */
+	struct row_mark first_lost[MARKS_LOGS]; /* see struct marks */
+	struct row_mark seed[IDENTITY_SEEDS];
+	struct row_mark place; /* id 0: none */
+	int seeds;
+};
+
 /* How the files of the log are followed (follow.c). */
 struct follow {
 	struct files files;
@@ -129,8 +146,8 @@ struct follow {
 	int64_t settle_ms;   /* the files are moved: not before this time... */
 	int64_t settle_max_ms;	 /* ...which is put off up to this one */
 	int64_t settle_after_ms; /* pause of the files that is waited for */
-	unsigned unseen; /* times that a commit was not seen, in a row */
-	bool broken;	 /* a page or a file could not be read: attach again */
+	unsigned unseen;   /* times that a commit was not seen, in a row */
+	bool broken; /* a page or a file could not be read: attach again */
 	bool told_deaf, told_unseen, told_mode; /* see store_warning */
 };
 
@@ -162,6 +179,7 @@ struct sqlite {
 	struct marks marks[MARKS_LOGS]; /* of this log and of those before it */
 	uint64_t logs;			/* how many there were */
 	bool whole;    /* all rows are read in order, and have marks */
+	int failed;    /* code of SQLite: a part of this read has; 0: none */
 	bool inside;   /* ST_VERSION stands on its row: a transaction is open */
 	bool hold;     /* it is not to end with the read that began it */
 	bool replaced; /* seen to be another log: news will say so */
@@ -239,12 +257,8 @@ enum store_result guard_tables_again(struct sqlite *);
 enum store_result sqlite_enter(struct sqlite *);
 void sqlite_leave(struct sqlite *);
 
-/*
- * The same of whatever log is there, which is taken for ours: base.log_id is
- * empty when it is none.  low and high as identity_take says; or NULL.
- */
-enum store_result sqlite_enter_any(
-    struct sqlite *, int64_t *low, int64_t *high);
+/* The same of whatever log is there; see identity_read. */
+enum store_result sqlite_enter_any(struct sqlite *, struct identity_read *);
 /* Ends a read although it may be held. */
 void sqlite_end(struct sqlite *);
 
@@ -255,10 +269,18 @@ struct store_text sqlite_some_text(sqlite3_stmt *, int column);
 /* The row of EVENT_COLUMNS that it stands on; good until the next step. */
 struct store_event sqlite_event(const struct sqlite *, sqlite3_stmt *);
 /*
- * Steps a statement whose row is a number, and resets it.  none: there is no
- * row, or it is NULL.
+ * Steps a statement of a reader.  What cannot be read is not what is not there:
+ * if it is neither a row nor the end, nor a row that is too large, the read has
+ * failed, whatever else it finds.
  */
-int64_t sqlite_number(sqlite3_stmt *, int64_t none);
+int sqlite_step(struct sqlite *, sqlite3_stmt *);
+/* Notes the same, if this code of SQLite says so. */
+void sqlite_note(struct sqlite *, int rc);
+/*
+ * Steps a statement whose row is a number, and resets it.  none: there is no
+ * row, or it is NULL, or the read has failed.
+ */
+int64_t sqlite_number(struct sqlite *, sqlite3_stmt *, int64_t none);
 /* No copy is made: it has to last until the statement is reset. */
 void sqlite_bind_text(sqlite3_stmt *, int i, struct store_text);
 /*
@@ -362,11 +384,15 @@ enum store_result sqlite_find_uid(
 /* --- identity.c --- */
 
 /*
- * Remembers the log as it is now; between enter and leave.  *low, *high: up to
- * low its rows were read before, and after high they were not.  STORE_UNKNOWN:
- * it is none.  STORE_BUSY: it could not be read, and nothing has changed.
+ * Reads what identity_take wants to know of the log that is there; between
+ * enter and leave, and nothing changes by it.  STORE_UNKNOWN: it is no log.
+ * STORE_BUSY: it could not be read.
  */
-enum store_result identity_take(struct sqlite *, int64_t *low, int64_t *high);
+enum store_result identity_read(struct sqlite *, struct identity_read *);
+/* Reads the newest row up to the place where streams go on. */
+void identity_read_place(struct sqlite *, struct identity_read *, int64_t id);
+/* Takes this log for ours.  All was read: failed is 0. */
+void identity_take(struct sqlite *, const struct identity_read *);
 /* Is it the log we know, and not gone back in time?  STORE_UNKNOWN if not;
    between enter and leave, with ST_SELF not yet read. */
 enum store_result identity_verify(struct sqlite *);
@@ -374,7 +400,5 @@ enum store_result identity_verify(struct sqlite *);
 void identity_mark(struct sqlite *, const struct store_event *);
 /* The same of a row that was passed over; likewise. */
 void identity_mark_id(struct sqlite *, struct store_id);
-/* The same of the newest row up to this id. */
-void identity_mark_upto(struct sqlite *, int64_t id);
 
 #endif

@@ -81,7 +81,7 @@ marks_compare_row(const struct row_mark *mark, marks_read *read, void *arg)
 {
 	struct row_mark now;
 
-	if (!read(arg, mark->id, &now))
+	if (!read(arg, mark->id, &now) || now.id != mark->id)
 		return -1;
 	return memcmp(&now, mark, sizeof(now)) == 0;
 }

@@ -35,7 +35,10 @@ struct marks {
 	} recent, old;
 };
 
-/* Reads the row of an id as it is now.  False: there is none to be read. */
+/*
+ * Reads the newest row up to an id, as it is now.  False: there is none, or it
+ * cannot be read.
+ */
 typedef bool marks_read(void *arg, int64_t id, struct row_mark *);
 
 /* Empty marks for this log. */

@@ -251,6 +251,35 @@ test_a_stream_that_waits_behind_a_bad_page_makes_it_unwell(void)
 	write_page(p, p->was);
 }
 
+/*
+ * Another copy of the log has its place, and of the rows that both have the
+ * newest cannot be read: it is not known yet where the two part.
+ */
+static void
+test_a_bad_page_of_another_copy_repeats_nothing(void)
+{
+	struct server *sv = serve_with("--poll", "50", NULL), *copy;
+	struct client *c = stream(sv, "/events");
+	struct page *p;
+
+	append_many(sv, "main", 1, ROWS, ROW);
+	want_rows(c, 1, ROWS);
+	copy = log_copy(sv);
+	append_many(sv, "main", ROWS + 1, 1, ROW);
+	want_rows(c, ROWS + 1, ROWS + 1);
+	append_many(copy, "main", 31, 1, ROW);
+	sql(copy, "PRAGMA wal_checkpoint(TRUNCATE)");
+	p = spoil(copy, ROWS);
+	log_replace(sv, copy);
+	p->sv = sv;
+	want_unwell(sv);
+	write_page(p, p->was);
+	check(atoi(json(want_gap(c), "$.id")) == ROWS);
+	want_rows(c, 31, 31);
+	want_well(sv);
+	want_nothing_more(c, sv, "main");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -261,6 +290,7 @@ main(int argc, char **argv)
 	    TALK(test_what_is_counted_is_counted_once),
 	    TALK(test_a_revocation_is_not_lost_behind_a_bad_page),
 	    TALK(test_a_stream_that_waits_behind_a_bad_page_makes_it_unwell),
+	    TALK(test_a_bad_page_of_another_copy_repeats_nothing),
 	};
 
 	return talk_main_sqlite(

@@ -20,9 +20,13 @@ struct rows {
 static bool
 read_row(void *arg, int64_t id, struct row_mark *m)
 {
-	const struct rows *rows = arg;
+	struct rows *rows = arg;
 
-	if (id < 1 || id >= ROWS || rows->time_ms[id] == 0)
+	if (id >= ROWS)
+		id = ROWS - 1;
+	while (id > 0 && rows->time_ms[id] == 0)
+		id--;
+	if (id < 1)
 		return false;
 	*m = (struct row_mark){id, rows->time_ms[id], 0};
 	return true;
