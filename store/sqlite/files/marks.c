@@ -10,7 +10,9 @@
 #include "store/sqlite/files/marks.h"
 
 enum {
-	LOOKS = 8 /* for a row that is still there */
+	LOOKS = 8,   /* for a row that is still there */
+	NEWEST = 32, /* rows that are compared one by one */
+	READS = 128  /* in one search */
 };
 
 void
@@ -110,20 +112,119 @@ marks_forget(struct marks *m, size_t n)
 	ring_forget(&m->old, n - recent);
 }
 
+/* --- where two copies part ---------------------------------------------- */
+
+/* The search for the newest mark that holds.  Index 0 is the newest mark. */
+struct search {
+	const struct marks *m;
+	marks_read *read;
+	void *arg;
+	size_t n;    /* marks that there are */
+	size_t part; /* all before this one do not hold, or have no row */
+	size_t hold; /* the newest that is known to hold, or n */
+	int left;    /* rows that may still be read */
+};
+
+/* The newest mark that is not newer than this id, or n. */
+static size_t
+first_upto(const struct search *s, int64_t id)
+{
+	size_t low = 0, high = s->n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (mark_at(s->m, mid)->id > id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/*
+ * The first from i on, and before end, that has a row; *same: it is the row
+ * that was marked.  Marks without a row are passed over, all at once.
+ */
+static size_t
+first_with_row(struct search *s, size_t i, size_t end, bool *same)
+{
+	const struct row_mark *mark;
+	struct row_mark now;
+
+	while (i < end && s->left-- > 0) {
+		if (!s->read(s->arg, mark_at(s->m, i)->id, &now))
+			break; /* nor are there any before it */
+		i = first_upto(s, now.id);
+		mark = mark_at(s->m, i);
+		if (i < end && mark != NULL && mark->id == now.id) {
+			*same = memcmp(&now, mark, sizeof(now)) == 0;
+			return i;
+		}
+	}
+	return end;
+}
+
+/* Most often it is one of the newest. */
+static void
+search_newest(struct search *s)
+{
+	bool same = false;
+	size_t i;
+	int n;
+
+	for (n = 0; n < NEWEST && s->part < s->n; n++) {
+		i = first_with_row(s, s->part, s->n, &same);
+		if (same)
+			s->hold = i;
+		if (same || i == s->n)
+			return;
+		s->part = i + 1;
+	}
+}
+
+/* Two copies are the same up to some row and differ after it: by halving. */
+static void
+search_older(struct search *s)
+{
+	size_t i, mid, end = s->n;
+	bool same = false;
+
+	while (s->part < end) {
+		mid = s->part + (end - s->part) / 2;
+		i = first_with_row(s, mid, end, &same);
+		if (i < end && !same) {
+			s->part = i + 1;
+			continue;
+		}
+		if (i < end)
+			s->hold = i;
+		end = mid;
+	}
+}
+
 struct marks_part
 marks_compare(const struct marks *m, marks_read *read, void *arg, int64_t head)
 {
+	struct search s = {m, read, arg, m->recent.n + m->old.n, 0, 0, READS};
 	struct marks_part p = {.high = head};
 	const struct row_mark *mark, *next = NULL;
 
-	for (; (mark = mark_at(m, p.lost)) != NULL; next = mark, p.lost++)
-		if (mark->id <= head && marks_compare_row(mark, read, arg) == 1)
-			break;
+	s.hold = s.n;
+	s.part = first_upto(&s, head);
+	search_newest(&s);
+	if (s.hold == s.n)
+		search_older(&s);
+	p.lost = s.hold;
+	mark = mark_at(m, p.lost);
+	if (p.lost > 0)
+		next = mark_at(m, p.lost - 1);
 	if (next != NULL)
 		p.first_lost = *next;
 	if (mark != NULL)
 		p.low = mark->id;
-	if (mark != NULL && p.lost < m->recent.n)
+	if (s.left < 0) /* not all could be read */
+		next = s.part > 0 ? mark_at(m, s.part - 1) : NULL;
+	if (s.left >= 0 && mark != NULL && p.lost < m->recent.n)
 		p.high = mark->id; /* each row after it had a mark, too */
 	else if (next != NULL && next->id - 1 < head)
 		p.high = next->id - 1;

@@ -63,7 +63,10 @@ struct marks_part {
 	struct row_mark first_lost; /* the oldest of them; id 0: none */
 };
 
-/* Compares with the log that is there now, whose newest id is head. */
+/*
+ * Compares with the log that is there now, whose newest id is head.  It reads
+ * no more than some rows, however many marks there are.
+ */
 struct marks_part marks_compare(
     const struct marks *, marks_read *read, void *arg, int64_t head);
 /* Forgets the newest n. */

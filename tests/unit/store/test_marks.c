@@ -15,6 +15,7 @@ enum {
 /* The log that is there now: the time of each row, 0 for one that is gone. */
 struct rows {
 	int64_t time_ms[ROWS];
+	int reads; /* of rows, in all */
 };
 
 static bool
@@ -22,6 +23,7 @@ read_row(void *arg, int64_t id, struct row_mark *m)
 {
 	struct rows *rows = arg;
 
+	rows->reads++;
 	if (id >= ROWS)
 		id = ROWS - 1;
 	while (id > 0 && rows->time_ms[id] == 0)
@@ -96,6 +98,35 @@ test_a_shorter_copy(void **state)
 	free(m);
 }
 
+/* A turn of the loop has to be short, however much of the log is another. */
+static void
+test_few_rows_are_read(void **state)
+{
+	struct rows *rows = calloc(1, sizeof(*rows));
+	struct marks *m = calloc(1, sizeof(*m));
+	struct marks_part p;
+	int64_t same, id, n = ROWS - 1;
+
+	(void)state;
+	for (same = 0; same <= n; same += 97) {
+		set_up(rows, m, n, same);
+		marks_compare(m, read_row, rows, n);
+		assert_true(rows->reads <= 64);
+		/* Of most rows the copy has none, and of some another. */
+		for (id = 1; id <= n; id++)
+			if (id % 50 != 0)
+				rows->time_ms[id] = 0;
+		rows->reads = 0;
+		p = marks_compare(m, read_row, rows, n);
+		assert_true(rows->reads <= 150);
+		assert_true(p.low <= same && p.high >= same - 50);
+		if (same > n - MARKS + 50)
+			assert_int_equal(p.low, same - same % 50);
+	}
+	free(rows);
+	free(m);
+}
+
 /* Rows that were removed prove nothing; the next that is there does. */
 static void
 test_rows_that_are_gone(void **state)
@@ -122,6 +153,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_where_two_copies_part),
 	    cmocka_unit_test(test_a_shorter_copy),
+	    cmocka_unit_test(test_few_rows_are_read),
 	    cmocka_unit_test(test_rows_that_are_gone),
 	};
 
