@@ -143,6 +143,35 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 }
 
 /*
+ * Are the marks of some copy of this log forgotten?  Then it is not known what
+ * was read in that.  A log that was never forgotten may seem so, seldom.
+ */
+static uint64_t *
+forgotten(struct sqlite *sq, const char *log_id, uint64_t *bit)
+{
+	uint64_t h = store_hash(STORE_HASH_BEGIN, log_id, strlen(log_id));
+
+	*bit = UINT64_C(1) << h % 64;
+	return &sq->forgotten[h / 64 % FORGOTTEN_WORDS];
+}
+
+static bool
+is_forgotten(struct sqlite *sq, const char *log_id)
+{
+	uint64_t bit, *word = forgotten(sq, log_id, &bit);
+
+	return (*word & bit) != 0;
+}
+
+static void
+forget(struct sqlite *sq, const char *log_id)
+{
+	uint64_t bit, *word = forgotten(sq, log_id, &bit);
+
+	*word |= bit;
+}
+
+/*
  * Of the copies of this log that were read, the one that has most in common
  * with it.
  */
@@ -166,7 +195,7 @@ find_nearest(struct sqlite *sq, struct identity_read *rd)
 		rd->lost = p.lost;
 		rd->near = m;
 	}
-	if (sq->logs >= MARKS_LOGS) /* some copies are forgotten */
+	if (is_forgotten(sq, rd->log_id))
 		rd->high = sq->seq;
 }
 
@@ -246,6 +275,8 @@ oldest_marks(struct sqlite *sq, const struct marks *except)
 		if (&sq->marks[i] != except &&
 		    (oldest == NULL || sq->marks[i].used < oldest->used))
 			oldest = &sq->marks[i];
+	if (oldest->used != 0)
+		forget(sq, oldest->log_id);
 	return oldest;
 }
 
@@ -327,7 +358,7 @@ old_row_comes(struct sqlite *sq)
 	sqlite3_stmt *st = sq->st[ST_TIME];
 	bool old = false;
 
-	if (sq->self.marks == NULL || sq->logs <= MARKS_LOGS ||
+	if (sq->self.marks == NULL || !is_forgotten(sq, sq->base.log_id) ||
 	    clock_wall_ms() - sq->self.taken_ms > RESTLESS_MS ||
 	    (newest = marks_newest(sq->self.marks)) == NULL)
 		return false;

@@ -102,9 +102,10 @@ enum {
 	FOLLOW_SETTLE_MS = 30, /* without a move: the files are in place */
 	FOLLOW_TRIES = 5,      /* to see a commit by opening the files again */
 
-	INSERT_ROWS = 16, /* that one statement adds */
-	MERGE_MEMOS = 64, /* topics that were too many for the index... */
-	MERGE_SKIP = 15	  /* ...and are read without it so often */
+	INSERT_ROWS = 16,     /* that one statement adds */
+	FORGOTTEN_WORDS = 16, /* logs whose marks are gone */
+	MERGE_MEMOS = 64,     /* topics that were too many for the index... */
+	MERGE_SKIP = 15	      /* ...and are read without it so often */
 };
 
 /* The newest row at or before a place, as it was read last. */
@@ -178,6 +179,7 @@ struct sqlite {
 	struct follow follow;
 	struct marks marks[MARKS_LOGS]; /* of this log and of those before it */
 	uint64_t logs;			/* how many there were */
+	uint64_t forgotten[FORGOTTEN_WORDS]; /* a bit for each, by its id */
 	bool whole;    /* all rows are read in order, and have marks */
 	int failed;    /* code of SQLite: a part of this read has; 0: none */
 	bool inside;   /* ST_VERSION stands on its row: a transaction is open */

@@ -702,6 +702,31 @@ test_two_logs_in_turn(void)
 	want_rows(c, 4, 4);
 }
 
+/* Of so few logs nothing is forgotten, however often they change. */
+static void
+test_two_logs_in_turn_many_times(void)
+{
+	enum {
+		TURNS = 6
+	};
+	struct server *sv = serve(), *other = prepare(), *mine;
+	struct client *c = stream(sv, "/events");
+
+	for (int i = 1; i <= 3; i++)
+		append(sv, "main", text("%d", i));
+	want_rows(c, 1, 3);
+	mine = log_copy(sv);
+	for (int i = 0; i < TURNS; i++) {
+		log_replace(sv, log_copy(other));
+		want_gap(c);
+		if (i == TURNS - 1)
+			append_timed(mine, "4", 1);
+		log_replace(sv, log_copy(mine));
+		check(atoi(json(want_gap(c), "$.id")) == 3);
+	}
+	want_rows(c, 4, 4);
+}
+
 /* No row was read since the start: still it is known that it went back. */
 static void
 test_restored_before_any_row_was_read(void)
@@ -1106,6 +1131,7 @@ main(int argc, char **argv)
 	    TALK(test_rows_of_the_future_come_once),
 	    TALK(test_a_copy_that_grew_elsewhere_goes_on_where_the_two_part),
 	    TALK(test_two_logs_in_turn),
+	    TALK(test_two_logs_in_turn_many_times),
 	    TALK(test_restored_before_any_row_was_read),
 	    TALK(test_a_log_that_is_not_in_wal_mode_is_told),
 	    TALK(test_without_inotify),
