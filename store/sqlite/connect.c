@@ -359,8 +359,10 @@ sqlite_ready(struct sqlite *sq)
 	int i;
 
 	for (i = 0; i < READY_TRIES; i++) {
+		/* A bad page that was read stays in memory. */
 		if (sq->db != NULL &&
-		    !files_as_noted(&sq->follow.files, sq->db))
+		    (sq->follow.broken ||
+			!files_as_noted(&sq->follow.files, sq->db)))
 			sqlite_detach(sq);
 		if (sq->db != NULL && !files_lost(&sq->follow.files) &&
 		    files_same(&sq->follow.files, sq->db, sq->path))

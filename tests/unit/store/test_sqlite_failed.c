@@ -228,12 +228,52 @@ test_a_bad_page_is_no_empty_one(void **state)
 	}
 }
 
+/* The page that has this in it, counted from 0. */
+static size_t
+page_with(const char *path, const char *text, char was[PAGE])
+{
+	int fd = open(path, O_RDONLY);
+	size_t page = 0;
+
+	assert_int_not_equal(fd, -1);
+	while (pread(fd, was, PAGE, (off_t)(page * PAGE)) == PAGE &&
+	       memmem(was, PAGE, text, strlen(text)) == NULL)
+		page++;
+	close(fd);
+	return page;
+}
+
+/* What SQLite has read of a log stays in its memory. */
+static void
+test_a_writer_reads_a_page_again_that_was_bad(void **state)
+{
+	struct log *lg = *state;
+	struct store_event ev = {.data = {"1", 1}};
+	char was[PAGE], bad[PAGE];
+	size_t page;
+
+	assert_int_equal(store_append(lg->writer, &ev, 1), STORE_OK);
+	store_close(lg->reader);
+	lg->reader = NULL;
+	sqlite_run(lg, "INSERT INTO events(data) VALUES('needle')");
+	sqlite_run(lg, "PRAGMA wal_checkpoint(TRUNCATE)");
+	page = page_with(lg->path, "needle", was);
+	memset(bad, 0xff, sizeof(bad));
+	write_page(lg->path, page, bad);
+	assert_int_not_equal(store_append(lg->writer, &ev, 1), STORE_OK);
+	write_page(lg->path, page, was);
+	assert_int_equal(store_append(lg->writer, &ev, 1), STORE_OK);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_a_bad_page_is_no_empty_one,
 		kit_setup_sqlite, kit_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_writer_reads_a_page_again_that_was_bad, kit_setup_sqlite,
+		kit_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
