@@ -16,7 +16,9 @@
 
 enum {
 	SETTLE_MAX_MS = 300, /* files that are moved all the time */
-	ATTACH_TRIES = 4,
+	PAUSE_MIN_MS = 50,   /* after a log could not be opened... */
+	PAUSE_MAX_MS = 800,  /* ...as often as it likes */
+	ATTACH_TRIES = 4,    /* of a writer; a reader waits in between */
 	READY_TRIES = 4
 };
 
@@ -297,17 +299,37 @@ trouble:
 void
 sqlite_let_go(struct sqlite *sq, unsigned ms)
 {
+	struct follow *f = &sq->follow;
 	int64_t now = clock_steady_ms();
 
 	sqlite_detach(sq);
 	sq->self.version = sq->news_version = 0;
-	sq->follow.settle_after_ms = ms;
-	sq->follow.settle_ms = now + ms;
-	sq->follow.settle_max_ms = now + SETTLE_MAX_MS;
+	if (f->away_ms == 0)
+		f->away_ms = now;
+	f->settle_after_ms = ms;
+	f->settle_ms = now + ms;
+	f->settle_max_ms = f->away_ms + SETTLE_MAX_MS;
 	store_set_bad(&sq->base);
 	store_set_why(&sq->base,
 	    "%s: it, its -wal or its -shm is being replaced or was removed",
 	    sq->path);
+}
+
+/*
+ * What has the name cannot be opened.  Opening makes files beside it and
+ * removes them, which wakes all who follow the log: so each of them waits, and
+ * longer each time.
+ */
+static void
+pause_opening(struct follow *f)
+{
+	int64_t now = clock_steady_ms();
+
+	f->failed_ms = f->failed_ms == 0 ? PAUSE_MIN_MS : 2 * f->failed_ms;
+	if (f->failed_ms > PAUSE_MAX_MS)
+		f->failed_ms = PAUSE_MAX_MS;
+	f->settle_ms = f->settle_max_ms = now + f->failed_ms;
+	f->settle_after_ms = 0;
 }
 
 /* Is there a file that can be opened?  An empty one is no log yet, and SQLite
@@ -334,15 +356,24 @@ is_file_there(struct sqlite *sq)
 bool
 sqlite_reattach(struct sqlite *sq)
 {
-	int tries;
+	struct follow *f = &sq->follow;
+	int tries = sq->mode == STORE_READ ? 1 : ATTACH_TRIES;
+	enum store_result r;
 
 	sqlite_detach(sq);
 	sq->self.version = sq->news_version = 0;
-	for (tries = 0; tries < ATTACH_TRIES; tries++) {
-		if (!is_file_there(sq) || sqlite_attach(sq) != STORE_OK)
+	for (; tries > 0; tries--) {
+		if (!is_file_there(sq))
 			return false;
-		if (files_same(&sq->follow.files, sq->db, sq->path))
+		r = sqlite_attach(sq);
+		if (r == STORE_ERROR || f->broken)
+			pause_opening(f);
+		if (r != STORE_OK)
+			return false;
+		if (files_same(&f->files, sq->db, sq->path)) {
+			f->away_ms = f->failed_ms = 0;
 			return true;
+		}
 		sqlite_detach(sq);
 	}
 	sqlite_let_go(sq, FOLLOW_SETTLE_MS);

@@ -180,7 +180,8 @@ come_back(struct sqlite *sq, const struct news_seen *sn)
 	struct follow *f = &sq->follow;
 	int64_t now = clock_steady_ms();
 
-	if (sn->hint && sn->moved && now < f->settle_max_ms)
+	if (sn->hint && sn->moved && f->settle_after_ms > 0 &&
+	    now < f->settle_max_ms)
 		f->settle_ms = now + f->settle_after_ms;
 	if (now < f->settle_ms)
 		return false;

@@ -147,6 +147,8 @@ struct follow {
 	int64_t settle_ms;   /* the files are moved: not before this time... */
 	int64_t settle_max_ms;	 /* ...which is put off up to this one */
 	int64_t settle_after_ms; /* pause of the files that is waited for */
+	int64_t away_ms;	 /* since when it is not open; 0: it is */
+	int64_t failed_ms; /* pause after it could not be opened; 0: it could */
 	unsigned unseen;   /* times that a commit was not seen, in a row */
 	bool broken; /* a page or a file could not be read: attach again */
 	bool told_deaf, told_unseen, told_mode; /* see store_warning */

@@ -583,6 +583,48 @@ test_a_log_that_is_replaced_by_rubbish(void)
 	want_event(c, "2", NULL, "2");
 }
 
+/*
+ * Its header is right, and its pages are not.  To open such a log makes
+ * files beside it and removes them, and all who follow it are told of that.
+ */
+static void
+test_a_log_that_cannot_be_opened_is_tried_in_peace(void)
+{
+	enum {
+		LONG_MS = 3000,
+		OPENED_MAX = 45 /* by three workers in that time */
+	};
+	struct server *sv = serve_with("--workers", "3", NULL);
+	char buf[4096] __attribute__((aligned(8)));
+	int64_t end;
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), opened = 0;
+
+	append_many(sv, "main", 1, 200, 400);
+	check(commit(sv->db, text("!VACUUM INTO '%s/whole'", sv->dir)) == 0);
+	check(commit(text("%s/whole", sv->dir), "!PRAGMA journal_mode = WAL") ==
+	      0);
+	check(shell(text("cd %s && cp whole bad &&"
+			 " dd if=/dev/urandom of=bad bs=100 seek=1 count=1200"
+			 " conv=notrunc 2>/dev/null && rm -f %s-wal %s-shm &&"
+			 " mv bad %s",
+		  sv->dir, sv->db, sv->db, sv->db)) == 0);
+	until(health(sv) == 503);
+	check(inotify_add_watch(fd, sv->db, IN_OPEN) != -1);
+	for (end = now_ms() + LONG_MS; now_ms() < end; usleep(10000)) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+
+		if (n > 0)
+			opened += (int)n / (int)sizeof(struct inotify_event);
+	}
+	close(fd);
+	if (opened > OPENED_MAX)
+		talk_fail("it was opened %d times", opened);
+	check(shell(text("cd %s && rm -f %s-wal %s-shm && mv whole %s", sv->dir,
+		  sv->db, sv->db, sv->db)) == 0);
+	for (int i = 0; i < 10; i++)
+		until(health(sv) == 200);
+}
+
 /* --- a page that is bad for a while ------------------------------------- */
 
 static void
@@ -1127,6 +1169,7 @@ main(int argc, char **argv)
 	    TALK(test_a_log_that_is_truncated),
 	    TALK(test_a_log_that_is_removed_and_comes_back),
 	    TALK(test_a_log_that_is_replaced_by_rubbish),
+	    TALK(test_a_log_that_cannot_be_opened_is_tried_in_peace),
 	    TALK(test_a_page_that_is_bad_for_a_while),
 	    TALK(test_rows_of_the_future_come_once),
 	    TALK(test_a_copy_that_grew_elsewhere_goes_on_where_the_two_part),
