@@ -21,7 +21,9 @@ enum {
 	UNSEEN_MIN_MS = 20, /* of a pause in which others let go, too */
 	UNSEEN_MAX_MS = 120,
 	UNSEEN_AGAIN_MS = 5000, /* after FOLLOW_TRIES */
-	AHEAD_MS = 1000		/* times may differ so much */
+	OTHER_MS =
+	    100, /* that its files are at rest before it is another log */
+	AHEAD_MS = 1000 /* times may differ so much */
 };
 
 /* --- another log -------------------------------------------------------- */
@@ -72,7 +74,7 @@ take_over_file(struct sqlite *sq, struct store_id *id)
 	if (all) {
 		identity_take(sq, &rd);
 		*id = (struct store_id){0, (uint64_t)place};
-		sq->replaced = false;
+		sq->replaced = sq->follow.other = false;
 	}
 	sqlite_end(sq);
 	return all ? STORE_REPLACED : STORE_QUIET;
@@ -180,8 +182,9 @@ come_back(struct sqlite *sq, const struct news_seen *sn)
 	struct follow *f = &sq->follow;
 	int64_t now = clock_steady_ms();
 
-	if (sn->hint && sn->moved && f->settle_after_ms > 0 &&
-	    now < f->settle_max_ms)
+	/* Publishers that go on to write are no reason to wait for them. */
+	if (sn->hint && (sn->moved || f->unseen == 0) &&
+	    f->settle_after_ms > 0 && now < f->settle_max_ms)
 		f->settle_ms = now + f->settle_after_ms;
 	if (now < f->settle_ms)
 		return false;
@@ -215,18 +218,38 @@ have_files(struct sqlite *sq, const struct news_seen *sn)
 
 /* --- news --------------------------------------------------------------- */
 
+/*
+ * Another log is there.  It may be one that is only half there, by cp, and all
+ * of it the log that we know: so the files are looked at when they are at rest.
+ */
+static bool
+is_at_rest(struct sqlite *sq)
+{
+	struct follow *f = &sq->follow;
+
+	if (f->other)
+		return true;
+	f->other = true;
+	sq->replaced = false;
+	sqlite_let_go(sq, OTHER_MS);
+	return false;
+}
+
 static enum store_news
 find_news(struct sqlite *sq, const struct news_seen *sn, struct store_id *id)
 {
+	struct follow *f = &sq->follow;
+
 	if (!have_files(sq, sn))
 		return STORE_QUIET;
 	if (!sq->replaced && see_commit(sq, sn->hint)) {
+		f->other = false;
 		sq->news_version = sq->self.version;
 		sqlite_leave(sq);
 		return STORE_LOOK;
 	}
 	if (sq->replaced)
-		return take_over_file(sq, id);
+		return is_at_rest(sq) ? take_over_file(sq, id) : STORE_QUIET;
 	if (sq->db != NULL &&
 	    (sn->late || clock_steady_ms() - sq->follow.looked_ms > TROUBLE_MS))
 		look_at_files(sq);

@@ -150,6 +150,7 @@ struct follow {
 	int64_t away_ms;	 /* since when it is not open; 0: it is */
 	int64_t failed_ms; /* pause after it could not be opened; 0: it could */
 	unsigned unseen;   /* times that a commit was not seen, in a row */
+	bool other;	   /* another log was there; were its files at rest? */
 	bool broken; /* a page or a file could not be read: attach again */
 	bool told_deaf, told_unseen, told_mode; /* see store_warning */
 };
@@ -222,7 +223,7 @@ bool sqlite_reattach(struct sqlite *);
 /*
  * The files under the connection are not those that publishers use, or are
  * being replaced: gives it back, and why says that.  They are opened again when
- * nobody has moved any of them for so many ms.
+ * nobody has moved any of them, or written to it, for so many ms.
  */
 void sqlite_let_go(struct sqlite *, unsigned ms);
 /* The same for a writer, which may wait.  False: the log is out of reach. */
