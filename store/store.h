@@ -100,6 +100,13 @@ bool store_is_away(const char *path);
  */
 struct store *store_open_away(const char *why);
 
+/*
+ * Of such a store: has nobody written to the files of the log since this was
+ * asked last?  Who copies a log to its place is not disturbed so.  After some
+ * times it is true all the same, for publishers may have come before us.
+ */
+bool store_away_rests(struct store *, const char *path);
+
 /* Takes NULL and a store in any state. */
 void store_close(struct store *);
 

@@ -136,8 +136,11 @@ on_away(uv_timer_t *timer)
 {
 	struct server *srv = timer->data;
 	char why[512];
-	struct store *st = open_now(srv, why, sizeof(why));
+	struct store *st;
 
+	if (!store_away_rests(srv->hub.store, srv->conf.db))
+		return;
+	st = open_now(srv, why, sizeof(why));
 	if (st == NULL) {
 		still_away(srv, why);
 		return;

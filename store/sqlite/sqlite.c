@@ -64,11 +64,31 @@ static const struct store_ops ops = {
     .copy_in = sqlite_copy_in,
 };
 
+/*
+ * Opens the log for the first time.  SQLite removes the -wal of an empty file,
+ * and what moves while it is opened is left to follow.c.
+ */
+static enum store_result
+attach_first(struct sqlite *sq)
+{
+	enum store_result r;
+	struct stat sb;
+
+	if (stat(sq->path, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size == 0)
+		return sqlite_no_log(sq);
+	r = sqlite_attach(sq);
+	if (r != STORE_OK || sq->mode == STORE_WRITE ||
+	    files_same(&sq->follow.files, sq->db, sq->path))
+		return r;
+	sqlite_let_go(sq, FOLLOW_SETTLE_MS);
+	return STORE_BUSY;
+}
+
 /* The first look at the log; trouble that may pass is left to the sweep. */
 static enum store_result
 sqlite_first_look(struct sqlite *sq)
 {
-	enum store_result r = sqlite_attach(sq);
+	enum store_result r = attach_first(sq);
 	struct identity_read rd;
 
 	if (r == STORE_OK)
