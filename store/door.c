@@ -312,6 +312,12 @@ store_numbers(struct store *st, uint64_t *n)
 }
 
 enum store_result
+store_removed(struct store *st, struct store_id *id)
+{
+	return st->ops->removed(st, id);
+}
+
+enum store_result
 store_copy_begin(struct store *st, const struct store_origin *from,
     struct store_copied *done, store_each *newest, void *arg)
 {

@@ -33,6 +33,7 @@ typedef enum store_result store_append_fn(
     struct store *, struct store_event *, size_t n);
 typedef void store_append_all_fn(struct store *, struct store_batch *, size_t);
 typedef enum store_result store_numbers_fn(struct store *, uint64_t *n);
+typedef enum store_result store_removed_fn(struct store *, struct store_id *);
 typedef enum store_result store_copy_begin_fn(struct store *,
     const struct store_origin *, struct store_copied *, store_each *newest,
     void *arg);
@@ -54,6 +55,7 @@ struct store_ops {
 	void (*rest)(struct store *); /* NULL: it holds nothing */
 	int (*set_synchronous)(struct store *, bool on);
 	store_numbers_fn *numbers;
+	store_removed_fn *removed;
 	store_copy_begin_fn *copy_begin;
 	store_copy_in_fn *copy_in;
 };

@@ -454,6 +454,12 @@ int64_t store_prune(
  */
 enum store_result store_numbers(struct store *, uint64_t *n);
 
+/*
+ * The newest id that was removed from this log, or 0.  An older id that is not
+ * there may have been removed, too.
+ */
+enum store_result store_removed(struct store *, struct store_id *);
+
 /* The log that is copied. */
 struct store_origin {
 	const char *log_id;
@@ -487,6 +493,7 @@ struct store_copy {
 	const struct store_revocation *revoked; /* nrevoked of them */
 	size_t nrevoked;
 	struct store_id revoked_upto;
+	struct store_id removed; /* from the other log, as store_removed says */
 };
 
 /*

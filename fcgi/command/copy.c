@@ -46,7 +46,8 @@ struct copy {
 	struct store_revocation revoked[REVOKED_ROWS];
 	char *revoked_text[REVOKED_ROWS];
 	size_t nrevoked;
-	struct store_id upto, revoked_upto;
+	struct store_id upto, revoked_upto, removed;
+	struct store_id told; /* the target knows of removed up to here */
 
 	struct store_event newest; /* of the target */
 	char *newest_text;	   /* what newest points into */
@@ -234,6 +235,8 @@ read_page(struct copy *cp, struct store_span *span)
 		    take_event, cp, span);
 		if (r == STORE_OK)
 			r = store_seek(cp->from, &what, &place);
+		if (r == STORE_OK)
+			r = store_removed(cp->from, &cp->removed);
 		store_release(cp->from);
 	} while (ask_source_again(cp, r));
 	return cp->no_memory ? STORE_ERROR : r;
@@ -356,16 +359,19 @@ static enum store_result
 write_page(struct copy *cp)
 {
 	struct store_copy page = {cp->log_id, cp->done.upto, cp->upto,
-	    cp->events, cp->n, cp->revoked, cp->nrevoked, cp->revoked_upto};
+	    cp->events, cp->n, cp->revoked, cp->nrevoked, cp->revoked_upto,
+	    cp->removed};
 	enum store_result r;
 
 	if (cp->n == 0 && cp->nrevoked == 0 &&
-	    store_id_cmp(cp->upto, cp->done.upto) == 0)
+	    store_id_cmp(cp->upto, cp->done.upto) == 0 &&
+	    store_id_cmp(cp->removed, cp->told) <= 0)
 		return STORE_OK;
 	r = store_copy_in(cp->to, &page);
 	if (r == STORE_OK) {
 		cp->done.upto = cp->upto;
 		cp->done.revoked = cp->revoked_upto;
+		cp->told = cp->removed;
 		cp->copied->events += cp->n;
 		store_id_print(cp->from, cp->upto, cp->copied->upto);
 	} else if (r != STORE_BUSY)

@@ -16,7 +16,7 @@
 
 enum {
 	FIELDS = 6, /* of an event: its id, and five */
-	NUMBERS = 6 /* that stand before revocations and events */
+	NUMBERS = 7 /* that stand before revocations and events */
 };
 
 #define LUA_STREAM                                                         \
@@ -62,16 +62,20 @@ static const char begin_script[] = LUA_STREAM
     " newest or false}\n";
 
 /*
- * ARGV: log id, after, upto, numbers, revoked upto, count of revocations; for
- * each three: topic, subject, time; then for each event six: id, topic,
- * event, data, uid, time.  A text has a `=' before it, or is empty where
- * there is none.
+ * ARGV: log id, after, upto, numbers, revoked upto, count of revocations,
+ * removed; for each revocation three: topic, subject, time; then for each event
+ * six: id, topic, event, data, uid, time.  A text has a `=' before it, or is
+ * empty where there is none.
+ *
+ * An event that was removed before it was copied was never an entry here.  Its
+ * id is judged as that of an entry that XDEL took, so the newest such id is
+ * noted where Redis notes those.
  */
 static const char copy_script[] =
     LUA_STREAM "if redis.call('HGET', KEYS[2], 'id') ~= ARGV[1] or"
 	       " stream().last ~= ARGV[2] then return {err = 'OTHERLOG'} end\n"
 	       "redis.call('HLEN', KEYS[3]) redis.call('LLEN', KEYS[4])\n"
-	       "local at = 7\n"
+	       "local at = 8\n"
 	       "local function take(names) local add = {}"
 	       " for _, name in ipairs(names) do local v = ARGV[at] at = at + 1"
 	       "  if v ~= '' then add[#add + 1] = name"
@@ -99,6 +103,12 @@ static const char copy_script[] =
 	       "elseif before(last, ARGV[3]) then\n"
 	       " redis.call('XSETID', KEYS[1], ARGV[3])\n"
 	       "end\n"
+	       "local s = stream()\n"
+	       "local removed = before(ARGV[7], s.last) and ARGV[7] or s.last\n"
+	       "if s.length and before(s['max-deleted-entry-id'] or removed,"
+	       " removed) then redis.call('XSETID', KEYS[1], s.last,"
+	       " 'ENTRIESADDED', s['entries-added'],"
+	       " 'MAXDELETEDID', removed) end\n"
 	       "numbers(ARGV[4])\n"
 	       "return 'OK'\n";
 
@@ -233,6 +243,7 @@ put_copy(struct redis *rs, struct redis_words *w, const struct store_copy *cp)
 	redis_words_number(w, "%lld", (long long)numbers);
 	redis_words_id(w, cp->revoked_upto);
 	redis_words_number(w, "%lld", (long long)cp->nrevoked);
+	redis_words_id(w, cp->removed);
 	for (i = 0; i < cp->nrevoked; i++) {
 		redis_words_text(w, cp->revoked[i].topic);
 		redis_words_text(w, cp->revoked[i].subject);
@@ -303,5 +314,16 @@ redis_numbers(struct store *store, uint64_t *n)
 	*n = a->answer->type == REDIS_REPLY_STRING
 		 ? strtoull(a->answer->str, NULL, 10)
 		 : 0;
+	return STORE_OK;
+}
+
+enum store_result
+redis_removed(struct store *store, struct store_id *id)
+{
+	struct redis *rs = redis_of(store);
+
+	if (rs->base.log_id[0] == '\0')
+		return redis_later(rs);
+	*id = rs->deleted;
 	return STORE_OK;
 }

@@ -72,6 +72,7 @@ static const struct store_ops ops = {
     .append_all = redis_append_all,
     .set_synchronous = redis_set_synchronous,
     .numbers = redis_numbers,
+    .removed = redis_removed,
     .copy_begin = redis_copy_begin,
     .copy_in = redis_copy_in,
 };

@@ -53,7 +53,7 @@ struct redis_state {
 	struct store_id last;	 /* the newest id ever given */
 	struct store_id first;	 /* the oldest entry, if length > 0 */
 	struct store_id entry;	 /* the newest entry, likewise */
-	struct store_id deleted; /* the newest that XDEL took */
+	struct store_id deleted; /* the newest that XDEL took (see copy.c) */
 	struct store_id revoked; /* the newest revocation, or 0 */
 	struct store_id pruned;	 /* the newest that we pruned... */
 	int64_t pruned_gone;	 /* ...and how many were gone by then */
@@ -153,11 +153,12 @@ struct redis {
 	bool astray;		      /* who writes was sent to a replica */
 
 	/* by what the log is known again (state.c) */
-	struct store_id newest; /* the newest id heard of */
-	struct store_id mark;	/* the newest entry seen, or 0 */
-	int64_t ok_ms;		/* the server's time then */
-	struct store_id last;	/* the end of the log as a state told it... */
-	struct store_id entry;	/* ...and the newest entry there, or 0 */
+	struct store_id newest;	 /* the newest id heard of */
+	struct store_id mark;	 /* the newest entry seen, or 0 */
+	int64_t ok_ms;		 /* the server's time then */
+	struct store_id last;	 /* the end of the log as a state told it... */
+	struct store_id entry;	 /* ...and the newest entry there, or 0... */
+	struct store_id deleted; /* ...and the newest that XDEL took */
 
 	/* news (news.c) */
 	struct store_id known;	       /* all up to here was news... */
@@ -352,6 +353,7 @@ int redis_set_synchronous(struct store *, bool on); /* append.c */
 store_copy_begin_fn redis_copy_begin;		    /* copy.c */
 store_copy_in_fn redis_copy_in;
 store_numbers_fn redis_numbers;
+store_removed_fn redis_removed;
 
 /* --- append.c, also for copy.c --- */
 

@@ -168,6 +168,7 @@ redis_state_note(struct redis *rs, const struct redis_state *st)
 		rs->ok_ms = st->time_ms;
 	rs->last = st->last;
 	rs->entry = st->entry;
+	rs->deleted = st->deleted;
 }
 
 void
@@ -182,6 +183,7 @@ redis_state_adopt(struct redis *rs, const struct redis_state *st)
 	rs->ok_ms = st->time_ms;
 	rs->last = st->last;
 	rs->entry = st->entry;
+	rs->deleted = st->deleted;
 	rs->number = (struct store_id){0, 0};
 	rs->served.is = false;
 }
@@ -214,17 +216,19 @@ redis_state_whole(const struct redis_state *st, struct store_id id)
 /*
  * An entry that is not there was removed, or this log never had it.  Pruning
  * notes how far it went; of what others removed it is known only that it was
- * trimmed from the front, or the newest that was deleted.
+ * trimmed from the front, or the newest that was deleted.  The copy of a log
+ * has what was removed there in the place of that (copy.c), though it never had
+ * those entries.
  */
 bool
 redis_state_removed(const struct redis_state *st, struct store_id id)
 {
 	int64_t gone = st->added - st->length;
 
-	if (gone == 0 && st->added >= 0)
-		return false;
 	if (store_id_cmp(id, st->deleted) <= 0)
 		return true;
+	if (gone == 0 && st->added >= 0)
+		return false;
 	return st->added >= 0 && st->pruned_gone == gone
 		   ? store_id_cmp(id, st->pruned) <= 0
 		   : store_id_cmp(id, redis_state_floor(st)) <= 0;

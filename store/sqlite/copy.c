@@ -386,6 +386,23 @@ move_on(struct target *t, const struct store_copy *cp)
 	return set_place(t, upto);
 }
 
+/*
+ * What was removed from the other log is so in this one.  An id that only Redis
+ * gives is newer than all numbers.
+ */
+static int
+note_removed(struct target *t, struct store_id removed)
+{
+	int64_t n = t->seq;
+
+	if (removed.hi == 0 && removed.lo < (uint64_t)n)
+		n = (int64_t)removed.lo;
+	return sql_run(t->sq->db,
+	    "UPDATE largesse SET value = %lld"
+	    " WHERE key = 'pruned' AND value < %lld",
+	    n, n);
+}
+
 static enum store_result
 copy_chunk(struct target *t, const struct store_copy *cp)
 {
@@ -408,7 +425,7 @@ copy_chunk(struct target *t, const struct store_copy *cp)
 		return STORE_REFUSED;
 	}
 	if (copy_events(t, cp) == -1 || revoke_all(t, cp) == -1 ||
-	    move_on(t, cp) == -1)
+	    move_on(t, cp) == -1 || note_removed(t, cp->removed) == -1)
 		return sqlite_write_trouble(sq);
 	return STORE_OK;
 }
@@ -438,6 +455,19 @@ sqlite_numbers(struct store *store, uint64_t *n)
 	if (r != STORE_OK)
 		return r;
 	*n = (uint64_t)sq->seq;
+	sqlite_leave(sq);
+	return STORE_OK;
+}
+
+enum store_result
+sqlite_removed(struct store *store, struct store_id *id)
+{
+	struct sqlite *sq = sqlite_of(store);
+	enum store_result r = sqlite_enter(sq);
+
+	if (r != STORE_OK)
+		return r;
+	*id = (struct store_id){0, sq->pruned > 0 ? (uint64_t)sq->pruned : 0};
 	sqlite_leave(sq);
 	return STORE_OK;
 }

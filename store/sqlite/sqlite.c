@@ -60,6 +60,7 @@ static const struct store_ops ops = {
     .rest = sqlite_rest,
     .set_synchronous = sqlite_set_synchronous,
     .numbers = sqlite_numbers,
+    .removed = sqlite_removed,
     .copy_begin = sqlite_copy_begin,
     .copy_in = sqlite_copy_in,
 };

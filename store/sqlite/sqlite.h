@@ -350,6 +350,7 @@ store_append_all_fn sqlite_append_all;
 store_copy_begin_fn sqlite_copy_begin; /* copy.c */
 store_copy_in_fn sqlite_copy_in;
 store_numbers_fn sqlite_numbers;
+store_removed_fn sqlite_removed;
 store_news_fn sqlite_news; /* follow.c */
 void sqlite_set_poll(struct store *, unsigned ms);
 

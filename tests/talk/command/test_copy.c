@@ -372,6 +372,94 @@ test_what_was_pruned_is_told_by_the_copy(void)
 	want_event(c, "7", NULL, "7 ");
 }
 
+/* As people do by hand; the event keeps its number on either engine. */
+static void
+remove_event(struct server *sv, const struct log_engine *engine, int id)
+{
+	if (engine == &log_sqlite)
+		sql(sv, "DELETE FROM events WHERE id = %d", id);
+	else
+		redis_text(text("XDEL %s 0-%d", redis_stream(sv), id));
+}
+
+/* A client with this id gets these events, then what is new, and no gap. */
+static void
+want_no_gap(struct server *sv, const char *id, const char *events)
+{
+	struct client *c = get(sv, "/events", "HTTP_LAST_EVENT_ID", id, NULL);
+	const char *end = text("end-%s", id);
+	const struct event *ev;
+	char *came = text("%s", "");
+
+	want_start(c);
+	publish(sv, end, NULL);
+	while (strcmp((ev = want_next(c))->data, end) != 0)
+		if (strncmp(ev->data, "end-", 4) != 0)
+			came = text("%s%s ", came, ev->data);
+	if (c->gap != NULL || strcmp(came, events) != 0)
+		talk_fail("after %s: wanted %s; came %s, gap %s", id, events,
+		    came, c->gap == NULL ? "none" : c->gap);
+}
+
+/*
+ * A client may hold the id of an event that was removed before the log was
+ * copied.  It missed nothing, and the copy knows that as the log does; also the
+ * copy of the copy.
+ */
+static void
+test_an_event_that_was_removed_is_no_gap_in_the_copy(void)
+{
+	static const char *const rest[] = {
+	    "2 4 5 ", "4 5 ", "4 5 ", "5 ", "", ""};
+	struct server *from = prepare(), *to = place(other()),
+		      *back = place(log_engine());
+	char *id[6];
+	struct client *c;
+
+	start(from, NULL);
+	c = get(from, "/events", NULL);
+	want_start(c);
+	for (int i = 0; i < 6; i++) {
+		append(from, "main", text("%d", i + 1));
+		want_next(c);
+		id[i] = text("%s", c->last_id.s);
+	}
+	leave(c);
+	remove_event(from, log_engine(), 3);
+	remove_event(from, log_engine(), 6);
+	want_copy(from, to, 4);
+	want_copy(to, back, 4);
+	start(to, NULL);
+	start(back, NULL);
+	for (int i = 0; i < 6; i++) {
+		want_no_gap(to, id[i], rest[i]);
+		want_no_gap(back, id[i], rest[i]);
+	}
+}
+
+/* The copy may be there already when that happens. */
+static void
+test_an_event_that_is_removed_during_a_copy_is_no_gap(void)
+{
+	struct server *from = prepare(), *to = place(other());
+	const char *id;
+	struct client *c;
+
+	start(from, NULL);
+	append(from, "main", "1");
+	want_copy(from, to, 1);
+	c = stream(from, "/events");
+	append(from, "main", "2");
+	append(from, "main", "3");
+	want_event(c, "2", NULL, "2");
+	id = text("%s", c->last_id.s);
+	remove_event(from, log_engine(), 2);
+	want_copy(from, to, 1);
+	start(to, NULL);
+	want_no_gap(to, id, "3 ");
+	want_no_gap(to, "1", "3 ");
+}
+
 /* A new event must not get an id that a pruned event once had. */
 static void
 test_numbers_of_pruned_events_are_not_used_again(void)
@@ -494,6 +582,8 @@ main(int argc, char **argv)
 	    TALK(test_killed_in_the_middle_it_goes_on),
 	    TALK(test_what_is_published_meanwhile_is_copied),
 	    TALK(test_what_was_pruned_is_told_by_the_copy),
+	    TALK(test_an_event_that_was_removed_is_no_gap_in_the_copy),
+	    TALK(test_an_event_that_is_removed_during_a_copy_is_no_gap),
 	    TALK(test_numbers_of_pruned_events_are_not_used_again),
 	    TALK(test_pruned_before_it_was_copied_ends_it),
 	    TALK(test_what_was_revoked_is_revoked_in_the_copy),
