@@ -41,47 +41,45 @@ redis_url_is(const char *s)
 	return find_scheme(s) != NULL;
 }
 
+static int
+url_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 /* The byte that two hexadecimal digits stand for, or -1. */
 static int
 hex_byte(const char *s)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *high = s[0] == '\0' ? NULL : strchr(digits, s[0] | 0x20);
-	const char *low = s[1] == '\0' ? NULL : strchr(digits, s[1] | 0x20);
+	int high = url_digit(s[0]), low = url_digit(s[1]);
 
-	if (high == NULL || low == NULL)
-		return -1;
-	return (int)((high - digits) * 16 + (low - digits));
+	return high == -1 || low == -1 ? -1 : high * 16 + low;
 }
 
-/* A copy with %XX read.  NULL without memory, or where it is not text. */
-static char *
-decode_percent(const char *s, size_t len)
+/* Writes to p, where there is room, with %XX read.  What is wrong, or NULL. */
+static const char *
+decode_percent(char *p, const char *s, size_t len)
 {
-	char *out = malloc(len + 1), *p = out;
 	size_t i;
 	int n;
 
-	if (out == NULL)
-		return NULL;
 	for (i = 0; i < len; i++) {
-		*p = s[i];
+		n = (unsigned char)s[i];
 		if (s[i] == '%') {
 			n = i + 2 < len ? hex_byte(s + i + 1) : -1;
-			if (n == -1) {
-				free(out);
-				return NULL;
-			}
-			*p = (char)n;
 			i += 2;
 		}
-		if (*p++ == '\0') {
-			free(out);
-			return NULL;
-		}
+		if (n == -1)
+			return "a % without two hexadecimal digits behind it";
+		if (n == 0)
+			return "a NUL byte in it";
+		*p++ = (char)n;
 	}
-	*p = '\0';
-	return out;
+	return NULL;
 }
 
 /* Puts a copy in place of what is there.  What is wrong, or NULL. */
@@ -89,8 +87,8 @@ static const char *
 set_part(char **to, const char *s, size_t len)
 {
 	free(*to);
-	*to = decode_percent(s, len);
-	return *to == NULL ? "not written as an address is" : NULL;
+	*to = calloc(1, len + 1);
+	return *to == NULL ? "out of memory" : decode_percent(*to, s, len);
 }
 
 /* [user]:password.  Without a colon it is not known which of the two it is. */

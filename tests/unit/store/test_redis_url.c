@@ -91,8 +91,12 @@ test_what_is_no_address_is_refused_without_its_password(void **state)
 	    "redis://:sesame@h:65536", "redis://:sesame@h/x",
 	    "redis://:sesame@h?stream=", "redis://:sesame@h?sesame=1",
 	    "redis://:sesame@h?stream={a}", "redis://:ses%zzame@h",
-	    "redis://:ses%00ame@h", "redis://[::1", "redis://[::1]x",
-	    "redis+unix://", "redis+sentinel://h", "redis+sentinel://h/",
+	    "redis://:ses%00ame@h", "redis://:ses%0xame@h",
+	    "redis://:ses%x10ame@h", "redis://:ses%\x14\x10me@h",
+	    "redis://:ses% 1ame@h", "redis://:ses%1%31@h", "redis://:ses%4@h",
+	    "redis://:ses%@h", "redis://h%4", "redis://h?stream=%5g",
+	    "redis://[::1", "redis://[::1]x", "redis+unix://",
+	    "redis+sentinel://h", "redis+sentinel://h/",
 	    "redis+sentinel://a,b,c,d,e,f,g,h,i/m"};
 	char why[256];
 	size_t i;
@@ -108,6 +112,28 @@ test_what_is_no_address_is_refused_without_its_password(void **state)
 	}
 	assert_false(redis_url_is("/srv/redis.db"));
 	assert_false(redis_url_is("http://h"));
+}
+
+static void
+test_what_is_no_escape_is_named(void **state)
+{
+	static const struct {
+		const char *url, *why;
+	} bad[] = {{"redis://:a%\x14\x11@h", "two hexadecimal digits"},
+	    {"redis://:a%4@h", "two hexadecimal digits"},
+	    {"redis://h?stream=a%", "two hexadecimal digits"},
+	    {"redis://h?stream=a%00", "NUL"}};
+	struct redis_url *u = want_read("redis://:%41%4a%4A%fF@h");
+	char why[256];
+	size_t i;
+
+	(void)state;
+	assert_string_equal(u->password, "AJJ\xff");
+	redis_url_free(u);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_null(redis_url_read(bad[i].url, why, sizeof(why)));
+		assert_non_null(strstr(why, bad[i].why));
+	}
 }
 
 static void
@@ -136,6 +162,7 @@ main(void)
 	    cmocka_unit_test(test_a_socket_and_several_hosts),
 	    cmocka_unit_test(
 		test_what_is_no_address_is_refused_without_its_password),
+	    cmocka_unit_test(test_what_is_no_escape_is_named),
 	    cmocka_unit_test(test_a_password_from_the_environment),
 	};
 
