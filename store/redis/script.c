@@ -166,12 +166,13 @@ const char redis_script_time[] = LUA_IDS
 const char redis_script_uid[] = LUA_IDS LUA_WANTED("4") LUA_BACK
     "local id = ARGV[2] == '+' and redis.call('HGET', KEYS[3], ARGV[1])\n"
     "local es = id and redis.pcall('XRANGE', KEYS[1], id, id) or {}\n"
+    "local gone = id and not es[1] and 1 or 0\n"
     "if es[1] and wanted(es[1]) then return {es[1][1], false, 0, 0} end\n"
     "local found = false\n"
     "local reached, passed = back(ARGV[2], tonumber(ARGV[3]), function(e)"
     " if field(e, 'uid') == ARGV[1] and wanted(e) then"
     " found = e[1] return true end end)\n"
-    "return {found, reached, 0, passed}\n";
+    "return {found, reached, gone, passed}\n";
 
 /* A topic that is longer than any may be is nobody's. */
 const char redis_script_revoked[] =

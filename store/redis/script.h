@@ -26,7 +26,8 @@ extern const char redis_script_beside[];
  * These two go back through the entries, a bounded number in one call.  ARGV:
  * count or uid, where to begin (`+', or `(' and an id), how many entries to
  * pass, then `=topic' or `^prefix'...  They answer what was found, from where
- * to go on, each an id or nil; what is left of count; and how many were passed.
+ * to go on, each an id or nil; what is left of count, or 1 if the entry of the
+ * uid is gone; and how many were passed.
  */
 extern const char redis_script_last[];
 extern const char redis_script_uid[];

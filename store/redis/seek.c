@@ -45,7 +45,7 @@ ask_back(struct redis *rs, const struct store_seek *seek)
 	else
 		redis_words_number(&w, "%lld", (long long)seek->come.left);
 	redis_words_add(&w, from, strlen(from));
-	redis_words_number(&w, "%lld", REDIS_PASS);
+	redis_words_number(&w, "%lld", seek->check != 0 ? 1 : REDIS_PASS);
 	for (i = 0; i < n; i++) {
 		const struct store_topic *t = &seek->topics[i];
 
@@ -59,6 +59,8 @@ ask_back(struct redis *rs, const struct store_seek *seek)
  * it passes so many entries and not more: who asks for what is not there
  * cannot have the whole log searched.  If there are none of the newest, the
  * place is the end that the log had at the first step: what came since is new.
+ * A uid that looks like a number with its check is most often none.  It is
+ * looked for in the table of uids alone, in one step.
  * *st is the state of the log when STORE_UNKNOWN is returned.
  */
 static enum store_result
@@ -82,7 +84,7 @@ seek_back(struct redis *rs, struct store_seek *seek, struct store_id *id,
 		seek->come.found = a->page.state.last;
 	seek->come.left = (uint64_t)r->element[2]->integer;
 	seek->come.passed += (uint64_t)r->element[3]->integer + 1;
-	if (redis_id(r->element[1], &place) &&
+	if (redis_id(r->element[1], &place) && seek->check == 0 &&
 	    seek->come.passed < REDIS_PASS_ALL) {
 		seek->come.begun = true;
 		seek->come.place = place;
@@ -238,7 +240,8 @@ seek_entry(struct redis *rs, const struct store_seek *seek, struct store_id *id)
 /*
  * A number with its check, in a log that was copied from SQLite: the entry has
  * to be the one that the check was made of.  Else the whole text may be the uid
- * of an event, which is looked for before anything else is said of it.
+ * of an event, which is looked for before anything else is said of it.  If the
+ * table has the uid and the entry is gone (come.left is 1), it was one.
  */
 static enum store_result
 seek_checked(struct redis *rs, struct store_seek *seek, struct store_id *id)
@@ -265,7 +268,7 @@ seek_checked(struct redis *rs, struct store_seek *seek, struct store_id *id)
 	uid.come = seek->come;
 	r = seek_back(rs, &uid, id, &st);
 	seek->come = uid.come;
-	return r == STORE_UNKNOWN && !seek->come.other
+	return r == STORE_UNKNOWN && !seek->come.other && seek->come.left == 0
 		   ? judge_missing(&st, seek, &none, id)
 		   : r;
 }

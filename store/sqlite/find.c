@@ -2,17 +2,21 @@
  * find.c - does the id or uid that a client comes back with still stand for
  * one place in this log?
  *
- * A number that comes with its check (id.c) names a row, and that row is looked
- * at: with another time it is another event.  A number alone says nothing of
- * the life of the log that it is from, and a uid nothing of the row that had
- * it.  So the log itself takes notes, by triggers.  They
- * note the newest id that was ever removed, and when.  And they note which uids
- * left their place, by DELETE, UPDATE or REPLACE: a uid that was given again
+ * A number with its check (id.c) names a row.  That row is looked at: if it has
+ * another time, it is another event.  A publisher may have chosen the same text
+ * as a uid.  So it is looked for as a uid, too, before anything is said.
+ *
+ * A number alone does not say which life of the log it is from, and a uid does
+ * not say which row had it.  So the log takes notes, by triggers.  It notes the
+ * newest id that was ever removed, and when that was.  It also notes which uids
+ * left their place, by DELETE, UPDATE or REPLACE.  A uid that was given again
  * since stands for two places, and no reader can tell which one is meant.
  *
+ * Each of these looks is one read by an index.
+ *
  * A trigger runs with the settings of whoever writes, and with the conflict
- * clause of his statement: INSERT OR IGNORE would make an INSERT OR REPLACE
- * within a trigger ignore, too.  ON CONFLICT is not overruled.
+ * clause of the statement that fires it.  Within an INSERT OR IGNORE an INSERT
+ * OR REPLACE of a trigger would ignore, too.  ON CONFLICT is not overruled.
  */
 #include "store/clock.h"
 #include "store/sqlite/keep/schema.h"
@@ -248,44 +252,6 @@ find_row(struct sqlite *sq, const struct store_seek *seek, bool *other)
 	return *other ? ROW_NONE : row;
 }
 
-/*
- * A number with its check.  If its row is not there, the whole text may be the
- * uid of an event.  If it is none, the row was removed, or is of another life:
- * the ids that were ever removed in this one are up to pruned.
- */
-static enum store_result
-find_checked(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
-    int64_t *id)
-{
-	bool other;
-
-	switch (find_row(sq, seek, &other)) {
-	case ROW_FOUND:
-	case ROW_LARGE:
-		*id = (int64_t)seek->id.lo;
-		return STORE_OK;
-	case ROW_FAILED:
-		return sqlite_trouble(sq);
-	case ROW_NONE:
-		break;
-	}
-	if (sqlite_find_uid(sq, seek, oldest, id) == STORE_OK)
-		return STORE_OK;
-	if (!other && seek->id.lo <= INT64_MAX &&
-	    (int64_t)seek->id.lo <= sq->pruned)
-		return find_number(sq, seek->id, oldest, id);
-	*id = sqlite_head(sq);
-	return STORE_UNKNOWN;
-}
-
-enum store_result
-sqlite_find_id(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
-    int64_t *id)
-{
-	return seek->check != 0 ? find_checked(sq, seek, oldest, id)
-				: find_number(sq, seek->id, oldest, id);
-}
-
 /* --- uids --------------------------------------------------------------- */
 
 /* Did the uid stand elsewhere before it was given to the row of this id? */
@@ -295,6 +261,14 @@ has_moved(struct sqlite *sq, struct store_text uid, int64_t id)
 	return ask_number(sq,
 		   "SELECT id <> ?2 FROM largesse_uids WHERE uid = ?1", uid,
 		   id) != 0;
+}
+
+/* Is noted that an event had the uid?  No event has it now. */
+static bool
+was_uid(struct sqlite *sq, struct store_text uid)
+{
+	return ask_number(sq, "SELECT 1 FROM largesse_uids WHERE uid = ?1", uid,
+		   0) != 0;
 }
 
 /*
@@ -333,21 +307,100 @@ is_foreign(struct sqlite *sq, const struct store_seek *seek, int64_t id)
 	return !match && !is_id_of_redis(sq, seek->uid);
 }
 
+/* What the log knows of a uid. */
+enum uid {
+	UID_NONE,    /* that any event had it */
+	UID_FOREIGN, /* an event of other topics has it: as UID_NONE */
+	UID_LOST,    /* its event was removed, or it stands for two places */
+	UID_FOUND
+};
+
+static enum uid
+look_for_uid(struct sqlite *sq, const struct store_seek *seek, int64_t *id)
+{
+	sqlite3_stmt *st = sq->st[ST_UID];
+	int64_t at;
+
+	sqlite_bind_text(st, 1, seek->uid);
+	at = sqlite_number(sq, st, INT64_MIN);
+	if (at == INT64_MIN)
+		return was_uid(sq, seek->uid) ? UID_LOST : UID_NONE;
+	if (has_moved(sq, seek->uid, at))
+		return UID_LOST;
+	if (is_foreign(sq, seek, at))
+		return UID_FOREIGN;
+	*id = at;
+	return UID_FOUND;
+}
+
 enum store_result
 sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
     int64_t oldest, int64_t *id)
 {
-	sqlite3_stmt *st = sq->st[ST_UID];
+	enum uid uid = look_for_uid(sq, seek, id);
 
-	sqlite_bind_text(st, 1, seek->uid);
-	*id = sqlite_number(sq, st, INT64_MIN);
-	if (*id == INT64_MIN) {
-		*id = sqlite_moved(sq, seek->uid);
-		if (*id != -1)
-			return find_number(sq,
-			    (struct store_id){0, (uint64_t)*id}, oldest, id);
-	} else if (!has_moved(sq, seek->uid, *id) && !is_foreign(sq, seek, *id))
+	if (uid == UID_FOUND)
 		return STORE_OK;
+	*id = uid == UID_FOREIGN ? -1 : sqlite_moved(sq, seek->uid);
+	if (*id != -1)
+		return find_number(
+		    sq, (struct store_id){0, (uint64_t)*id}, oldest, id);
 	*id = sqlite_head(sq);
 	return STORE_UNKNOWN;
+}
+
+/* --- a number with its check -------------------------------------------- */
+
+/*
+ * If there is neither its row nor an event with that uid, the row was removed,
+ * or is of another life: the ids that were ever removed in this one are up to
+ * pruned.
+ */
+static enum store_result
+find_missing(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
+    int64_t *id)
+{
+	if (seek->id.lo <= INT64_MAX && (int64_t)seek->id.lo <= sq->pruned)
+		return find_number(sq, seek->id, oldest, id);
+	*id = sqlite_head(sq);
+	return STORE_UNKNOWN;
+}
+
+/*
+ * The text may name a row, or an event by its uid.  If it names two events that
+ * the client may have seen, nobody can tell which it has seen.
+ */
+static enum store_result
+find_checked(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
+    int64_t *id)
+{
+	bool other;
+	enum row row = find_row(sq, seek, &other);
+	bool is_row = row == ROW_FOUND || row == ROW_LARGE;
+	enum uid uid;
+	int64_t at = 0;
+
+	if (row == ROW_FAILED)
+		return sqlite_trouble(sq);
+	uid = look_for_uid(sq, seek, &at);
+	if (uid == UID_FOUND && (!is_row || (uint64_t)at == seek->id.lo)) {
+		*id = at;
+		return STORE_OK;
+	}
+	if (uid != UID_FOUND && is_row) {
+		*id = (int64_t)seek->id.lo;
+		return STORE_OK;
+	}
+	if ((uid == UID_NONE || uid == UID_FOREIGN) && !other)
+		return find_missing(sq, seek, oldest, id);
+	*id = sqlite_head(sq);
+	return STORE_UNKNOWN;
+}
+
+enum store_result
+sqlite_find_id(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
+    int64_t *id)
+{
+	return seek->check != 0 ? find_checked(sq, seek, oldest, id)
+				: find_number(sq, seek->id, oldest, id);
 }

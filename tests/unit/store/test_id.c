@@ -268,7 +268,91 @@ test_a_uid_of_that_form_is_found(void **state)
 	sqlite_run(lg, "REPLACE INTO events(uid) VALUES('99-abcd')");
 	want(lg, "moving", "99-abcd", STORE_UNKNOWN, 9);
 	sqlite_run(lg, "DELETE FROM events WHERE uid = '3-k52q'");
-	want(lg, "removing", "3-k52q", STORE_GONE, 7);
+	want(lg, "removing", "3-k52q", STORE_UNKNOWN, 9);
+}
+
+/* What a client of one topic comes to. */
+static void
+want_of(struct log *lg, const char *topic, const char *text,
+    enum store_result result, uint64_t place)
+{
+	struct store_topic t = {topic, strlen(topic), false};
+	struct store_seek seek = {.topics = &t, .n = 1};
+	struct store_id id = {0, 0};
+	enum store_result r;
+
+	store_seek_named(lg->reader, text, strlen(text), &seek);
+	r = kit_seek(lg, seek, &id);
+	if (r != result || id.lo != place)
+		fail_msg("%s of %s: result %d, place %llu", text, topic, (int)r,
+		    (unsigned long long)id.lo);
+}
+
+/*
+ * A publisher that repeats events may give the id of the first as a uid.  Who
+ * asks for both topics may have seen either.
+ */
+static void
+test_an_id_that_is_another_events_uid(void **state)
+{
+	struct log *lg = *state;
+	char id[STORE_ID_SIZE];
+
+	fill(lg);
+	strcpy(id, told(lg, 3));
+	sqlite_run(lg, "INSERT INTO events(topic, uid) VALUES('c', %Q)", id);
+	kit_reopen(lg, 0);
+	want(lg, "nothing", id, STORE_UNKNOWN, 6);
+	want_of(lg, "b", id, STORE_OK, 3);
+	want_of(lg, "a", id, STORE_OK, 3);
+	want_of(lg, "c", id, STORE_UNKNOWN, 6);
+	sqlite_run(lg, "DELETE FROM events WHERE id = 3");
+	want(lg, "removing the first", id, STORE_OK, 6);
+	want_of(lg, "c", id, STORE_OK, 6);
+	fill(lg);
+	sqlite_run(lg,
+	    "INSERT INTO events(uid) VALUES(%Q);"
+	    "DELETE FROM events WHERE id = 6",
+	    id);
+	kit_reopen(lg, 0);
+	want(lg, "removing the second", id, STORE_OK, 3);
+	fill(lg);
+	store_event_print_id(lg->reader,
+	    &(struct store_event){.id = {0, 6}, .time_ms = 1006}, id);
+	sqlite_run(lg,
+	    "INSERT INTO events(uid, time) VALUES(%Q, 1006), (NULL, 2)", id);
+	kit_reopen(lg, 0);
+	want(lg, "making it its own", id, STORE_OK, 6);
+}
+
+/* Else all between the uid's event and the number would be passed over. */
+static void
+test_a_uid_of_that_form_that_was_lost(void **state)
+{
+	static const char *const losses[] = {
+	    "DELETE FROM events WHERE uid = '9-main'",
+	    "REPLACE INTO events(uid) VALUES('9-main')",
+	    "UPDATE events SET uid = NULL WHERE uid = '9-main'"};
+	struct log *lg = *state;
+	struct store_id head;
+	size_t i;
+
+	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		fill(lg);
+		sqlite_run(lg, "INSERT INTO events(uid) VALUES('9-main'),"
+			       " (NULL), (NULL), (NULL), (NULL)");
+		kit_reopen(lg, 0);
+		want(lg, "nothing", "9-main", STORE_OK, 6);
+		sqlite_run(lg, "DELETE FROM events WHERE id = 9");
+		want(lg, "removing the row", "9-main", STORE_OK, 6);
+		sqlite_run(lg, losses[i]);
+		kit_reopen(lg, 0);
+		assert_int_equal(
+		    kit_seek(lg, (struct store_seek){.from = STORE_FROM_HEAD},
+			&head),
+		    STORE_OK);
+		want(lg, losses[i], "9-main", STORE_UNKNOWN, head.lo);
+	}
 }
 
 /* The time stands behind the data: what cannot be read is believed. */
@@ -403,6 +487,8 @@ main(void)
 	    T(test_another_row_is_not_the_place),
 	    T(test_removed_rows_prove_nothing),
 	    T(test_a_uid_of_that_form_is_found),
+	    T(test_an_id_that_is_another_events_uid),
+	    T(test_a_uid_of_that_form_that_was_lost),
 	    T(test_a_row_that_is_too_large),
 	    T(test_a_place_is_told_as_the_row_before_it),
 	    T(test_the_last_of_all_ids),

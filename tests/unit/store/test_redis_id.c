@@ -257,6 +257,74 @@ test_numbers_have_their_check(void **state)
 	want(lg, "another life", "4", STORE_OK);
 }
 
+/* How often Redis was asked to go back through entries. */
+static long
+steps_back(void)
+{
+	redisReply *r = redisCommand(kit_server.to, "INFO commandstats");
+	const char *at;
+	long n;
+
+	assert_non_null(r);
+	at = strstr(r->str, "cmdstat_xrevrange:calls=");
+	n = at == NULL ? 0 : atol(strchr(at, '=') + 1);
+	freeReplyObject(r);
+	return n;
+}
+
+/*
+ * After the log was pruned many clients may come back with such an id.  None of
+ * them is to have the log searched for it as a uid.
+ */
+static void
+test_a_number_that_is_gone_is_not_searched_for(void **state)
+{
+	static const char *const gone[] = {
+	    "2-k52q", "4-k52q", "900-k52q", "5-main"};
+	struct store_keep keep = {3000, 0};
+	struct log *lg = *state;
+	const char *stream = stream_of(lg->path);
+	long before;
+	size_t i;
+
+	redis_say("XADD %s 0-2 data x time 1002%s", stream, "");
+	redis_say("XADD %s 0-4 data x time 1004%s", stream, "");
+	redis_say("EVAL %s 1 %s",
+	    "for i = 1, 3000 do redis.call('XADD', KEYS[1], '*', 'data', 'x')"
+	    " end",
+	    stream);
+	append(lg, NULL, "7-main");
+	assert_int_equal(
+	    store_prune(lg->path, &keep, lg->why, sizeof(lg->why)), 3);
+	kit_reopen(lg, 0);
+	for (i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		before = steps_back();
+		want(lg, "pruning", gone[i], STORE_GONE);
+		assert_in_range(steps_back() - before, 0, 2);
+	}
+	want(lg, "pruning", "7-main", STORE_OK);
+}
+
+/* It stood at another place than the number says. */
+static void
+test_a_uid_of_that_form_that_was_removed(void **state)
+{
+	struct log *lg = *state;
+	const char *stream = stream_of(lg->path);
+	char id[STORE_ID_SIZE];
+
+	redis_say("XADD %s 0-1 data x time 1001%s", stream, "");
+	redis_say("XADD %s 0-2 data x time 1002%s", stream, "");
+	append(lg, id, "2-main");
+	append(lg, NULL, NULL);
+	want(lg, "nothing", "2-main", STORE_OK);
+	redis_say("XDEL %s %s", stream, id);
+	redis_say("XDEL %s 0-2%s", stream, "");
+	kit_reopen(lg, 0);
+	want(lg, "XDEL", "2-main", STORE_UNKNOWN);
+	want(lg, "XDEL", "2-k52q", STORE_OK);
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, kit_setup_redis, kit_teardown)
 
@@ -271,6 +339,8 @@ main(void)
 	    T(test_what_was_removed_proves_nothing),
 	    T(test_places_without_an_entry_are_understood),
 	    T(test_numbers_have_their_check),
+	    T(test_a_number_that_is_gone_is_not_searched_for),
+	    T(test_a_uid_of_that_form_that_was_removed),
 	};
 	int rc;
 
