@@ -115,10 +115,10 @@ take_turn(struct server *srv)
 
 	uv_idle_stop(&hub->idle); /* this is the turn that hub_wake asked for */
 
+	turn_step(&hub->turn);
+
 	/* Before the look: its age says whether we were stopped. */
 	health_turn(hub);
-
-	turn_step(&hub->turn);
 
 	/* What was posted since the last turn goes to the writer. */
 	link_turn(&srv->pub.link);

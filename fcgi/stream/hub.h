@@ -140,8 +140,8 @@ struct hub {
 
 	/* is all well? (reply/health.c) */
 	enum health health; /* as it was told */
-	bool late;	    /* a stream waits too long for its turn... */
-	uint32_t judged;    /* ...as it was at this tick */
+	bool late;	    /* a stream waited too long for its turn... */
+	uint32_t judged;    /* ...when they were looked at, at this tick */
 	char why[320];
 
 	struct counters count;
