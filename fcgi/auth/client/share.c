@@ -54,7 +54,8 @@ share_spend(
 	}
 	if (i == SHARE_WAYS)
 		*sh = (struct share){.address = *a};
-	sh->spent_ns = left(ss, sh, now) + ns;
+	sh->spent_ns =
+	    left(ss, sh, now) + (ns < SHARE_MOST_NS ? ns : SHARE_MOST_NS);
 	sh->at_ns = now;
 }
 

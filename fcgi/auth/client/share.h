@@ -18,7 +18,8 @@
 #include "fcgi/auth/client/address.h"
 
 enum {
-	SHARE_SECONDS = 4, /* the share is of so much time */
+	SHARE_SECONDS = 4,	  /* the share is of so much time */
+	SHARE_MOST_NS = 10000000, /* that one thing counts */
 	SHARE_SETS = 128,
 	SHARE_WAYS = 4
 };
@@ -36,7 +37,11 @@ struct shares {
 
 void shares_open(struct shares *, uint64_t percent, uint32_t seed);
 
-/* The address has made us work for so many ns until now (ns, growing). */
+/*
+ * The address has made us work for so many ns until now (ns, growing). Whatever
+ * one thing is, it takes no longer than SHARE_MOST_NS.  If it did, the disk was
+ * slow, or the process had no time, and that is not the client's doing.
+ */
 void share_spend(
     struct shares *, const struct address *, uint64_t now, uint64_t ns);
 

@@ -28,11 +28,20 @@ over(uint32_t n, uint64_t now)
 }
 
 static void
-spend(uint32_t n, uint64_t now, uint64_t ns)
+spend_once(uint32_t n, uint64_t now, uint64_t ns)
 {
 	struct address a = number(n);
 
 	share_spend(&ss, &a, now, ns);
+}
+
+/* By as many things as it takes. */
+static void
+spend(uint32_t n, uint64_t now, uint64_t ns)
+{
+	for (; ns > SHARE_MOST_NS; ns -= SHARE_MOST_NS)
+		spend_once(n, now, SHARE_MOST_NS);
+	spend_once(n, now, ns);
 }
 
 static void
@@ -75,6 +84,27 @@ test_no_limit(void **state)
 	assert_false(over(1, second));
 }
 
+/* The disk stands still, and a page is read for this one meanwhile. */
+static void
+test_nobody_pays_for_a_slow_disk(void **state)
+{
+	uint64_t now = 10 * second;
+	int i;
+
+	(void)state;
+	shares_open(&ss, 25, 7);
+	spend_once(1, now, 3 * second);
+	assert_false(over(1, now));
+	for (i = 0; i < 1000; i++) {
+		now += second / 20; /* each takes so long */
+		spend_once(1, now, second / 20);
+		assert_false(over(1, now));
+	}
+	for (i = 0; i < 1000; i++)
+		spend_once(1, now, second / 1000);
+	assert_true(over(1, now));
+}
+
 /* Many addresses that did little do not push out the one that did much. */
 static void
 test_many_addresses(void **state)
@@ -98,6 +128,7 @@ main(void)
 	    cmocka_unit_test(test_one_has_its_share_and_others_have_theirs),
 	    cmocka_unit_test(test_it_comes_back_with_time),
 	    cmocka_unit_test(test_no_limit),
+	    cmocka_unit_test(test_nobody_pays_for_a_slow_disk),
 	    cmocka_unit_test(test_many_addresses),
 	};
 
