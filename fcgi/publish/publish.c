@@ -331,22 +331,29 @@ publish_wrong(const struct serve_conf *conf)
 	return NULL;
 }
 
+bool
+publish_can(const struct serve_conf *conf, char *why, size_t size)
+{
+	struct store_batch nothing = {.n = 0, .result = STORE_ERROR};
+	struct store *log;
+	char no[512] = "";
+
+	if ((log = store_open(conf->db, STORE_WRITE, no, sizeof(no))) != NULL) {
+		store_append_all(log, &nothing, 1);
+		snprintf(no, sizeof(no), "%s", nothing.why);
+		store_close(log);
+	}
+	snprintf(why, size, "--publish: %s", no);
+	return nothing.result == STORE_OK || nothing.result == STORE_BUSY;
+}
+
 int
 publish_check(const struct serve_conf *conf)
 {
-	struct store_batch nothing = {.n = 0};
-	struct store *log;
 	char why[512];
 
-	log = store_open(conf->db, STORE_WRITE, why, sizeof(why));
-	if (log == NULL) {
-		log_error("--publish", "%s", why);
-		return -1;
-	}
-	store_append_all(log, &nothing, 1);
-	store_close(log);
-	if (nothing.result == STORE_OK || nothing.result == STORE_BUSY)
+	if (publish_can(conf, why, sizeof(why)))
 		return 0;
-	log_error("--publish", "%s", nothing.why);
+	log_plain(why);
 	return -1;
 }

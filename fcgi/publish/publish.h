@@ -34,7 +34,13 @@ struct publisher {
 /* What is wrong with the options for publishing, as a line, or NULL. */
 const char *publish_wrong(const struct serve_conf *);
 
-/* Can the log be written?  0, or -1 after a message that says why not. */
+/*
+ * Can the log be written?  If not, why says so in one line.  It may wait for
+ * other publishers, as store_append does.  Nothing is written.
+ */
+bool publish_can(const struct serve_conf *, char *why, size_t size);
+
+/* The same: 0, or -1 after a message that says why not. */
 int publish_check(const struct serve_conf *);
 
 /*

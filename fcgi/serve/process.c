@@ -131,6 +131,23 @@ still_away(struct server *srv, const char *why)
 	srv->away_told = false;
 }
 
+/*
+ * Opens the log for which we waited, if all is well that is asked for at the
+ * start (serve.c).  With --publish it has to be one that can be written, which
+ * is found out while we do not read it.
+ */
+static struct store *
+open_at_last(const struct server *srv, char *why, size_t size)
+{
+	struct store *st = open_now(srv, why, size);
+
+	if (st == NULL || !srv->conf.publish)
+		return st;
+	store_close(st);
+	return publish_can(&srv->conf, why, size) ? open_now(srv, why, size)
+						  : NULL;
+}
+
 static void
 on_away(uv_timer_t *timer)
 {
@@ -140,7 +157,7 @@ on_away(uv_timer_t *timer)
 
 	if (!store_away_rests(srv->hub.store, srv->conf.db))
 		return;
-	st = open_now(srv, why, sizeof(why));
+	st = open_at_last(srv, why, sizeof(why));
 	if (st == NULL) {
 		still_away(srv, why);
 		return;

@@ -235,6 +235,42 @@ test_a_writer_starts_when_the_log_is_there(void)
 	stop(sv);
 }
 
+/*
+ * At the start this ends it, for POSTs would fail.  One that waited says the
+ * same, goes on waiting, and serves when the log may be written.
+ */
+static void
+test_a_log_that_may_not_be_written_is_told(void)
+{
+	const char *line = "may be read but not written by this user";
+	struct server *sv = ready();
+	char *aside = text("%s/aside", sv->dir);
+	struct client *c;
+
+	check(chmod(sv->db, 0444) == 0);
+	check(chmod(text("%s/key", sv->dir), 0644) == 0);
+	check(rename(sv->db, aside) == 0);
+	become_nobody(sv);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	until(want_headers(health(sv)) == 503);
+	check(rename(aside, sv->db) == 0);
+	until(errors_with(sv, text("waiting for the log: --publish: %s: %s",
+				  sv->db, line)) == 1);
+	check(want_headers(health(sv)) == 503);
+	c = get(sv, "/events", NULL);
+	check(want_headers(c) == 200);
+	want_farewell(c);
+	check(chmod(sv->db, 0666) == 0);
+	chmod(text("%s-wal", sv->db), 0666); /* of the mode of the log, if */
+	chmod(text("%s-shm", sv->db), 0666); /* they are there */
+	until(want_headers(health(sv)) == 200);
+	until(want_headers(post(sv, FORM, "data=x")) == 201);
+	check(errors_with(sv, text("waiting for the log: --publish: %s: %s",
+				  sv->db, line)) == 1);
+	check(errors_with(sv, "can be read again") == 1);
+	stop(sv);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -248,6 +284,7 @@ main(int argc, char **argv)
 	    TALK(test_what_comes_and_is_no_log_is_told),
 	    TALK(test_with_listen_it_ends),
 	    TALK(test_a_writer_starts_when_the_log_is_there),
+	    TALK(test_a_log_that_may_not_be_written_is_told),
 	};
 
 	return talk_main_sqlite(
