@@ -185,7 +185,7 @@ finalize_all(sqlite3_stmt **st, size_t n)
 
 /*
  * The last connection to a log writes what its -wal has into it.  If the log
- * was written over meanwhile, by cp, that would be pages of the log before it
+ * was replaced meanwhile, that would be pages of the log before it
  * among those of this one.
  */
 static void
