@@ -6,12 +6,16 @@ lines say how to repeat it.
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
+from faults.registry import FAULTS
+from faults.short import SHORT
 from tap import each
 
 RUN = pathlib.Path(__file__).resolve().parent / "run"
+ROOT = RUN.parents[2]
 SECONDS = os.environ.get("TORTURE_SECONDS", "25")
 
 
@@ -40,6 +44,12 @@ REPLACED = ("replace_by_older", "replace_by_other", "vacuum_into_and_back")
 REDIS = (
     "kill_redis", "xtrim", "prune_redis", "slow_redis", "stalled_link",
     "cut_link", "no_memory", "wrong_clock")
+
+
+def test_each_fault_has_a_short_form():
+    assert set(SHORT) == set(FAULTS), set(SHORT) ^ set(FAULTS)
+    for name, (file, test) in SHORT.items():
+        assert re.search(r"\b%s\b" % test, (ROOT / file).read_text()), name
 
 
 @each("seed", [21])
