@@ -346,14 +346,3 @@ publish_can(const struct serve_conf *conf, char *why, size_t size)
 	snprintf(why, size, "--publish: %s", no);
 	return nothing.result == STORE_OK || nothing.result == STORE_BUSY;
 }
-
-int
-publish_check(const struct serve_conf *conf)
-{
-	char why[512];
-
-	if (publish_can(conf, why, sizeof(why)))
-		return 0;
-	log_plain(why);
-	return -1;
-}

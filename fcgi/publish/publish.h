@@ -40,9 +40,6 @@ const char *publish_wrong(const struct serve_conf *);
  */
 bool publish_can(const struct serve_conf *, char *why, size_t size);
 
-/* The same: 0, or -1 after a message that says why not. */
-int publish_check(const struct serve_conf *);
-
 /*
  * Gets ready and, if start is true, starts the writer.  result is called for
  * each result, with arg and the owner of the ticket.  0, or -1 after a message.

@@ -14,6 +14,12 @@
 #include "fcgi/serve/process.h"
 #include "fcgi/stream/news.h"
 
+enum {
+	START_MS =
+	    1000, /* that a log which is wrong at the start is looked at */
+	START_PAUSE_MS = 50
+};
+
 /*
  * Raises the limit of descriptors as far as we may, and sets the limit of
  * streams from it.
@@ -92,6 +98,19 @@ open_now(const struct server *srv, char *why, size_t size)
 	return st;
 }
 
+bool
+process_again(const struct server *srv, int64_t *until_ms)
+{
+	int64_t now = clock_steady_ms();
+
+	if (*until_ms == 0)
+		*until_ms = now + START_MS;
+	if (!srv->may_wait || now >= *until_ms)
+		return false;
+	usleep(START_PAUSE_MS * 1000);
+	return true;
+}
+
 /*
  * True: the log is open, or may be waited for.  A worker may come into being
  * when the log for which its parent waited has been there for long.
@@ -99,12 +118,17 @@ open_now(const struct server *srv, char *why, size_t size)
 static bool
 open_log(struct server *srv, char *why, size_t size)
 {
-	bool away =
-	    srv->plain || (srv->may_wait && store_is_away(srv->conf.db));
+	int64_t until_ms = 0;
+	bool away;
 
 	srv->away = false;
 	srv->hub.health = HEALTH_GOOD;
-	srv->hub.store = open_now(srv, why, size);
+	do {
+		away = srv->plain ||
+		       (srv->may_wait && store_is_away(srv->conf.db));
+		srv->hub.store = open_now(srv, why, size);
+	} while (
+	    srv->hub.store == NULL && !away && process_again(srv, &until_ms));
 	if (srv->hub.store == NULL && away)
 		srv->hub.store = wait_for_log(srv, why);
 	return srv->hub.store != NULL;

@@ -13,6 +13,13 @@
  */
 int process_open(struct server *);
 
+/*
+ * Something of the log is wrong at the start.  True: look again, for somebody
+ * may be moving or making it at this moment, and nobody would start us again.
+ * *until_ms is 0 at the first call.  It waits a moment, for a second in all.
+ */
+bool process_again(const struct server *, int64_t *until_ms);
+
 /* Tells every stream to come back, and closes all parts. */
 void process_close(struct server *);
 

@@ -212,6 +212,23 @@ check_conf(const struct serve_conf *conf)
 	return -1;
 }
 
+/* With --publish, can the log be written, or may it be waited for? */
+static int
+check_publish(const struct server *srv)
+{
+	int64_t until_ms = 0;
+	char why[512];
+
+	do {
+		if (!srv->conf.publish ||
+		    (srv->may_wait && store_is_away(srv->conf.db)) ||
+		    publish_can(&srv->conf, why, sizeof(why)))
+			return 0;
+	} while (process_again(srv, &until_ms));
+	log_plain(why);
+	return -1;
+}
+
 int
 cmd_serve(int argc, char **argv)
 {
@@ -235,9 +252,7 @@ cmd_serve(int argc, char **argv)
 		status = STATUS_USAGE;
 		if (plain)
 			stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);
-	} else if (srv->conf.publish && !plain &&
-		   !(srv->may_wait && store_is_away(srv->conf.db)) &&
-		   publish_check(&srv->conf) == -1)
+	} else if (!plain && check_publish(srv) == -1)
 		status = STATUS_FAILED;
 	else if (plain)
 		status = serve_plain(srv);

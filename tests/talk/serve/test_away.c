@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -187,6 +188,47 @@ test_a_file_that_is_no_log_is_refused(void)
 	check(strstr(errors(sv), "not an event log") != NULL);
 }
 
+/*
+ * The first look finds a file that is no log yet.  The program has opened and
+ * closed it by then, so the log is made after that look.
+ */
+static void
+test_a_log_that_is_half_made_at_the_start(void)
+{
+	struct server *sv = prepare_nothing();
+	int fd = inotify_init1(IN_CLOEXEC);
+	struct inotify_event ev;
+
+	make_other(sv);
+	check(inotify_add_watch(fd, sv->db, IN_CLOSE) != -1);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	check(read(fd, &ev, sizeof(ev)) == sizeof(ev));
+	close(fd);
+	make_log(sv);
+	want_alive(sv);
+	stop(sv);
+}
+
+/* The same of a log that is to be written. */
+static void
+test_a_log_that_is_half_made_for_a_publisher(void)
+{
+	struct server *sv = ready();
+	char *aside = text("%s/aside", sv->dir);
+	int fd = inotify_init1(IN_CLOEXEC);
+	struct inotify_event ev;
+
+	check(rename(sv->db, aside) == 0);
+	make_other(sv);
+	check(inotify_add_watch(fd, sv->db, IN_CLOSE) != -1);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	check(read(fd, &ev, sizeof(ev)) == sizeof(ev));
+	close(fd);
+	check(rename(aside, sv->db) == 0);
+	until(want_headers(post(sv, FORM, "data=x")) == 201);
+	stop(sv);
+}
+
 /* What has the name is said, if it is no log. */
 static void
 test_what_comes_and_is_no_log_is_told(void)
@@ -281,6 +323,8 @@ main(int argc, char **argv)
 	    TALK(test_workers_wait),
 	    TALK(test_a_worker_that_comes_later_does_not_wait),
 	    TALK(test_a_file_that_is_no_log_is_refused),
+	    TALK(test_a_log_that_is_half_made_at_the_start),
+	    TALK(test_a_log_that_is_half_made_for_a_publisher),
 	    TALK(test_what_comes_and_is_no_log_is_told),
 	    TALK(test_with_listen_it_ends),
 	    TALK(test_a_writer_starts_when_the_log_is_there),
