@@ -133,6 +133,25 @@ keep_log(struct sqlite *sq)
 	return false;
 }
 
+/*
+ * Without a -wal others have committed to the log itself while we waited for
+ * the lock, and what we know of it is read anew.  From now on nobody else may
+ * write to it.
+ */
+static bool
+take_log(struct sqlite *sq)
+{
+	struct files *f = &sq->follow.files;
+
+	if (files_have_wal(f, sq->db) || files_as_noted(f, sq->db))
+		return keep_log(sq);
+	sqlite3_db_release_memory(sq->db);
+	sqlite3_exec(
+	    sq->db, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
+	files_note(f, sq->db);
+	return keep_log(sq);
+}
+
 static enum store_result
 begin(struct sqlite *sq)
 {
@@ -143,7 +162,7 @@ begin(struct sqlite *sq)
 			return STORE_BUSY;
 		if (run_kept(sq, ST_BEGIN) == -1)
 			return sqlite_write_trouble(sq);
-		if (keep_log(sq))
+		if (take_log(sq))
 			return STORE_OK;
 	}
 	return STORE_BUSY;
@@ -220,7 +239,7 @@ append_here(struct sqlite *sq, struct store_event *events, size_t n)
 	int rc = append_events(sq, events, n);
 
 	if (rc == APPEND_SINGLY && run_kept(sq, ST_ROLLBACK) == 0 &&
-	    run_kept(sq, ST_BEGIN) == 0)
+	    begin(sq) == STORE_OK)
 		rc = append_events(sq, events, n);
 	return commit(sq, rc);
 }

@@ -5,9 +5,12 @@
  *
  * A trigger of the log replaces it, so it happens at one certain moment.
  */
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +124,14 @@ make_logs(struct stage *s, const char *mode)
 	sqlite_name(lg, "events");
 }
 
+static void
+open_writer(struct stage *s)
+{
+	s->log.writer = store_open(
+	    s->log.path, STORE_WRITE, s->log.why, sizeof(s->log.why));
+	assert_non_null(s->log.writer);
+}
+
 static struct stage *
 stage_of(const char *mode, void (*replace)(struct stage *), int times)
 {
@@ -129,9 +140,7 @@ stage_of(const char *mode, void (*replace)(struct stage *), int times)
 	assert_non_null(s);
 	on = s;
 	make_logs(s, mode);
-	s->log.writer = store_open(
-	    s->log.path, STORE_WRITE, s->log.why, sizeof(s->log.why));
-	assert_non_null(s->log.writer);
+	open_writer(s);
 	s->replace = replace;
 	s->times = times;
 	return s;
@@ -285,6 +294,52 @@ test_a_log_that_is_replaced_each_time(void **state)
 	unmake(s);
 }
 
+/* Another publisher has the lock nearly all the time, and commits. */
+static void
+publish_all_the_time(const struct log *lg)
+{
+	sqlite3 *db;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (sqlite3_open(lg->path, &db) != SQLITE_OK)
+		_exit(1);
+	sqlite3_busy_timeout(db, WAIT_MS);
+	for (;;) {
+		sqlite3_exec(db,
+		    "BEGIN IMMEDIATE;"
+		    "INSERT INTO events(topic, data) VALUES('z', 'z')",
+		    NULL, NULL, NULL);
+		usleep(100 * 1000);
+		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+		usleep(5 * 1000);
+	}
+}
+
+/* Whoever waits for the lock has it after a commit of another. */
+static void
+test_the_commit_of_another_is_no_other_log(void **state)
+{
+	struct stage *s = stage_of("DELETE", cp_over, 0);
+	struct store_event ev[] = {event_of("x"), event_of("y")};
+	pid_t pid;
+	int i;
+
+	(void)state;
+	store_close(s->log.writer); /* a child must not inherit it */
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0)
+		publish_all_the_time(&s->log);
+	open_writer(s);
+	for (i = 0; i < 10; i++)
+		if (store_append(s->log.writer, ev, 2) != STORE_OK)
+			fail_msg("%d: %s", i, store_why(s->log.writer));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	want_in_log(s, "x", 20);
+	unmake(s);
+}
+
 /* A transaction that is larger than SQLite's cache is no copy over the log. */
 static void
 test_a_large_transaction_without_wal(void **state)
@@ -320,6 +375,7 @@ main(void)
 	    cmocka_unit_test(test_mv_over_a_log),
 	    cmocka_unit_test(test_several_publishers),
 	    cmocka_unit_test(test_a_log_that_is_replaced_each_time),
+	    cmocka_unit_test(test_the_commit_of_another_is_no_other_log),
 	    cmocka_unit_test(test_a_large_transaction_without_wal),
 	};
 
