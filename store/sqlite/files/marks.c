@@ -151,8 +151,8 @@ first_with_row(struct search *s, size_t i, size_t end, bool *same)
 	const struct row_mark *mark;
 	struct row_mark now;
 
-	while (i < end && s->left-- > 0) {
-		if (!s->read(s->arg, mark_at(s->m, i)->id, &now))
+	while (i < end && (mark = mark_at(s->m, i)) != NULL && s->left-- > 0) {
+		if (!s->read(s->arg, mark->id, &now))
 			break; /* nor are there any before it */
 		i = first_upto(s, now.id);
 		mark = mark_at(s->m, i);
