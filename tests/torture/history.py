@@ -31,6 +31,7 @@ class Life:
         self.begun, self.over = begun, NEVER
         self.ids, self.rows = [], {}    # born here, in order
         self.holes = set()              # removed from the middle of the log
+        self.damage = None              # what SQLite says of the file
 
     def add(self, row):
         if row.id not in self.rows:
@@ -74,6 +75,7 @@ class History:
         self.touched = []       # (from, to): the log's files were exchanged
         self.excuses = []       # (from, to, why): events may be late
         self.health = []        # (when, is it 200 and ok)
+        self.gave_up = 0        # how often the web server ended by itself
         self.crashes = []       # (when, what)
         self.unfinished = []    # (when, who never got the last event)
         self.faults = []        # (from, to, name, what)

@@ -132,6 +132,9 @@ class Log:
             rows = db.execute(
                 "SELECT id, topic, uid, head FROM torture_seen WHERE id > ?"
                 " ORDER BY id", (self.upto,)).fetchall()
+            damage = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if damage != "ok":
+            self.stage.note("damage", self.life, damage)
         noted = [(id, topic, tag_of(head + " ")[0], uid)
                  for id, topic, uid, head in rows]
         for i in range(0, len(noted), 1000):

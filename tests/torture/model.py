@@ -212,9 +212,11 @@ class Walk:
                 ", of a gap" if self.gap else ""))
 
     def missing(self, row, low):
+        """What an index does not have nobody can find by it: in a file that
+        SQLite calls damaged nothing is owed."""
         return [r for r in row.life.between(low, row.id)
                 if self.wants(r.topic) and not row.life.is_hole(r) and
-                r not in self.seen]
+                not r.life.damage and r not in self.seen]
 
     # --- muteness
 

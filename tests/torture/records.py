@@ -77,6 +77,10 @@ def load_history(folder, engine):
             h.excuses.append(tuple(entry))
         elif kind == "health":
             h.health.append((entry[0], entry[1]))
+        elif kind == "damage":
+            h.lives[entry[0]].damage = entry[1]
+        elif kind == "gave up":
+            h.gave_up += 1
         elif kind == "crash":
             h.crashes.append(tuple(entry))
         elif kind == "unfinished":

@@ -34,6 +34,14 @@ def summary(history, counts, findings, seconds, begun=0.0):
                                    in sorted(counts.statuses.items())))
     yield "%d faults: %s" % (sum(faults.values()), ", ".join(
         "%s %d" % pair for pair in sorted(faults.items())))
+    damage = collections.Counter(
+        life.damage for life in history.lives if life.damage)
+    if damage:
+        yield "damaged files: " + "; ".join(
+            "%d times %s" % (n, what[:90]) for what, n in damage.items())
+    if history.gave_up:
+        yield ("the web server ended by itself for want of descriptors: "
+               "%d times" % history.gave_up)
     if history.failures:
         yield "publishers failed: " + "; ".join(
             "%d times %s" % (n, what[:90]) for what, n in

@@ -279,8 +279,19 @@ class Stage:
         if server is None or server.poll() is None or self.ending.is_set():
             return
         if server.pid not in self.meant:
-            self.crash("%s ended with %d" % (self.web, server.returncode))
+            if self.out_of_descriptors():
+                self.note("gave up")
+            else:
+                self.crash("%s ended with %d" % (self.web, server.returncode))
         self.site.start_web()
+
+    def out_of_descriptors(self):
+        """Apache ends when it cannot open what each of its children needs."""
+        said = "".join(path.read_text(errors="replace")[-5000:] for path in
+                       self.site.dir.glob("*.log") if path.name in
+                       ("error.log", "apache.log"))
+        return self.web == "apache" and (
+            "Too many open files" in said or "(24)" in said)
 
     def last_words(self):
         text = (self.site.dir / "responder.log").read_text(errors="replace")

@@ -200,6 +200,12 @@ def test_a_row_removed_from_the_middle_is_not_owed():
     assert kinds(h, start() + got(1, 2, 4)) == []
 
 
+def test_in_a_damaged_file_nothing_is_owed():
+    h = made()
+    h.lives[0].damage = "row 3 missing from index largesse_topic"
+    assert kinds(h, start() + got(1, 2, 4)) == []
+
+
 def test_a_late_event_is_mute_unless_health_said_so():
     late = start(0, 0.5) + got(1, at=9.0)
     assert kinds(made(1), late) == ["mute"]

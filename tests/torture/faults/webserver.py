@@ -35,6 +35,12 @@ def everyone(stage, sig):
             "/proc/%d" % pid) or zombie(pid), 20)
 
 
+def told_to_end(server):
+    """lighttpd 1.4.69 forgets a SIGTERM that comes while it restarts."""
+    server.send_signal(signal.SIGTERM)
+    return server.poll() is not None
+
+
 def zombie(pid):
     try:
         with open("/proc/%d/stat" % pid) as f:
@@ -53,6 +59,8 @@ def web_workers(stage):
 def term_web(stage, dice):
     with stage.web_lock:
         stage.meant.add(stage.site.server.pid)
+        if stage.web == "lighttpd":
+            until("lighttpd ends", lambda: told_to_end(stage.site.server))
         stage.site.stop_web()
         wait(dice, 0, 1)
         stage.site.start_web()
