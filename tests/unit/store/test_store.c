@@ -210,7 +210,7 @@ read_all(struct log *lg, const struct store_topic *topics, size_t n,
 		read_page(lg, &pg, at, topics, n, 64);
 		*count += pg.n;
 		if (pg.n > 0)
-			snprintf(last, size, "%s",
+			snprintf(last, size, "%.*s", (int)size - 1,
 			    strrchr(pg.text, ' ') == NULL
 				? pg.text
 				: strrchr(pg.text, ' ') + 1);
