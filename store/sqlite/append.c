@@ -123,8 +123,7 @@ keep_log(struct sqlite *sq)
 {
 	struct files *f = &sq->follow.files;
 
-	if (!files_lost(f) && files_same(f, sq->db, sq->path) &&
-	    files_as_noted(f, sq->db) &&
+	if (files_same(f, sq->db, sq->path) && files_as_noted(f, sq->db) &&
 	    files_look(f, sq->db) != FILES_OVERWRITTEN)
 		return true;
 	sqlite3_db_config(sq->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

@@ -192,8 +192,7 @@ static void
 close_db(struct sqlite *sq)
 {
 	if (sq->mode == STORE_WRITE && sq->db != NULL &&
-	    (files_lost(&sq->follow.files) ||
-		!files_same(&sq->follow.files, sq->db, sq->path)))
+	    !files_same(&sq->follow.files, sq->db, sq->path))
 		sqlite3_db_config(
 		    sq->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(sq->db);
@@ -395,7 +394,7 @@ sqlite_ready(struct sqlite *sq)
 		    (sq->follow.broken ||
 			!files_as_noted(&sq->follow.files, sq->db)))
 			sqlite_detach(sq);
-		if (sq->db != NULL && !files_lost(&sq->follow.files) &&
+		if (sq->db != NULL &&
 		    files_same(&sq->follow.files, sq->db, sq->path))
 			return true;
 		if (sq->db != NULL) {

@@ -88,7 +88,7 @@ files_same(const struct files *f, sqlite3 *db, const char *path)
 	struct opened o;
 	struct stat sb;
 
-	if (stat(path, &sb) == -1 || sb.st_size == 0)
+	if (files_lost(f) || stat(path, &sb) == -1 || sb.st_size == 0)
 		return false;
 	if (find_beside(f, db, "", &o) &&
 	    (sb.st_dev != o.dev || sb.st_ino != o.ino))

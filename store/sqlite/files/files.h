@@ -57,10 +57,14 @@ void files_begin(struct files *);
  */
 void files_opened(struct files *, sqlite3 *);
 
-/* Are the open files those that have the names?  path: as it was given. */
+/*
+ * Are the open files those that have the names, and whole?  path: as it was
+ * given.
+ */
 bool files_same(const struct files *, sqlite3 *, const char *path);
 
-/* Was a page of a -shm lost since the connection was made? */
+/* Was a page of a -shm lost since the connection was made?  Then they are not
+   whole; it asks no file. */
 bool files_lost(const struct files *);
 
 /* Does the log have a -wal that we read? */
