@@ -471,31 +471,3 @@ sqlite_removed(struct store *store, struct store_id *id)
 	sqlite_leave(sq);
 	return STORE_OK;
 }
-
-/*
- * It is called only for what looks like an id of Redis and is no event's uid,
- * so the statement is not kept.  Most logs have no such table.
- */
-int64_t
-sqlite_moved(struct sqlite *sq, struct store_text was)
-{
-	struct store_id id;
-	sqlite3_stmt *st = NULL;
-	int64_t place = -1;
-	int rc;
-
-	if (!store_id_parse(&store_dashed, was.s, was.len, &id) || id.hi == 0)
-		return -1;
-	rc = sqlite3_prepare_v2(sq->db,
-	    "SELECT id FROM largesse_moved WHERE was = ?1", -1, &st, NULL);
-	if (rc != SQLITE_OK) {
-		if (rc != SQLITE_ERROR) /* which says: no such table */
-			sqlite_note(sq, rc);
-		return -1;
-	}
-	sqlite_bind_text(st, 1, was);
-	if (sqlite_step(sq, st) == SQLITE_ROW)
-		place = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return place;
-}

@@ -117,20 +117,20 @@ static const struct store_text no_text = {NULL, 0};
 
 /*
  * A number that is asked for so seldom that its statement is not kept, and of
- * a table that an older log may lack.  0 where there is no such row.
+ * a table that many logs lack.  none: there is no such row.
  */
 static int64_t
-ask_number(
-    struct sqlite *sq, const char *sql, struct store_text text, int64_t id)
+ask_number(struct sqlite *sq, const char *sql, struct store_text text,
+    int64_t id, int64_t none)
 {
 	sqlite3_stmt *st = NULL;
-	int64_t n = 0;
+	int64_t n = none;
 	int rc = sqlite3_prepare_v2(sq->db, sql, -1, &st, NULL);
 
 	if (rc == SQLITE_OK) {
 		sqlite_bind_text(st, 1, text);
 		sqlite3_bind_int64(st, 2, id); /* if it asks for one */
-		n = sqlite_number(sq, st, 0);
+		n = sqlite_number(sq, st, none);
 	} else if (rc != SQLITE_ERROR) /* which says that there is no table */
 		sqlite_note(sq, rc);
 	sqlite3_finalize(st);
@@ -259,8 +259,8 @@ static bool
 has_moved(struct sqlite *sq, struct store_text uid, int64_t id)
 {
 	return ask_number(sq,
-		   "SELECT id <> ?2 FROM largesse_uids WHERE uid = ?1", uid,
-		   id) != 0;
+		   "SELECT id <> ?2 FROM largesse_uids WHERE uid = ?1", uid, id,
+		   0) != 0;
 }
 
 /* Is noted that an event had the uid?  No event has it now. */
@@ -268,7 +268,16 @@ static bool
 was_uid(struct sqlite *sq, struct store_text uid)
 {
 	return ask_number(sq, "SELECT 1 FROM largesse_uids WHERE uid = ?1", uid,
-		   0) != 0;
+		   0, 0) != 0;
+}
+
+static bool
+looks_like_redis(struct store_text uid)
+{
+	struct store_id was = {0, 0};
+
+	return store_id_parse(&store_dashed, uid.s, uid.len, &was) &&
+	       was.hi != 0;
 }
 
 /*
@@ -278,12 +287,20 @@ was_uid(struct sqlite *sq, struct store_text uid)
 static bool
 is_id_of_redis(struct sqlite *sq, struct store_text uid)
 {
-	struct store_id was = {0, 0};
-
-	return store_id_parse(&store_dashed, uid.s, uid.len, &was) &&
-	       was.hi != 0 &&
+	return looks_like_redis(uid) &&
 	       ask_number(sq, "SELECT 1 FROM largesse WHERE key = 'copied'",
-		   no_text, 0) != 0;
+		   no_text, 0, 0) != 0;
+}
+
+/* Where an id of Redis that is no uid lies in such a log; -1: nowhere. */
+static int64_t
+place_of_redis(struct sqlite *sq, struct store_text uid)
+{
+	return looks_like_redis(uid)
+		   ? ask_number(sq,
+			 "SELECT id FROM largesse_moved WHERE was = ?1", uid, 0,
+			 -1)
+		   : -1;
 }
 
 /*
@@ -341,7 +358,7 @@ sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
 
 	if (uid == UID_FOUND)
 		return STORE_OK;
-	*id = uid == UID_FOREIGN ? -1 : sqlite_moved(sq, seek->uid);
+	*id = uid == UID_FOREIGN ? -1 : place_of_redis(sq, seek->uid);
 	if (*id != -1)
 		return find_number(
 		    sq, (struct store_id){0, (uint64_t)*id}, oldest, id);

@@ -361,8 +361,6 @@ int64_t sqlite_seek_time(struct sqlite *, int64_t time_ms);
  * whose time lies ahead of now, which says nothing.
  */
 int64_t sqlite_seek_new(struct sqlite *, int64_t time_ms, int64_t now_ms);
-/* Where an id of Redis lies in a log that was copied from there; -1: none. */
-int64_t sqlite_moved(struct sqlite *, struct store_text was);
 
 /* --- find.c --- */
 
