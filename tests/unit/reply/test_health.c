@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/unit/hub.h"
 #include "tests/unit/stub.h"
 
 #include "fcgi/reply/health.h"
@@ -21,21 +22,6 @@ struct world {
 	int said, terminal; /* a file in the place of stderr, and stderr */
 };
 
-static void
-no_event(void *arg, struct conn *c, uint32_t events)
-{
-	(void)arg;
-	(void)c;
-	(void)events;
-}
-
-static void
-no_look(void *arg, struct conn *c)
-{
-	(void)arg;
-	(void)c;
-}
-
 static int
 setup(void **state)
 {
@@ -49,26 +35,14 @@ setup(void **state)
 	    .window_bytes = 1 << 20,
 	    .max_event_bytes = 1 << 20,
 	    .page_rows = 100};
-	w->hub.conf = &w->conf;
-	w->hub.loop = &w->loop;
-	w->hub.store = &w->stub.store;
 	strcpy(w->stub.store.why, "x.db: locked");
+	lone_hub_open(&w->hub, &w->loop, &w->conf, &w->stub.store);
 	w->hub.looked_ms = clock_steady_ms();
-	assert_int_equal(uv_loop_init(&w->loop), 0);
-	assert_int_equal(hub_open(&w->hub, no_event, no_look, w), 0);
 	w->said = memfd_create("stderr", MFD_CLOEXEC);
 	w->terminal = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
 	assert_int_equal(dup2(w->said, STDERR_FILENO), STDERR_FILENO);
 	*state = w;
 	return 0;
-}
-
-static void
-close_handle(uv_handle_t *handle, void *arg)
-{
-	(void)arg;
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
 }
 
 static int
@@ -79,10 +53,7 @@ teardown(void **state)
 	dup2(w->terminal, STDERR_FILENO);
 	close(w->terminal);
 	close(w->said);
-	hub_close(&w->hub);
-	uv_walk(&w->loop, close_handle, NULL);
-	uv_run(&w->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&w->loop);
+	lone_hub_close(&w->hub, &w->loop);
 	free((char *)w->conf.db);
 	free(w);
 	return 0;

@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
+#include "tests/unit/hub.h"
 #include "tests/unit/stub.h"
 
-#include "fcgi/stream/hub.h"
 #include "fcgi/stream/news.h"
 
 struct world {
@@ -48,21 +48,6 @@ static const struct store_ops ops = {.read = stub_read,
     .news = stub_news,
     .revocations = stub_revocations};
 
-static void
-no_event(void *arg, struct conn *c, uint32_t events)
-{
-	(void)arg;
-	(void)c;
-	(void)events;
-}
-
-static void
-no_look(void *arg, struct conn *c)
-{
-	(void)arg;
-	(void)c;
-}
-
 static int
 setup(void **state)
 {
@@ -75,24 +60,12 @@ setup(void **state)
 	w->stub.with = STORE_ERROR;
 	w->conf.window_bytes = w->conf.max_event_bytes = 1 << 20;
 	w->conf.page_rows = 100;
-	w->hub.conf = &w->conf;
-	w->hub.loop = &w->loop;
-	w->hub.store = &w->stub.store;
-	assert_int_equal(uv_loop_init(&w->loop), 0);
-	assert_int_equal(hub_open(&w->hub, no_event, no_look, NULL), 0);
+	lone_hub_open(&w->hub, &w->loop, &w->conf, &w->stub.store);
 	w->sub =
 	    topics_subscribe(&w->hub.topics, &rt, 1, (struct store_id){0, 0});
 	assert_non_null(w->sub);
 	*state = w;
 	return 0;
-}
-
-static void
-close_handle(uv_handle_t *handle, void *arg)
-{
-	(void)arg;
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
 }
 
 static int
@@ -101,10 +74,7 @@ teardown(void **state)
 	struct world *w = *state;
 
 	topics_forget(&w->hub.topics, w->sub);
-	hub_close(&w->hub);
-	uv_walk(&w->loop, close_handle, NULL);
-	uv_run(&w->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&w->loop);
+	lone_hub_close(&w->hub, &w->loop);
 	free(w);
 	return 0;
 }
