@@ -290,8 +290,7 @@ class Stage:
         said = "".join(path.read_text(errors="replace")[-5000:] for path in
                        self.site.dir.glob("*.log") if path.name in
                        ("error.log", "apache.log"))
-        return self.web == "apache" and (
-            "Too many open files" in said or "(24)" in said)
+        return self.web == "apache" and "Too many open files" in said
 
     def last_words(self):
         text = (self.site.dir / "responder.log").read_text(errors="replace")
