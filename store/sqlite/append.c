@@ -142,12 +142,12 @@ take_log(struct sqlite *sq)
 {
 	struct files *f = &sq->follow.files;
 
-	if (files_have_wal(f, sq->db) || files_as_noted(f, sq->db))
-		return keep_log(sq);
-	sqlite3_db_release_memory(sq->db);
-	sqlite3_exec(
-	    sq->db, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
-	files_note(f, sq->db);
+	if (!files_as_noted(f, sq->db)) {
+		sqlite3_db_release_memory(sq->db);
+		sqlite3_exec(
+		    sq->db, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
+		files_note(f, sq->db);
+	}
 	return keep_log(sq);
 }
 
