@@ -62,7 +62,7 @@ accept_from(struct server *srv, int listen_fd, bool all)
 		fd = accept4(
 		    listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {
-			pending_open(srv, fd);
+			pending_open(srv, fd, false);
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)

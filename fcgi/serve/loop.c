@@ -23,7 +23,7 @@
 #include "fcgi/stream/todo.h"
 
 enum {
-	CLOSE_MS = 3000 /* for streams to get the rest of an event */
+	CLOSE_MS = 3000 /* for the rest of an event, and of a first request */
 };
 
 /* --- a turn ------------------------------------------------------------- */
@@ -58,7 +58,7 @@ free_over(struct server *srv, bool all)
 			pending_free((struct pending *)c);
 		}
 		if (again != -1)
-			pending_open(srv, again);
+			pending_open(srv, again, true);
 	}
 }
 
@@ -90,7 +90,8 @@ look_at_log(struct server *srv, uint64_t began)
 
 /*
  * May the loop end?  It may when the process is closing, or serves a plain CGI
- * request, and nothing is open any more.
+ * request, and nobody is owed anything any more.  A web server connects first
+ * and asks then: who was accepted in between is still going to be answered.
  */
 static bool
 is_over(const struct server *srv)
@@ -99,7 +100,8 @@ is_over(const struct server *srv)
 
 	if (!srv->hub.closing && !(srv->plain && now->probes == 0))
 		return false;
-	return now->streams == 0 && now->posts_waiting == 0;
+	return now->streams == 0 && now->posts_waiting == 0 &&
+	       srv->newcomers == 0 && srv->for_turn.n == 0;
 }
 
 /*

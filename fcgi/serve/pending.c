@@ -38,6 +38,7 @@ struct pending {
 	size_t len;	  /* number of bytes read */
 	size_t body;	  /* where the body of the request begins */
 	int64_t came_ms;  /* since 1970: when the request was whole */
+	bool newcomer;	  /* has not been answered yet */
 	bool draining;	  /* answered; what still comes is dropped */
 	bool more;	  /* there may be bytes that were not read yet */
 	struct parked parked;	   /* waits for the log or the next turn */
@@ -63,6 +64,13 @@ is_waiting(const struct pending *p)
 	return p->posting != NULL || parked_is(&p->parked);
 }
 
+static void
+is_answered(struct server *srv, struct pending *p)
+{
+	srv->newcomers -= p->newcomer;
+	p->newcomer = false;
+}
+
 /*
  * Ends the pending connection: a stream has taken over its descriptor, or the
  * descriptor is closed.
@@ -72,6 +80,7 @@ let_go(struct server *srv, struct pending *p)
 {
 	posting_leave(p->posting);
 	p->posting = NULL;
+	is_answered(srv, p);
 	parked_remove(&srv->hub, &p->parked);
 	p->conn.over = true;
 	wheel_remove(&srv->hub.wheel, &p->conn);
@@ -121,6 +130,7 @@ next_request(struct server *srv, struct pending *p, size_t used)
 {
 	uint8_t *bytes = bytes_of(srv, p);
 
+	is_answered(srv, p);
 	p->len -= used;
 	memmove(bytes, bytes + used, p->len);
 	memset(&p->gate, 0, sizeof(p->gate));
@@ -139,6 +149,7 @@ next_request(struct server *srv, struct pending *p, size_t used)
 static bool
 drain(struct server *srv, struct pending *p)
 {
+	is_answered(srv, p);
 	p->draining = true;
 	shutdown(p->conn.fd, SHUT_WR);
 	set_time(srv, p, DRAIN_MS);
@@ -346,7 +357,7 @@ read_all(struct server *srv, struct pending *p)
 }
 
 void
-pending_open(struct server *srv, int fd)
+pending_open(struct server *srv, int fd, bool kept)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 
@@ -355,6 +366,8 @@ pending_open(struct server *srv, int fd)
 		return;
 	}
 	p->conn.fd = fd;
+	p->newcomer = !kept;
+	srv->newcomers += p->newcomer;
 	srv->hub.now.pending++;
 	set_time(srv, p, REQUEST_MS);
 	read_all(srv, p);

@@ -8,8 +8,11 @@
 
 struct pending;
 
-/* Takes over an accepted, non-blocking descriptor, and reads what has come. */
-void pending_open(struct server *, int fd);
+/*
+ * Takes over an accepted, non-blocking descriptor, and reads what has come.
+ * kept: it has had an answer already, and its peer may ask again or not.
+ */
+void pending_open(struct server *, int fd, bool kept);
 
 /* Bytes have come, or the peer has gone (epoll's events). */
 void pending_event(struct server *, struct pending *, uint32_t events);

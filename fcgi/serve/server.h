@@ -51,6 +51,7 @@ struct server {
 	struct parked_list for_log;  /* requests that wait for the log */
 	struct parked_list for_turn; /* or for the next turn of the loop */
 	struct gate_reader *reader;
+	uint64_t newcomers; /* accepted, and not answered yet */
 
 	/* the listening sockets (sockets.c, listen.c) */
 	struct listening listens[LISTENS_MAX];

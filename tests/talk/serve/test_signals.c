@@ -80,7 +80,7 @@ test_a_kept_connection_is_closed_too(void)
 }
 
 static void
-test_half_open_requests_do_not_hold_it_up(void)
+test_half_open_requests_do_not_hold_it_up_for_long(void)
 {
 	struct server *sv = serve();
 	struct client *silent = join(sv), *half = join(sv);
@@ -96,6 +96,49 @@ test_half_open_requests_do_not_hold_it_up(void)
 	want_exit_0(sv);
 	want_closed(half);
 	want_closed(silent);
+}
+
+/*
+ * A web server connects and asks a moment later.  The socket is not ours to
+ * close, so whoever was let in could not be answered by the next process.
+ */
+static void
+test_who_was_accepted_is_answered(void)
+{
+	struct server *sv = serve();
+	struct client *late = join(sv), *c = stream(sv, "/events");
+	struct bytes b = {0};
+
+	kill(sv->pid, SIGTERM);
+	want_farewell(c);
+	put_request(&b, 1, 0, "GET", "/events", NULL, NULL);
+	check(say(late, &b));
+	bytes_free(&b);
+	check(want_headers(late) == 200);
+	want_farewell(late);
+	want_exit_0(sv);
+}
+
+static void
+test_the_rest_of_a_first_request_is_awaited(void)
+{
+	struct server *sv = serve();
+	struct client *late = join(sv), *c;
+	struct bytes b = {0}, rest = {0};
+
+	put_request(&b, 1, 0, "GET", "/events", NULL, NULL);
+	put(&rest, b.s + b.len / 2, b.len - b.len / 2);
+	b.len /= 2;
+	check(say(late, &b));
+	c = stream(sv, "/events");
+	kill(sv->pid, SIGTERM);
+	want_farewell(c);
+	check(say(late, &rest));
+	bytes_free(&b);
+	bytes_free(&rest);
+	check(want_headers(late) == 200);
+	want_farewell(late);
+	want_exit_0(sv);
 }
 
 static void
@@ -235,7 +278,9 @@ main(int argc, char **argv)
 	    TALK(test_they_are_not_told_the_same_time),
 	    TALK(test_sigint_is_as_good),
 	    TALK(test_a_kept_connection_is_closed_too),
-	    TALK(test_half_open_requests_do_not_hold_it_up),
+	    TALK(test_half_open_requests_do_not_hold_it_up_for_long),
+	    TALK(test_who_was_accepted_is_answered),
+	    TALK(test_the_rest_of_a_first_request_is_awaited),
 	    TALK(test_who_does_not_read_does_not_hold_it_up),
 	    TALK(test_an_end_in_the_middle_of_much_cuts_no_event),
 	    TALK(test_the_socket_is_removed),
