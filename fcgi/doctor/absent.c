@@ -126,9 +126,18 @@ judge_comes_back(const struct evidence *e, struct report *r)
 		return;
 	}
 	if (h != NULL && h->text[0] != '\0' && h->text[0] != '<') {
-		report_add(r, "unhealthy", LEVEL_ERROR, SURE_CERTAIN, waits,
+		f = report_add(r, "unhealthy", LEVEL_ERROR, SURE_CERTAIN, waits,
 		    "the responder says: %.*s", (int)strcspn(h->text, "\n"),
 		    h->text);
+		report_mend(r, f,
+		    "what is wrong with the log: look at it, as the user of "
+		    "the responder",
+		    "largesse doctor FILE");
+		report_mend(r, f,
+		    "or where the responder says why: on standard error, and "
+		    "as store.why on its own machine "
+		    "(deploy/nginx/status.conf)",
+		    "curl http://127.0.0.1:8082/events/status");
 		return;
 	}
 	f = report_add(r, "down", LEVEL_ERROR, SURE_LIKELY, waits,

@@ -23,7 +23,8 @@ static const struct kind
     unreachable = {"unreachable", STORE_SICK,
 	"Streams wait, and publishing fails."},
     no_log = {"not-a-log", STORE_SICK,
-	"The responder does not start, and publishing fails."},
+	"The responder tells all to come back, or with --listen does not "
+	"start; publishing fails."},
     rights = {"rights", STORE_SICK,
 	"Whoever comes to Redis so can neither read the log nor publish."},
     unseen = {"unseen", STORE_NOTE,

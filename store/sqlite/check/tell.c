@@ -8,7 +8,8 @@
 #include "store/sqlite/check/check.h"
 
 const struct check_kind check_no_log = {"not-a-log", STORE_SICK, true,
-    "The responder does not start, and publishing fails."};
+    "The responder tells all to come back, or with --listen does not "
+    "start; publishing fails."};
 const struct check_kind check_unreadable = {
     "unreadable", STORE_SICK, true, "Whoever asks here cannot read the log."};
 

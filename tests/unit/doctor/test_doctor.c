@@ -478,7 +478,7 @@ test_told_to_come_back(void **state)
 	sc = scene();
 	sc->stream.started = false;
 	sc->e.health = &health;
-	want(sc, "unhealthy");
+	want_line(sc, "unhealthy", "largesse doctor FILE");
 	health = (struct visit){.status = 502, .text = "<html>"};
 	sc = scene();
 	sc->stream.started = false;
