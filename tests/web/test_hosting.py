@@ -127,6 +127,33 @@ def test_spawn_fcgi_line_goes_into_the_background():
             until("it is gone", lambda: not alive(pid))
 
 
+def test_spawn_fcgi_keeps_what_is_said():
+    """The end of the line that puts a shell between, and no log."""
+    text = (DEPLOY / "spawn-fcgi/README.md").read_text()
+    end = re.search(r"^\t(-- /bin/sh .*)$", text, re.M).group(1)
+    with Site("nginx", "spawned", start=False) as y:
+        y.share_log()
+        y.program = shutil.copy(y.program, y.dir / "a.out")
+        kept = y.log.parent / "error.log"
+        said = {SOCKET: y.path, PROGRAM: str(y.program),
+                LOG: str(y.log.parent / "none.db")}
+        line = lines()["spawn-fcgi"]
+        line = line[:line.index("--")] + shlex.split(end)
+        line = [said.get(word, word).replace("/run/largesse/error.log",
+                                             str(kept)) for word in line]
+        subprocess.run([*line[:1], "-P", y.dir / "pid", *line[1:]],
+                       check=True, timeout=20, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        pid = int((y.dir / "pid").read_text())
+        try:
+            until("it says why", lambda: kept.exists() and
+                  "waiting for the log: " in kept.read_text() and
+                  "none.db: No such file" in kept.read_text())
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            until("it is gone", lambda: not alive(pid))
+
+
 def well_owned(y):
     return os.stat(y.path).st_uid == WWW.pw_uid and (
         os.stat(y.path).st_mode & 0o777 == 0o660) and opens(y)
