@@ -1,8 +1,6 @@
 /*
  * door.c - finds the engine of a log and passes on what is asked of it.
  */
-#include <sys/stat.h>
-
 #include <stdio.h>
 #include <string.h>
 
@@ -42,21 +40,33 @@ is_file(const char *path, char *why, size_t size)
 }
 
 struct store *
-store_open(const char *path, enum store_mode mode, char *why, size_t size)
+store_open_within(
+    const char *path, enum store_mode mode, int wait_ms, char *why, size_t size)
 {
 	if (redis_url_is(path))
-		return redis_open(path, mode, why, size);
-	return is_file(path, why, size) ? sqlite_open(path, mode, why, size)
-					: NULL;
+		return redis_open(path, mode, wait_ms, why, size);
+	return is_file(path, why, size)
+		   ? sqlite_open(path, mode, wait_ms, why, size)
+		   : NULL;
+}
+
+struct store *
+store_open(const char *path, enum store_mode mode, char *why, size_t size)
+{
+	return store_open_within(path, mode, STORE_PATIENT, why, size);
 }
 
 bool
-store_is_away(const char *path)
+store_is_name(const char *path)
 {
-	struct stat sb;
+	struct redis_url *u;
+	char why[256];
 
-	return !redis_url_is(path) && wrong_name(path) == NULL &&
-	       stat(path, &sb) == -1;
+	if (!redis_url_is(path))
+		return wrong_name(path) == NULL;
+	u = redis_url_read(path, why, sizeof(why));
+	redis_url_free(u);
+	return u != NULL;
 }
 
 int

@@ -134,7 +134,7 @@ void shell_quote_word(char *buf, size_t size, const char *s);
 
 /* --- SQLite's, of several files --- */
 struct store *sqlite_open(
-    const char *path, enum store_mode, char *why, size_t size);
+    const char *path, enum store_mode, int wait_ms, char *why, size_t size);
 int sqlite_init(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 int sqlite_watch(
@@ -149,7 +149,7 @@ int sqlite_check(
 
 /* --- Redis's --- */
 struct store *redis_open(
-    const char *path, enum store_mode, char *why, size_t size);
+    const char *path, enum store_mode, int wait_ms, char *why, size_t size);
 int redis_init(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 int64_t redis_prune(

@@ -88,15 +88,28 @@ struct store;
 struct store *store_open(
     const char *path, enum store_mode, char *why, size_t size);
 
-/*
- * Is there nothing that could be opened under this name now?  A log on Redis is
- * never away: store_open waits for it by itself.
- */
-bool store_is_away(const char *path);
+enum {
+	STORE_PATIENT = -1 /* for as long as store_open waits */
+};
 
 /*
- * A store in the place of a log that is away: nothing can be read from it, and
- * why says the reason.  It has no descriptor.  NULL without memory.
+ * The same for whoever may not wait for long.  Opening waits up to wait_ms for
+ * a lock or for an answer of Redis, and so does all that a writer does later.
+ * If a reader cannot read the log by then, store_healthy says so at once.
+ */
+struct store *store_open_within(
+    const char *path, enum store_mode, int wait_ms, char *why, size_t size);
+
+/*
+ * Can a log have this name?  No: it is for whoever wrote it to mend.  Whatever
+ * else store_open refuses may be mended at the log, and is worth another look.
+ */
+bool store_is_name(const char *path);
+
+/*
+ * A store in the place of a log that is away, or cannot be opened: nothing can
+ * be read from it, and why says the reason.  It has no descriptor.  NULL
+ * without memory.
  */
 struct store *store_open_away(const char *why);
 

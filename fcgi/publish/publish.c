@@ -332,13 +332,14 @@ publish_wrong(const struct serve_conf *conf)
 }
 
 bool
-publish_can(const struct serve_conf *conf, char *why, size_t size)
+publish_can(const struct serve_conf *conf, int wait_ms, char *why, size_t size)
 {
 	struct store_batch nothing = {.n = 0, .result = STORE_ERROR};
 	struct store *log;
 	char no[512] = "";
 
-	if ((log = store_open(conf->db, STORE_WRITE, no, sizeof(no))) != NULL) {
+	log = store_open_within(conf->db, STORE_WRITE, wait_ms, no, sizeof(no));
+	if (log != NULL) {
 		store_append_all(log, &nothing, 1);
 		snprintf(no, sizeof(no), "%s", nothing.why);
 		store_close(log);

@@ -36,9 +36,10 @@ const char *publish_wrong(const struct serve_conf *);
 
 /*
  * Can the log be written?  If not, why says so in one line.  It may wait for
- * other publishers, as store_append does.  Nothing is written.
+ * other publishers, see store_open_within.  Nothing is written.
  */
-bool publish_can(const struct serve_conf *, char *why, size_t size);
+bool publish_can(
+    const struct serve_conf *, int wait_ms, char *why, size_t size);
 
 /*
  * Gets ready and, if start is true, starts the writer.  result is called for

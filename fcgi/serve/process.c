@@ -14,12 +14,6 @@
 #include "fcgi/serve/process.h"
 #include "fcgi/stream/news.h"
 
-enum {
-	START_MS =
-	    1000, /* that a log which is wrong at the start is looked at */
-	START_PAUSE_MS = 50
-};
-
 /*
  * Raises the limit of descriptors as far as we may, and sets the limit of
  * streams from it.
@@ -63,10 +57,13 @@ close_parts(struct server *srv)
  */
 enum {
 	OTHER_TEXTS = 64 * 1024,
-	AWAY_MS = 250 /* from one attempt to open the log to the next */
+	START_MS = 1000, /* that the log is waited for before there is a loop */
+	AWAY_MS = 250,	 /* from one attempt to open the log to the next... */
+	LOOK_MS = 10,	 /* ...which may hold the loop for so long... */
+	LOOK_FAR_MS = 500 /* ...or so long, if the log is on Redis */
 };
 
-/* --- a log that is away -------------------------------------------------- */
+/* --- a log that is away, or with which something is wrong ---------------- */
 
 /*
  * A stub takes the place of the log.  Clients are told to come back, and health
@@ -88,9 +85,10 @@ wait_for_log(struct server *srv, const char *why)
 }
 
 static struct store *
-open_now(const struct server *srv, char *why, size_t size)
+open_within(const struct server *srv, int wait_ms, char *why, size_t size)
 {
-	struct store *st = store_open(srv->conf.db, STORE_READ, why, size);
+	struct store *st =
+	    store_open_within(srv->conf.db, STORE_READ, wait_ms, why, size);
 
 	if (st != NULL)
 		store_set_event_max(
@@ -98,46 +96,46 @@ open_now(const struct server *srv, char *why, size_t size)
 	return st;
 }
 
-bool
-process_again(const struct server *srv, int64_t *until_ms)
+/*
+ * Opens a log that may be waited for.  With --publish it has to be one that can
+ * be written, which is found out while we do not read it.  For a Redis that
+ * cannot be reached the store waits by itself, and so does the writer's.
+ */
+static struct store *
+open_whole(const struct server *srv, int wait_ms, char *why, size_t size)
 {
-	int64_t now = clock_steady_ms();
+	struct store *st = open_within(srv, wait_ms, why, size);
 
-	if (*until_ms == 0)
-		*until_ms = now + START_MS;
-	if (!srv->may_wait || now >= *until_ms)
-		return false;
-	usleep(START_PAUSE_MS * 1000);
-	return true;
+	if (st == NULL || !srv->conf.publish ||
+	    (store_is_remote(srv->conf.db) && !store_healthy(st)))
+		return st;
+	store_close(st);
+	return publish_can(&srv->conf, wait_ms, why, size)
+		   ? open_within(srv, wait_ms, why, size)
+		   : NULL;
 }
 
 /*
- * True: the log is open, or may be waited for.  A worker may come into being
- * when the log for which its parent waited has been there for long.
+ * True: the log is open, or is waited for.  A worker may come into being when
+ * the log for which its parent waited has been there for long.
  */
 static bool
 open_log(struct server *srv, char *why, size_t size)
 {
-	int64_t until_ms = 0;
-	bool away;
+	struct store *st = srv->may_wait
+			       ? open_whole(srv, START_MS, why, size)
+			       : open_within(srv, STORE_PATIENT, why, size);
 
 	srv->away = false;
 	srv->hub.health = HEALTH_GOOD;
-	do {
-		away = srv->plain ||
-		       (srv->may_wait && store_is_away(srv->conf.db));
-		srv->hub.store = open_now(srv, why, size);
-	} while (
-	    srv->hub.store == NULL && !away && process_again(srv, &until_ms));
-	if (srv->hub.store == NULL && away)
-		srv->hub.store = wait_for_log(srv, why);
-	return srv->hub.store != NULL;
+	if (st == NULL &&
+	    (srv->plain || (srv->may_wait && store_is_name(srv->conf.db))))
+		st = wait_for_log(srv, why);
+	srv->hub.store = st;
+	return st != NULL;
 }
 
-/*
- * The log is still away, or what has its name is no log, or no whole one yet.
- * Another reason than before is said if it lasts.
- */
+/* The same as before is wrong, or another reason, which is said if it lasts. */
 static void
 still_away(struct server *srv, const char *why)
 {
@@ -155,33 +153,17 @@ still_away(struct server *srv, const char *why)
 	srv->away_told = false;
 }
 
-/*
- * Opens the log for which we waited, if all is well that is asked for at the
- * start (serve.c).  With --publish it has to be one that can be written, which
- * is found out while we do not read it.
- */
-static struct store *
-open_at_last(const struct server *srv, char *why, size_t size)
-{
-	struct store *st = open_now(srv, why, size);
-
-	if (st == NULL || !srv->conf.publish)
-		return st;
-	store_close(st);
-	return publish_can(&srv->conf, why, size) ? open_now(srv, why, size)
-						  : NULL;
-}
-
 static void
 on_away(uv_timer_t *timer)
 {
 	struct server *srv = timer->data;
+	int wait_ms = store_is_remote(srv->conf.db) ? LOOK_FAR_MS : LOOK_MS;
 	char why[512];
 	struct store *st;
 
 	if (!store_away_rests(srv->hub.store, srv->conf.db))
 		return;
-	st = open_at_last(srv, why, sizeof(why));
+	st = open_whole(srv, wait_ms, why, sizeof(why));
 	if (st == NULL) {
 		still_away(srv, why);
 		return;
@@ -190,6 +172,8 @@ on_away(uv_timer_t *timer)
 	srv->hub.store = st;
 	srv->away = false;
 	uv_timer_stop(timer);
+	if (!store_healthy(st)) /* the store goes on to wait for it */
+		log_error("waiting for the log", "%s", store_why(st));
 	log_doubt(store_doubt(st));
 	if (news_follow(&srv->hub) == -1)
 		log_error("the log", "%s", strerror(errno));

@@ -68,13 +68,14 @@ serve_fastcgi(struct server *srv)
  * the parent.
  */
 static int
-serve_worker(void *arg, uint64_t i)
+serve_worker(void *arg, uint64_t i, bool again)
 {
 	struct server *srv = arg;
 	int status = STATUS_FAILED;
 
 	free(srv->socket_path);
 	srv->socket_path = NULL;
+	srv->away_told &= !again;
 	srv->hub.worker = i;
 	srv->hub.count = srv->hub.tallies->of[i].count;
 	if (process_open(srv) == -1)
@@ -212,19 +213,18 @@ check_conf(const struct serve_conf *conf)
 	return -1;
 }
 
-/* With --publish, can the log be written, or may it be waited for? */
+/*
+ * With --publish, can the log be written?  A log that may be waited for is
+ * looked at later (process.c).
+ */
 static int
 check_publish(const struct server *srv)
 {
-	int64_t until_ms = 0;
 	char why[512];
 
-	do {
-		if (!srv->conf.publish ||
-		    (srv->may_wait && store_is_away(srv->conf.db)) ||
-		    publish_can(&srv->conf, why, sizeof(why)))
-			return 0;
-	} while (process_again(srv, &until_ms));
+	if (!srv->conf.publish || srv->may_wait ||
+	    publish_can(&srv->conf, STORE_PATIENT, why, sizeof(why)))
+		return 0;
 	log_plain(why);
 	return -1;
 }

@@ -60,7 +60,7 @@ struct server {
 	char *socket_path;     /* to remove at the end, or NULL... */
 	struct stat socket_is; /* ...if it is still this file */
 
-	/* a log that is away (process.c) */
+	/* a log that is away, or cannot be opened (process.c) */
 	bool may_wait;	       /* for it, for nobody would start us again */
 	bool away, away_told;  /* it is; the reason was said */
 	uv_timer_t away_timer; /* to try again */

@@ -90,11 +90,11 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 }
 
 /*
- * Starts the workers that are missing.  True in a new worker.  *wait: the pause
- * of a worker is not over yet.
+ * Starts the workers that are missing.  True in a new worker; *again: it is not
+ * the first in its place.  *wait: the pause of a worker is not over yet.
  */
 static bool
-start_missing(struct parent *pt, uint64_t *started, bool *wait)
+start_missing(struct parent *pt, uint64_t *started, bool *again, bool *wait)
 {
 	uint64_t i;
 
@@ -107,6 +107,7 @@ start_missing(struct parent *pt, uint64_t *started, bool *wait)
 			*wait = true;
 			continue;
 		}
+		*again = pt->lives[i].born != 0;
 		if (start(pt, i)) {
 			*started = i;
 			return true;
@@ -146,12 +147,12 @@ take_signal(struct parent *pt, int signum, bool quiet)
 }
 
 int
-workers_run(struct tallies *all, bool quiet, int (*work)(void *arg, uint64_t i),
-    void *arg, bool *child)
+workers_run(
+    struct tallies *all, bool quiet, workers_work *work, void *arg, bool *child)
 {
 	static const struct timespec pause = {PAUSE_S, 0};
 	struct parent pt = {.tallies = all};
-	bool wait;
+	bool wait, again;
 	uint64_t i;
 	int signum;
 
@@ -163,9 +164,9 @@ workers_run(struct tallies *all, bool quiet, int (*work)(void *arg, uint64_t i),
 	sigaddset(&pt.waited, SIGHUP);
 	sigprocmask(SIG_BLOCK, &pt.waited, &pt.before);
 	do {
-		if (start_missing(&pt, &i, &wait)) {
+		if (start_missing(&pt, &i, &again, &wait)) {
 			*child = true;
-			return work(arg, i);
+			return work(arg, i, again);
 		}
 		signum = sigtimedwait(&pt.waited, NULL, wait ? &pause : NULL);
 		if (signum > 0)

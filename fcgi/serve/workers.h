@@ -13,12 +13,13 @@
 #include "fcgi/base/tally.h"
 
 /*
- * Runs work(arg, i) in a process of its own for each of the tallies.  SIGTERM
- * or SIGINT ends it: the workers get the signal as well.  Returns the exit
- * status when all have ended.  In a worker process it returns what work
- * returned, with *child set.
+ * Runs work(arg, i, again) in a process of its own for each of the tallies;
+ * again: in the place of one that has ended.  SIGTERM or SIGINT ends it: the
+ * workers get the signal as well.  Returns the exit status when all have ended.
+ * In a worker process it returns what work returned, with *child set.
  */
-int workers_run(struct tallies *, bool quiet,
-    int (*work)(void *arg, uint64_t i), void *arg, bool *child);
+typedef int workers_work(void *arg, uint64_t i, bool again);
+int workers_run(
+    struct tallies *, bool quiet, workers_work *work, void *arg, bool *child);
 
 #endif

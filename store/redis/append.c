@@ -227,7 +227,7 @@ append_until(
 enum store_result
 redis_append(struct store *store, struct store_event *events, size_t n)
 {
-	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
+	int64_t until = redis_until(redis_of(store), REDIS_WAIT_MS);
 	enum store_result result = check_batch(store, events, n);
 
 	return result == STORE_OK
@@ -284,7 +284,7 @@ void
 redis_append_all(struct store *store, struct store_batch *b, size_t n)
 {
 	struct redis *rs = redis_of(store);
-	int64_t until = clock_steady_ms() + REDIS_WAIT_MS;
+	int64_t until = redis_until(redis_of(store), REDIS_WAIT_MS);
 	redisReply **r = calloc(n + 1, sizeof(*r));
 	uint64_t session;
 	bool up;
@@ -324,7 +324,7 @@ enum store_result
 redis_writer_look(struct redis *rs)
 {
 	redisReply *r =
-	    call_append(rs, NULL, 0, clock_steady_ms() + REDIS_OPEN_MS);
+	    call_append(rs, NULL, 0, redis_until(rs, REDIS_OPEN_MS));
 	enum store_result result;
 
 	if (r == NULL)

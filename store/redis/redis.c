@@ -134,7 +134,7 @@ redis_first_look(struct redis *rs)
 {
 	struct redis_link *l = &rs->news;
 	redisReply *r =
-	    redis_link_call(l, put_look, rs, clock_steady_ms() + REDIS_OPEN_MS);
+	    redis_link_call(l, put_look, rs, redis_until(rs, REDIS_OPEN_MS));
 	enum store_result result = l->hopeless ? STORE_ERROR : STORE_BUSY;
 	char why[160];
 
@@ -155,7 +155,8 @@ redis_first_look(struct redis *rs)
 }
 
 static struct redis *
-make_redis(const char *path, enum store_mode mode, char *why, size_t size)
+make_redis(
+    const char *path, enum store_mode mode, int wait_ms, char *why, size_t size)
 {
 	struct redis *rs = calloc(1, sizeof(*rs));
 
@@ -166,6 +167,7 @@ make_redis(const char *path, enum store_mode mode, char *why, size_t size)
 	rs->base.ops = &ops;
 	rs->base.dashed = true;
 	rs->mode = mode;
+	rs->wait_ms = wait_ms;
 	rs->poll_ms = 250;
 	rs->rows = 64;
 	rs->base.fd = rs->timer_fd = -1;
@@ -178,9 +180,10 @@ make_redis(const char *path, enum store_mode mode, char *why, size_t size)
 }
 
 struct store *
-redis_open(const char *path, enum store_mode mode, char *why, size_t size)
+redis_open(
+    const char *path, enum store_mode mode, int wait_ms, char *why, size_t size)
 {
-	struct redis *rs = make_redis(path, mode, why, size);
+	struct redis *rs = make_redis(path, mode, wait_ms, why, size);
 	enum store_result r = STORE_ERROR;
 
 	if (rs == NULL)

@@ -147,6 +147,7 @@ struct redis {
 	struct store base;
 	struct redis_url *url;
 	enum store_mode mode;
+	int wait_ms; /* see store_open_within, or STORE_PATIENT */
 	int timer_fd;
 	unsigned poll_ms;
 	struct redis_link news, link; /* the second asks, or writes */
@@ -210,6 +211,15 @@ static inline struct redis *
 redis_of(const struct store *st)
 {
 	return (struct redis *)st;
+}
+
+/* The end of a wait of ms, or of a shorter one if it was opened so. */
+static inline int64_t
+redis_until(const struct redis *rs, int ms)
+{
+	return clock_steady_ms() +
+	       (rs->wait_ms == STORE_PATIENT || rs->wait_ms > ms ? ms
+								 : rs->wait_ms);
 }
 
 /* --- once.c --- */

@@ -19,7 +19,8 @@ enum {
 	PAUSE_MIN_MS = 50,   /* after a log could not be opened... */
 	PAUSE_MAX_MS = 800,  /* ...as often as it likes */
 	ATTACH_TRIES = 4,    /* of a writer; a reader waits in between */
-	READY_TRIES = 4
+	READY_TRIES = 4,
+	WRITER_MS = 5000 /* that a writer waits for a lock */
 };
 
 #define INSERT "INSERT INTO events(topic, event, data, uid, time) VALUES"
@@ -184,15 +185,16 @@ finalize_all(sqlite3_stmt **st, size_t n)
 }
 
 /*
- * The last connection to a log writes what its -wal has into it.  If the log
- * was replaced meanwhile, that would be pages of the log before it
- * among those of this one.
+ * The last connection to a log writes what its -wal has into it, which takes as
+ * long as it takes.  If the log was replaced meanwhile, that would be pages of
+ * the log before it among those of this one.
  */
 static void
 close_db(struct sqlite *sq)
 {
 	if (sq->mode == STORE_WRITE && sq->db != NULL &&
-	    !files_same(&sq->follow.files, sq->db, sq->path))
+	    (sq->wait_ms != STORE_PATIENT ||
+		!files_same(&sq->follow.files, sq->db, sq->path)))
 		sqlite3_db_config(
 		    sq->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(sq->db);
@@ -248,6 +250,15 @@ prepare_all(struct sqlite *sq)
 	return prepare_self(sq);
 }
 
+/* How long SQLite waits for a lock. */
+static int
+busy_ms(const struct sqlite *sq)
+{
+	if (sq->mode == STORE_READ)
+		return 0;
+	return sq->wait_ms == STORE_PATIENT ? WRITER_MS : sq->wait_ms;
+}
+
 enum store_result
 sqlite_attach(struct sqlite *sq)
 {
@@ -264,7 +275,7 @@ sqlite_attach(struct sqlite *sq)
 		goto trouble;
 	files_note(&sq->follow.files, sq->db); /* nothing of it is read yet */
 	sqlite3_extended_result_codes(sq->db, 1);
-	sqlite3_busy_timeout(sq->db, sq->mode == STORE_WRITE ? 5000 : 0);
+	sqlite3_busy_timeout(sq->db, busy_ms(sq));
 	guard_open(sq);
 	if (sq->mode == STORE_WRITE && sqlite3_db_readonly(sq->db, "main")) {
 		store_set_why(&sq->base,

@@ -13,8 +13,8 @@
 #include "store/sqlite/sqlite.h"
 
 enum {
-	OPEN_TRIES = 10,
-	OPEN_PAUSE_MS = 100 /* from one to the next */
+	OPEN_MS = 1000,	    /* of a writer, while the files are moved */
+	OPEN_PAUSE_MS = 100 /* from one try to the next */
 };
 
 static void
@@ -75,7 +75,7 @@ attach_first(struct sqlite *sq)
 	enum store_result r;
 	struct stat sb;
 
-	if (stat(sq->path, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size == 0)
+	if (stat(sq->path, &sb) == 0 && sb.st_size == 0)
 		return sqlite_no_log(sq);
 	r = sqlite_attach(sq);
 	if (r != STORE_OK || sq->mode == STORE_WRITE ||
@@ -109,10 +109,10 @@ static enum store_result
 writer_looks(struct sqlite *sq)
 {
 	enum store_result r = sqlite_first_look(sq);
-	int i;
+	int left = sq->wait_ms == STORE_PATIENT ? OPEN_MS : sq->wait_ms;
 
-	for (i = 0; i < OPEN_TRIES && r == STORE_BUSY && sq->follow.broken;
-	     i++) {
+	for (; left >= OPEN_PAUSE_MS && r == STORE_BUSY && sq->follow.broken;
+	     left -= OPEN_PAUSE_MS) {
 		sqlite_detach(sq);
 		usleep(OPEN_PAUSE_MS * 1000);
 		r = sqlite_first_look(sq);
@@ -121,7 +121,8 @@ writer_looks(struct sqlite *sq)
 }
 
 struct store *
-sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
+sqlite_open(
+    const char *path, enum store_mode mode, int wait_ms, char *why, size_t size)
 {
 	struct sqlite *sq = calloc(1, sizeof(*sq));
 	enum store_result r = STORE_ERROR;
@@ -134,9 +135,12 @@ sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
 	}
 	sq->base.ops = &ops;
 	sq->mode = mode;
+	sq->wait_ms = wait_ms;
 	if (stat(path, &sb) == -1)
 		store_set_why(&sq->base, "%s: %s%s", path, strerror(errno),
 		    errno == ENOENT ? ": make it with: largesse init" : "");
+	else if (!S_ISREG(sb.st_mode))
+		store_set_why(&sq->base, "%s: it is no file", path);
 	else if (mode == STORE_READ &&
 		 !(sq->watching = true, sqlite_news_open(&sq->news, path) == 0))
 		store_set_why(&sq->base, "%s: cannot watch its directory: %s",
@@ -146,8 +150,9 @@ sqlite_open(const char *path, enum store_mode mode, char *why, size_t size)
 		r = mode == STORE_WRITE ? writer_looks(sq)
 					: sqlite_first_look(sq);
 	}
-	if (r == STORE_BUSY && place_read_only(path))
-		sq->base.bad_since_ms -= STORE_BAD_MS; /* will not pass */
+	if (r == STORE_BUSY &&
+	    (wait_ms != STORE_PATIENT || place_read_only(path)))
+		sq->base.bad_since_ms -= STORE_BAD_MS; /* told at once */
 	if (r == STORE_OK || (r == STORE_BUSY && mode == STORE_READ)) {
 		place_doubt(path, sq->base.doubt, sizeof(sq->base.doubt));
 		return &sq->base;

@@ -173,6 +173,7 @@ struct sqlite {
 	uint64_t length_max; /* the event_max that SQLite knows of */
 	int schemas;	     /* of the log that ST_SELF has seen */
 	enum store_mode mode;
+	int wait_ms;   /* see store_open_within, or STORE_PATIENT */
 	bool lazy;     /* a commit does not wait for the disk */
 	bool singly;   /* a trigger of the log's wants rows one by one */
 	bool watching; /* news is open */

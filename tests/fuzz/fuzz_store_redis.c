@@ -411,7 +411,7 @@ run_reader(const uint8_t *in, size_t len, bool good)
 		say_words(&at_first, s);
 		free(s);
 	}
-	st = redis_open(ADDRESS, STORE_READ, why, sizeof(why));
+	st = redis_open(ADDRESS, STORE_READ, STORE_PATIENT, why, sizeof(why));
 	if (st == NULL) {
 		check_why(why);
 		return;
@@ -470,7 +470,7 @@ run_writer(const uint8_t *in, size_t len)
 	say_welcome(&at_first, true);
 	say_words(&at_first, s);
 	free(s);
-	st = redis_open(ADDRESS, STORE_WRITE, why, sizeof(why));
+	st = redis_open(ADDRESS, STORE_WRITE, STORE_PATIENT, why, sizeof(why));
 	check_why(why);
 	while (st != NULL && len > 0 && n++ < 8) {
 		s = fuzz_line(&in, &len);

@@ -152,7 +152,7 @@ def test_log_of_another_group():
 
 
 def test_directory_that_the_responder_may_not_enter():
-    """This is the only case in which the responder does not start."""
+    """With a socket that was handed to it, it would wait (test_away.c)."""
     with Shared(mode=0o700, group="nogroup") as y:
         said = y.asks(WWW, y.program, "serve", "--db", y.log, "--listen",
                       "unix:%s" % y.path, good=False)

@@ -131,6 +131,8 @@ struct server *serve_with(const char *argument, ...) __attribute__((sentinel));
  */
 void start_bare(struct server *, int in, int out, ...)
     __attribute__((sentinel));
+/* Such a descriptor, as spawn-fcgi hands it over: clients come to it. */
+int listening_socket(const struct server *);
 
 void await_listening(struct server *); /* until it takes connections */
 bool can_connect(const struct server *);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +93,20 @@ launch(struct server *sv, const char *const *word, int in, int out)
 		talk_fail("started twice");
 	sv->pid = spawn(sv, word, in, out, err);
 	close(err);
+}
+
+int
+listening_socket(const struct server *sv)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	check(strlen(sv->socket) < sizeof(sun.sun_path));
+	strcpy(sun.sun_path, sv->socket);
+	check(fd != -1);
+	check(bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0);
+	check(listen(fd, 1024) == 0);
+	return fd;
 }
 
 void

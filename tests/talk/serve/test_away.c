@@ -1,32 +1,15 @@
 /*
- * test_away.c - the log is not there when the program starts.  Whoever has
- * given it a listening socket would not start it again, so it waits.
+ * test_away.c - the log is not there when the program starts, or something is
+ * wrong with it.  Whoever has given it a listening socket would not start it
+ * again, so it waits, whatever is wrong with the log.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/talk/peer/posts.h"
-
-/* As spawn-fcgi makes it. */
-static int
-listening_socket(const struct server *sv)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	check(strlen(sv->socket) < sizeof(sun.sun_path));
-	strcpy(sun.sun_path, sv->socket);
-	check(fd != -1);
-	check(bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0);
-	check(listen(fd, 1024) == 0);
-	return fd;
-}
 
 static struct client *
 health(struct server *sv)
@@ -176,59 +159,256 @@ test_a_worker_that_comes_later_does_not_wait(void)
 	stop(sv);
 }
 
-/* A file without a table in it is no log that may come. */
+/* --- a file that is there ------------------------------------------------- */
+
 static void
-test_a_file_that_is_no_log_is_refused(void)
+put_file(const struct server *sv, const char *bytes, size_t len)
+{
+	FILE *f = fopen(sv->db, "we");
+
+	check(f != NULL);
+	check(fwrite(bytes, 1, len, f) == len);
+	check(fclose(f) == 0);
+}
+
+static void
+make_empty(const struct server *sv)
+{
+	put_file(sv, "", 0);
+}
+
+static void
+make_junk(const struct server *sv)
+{
+	char junk[4096];
+
+	memset(junk, 'j', sizeof(junk));
+	put_file(sv, junk, sizeof(junk));
+}
+
+/* The first pages of a log, as cp leaves them before it is done. */
+static void
+make_half(const struct server *sv)
+{
+	struct server *whole = prepare();
+	char bytes[8192];
+	FILE *f = fopen(whole->db, "re");
+
+	check(f != NULL);
+	check(fread(bytes, 1, sizeof(bytes), f) == sizeof(bytes));
+	fclose(f);
+	put_file(sv, bytes, sizeof(bytes));
+}
+
+static void
+make_directory(const struct server *sv)
+{
+	check(mkdir(sv->db, 0755) == 0);
+}
+
+/* Whoever opens it for reading would wait for somebody who writes to it. */
+static void
+make_fifo(const struct server *sv)
+{
+	check(mkfifo(sv->db, 0644) == 0);
+}
+
+/* What is there, and what is said of it. */
+static const struct no_log {
+	void (*make)(const struct server *);
+	const char *said;
+} no_logs[] = {
+    {make_other, "not an event log: make it one with: largesse init"},
+    {make_empty, "not an event log: make it one with: largesse init"},
+    {make_junk, "file is not a database"},
+    {make_half, "database disk image is malformed"},
+    {make_directory, "it is no file"},
+    {make_fifo, "it is no file"},
+};
+
+static void
+test_what_is_no_log_is_waited_for(void)
+{
+	for (size_t i = 0; i < sizeof(no_logs) / sizeof(*no_logs); i++) {
+		struct server *sv = prepare_nothing();
+
+		no_logs[i].make(sv);
+		start_bare(sv, listening_socket(sv), -1, "serve", "--db",
+		    sv->db, NULL);
+		want_waiting(sv);
+		check(errors_with(sv, no_logs[i].said) == 1);
+		check(remove(sv->db) == 0);
+		make_log(sv);
+		want_alive(sv);
+		check(errors_with(sv, "can be read again") == 1);
+		stop(sv);
+	}
+}
+
+/* The parent says it, and the workers do not say it again. */
+static void
+test_workers_wait_for_what_is_no_log_yet(void)
 {
 	struct server *sv = prepare_nothing();
 
 	make_other(sv);
-	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
-	check(await_exit(sv) == 1 << 8);
-	check(strstr(errors(sv), "not an event log") != NULL);
-}
-
-/*
- * The first look finds a file that is no log yet.  The program has opened and
- * closed it when this returns.
- */
-static void
-start_and_let_it_look(struct server *sv)
-{
-	int fd = inotify_init1(IN_CLOEXEC);
-	struct inotify_event ev;
-
-	make_other(sv);
-	check(inotify_add_watch(fd, sv->db, IN_CLOSE) != -1);
-	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
-	check(read(fd, &ev, sizeof(ev)) == sizeof(ev));
-	close(fd);
-}
-
-static void
-test_a_log_that_is_half_made_at_the_start(void)
-{
-	struct server *sv = prepare_nothing();
-
-	start_and_let_it_look(sv);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db,
+	    "--workers", "3", NULL);
+	want_waiting(sv);
 	make_log(sv);
+	want_alive(sv);
+	for (int i = 0; i < 20; i++)
+		until(want_headers(health(sv)) == 200);
+	check(errors_with(sv, "waiting for the log") == 1);
+	check(errors_with(sv, "ended by") == 0);
+	stop(sv);
+}
+
+/* Whoever starts later says for itself what is wrong then. */
+static void
+test_a_worker_that_comes_later_says_why_it_waits(void)
+{
+	struct server *sv = prepare_nothing();
+	pid_t pids[8];
+
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db,
+	    "--workers", "2", NULL);
+	want_waiting(sv);
+	make_log(sv);
+	want_alive(sv);
+	check(remove(sv->db) == 0);
+	check(children_of(sv->pid, pids, 8) == 2);
+	check(kill(pids[0], SIGKILL) == 0);
+	until(errors_with(sv, "waiting for the log") == 2);
+	stop(sv);
+}
+
+/* --- a log that is locked ------------------------------------------------- */
+
+static void
+test_a_locked_log_is_waited_for(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+
+	log_shut(sv);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	check(want_headers(health(sv)) == 503);
+	until(errors_with(sv, "database is locked") == 1);
+	c = get(sv, "/events", NULL);
+	check(want_headers(c) == 200);
+	want_farewell(c);
+	log_reopen(sv);
+	until(want_headers(health(sv)) == 200);
+	want_alive(sv);
+	check(errors_with(sv, "database is locked") == 1);
+	stop(sv);
+}
+
+/* Who has to write to it is told the same. */
+static void
+test_a_locked_log_is_waited_for_by_a_publisher(void)
+{
+	struct server *sv = ready();
+	struct client *c;
+
+	log_shut(sv);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	check(want_headers(health(sv)) == 503);
+	check(want_headers(post(sv, FORM, "data=x")) == 503);
+	c = get(sv, "/events", NULL);
+	check(want_headers(c) == 200);
+	want_farewell(c);
+	log_reopen(sv);
+	until(want_headers(health(sv)) == 200);
+	check(want_headers(post(sv, FORM, "data=x")) == 201);
+	check(log_count(sv) == 1);
+	check(errors_with(sv, "database is locked") == 1);
+	check(errors_with(sv, "ended by") == 0);
+	stop(sv);
+}
+
+/* A log that comes, and is locked, does not hold the loop. */
+static void
+test_a_look_at_a_locked_log_delays_nobody(void)
+{
+	enum {
+		ANSWERS = 12,
+		LOOK_MS = 5000 /* that a publisher waits for a lock */
+	};
+	struct server *sv = ready();
+	char *aside = text("%s/aside", sv->dir);
+	int64_t began;
+
+	check(rename(sv->db, aside) == 0);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	until(want_headers(health(sv)) == 503);
+	check(rename(aside, sv->db) == 0);
+	log_shut(sv);
+	until(errors_with(sv, "database is locked") == 1);
+	began = now_ms();
+	for (int i = 0; i < ANSWERS; i++)
+		check(want_headers(health(sv)) == 503);
+	check(now_ms() - began < ANSWERS / 2 * LOOK_MS);
+	log_reopen(sv);
+	until(want_headers(health(sv)) == 200);
+	stop(sv);
+}
+
+/* --- a log that others may not touch -------------------------------------- */
+
+static void
+test_a_log_without_rights_is_waited_for(void)
+{
+	struct server *sv = prepare();
+	char *dir = text("%s/closed", sv->dir), *db = sv->db;
+
+	check(mkdir(dir, 0700) == 0);
+	sv->db = text("%s/events.db", dir);
+	check(rename(db, sv->db) == 0);
+	check(chmod(sv->db, 0666) == 0);
+	become_nobody(sv);
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db, NULL);
+	want_waiting(sv);
+	check(errors_with(sv, "Permission denied") == 1);
+	check(chmod(dir, 0777) == 0);
+	until(want_headers(health(sv)) == 200);
 	want_alive(sv);
 	stop(sv);
 }
 
-/* The same of a log that is to be written. */
-static void
-test_a_log_that_is_half_made_for_a_publisher(void)
-{
-	struct server *sv = ready();
-	char *aside = text("%s/aside", sv->dir);
+/* --- what nobody mends at the log ----------------------------------------- */
 
-	check(rename(sv->db, aside) == 0);
-	start_and_let_it_look(sv);
-	check(rename(aside, sv->db) == 0);
-	until(want_headers(post(sv, FORM, "data=x")) == 201);
-	stop(sv);
+static void
+want_refused(const char *db, const char *option, const char *value)
+{
+	struct server *sv = prepare();
+
+	start_bare(sv, listening_socket(sv), -1, "serve", "--db",
+	    db != NULL ? db : sv->db, option, value, NULL);
+	check(await_exit(sv) == 1 << 8);
+	check(errors_with(sv, "largesse: ") == 1);
+	check(errors_with(sv, "waiting for the log") == 0);
 }
+
+static void
+test_a_name_that_no_log_can_have_is_refused(void)
+{
+	want_refused(":memory:", NULL, NULL);
+	want_refused("file:x.db", NULL, NULL);
+	want_refused("redis://", NULL, NULL);
+	want_refused("redis://host:port", NULL, NULL);
+	want_refused("redis://host/x", NULL, NULL);
+	want_refused("redis://h?no=1", NULL, NULL);
+}
+
+static void
+test_a_key_file_that_is_not_there_is_refused(void)
+{
+	want_refused(NULL, "--key-file", "/no/such/key");
+}
+
+/* --- what comes, and what ends it ----------------------------------------- */
 
 /* What has the name is said, if it is no log. */
 static void
@@ -279,8 +459,8 @@ test_a_writer_starts_when_the_log_is_there(void)
 }
 
 /*
- * At the start this ends it, for POSTs would fail.  One that waited says the
- * same, goes on waiting, and serves when the log may be written.
+ * POSTs would fail.  It says so, goes on waiting, and serves when the log may
+ * be written.
  */
 static void
 test_a_log_that_may_not_be_written_is_told(void)
@@ -323,9 +503,15 @@ main(int argc, char **argv)
 	    TALK(test_it_ends_while_it_waits),
 	    TALK(test_workers_wait),
 	    TALK(test_a_worker_that_comes_later_does_not_wait),
-	    TALK(test_a_file_that_is_no_log_is_refused),
-	    TALK(test_a_log_that_is_half_made_at_the_start),
-	    TALK(test_a_log_that_is_half_made_for_a_publisher),
+	    TALK(test_what_is_no_log_is_waited_for),
+	    TALK(test_workers_wait_for_what_is_no_log_yet),
+	    TALK(test_a_worker_that_comes_later_says_why_it_waits),
+	    TALK(test_a_locked_log_is_waited_for),
+	    TALK(test_a_locked_log_is_waited_for_by_a_publisher),
+	    TALK(test_a_look_at_a_locked_log_delays_nobody),
+	    TALK(test_a_log_without_rights_is_waited_for),
+	    TALK(test_a_name_that_no_log_can_have_is_refused),
+	    TALK(test_a_key_file_that_is_not_there_is_refused),
 	    TALK(test_what_comes_and_is_no_log_is_told),
 	    TALK(test_with_listen_it_ends),
 	    TALK(test_a_writer_starts_when_the_log_is_there),
