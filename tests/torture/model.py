@@ -31,6 +31,7 @@ class Counts:
     def __init__(self):
         self.deliveries = self.connects = self.resumes = self.gaps = 0
         self.unseen = 0         # events of a life that ended unnoted
+        self.moved = 0          # places whose uid was published again
         self.statuses = collections.Counter()
 
     def add(self, other):
@@ -50,8 +51,9 @@ def matcher(topics):
 class Walk:
     """One client's record, from its beginning to its end."""
 
-    def __init__(self, history, name, topics, fast):
+    def __init__(self, history, name, topics, fast, alone):
         self.h, self.name, self.fast = history, name, fast
+        self.alone = alone      # each connection is served by a new process
         self.wants = matcher(topics)
         self.counts, self.findings = Counts(), []
         self.places = None      # (life, id) that it may be at; None: nowhere
@@ -60,6 +62,7 @@ class Walk:
         self.again = set()      # of those: they may come once more
         self.level_at = 0.0     # when it surely was in a life that there is
         self.opened = self.reads = 0.0
+        self.came_with = None   # the id with which it came back
 
     def find(self, kind, at, what):
         self.findings.append(Finding(kind, self.name, at, what))
@@ -71,6 +74,7 @@ class Walk:
     def on_open(self, at, last_id):
         self.opened, self.reads = at, None
         self.counts.connects += 1
+        self.came_with = last_id
         if last_id:
             self.counts.resumes += 1
             if self.gap is not None:
@@ -87,6 +91,19 @@ class Walk:
         if self.places is None:
             self.places = self.h.places(id, self.opened, at, SLACK_S)
             self.level_at = self.opened
+        elif self.places:
+            self.move_with_uid(at)
+
+    def move_with_uid(self, at):
+        """A uid says nothing of the life that its event was in.  If the log
+        was restored, and the event published again, the uid stands for its
+        new place (largesse(1), What an id says), and the client cannot be told."""
+        new = {(row.life, row.id)
+               for row in self.h.by_uid.get(self.came_with, ())
+               for life in self.h.lives_at(self.opened, at, SLACK_S)
+               if self.h.shared(row.life, life) >= row.id} - self.places
+        self.places |= new
+        self.counts.moved += bool(new)
 
     def on_gap(self, at, reason, asked, id):
         self.counts.gaps += 1
@@ -98,6 +115,8 @@ class Walk:
         self.level_at = self.reads = at
         if reason == "unknown":
             self.forget_others(at)
+        if self.alone:
+            self.forget_unread()
         if twice is not None:
             self.forget_behind(twice)
 
@@ -107,6 +126,14 @@ class Walk:
         nobody knows that its rows were sent before."""
         lives = self.h.lives_at(self.opened, at, 0)
         self.again.update(row for row in self.seen if not all(
+            self.h.shared(row.life, life) >= row.id for life in lives))
+
+    def forget_unread(self):
+        """A CGI program knows of the log what was in it since it began.  If
+        it is told of a gap because another copy is there, with rows that were
+        in the log before, nobody knows that those were sent."""
+        lives = self.h.lives_at(self.opened, self.opened, 0)
+        self.again.update(row for row in self.seen if not any(
             self.h.shared(row.life, life) >= row.id for life in lives))
 
     def forget_behind(self, id):
@@ -275,8 +302,8 @@ class Walk:
 NEVER_ID = 1 << 130
 
 
-def judge_client(history, name, topics, fast, entries):
-    walk = Walk(history, name, topics, fast)
+def judge_client(history, name, topics, fast, entries, alone=False):
+    walk = Walk(history, name, topics, fast, alone)
     for entry in entries:
         walk.step(entry)
     return walk

@@ -14,7 +14,8 @@ def judge(folder, engine, only=()):
     history = load_history(folder, engine)
     counts, findings = Counts(), judge_log(history)
     for name, topics, fast, entries in load_clients(folder, only):
-        walk = judge_client(history, name, topics, fast, entries)
+        walk = judge_client(history, name, topics, fast, entries,
+                            alone=name.startswith("cgi"))
         counts.add(walk.counts)
         findings += walk.findings
     return history, counts, findings
@@ -30,6 +31,9 @@ def summary(history, counts, findings, seconds, begun=0.0):
         sum(life.begun != NEVER for life in history.lives))
     yield "%d deliveries checked, %d connects (%d resumed), %d gaps" % (
         counts.deliveries, counts.connects, counts.resumes, counts.gaps)
+    if counts.moved:
+        yield ("%d came back with a uid that was published again in another "
+               "life" % counts.moved)
     yield "answers: " + (", ".join("%d times %s" % (n, status) for status, n
                                    in sorted(counts.statuses.items())))
     yield "%d faults: %s" % (sum(faults.values()), ", ".join(

@@ -42,8 +42,8 @@ def start(id=0, at=0.0, last=None):
     return [["open", at, last], ["status", at, 200], ["start", at, str(id)]]
 
 
-def kinds(h, entries, topics=("main",), fast=True):
-    walk = judge_client(h, "c", topics, fast, entries)
+def kinds(h, entries, topics=("main",), fast=True, alone=False):
+    walk = judge_client(h, "c", topics, fast, entries, alone)
     return [f.kind for f in walk.findings + judge_log(h)]
 
 
@@ -350,3 +350,37 @@ def test_a_uid_may_come_again_in_another_life():
                                                        life=1)) == []
     assert kinds(h, first + again) == []
     assert kinds(h, first + again + again) == ["repeated"]
+
+
+def test_who_comes_with_a_uid_is_where_it_is_now():
+    h = made(2)
+    add(h, h.lives[0], 3, tag="post-1.1", uid="u-1")
+    other = copied(h, 1, 3, 11.0)
+    add(h, other, 5, tag="post-1.1", uid="u-1")
+    add(h, other, 6)
+    entries = start() + got(1, 2) + [["event", 3.0, "u-1", "post-1.1", True],
+                                     ["end", 3.5, "cut"]]
+    back = start(5, 12.0, "u-1")
+    assert kinds(h, entries + back + got(6, at=12.5, life=1)) == []
+    assert kinds(h, entries + back + got(4, at=12.5, life=1)) == [
+        "lost untold"]
+    # one that came with a number is owed all that is new
+    entries = start() + got(1, 2) + [["end", 3.5, "cut"]]
+    assert kinds(h, entries + start(5, 12.0, "2") + got(
+        6, at=12.5, life=1)) == ["lost untold"]
+
+
+def test_a_cgi_program_does_not_know_what_was_there_before():
+    h = made(3)
+    first = h.lives[0]
+    copied(h, 1, 4, 11.0)
+    h.begin_life(first, 3, 13.0)
+    h.touched.append((13.0, 13.0))
+    entries = (start() + got(1, 2, 3) + [["end", 3.5, "cut"]] +
+               start(3, 12.0, "3") + gap(12.0, 1) +
+               got(2, at=12.1, life=1) + gap(13.5, 1) + got(2, at=13.6))
+    assert kinds(h, entries) == ["repeated"]
+    assert kinds(h, entries, alone=True) == []
+    # what was there when it began it has to know
+    entries = start() + got(1, 2) + gap(11.5, 1) + got(2, at=11.6)
+    assert kinds(h, entries, alone=True) == ["repeated"]
