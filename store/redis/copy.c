@@ -20,6 +20,7 @@ enum {
 };
 
 #define LUA_STREAM                                                         \
+	LUA_TOPIC_OF                                                       \
 	"local function stream() local t = {}"                             \
 	" if redis.call('EXISTS', KEYS[1]) == 1 then"                      \
 	" local r = redis.call('XINFO', 'STREAM', KEYS[1])"                \
@@ -87,12 +88,14 @@ static const char copy_script[] =
 	       "if ARGV[6] ~= '0' then"
 	       " redis.call('HSET', KEYS[2], 'revoked', ARGV[5]) end\n"
 	       "while at <= #ARGV do\n"
-	       " local id, uid = ARGV[at], ARGV[at + 4]\n"
+	       " local id, topic, uid = ARGV[at], ARGV[at + 1], ARGV[at + 4]\n"
 	       " at = at + 1\n"
 	       " redis.call('XADD', KEYS[1], id,"
 	       "  unpack(take({'topic', 'event', 'data', 'uid', 'time'})))\n"
 	       " if uid ~= '' then uid = string.sub(uid, 2)\n"
 	       "  redis.call('HSET', KEYS[3], uid, id)\n"
+	       "  if topic_of(uid) then redis.call('HSET', KEYS[2],"
+	       "   topic_of(uid), string.sub(topic, 2)) end\n"
 	       "  redis.call('RPUSH', KEYS[4], id .. ' ' .. uid) end\n"
 	       "end\n"
 	       "local last = stream().last\n"

@@ -163,10 +163,13 @@ const char redis_script_time[] = LUA_IDS
  * is there but has none of the topics is looked for as long as one that is not
  * there, so the time that it takes does not tell that it is.
  */
-const char redis_script_uid[] = LUA_IDS LUA_WANTED("4") LUA_BACK
+const char redis_script_uid[] = LUA_IDS LUA_TOPIC_OF LUA_WANTED("4") LUA_BACK
     "local id = ARGV[2] == '+' and redis.call('HGET', KEYS[3], ARGV[1])\n"
     "local es = id and redis.pcall('XRANGE', KEYS[1], id, id) or {}\n"
-    "local gone = id and not es[1] and 1 or 0\n"
+    "local of = id and not es[1] and topic_of(ARGV[1])\n"
+    "local topic = of and redis.call('HGET', KEYS[2], of)\n"
+    "local gone = of and (not topic or wanted({'', {'topic', topic}}))"
+    " and 1 or 0\n"
     "if es[1] and wanted(es[1]) then return {es[1][1], false, 0, 0} end\n"
     "local found = false\n"
     "local reached, passed = back(ARGV[2], tonumber(ARGV[3]), function(e)"
@@ -226,7 +229,7 @@ const char redis_script_range[] =
  * and the uids that went with it.
  */
 #define LUA_TRIM                                                               \
-	LUA_IDS LUA_INFO                                                       \
+	LUA_IDS LUA_INFO LUA_TOPIC_OF                                          \
 	    "local function trim(rows, age, now, most, slack)\n"               \
 	    " local limit = age > 0 and now - age or 0\n"                      \
 	    " local over = rows > 0 and redis.call('XLEN', KEYS[1]) - rows "   \
@@ -262,7 +265,9 @@ const char redis_script_range[] =
 	    "  if first and not before(id, first[1]) then break end\n"         \
 	    "  redis.call('LPOP', KEYS[4])\n"                                  \
 	    "  if redis.call('HGET', KEYS[3], uid) == id then"                 \
-	    "  redis.call('HDEL', KEYS[3], uid) end\n"                         \
+	    "  redis.call('HDEL', KEYS[3], uid)"                               \
+	    "  if topic_of(uid) then"                                          \
+	    "  redis.call('HDEL', KEYS[2], topic_of(uid)) end end\n"           \
 	    " end end\n"
 
 /*
@@ -297,6 +302,8 @@ const char redis_script_append[] = LUA_TRIM
     "  local id = redis.call('XADD', KEYS[1], '*', unpack(add))\n"
     "  out[#out + 1] = id\n"
     "  if uid then has[uid] = id redis.call('HSET', KEYS[3], uid, id)"
+    "  if topic_of(uid) then"
+    "  redis.call('HSET', KEYS[2], topic_of(uid), of[uid]) end"
     "  redis.call('RPUSH', KEYS[4], id .. ' ' .. uid) end\n"
     " end end\n"
     "local rows, age = tonumber(log[2] or 0), tonumber(log[3] or 0)\n"

@@ -16,6 +16,16 @@ enum {
 void redis_head(const char *argv[REDIS_HEAD], const struct redis_url *,
     const char *how, const char *script);
 
+/*
+ * A uid that looks like a number with its check is told to be gone when its
+ * entry is, but to nobody who did not ask for its topic.  So of such a uid the
+ * topic is kept in the hash of the log, in this field.
+ */
+#define LUA_TOPIC_OF                                                     \
+	"local function topic_of(uid)"                                   \
+	" return string.find(uid, '^%d+%-%l%w%w%w$') and 'topic-of:' .." \
+	" uid end\n"
+
 /* ARGV: an id.  What struct redis_state has, in its order. */
 extern const char redis_script_state[];
 
@@ -27,7 +37,7 @@ extern const char redis_script_beside[];
  * count or uid, where to begin (`+', or `(' and an id), how many entries to
  * pass, then `=topic' or `^prefix'...  They answer what was found, from where
  * to go on, each an id or nil; what is left of count, or 1 if the entry of the
- * uid is gone; and how many were passed.
+ * uid is gone and may have had one of the topics; and how many were passed.
  */
 extern const char redis_script_last[];
 extern const char redis_script_uid[];

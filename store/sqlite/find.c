@@ -9,8 +9,9 @@
  * A number alone does not say which life of the log it is from, and a uid does
  * not say which row had it.  So the log takes notes, by triggers.  It notes the
  * newest id that was ever removed, and when that was.  It also notes which uids
- * left their place, by DELETE, UPDATE or REPLACE.  A uid that was given again
- * since stands for two places, and no reader can tell which one is meant.
+ * left their place, by DELETE, UPDATE or REPLACE, and of which topic they were.
+ * A uid that was given again since stands for two places, and no reader can
+ * tell which one is meant.
  *
  * Each of these looks is one read by an index.
  *
@@ -25,20 +26,39 @@
 /* --- the notes ---------------------------------------------------------- */
 
 /*
- * A row notes a uid and the id of an event that had it.  If another event has
- * the uid now, the uid has moved; no event has the id 0.  present = 1: an event
- * has the uid again, and the note is kept as long as that event.  present = 0:
- * the note is forgotten when the events up to its id are removed.
+ * A row notes a uid, the topic of an event that had it, and the id of that
+ * event.  If another event has the uid now, the uid has moved; no event has the
+ * id 0.  present = 1: an event has the uid again, and the note is kept as long
+ * as that event.  present = 0: the note is forgotten when the events up to its
+ * id are removed.
+ *
+ * Of a uid only those are told that may have had it: who asks for the topic.
+ * Logs that are older have notes without a topic, which are told to all.  When
+ * such a log is made again, NO_TOPIC stands for it: the topic of an event is a
+ * text.
  */
+#define NO_TOPIC "x''"
+
 static const char uid_table[] =
     "CREATE TABLE IF NOT EXISTS largesse_uids (\n"
-    "  uid     TEXT PRIMARY KEY,\n"
+    "  uid     TEXT NOT NULL,\n"
+    "  topic   TEXT NOT NULL,\n"
     "  id      INTEGER NOT NULL,\n"
-    "  present INTEGER NOT NULL\n"
+    "  present INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (uid, topic)\n"
     ") WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS largesse_uids_gone ON largesse_uids(id)"
     " WHERE present = 0;"
     "INSERT OR IGNORE INTO largesse(key, value) VALUES('pruned-time', 0);";
+
+/* No ALTER TABLE, which fails where any view of the database is broken. */
+static const char uids_put_aside[] =
+    "CREATE TABLE largesse_uids_old AS SELECT * FROM largesse_uids;"
+    "DROP TABLE largesse_uids;";
+static const char uids_put_back[] =
+    "INSERT INTO largesse_uids SELECT uid, " NO_TOPIC ", id, present"
+    " FROM largesse_uids_old;"
+    "DROP TABLE largesse_uids_old;";
 
 static const struct {
 	const char *name, *sql;
@@ -58,8 +78,8 @@ static const struct {
     {"largesse_uid_insert",
 	"CREATE TRIGGER largesse_uid_insert BEFORE INSERT ON events"
 	" WHEN NEW.uid IS NOT NULL BEGIN"
-	" INSERT INTO largesse_uids SELECT uid, id, 1 FROM events"
-	"  WHERE uid = NEW.uid ON CONFLICT(uid) DO NOTHING;"
+	" INSERT INTO largesse_uids SELECT uid, topic, id, 1 FROM events"
+	"  WHERE uid = NEW.uid ON CONFLICT(uid, topic) DO NOTHING;"
 	" UPDATE largesse_uids SET present = 1"
 	"  WHERE uid = NEW.uid AND present = 0; END"},
 
@@ -70,8 +90,10 @@ static const struct {
     {"largesse_uid_delete",
 	"CREATE TRIGGER largesse_uid_delete AFTER DELETE ON events"
 	" WHEN OLD.uid IS NOT NULL BEGIN"
-	" INSERT INTO largesse_uids VALUES(OLD.uid, OLD.id, 0)"
-	"  ON CONFLICT(uid) DO UPDATE SET id = excluded.id, present = 0;"
+	" UPDATE largesse_uids SET id = OLD.id, present = 0"
+	"  WHERE uid = OLD.uid;"
+	" INSERT INTO largesse_uids VALUES(OLD.uid, OLD.topic, OLD.id, 0)"
+	"  ON CONFLICT(uid, topic) DO NOTHING;"
 	" UPDATE largesse_uids SET present = 1"
 	"  WHERE present = 0 AND id < OLD.id AND"
 	"  EXISTS (SELECT 1 FROM events WHERE uid = largesse_uids.uid)"
@@ -82,20 +104,38 @@ static const struct {
     {"largesse_uid_update",
 	"CREATE TRIGGER largesse_uid_update AFTER UPDATE OF id, uid ON events"
 	" WHEN NEW.uid IS NOT OLD.uid OR NEW.id <> OLD.id BEGIN"
-	" INSERT INTO largesse_uids SELECT OLD.uid, OLD.id, 0"
-	"  WHERE OLD.uid IS NOT NULL"
-	"  ON CONFLICT(uid) DO UPDATE SET id = excluded.id, present = 0;"
-	" INSERT INTO largesse_uids SELECT NEW.uid, 0, 1"
+	" UPDATE largesse_uids SET id = OLD.id, present = 0"
+	"  WHERE uid = OLD.uid;"
+	" INSERT INTO largesse_uids SELECT OLD.uid, OLD.topic, OLD.id, 0"
+	"  WHERE OLD.uid IS NOT NULL ON CONFLICT(uid, topic) DO NOTHING;"
+	" UPDATE largesse_uids SET id = 0, present = 1 WHERE uid = NEW.uid;"
+	" INSERT INTO largesse_uids SELECT NEW.uid, NEW.topic, 0, 1"
 	"  WHERE NEW.uid IS NOT NULL"
-	"  ON CONFLICT(uid) DO UPDATE SET id = 0, present = 1; END"},
+	"  ON CONFLICT(uid, topic) DO NOTHING; END"},
 };
+
+/* Makes it, or gives it the topic that an older log does not note. */
+static int
+make_uid_table(sqlite3 *db)
+{
+	int64_t n;
+	int old = sql_number(db, &n,
+	    "SELECT 1 FROM sqlite_schema WHERE name = 'largesse_uids'"
+	    " AND NOT EXISTS (SELECT 1 FROM pragma_table_info('largesse_uids')"
+	    "  WHERE name = 'topic')");
+
+	if (old == -1 || (old == 1 && sql_run(db, uids_put_aside) == -1) ||
+	    sql_run(db, uid_table) == -1)
+		return -1;
+	return old == 1 ? sql_run(db, uids_put_back) : 0;
+}
 
 int
 find_set_triggers(sqlite3 *db)
 {
 	size_t i;
 
-	if (sql_run(db, uid_table) == -1)
+	if (make_uid_table(db) == -1)
 		return -1;
 	for (i = 0; i < sizeof(triggers) / sizeof(triggers[0]); i++)
 		if (schema_set_trigger(db, triggers[i].name, triggers[i].sql) ==
@@ -254,21 +294,50 @@ find_row(struct sqlite *sq, const struct store_seek *seek, bool *other)
 
 /* --- uids --------------------------------------------------------------- */
 
-/* Did the uid stand elsewhere before it was given to the row of this id? */
-static bool
-has_moved(struct sqlite *sq, struct store_text uid, int64_t id)
+/* What of an event's uid was noted; see uid_table. */
+static sqlite3_stmt *
+ask_notes(struct sqlite *sq, struct store_text uid)
 {
-	return ask_number(sq,
-		   "SELECT id <> ?2 FROM largesse_uids WHERE uid = ?1", uid, id,
-		   0) != 0;
+	static const char *const sql[] = {
+	    "SELECT topic, id FROM largesse_uids WHERE uid = ?1",
+	    "SELECT " NO_TOPIC ", id FROM largesse_uids WHERE uid = ?1"};
+	sqlite3_stmt *st = NULL;
+	int rc, i;
+
+	for (i = 0; i < 2; i++) {
+		rc = sqlite3_prepare_v2(sq->db, sql[i], -1, &st, NULL);
+		if (rc != SQLITE_ERROR) /* there is no such table, or column */
+			break;
+	}
+	if (rc == SQLITE_OK)
+		sqlite_bind_text(st, 1, uid);
+	else if (rc != SQLITE_ERROR)
+		sqlite_note(sq, rc);
+	return st;
 }
 
-/* Is noted that an event had the uid?  No event has it now. */
+/*
+ * Is noted that the uid was that of another event than this one?  Only a note
+ * of a topic that the client asks for says so, unless it may have all.
+ */
 static bool
-was_uid(struct sqlite *sq, struct store_text uid)
+was_elsewhere(
+    struct sqlite *sq, const struct store_seek *seek, int64_t id, bool all)
 {
-	return ask_number(sq, "SELECT 1 FROM largesse_uids WHERE uid = ?1", uid,
-		   0, 0) != 0;
+	sqlite3_stmt *st = ask_notes(sq, seek->uid);
+	struct store_text topic;
+	bool was = false, old;
+
+	while (st != NULL && !was && sqlite_step(sq, st) == SQLITE_ROW) {
+		old = sqlite3_column_type(st, 0) == SQLITE_BLOB;
+		topic = sqlite_some_text(st, 0);
+		was = sqlite3_column_int64(st, 1) != id &&
+		      (all || (old && topic.len == 0) ||
+			  store_topic_match(
+			      seek->topics, seek->n, topic.s, topic.len));
+	}
+	sqlite3_finalize(st);
+	return was;
 }
 
 static bool
@@ -327,7 +396,8 @@ is_foreign(struct sqlite *sq, const struct store_seek *seek, int64_t id)
 /* What the log knows of a uid. */
 enum uid {
 	UID_NONE,    /* that any event had it */
-	UID_FOREIGN, /* an event of other topics has it: as UID_NONE */
+	UID_FOREIGN, /* only events of other topics have or had it: as UID_NONE
+		      */
 	UID_LOST,    /* its event was removed, or it stands for two places */
 	UID_FOUND
 };
@@ -336,15 +406,17 @@ static enum uid
 look_for_uid(struct sqlite *sq, const struct store_seek *seek, int64_t *id)
 {
 	sqlite3_stmt *st = sq->st[ST_UID];
+	bool foreign;
 	int64_t at;
 
 	sqlite_bind_text(st, 1, seek->uid);
 	at = sqlite_number(sq, st, INT64_MIN);
 	if (at == INT64_MIN)
-		return was_uid(sq, seek->uid) ? UID_LOST : UID_NONE;
-	if (has_moved(sq, seek->uid, at))
+		return was_elsewhere(sq, seek, at, false) ? UID_LOST : UID_NONE;
+	foreign = is_foreign(sq, seek, at);
+	if (was_elsewhere(sq, seek, at, !foreign))
 		return UID_LOST;
-	if (is_foreign(sq, seek, at))
+	if (foreign)
 		return UID_FOREIGN;
 	*id = at;
 	return UID_FOUND;

@@ -355,6 +355,77 @@ test_a_uid_of_that_form_that_was_lost(void **state)
 	}
 }
 
+/* A client of one topic must not learn that another had an event of this uid.
+ */
+static void
+test_a_lost_uid_of_another_topic_is_as_none(void **state)
+{
+	static const char *const losses[] = {
+	    "DELETE FROM events WHERE uid = '9-main'",
+	    "UPDATE events SET uid = NULL WHERE uid = '9-main'",
+	    "REPLACE INTO events(topic, uid) VALUES('d', '9-main')",
+	    "DELETE FROM events WHERE uid = '9-main';"
+	    "INSERT INTO events(topic, uid) VALUES('d', '9-main')",
+	    "UPDATE events SET id = 60 WHERE uid = '9-main'",
+	    "DELETE FROM events WHERE uid = '9-main';"
+	    "INSERT INTO events(topic, uid) VALUES('d', '9-main');"
+	    "DELETE FROM events WHERE uid = '9-main'"};
+	struct log *lg = *state;
+	struct store_id head;
+	size_t i;
+
+	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		fill(lg);
+		sqlite_run(lg, "INSERT INTO events(topic, uid)"
+			       " VALUES('c', '9-main'), ('a', NULL),"
+			       " ('a', NULL), ('a', NULL), ('a', NULL);"
+			       "DELETE FROM events WHERE id = 9");
+		sqlite_run(lg, losses[i]);
+		kit_reopen(lg, 0);
+		assert_int_equal(
+		    kit_seek(lg, (struct store_seek){.from = STORE_FROM_HEAD},
+			&head),
+		    STORE_OK);
+		want_of(lg, "a", "9-maim", STORE_OK, 9);
+		want_of(lg, "a", "9-main", STORE_OK, 9);
+		want_of(lg, "c", "9-main", STORE_UNKNOWN, head.lo);
+		want(lg, losses[i], "9-main", STORE_UNKNOWN, head.lo);
+		if (i != 0 && i != 1 && i != 4)
+			want_of(lg, "d", "9-main", STORE_UNKNOWN, head.lo);
+	}
+}
+
+/* A log that was made before notes had a topic: who has lost one is told. */
+static void
+test_notes_without_a_topic(void **state)
+{
+	struct log *lg = *state;
+	int made;
+
+	fill(lg);
+	sqlite_run(lg,
+	    "DROP TABLE largesse_uids;"
+	    "CREATE TABLE largesse_uids (uid TEXT PRIMARY KEY,"
+	    " id INTEGER NOT NULL, present INTEGER NOT NULL) WITHOUT ROWID;"
+	    "CREATE INDEX largesse_uids_gone ON largesse_uids(id)"
+	    " WHERE present = 0;"
+	    "UPDATE largesse SET value = 4 WHERE key = 'pruned';"
+	    "CREATE VIEW broken AS SELECT * FROM nowhere;"
+	    "INSERT INTO largesse_uids VALUES('2-gave', 9, 0),"
+	    " ('4-main', 9, 1)");
+	for (made = 0; made < 3; made++) {
+		kit_reopen(lg, 0);
+		want_of(lg, "b", "4-main", STORE_UNKNOWN, 5);
+		want_of(lg, "b", "2-gave", STORE_UNKNOWN, 5);
+		assert_int_equal(
+		    store_init(lg->path, NULL, lg->why, sizeof(lg->why)), 0);
+	}
+	sqlite_run(lg, "INSERT INTO events(topic, uid) VALUES('c', '3-gave');"
+		       "DELETE FROM events WHERE id IN (3, 6)");
+	want_of(lg, "b", "3-gave", STORE_OK, 3);
+	want_of(lg, "c", "3-gave", STORE_UNKNOWN, 6);
+}
+
 /* The time stands behind the data: what cannot be read is believed. */
 static void
 test_a_row_that_is_too_large(void **state)
@@ -489,6 +560,8 @@ main(void)
 	    T(test_a_uid_of_that_form_is_found),
 	    T(test_an_id_that_is_another_events_uid),
 	    T(test_a_uid_of_that_form_that_was_lost),
+	    T(test_a_lost_uid_of_another_topic_is_as_none),
+	    T(test_notes_without_a_topic),
 	    T(test_a_row_that_is_too_large),
 	    T(test_a_place_is_told_as_the_row_before_it),
 	    T(test_the_last_of_all_ids),

@@ -325,6 +325,61 @@ test_a_uid_of_that_form_that_was_removed(void **state)
 	want(lg, "XDEL", "2-k52q", STORE_OK);
 }
 
+static enum store_result
+result_of(struct log *lg, const char *topic, const char *text)
+{
+	struct store_topic t = {topic, strlen(topic), false};
+	struct store_seek seek = {.topics = &t, .n = 1};
+	struct store_id id;
+
+	store_seek_named(lg->reader, text, strlen(text), &seek);
+	return kit_seek(lg, seek, &id);
+}
+
+static bool
+is_noted(const char *stream, const char *uid)
+{
+	redisReply *r = redisCommand(
+	    kit_server.to, "HEXISTS {%s}:log topic-of:%s", stream, uid);
+	bool is;
+
+	assert_non_null(r);
+	is = r->integer == 1;
+	freeReplyObject(r);
+	return is;
+}
+
+/* A client of one topic must not learn that another had an event of this uid.
+ */
+static void
+test_a_lost_uid_of_another_topic_is_as_none(void **state)
+{
+	struct store_keep keep = {1, 0};
+	struct store_event ev = {.topic = {"c", 1}, .uid = {"2-main", 6}};
+	struct log *lg = *state;
+	const char *stream = stream_of(lg->path);
+	char id[STORE_ID_SIZE];
+
+	redis_say("XADD %s 0-1 data x time 1001%s", stream, "");
+	redis_say("XADD %s 0-2 data x time 1002%s", stream, "");
+	assert_int_equal(store_append(lg->writer, &ev, 1), STORE_OK);
+	store_id_print(lg->writer, ev.id, id);
+	assert_true(is_noted(stream, "2-main"));
+	append(lg, NULL, NULL);
+	redis_say("XDEL %s %s", stream, id);
+	redis_say("XDEL %s 0-2%s", stream, "");
+	kit_reopen(lg, 0);
+	assert_int_equal(result_of(lg, "a", "2-maim"), STORE_OK);
+	assert_int_equal(result_of(lg, "a", "2-main"), STORE_OK);
+	assert_int_equal(result_of(lg, "c", "2-main"), STORE_UNKNOWN);
+	want(lg, "XDEL", "2-main", STORE_UNKNOWN);
+	/* What is kept for it goes with the rest. */
+	append(lg, NULL, NULL);
+	append(lg, NULL, NULL);
+	assert_true(store_prune(lg->path, &keep, lg->why, sizeof(lg->why)) > 0);
+	assert_false(is_noted(stream, "2-main"));
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, kit_setup_redis, kit_teardown)
 
@@ -341,6 +396,7 @@ main(void)
 	    T(test_numbers_have_their_check),
 	    T(test_a_number_that_is_gone_is_not_searched_for),
 	    T(test_a_uid_of_that_form_that_was_removed),
+	    T(test_a_lost_uid_of_another_topic_is_as_none),
 	};
 	int rc;
 
