@@ -271,7 +271,7 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 	rs->base.answered = true;
 	if (v != LOG_SAME || a->stale)
 		return v;
-	redis_state_note(rs, &a->page.state);
+	redis_state_note(rs, &a->page.state, a->mark);
 	if (a->kind == ASK_PAGE || a->kind == ASK_REVOKED)
 		finish_range(rs, a);
 	if (a->kind == ASK_ENTRIES)

@@ -203,6 +203,7 @@ take_entries(struct redis *rs, const struct redis_state *st)
 {
 	redisReply *entries = of_stream(rs->heard, rs->url->key[KEY_EVENTS]);
 	struct redis_page tail = {.after = rs->known, .state = *st};
+	struct store_event last;
 	bool joined;
 
 	if (entries == NULL)
@@ -220,6 +221,10 @@ take_entries(struct redis *rs, const struct redis_state *st)
 	rs->added = st->added;
 	rs->known_before = rs->known;
 	rs->known = rs->mark = tail.upto;
+	rs->mark_ms =
+	    redis_event(entries->element[entries->elements - 1], 0, &last)
+		? last.time_ms
+		: 0;
 	if (store_id_cmp(rs->newest, rs->known) < 0)
 		rs->newest = rs->known;
 	return true;
@@ -272,6 +277,7 @@ pass_over(struct redis *rs, const struct redis_state *st)
 	rs->known_before = rs->known;
 	rs->known = st->last;
 	rs->mark = st->entry;
+	rs->mark_ms = 0;
 	rs->revoked_known = st->revoked;
 	rs->counted = st->added >= 0;
 	rs->added = st->added;
@@ -285,7 +291,7 @@ take_same(struct redis *rs, const struct redis_state *st)
 	bool look = false;
 
 	store_set_seen(&rs->base);
-	redis_state_note(rs, st);
+	redis_state_note(rs, st, rs->asked_mark);
 	if (rs->passing)
 		return pass_over(rs, st);
 	if (rs->heard == NULL)

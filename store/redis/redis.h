@@ -58,7 +58,8 @@ struct redis_state {
 	struct store_id pruned;	 /* the newest that we pruned... */
 	int64_t pruned_gone;	 /* ...and how many were gone by then */
 	int64_t added, length;	 /* entries: ever (-1: not told), and now */
-	bool marked;		 /* the entry asked about is there */
+	bool marked;		 /* the entry asked about is there... */
+	int64_t mark_ms;	 /* ...and says this time; 0: not known */
 	int64_t time_ms;	 /* the server's */
 };
 
@@ -155,7 +156,8 @@ struct redis {
 
 	/* by what the log is known again (state.c) */
 	struct store_id newest;	 /* the newest id heard of */
-	struct store_id mark;	 /* the newest entry seen, or 0 */
+	struct store_id mark;	 /* the newest entry seen, or 0... */
+	int64_t mark_ms;	 /* ...and the time it says; 0: not known */
 	int64_t ok_ms;		 /* the server's time then */
 	struct store_id last;	 /* the end of the log as a state told it... */
 	struct store_id entry;	 /* ...and the newest entry there, or 0... */
@@ -261,8 +263,9 @@ enum redis_verdict {
 /* floor and mark are what was known when it was asked for. */
 enum redis_verdict redis_state_judge(const struct redis *,
     const struct redis_state *, struct store_id floor, struct store_id mark);
-/* It is our log: remembers how far it is. */
-void redis_state_note(struct redis *, const struct redis_state *);
+/* It is our log: remembers how far it is.  mark is what it was asked about. */
+void redis_state_note(
+    struct redis *, const struct redis_state *, struct store_id mark);
 /* It is our log from now on. */
 void redis_state_adopt(struct redis *, const struct redis_state *);
 /* Asks for the state on a link, by the script that it has loaded. */

@@ -41,8 +41,17 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 	" local r = redis.call('XINFO', 'STREAM', k)" \
 	" for i = 1, #r, 2 do t[r[i]] = r[i + 1] end end return t end\n"
 
-/* The id that is asked about is given as mark. */
+/*
+ * The id that is asked about is given as mark: 0 if its entry is not there, or
+ * 1, to which the time is added that the entry says.
+ */
 #define LUA_STATE(mark)                                                       \
+	"local function marked(id) local ms = '0'"                            \
+	" local m = redis.call('XRANGE', KEYS[1], id, id)[1]"                 \
+	" for i = 1, m and #m[2] or 0, 2 do"                                  \
+	" if m[2][i] == 'time' then ms = m[2][i + 1] end end"                 \
+	" return not m and 0"                                                 \
+	" or 1 + (string.find(ms, '^%d+$') and #ms < 16 and ms or 0) end\n"   \
 	"local e, r = info(KEYS[1]), info(KEYS[5])\n"                         \
 	"local l = redis.call('HMGET', KEYS[2], 'id', 'pruned', 'gone')\n"    \
 	"local t = redis.call('TIME')\n"                                      \
@@ -53,7 +62,7 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 	"'0-0',"                                                              \
 	" l[2] or '0-0', tonumber(l[3] or 0),"                                \
 	" e['entries-added'] or (e['length'] and -1 or 0), e['length'] or 0," \
-	" #redis.call('XRANGE', KEYS[1], " mark ", " mark "),"                \
+	" marked(" mark "),"                                                  \
 	" t[1] * 1000 + math.floor(t[2] / 1000)}\n"
 
 const char redis_script_state[] = LUA_INFO LUA_STATE("ARGV[1]");

@@ -4,7 +4,8 @@
  * A stream can be deleted, flushed, restored from an older copy, or lose its
  * newest entries with a master that fails; its ids then mean something else.
  * Three things tell: another log id; a last id that went back; and, for an
- * older copy that has grown past us, that an entry which we saw is not there.
+ * older copy that has grown past us, that an entry which we saw is not there or
+ * is another one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,9 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	st->added = r->element[AT_ADDED]->integer;
 	st->length = r->element[AT_LENGTH]->integer;
 	st->marked = r->element[AT_MARKED]->integer > 0;
+	st->mark_ms = st->marked ? r->element[AT_MARKED]->integer - 1 : 0;
+	if (st->mark_ms > STORE_TIME_MAX)
+		st->mark_ms = 0;
 	st->time_ms = r->element[AT_TIME]->integer;
 	return redis_id(r->element[AT_LAST], &st->last) &&
 	       redis_id(r->element[AT_FIRST], &st->first) &&
@@ -145,6 +149,19 @@ mark_lost(const struct redis_state *st, struct store_id mark)
 	       store_id_cmp(st->deleted, mark) < 0;
 }
 
+/*
+ * The copy of a log has numbers, as SQLite gives them, and after a restore the
+ * same number may be that of another entry.  Then it has another time.
+ */
+static bool
+mark_is_other(
+    const struct redis *rs, const struct redis_state *st, struct store_id mark)
+{
+	return mark.hi == 0 && store_id_cmp(mark, rs->mark) == 0 &&
+	       rs->mark_ms != 0 && st->mark_ms != 0 &&
+	       rs->mark_ms != st->mark_ms;
+}
+
 enum redis_verdict
 redis_state_judge(const struct redis *rs, const struct redis_state *st,
     struct store_id floor, struct store_id mark)
@@ -152,14 +169,18 @@ redis_state_judge(const struct redis *rs, const struct redis_state *st,
 	if (st->log_id[0] == '\0')
 		return LOG_NONE;
 	if (strcmp(st->log_id, rs->base.log_id) != 0 ||
-	    store_id_cmp(st->last, floor) < 0 || mark_lost(st, mark))
+	    store_id_cmp(st->last, floor) < 0 || mark_lost(st, mark) ||
+	    mark_is_other(rs, st, mark))
 		return LOG_OTHER;
 	return LOG_SAME;
 }
 
 void
-redis_state_note(struct redis *rs, const struct redis_state *st)
+redis_state_note(
+    struct redis *rs, const struct redis_state *st, struct store_id mark)
 {
+	if (store_id_cmp(mark, rs->mark) == 0 && st->mark_ms != 0)
+		rs->mark_ms = st->mark_ms;
 	if (store_id_cmp(rs->newest, st->last) < 0)
 		rs->newest = st->last;
 	if (store_id_cmp(rs->base.revoked, st->revoked) < 0)
@@ -177,6 +198,7 @@ redis_state_adopt(struct redis *rs, const struct redis_state *st)
 	memcpy(rs->base.log_id, st->log_id, sizeof(rs->base.log_id));
 	rs->newest = rs->known = rs->known_before = st->last;
 	rs->mark = st->entry;
+	rs->mark_ms = 0;
 	rs->base.revoked = rs->revoked_known = st->revoked;
 	rs->added = st->added;
 	rs->counted = st->added >= 0;

@@ -196,6 +196,32 @@ test_the_newest_entries_are_lost(void)
 	want_nothing_more(c, sv, "main");
 }
 
+/*
+ * A log that was copied there has numbers.  Copied again from an older file, it
+ * gives them to other events, and has grown past the streams.
+ */
+static void
+test_another_life_of_a_copied_log_while_streaming(void)
+{
+	struct server *sv = serve();
+	const char *name = redis_stream(sv);
+	struct client *c = stream(sv, "/events"), *d;
+
+	redis_text(text("XADD %s 0-1 data one time 1001", name));
+	redis_text(text("XADD %s 0-2 data two time 1002", name));
+	want_event(c, NULL, "message", "one");
+	want_event(c, NULL, "message", "two");
+	d = stream(sv, "/events");
+	for (int i = 1; i <= 5; i++)
+		redis_text(
+		    text("XADD life-%s 0-%d data x time 200%d", name, i, i));
+	redis_text(text("COPY life-%s %s REPLACE", name, name));
+	want_replaced(c);
+	want_replaced(d);
+	want_nothing_more(c, sv, "main");
+	want_event(d, NULL, "message", "the marker");
+}
+
 /* What retention keeps is less than what is published at once. */
 static void
 test_a_short_stream_loses_nothing_live(void)
@@ -367,6 +393,7 @@ main(int argc, char **argv)
 	    TALK(test_a_deleted_stream_is_told),
 	    TALK(test_flushed_and_made_again),
 	    TALK(test_the_newest_entries_are_lost),
+	    TALK(test_another_life_of_a_copied_log_while_streaming),
 	    TALK(test_a_short_stream_loses_nothing_live),
 	    TALK(test_entries_that_are_deleted_are_no_gap),
 	    TALK(test_trimmed_by_hand_behind_the_streams),

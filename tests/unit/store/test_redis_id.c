@@ -272,6 +272,46 @@ steps_back(void)
 	return n;
 }
 
+/* Turns until the log was asked some times more; how often was it replaced? */
+static int
+replaced(struct log *lg)
+{
+	struct store_id id;
+	int i, n = 0;
+
+	for (i = 0; i < 8; i++)
+		n += kit_turn(lg, &id) == STORE_REPLACED;
+	return n;
+}
+
+/*
+ * Restored from another copy, the log has the same id and the same numbers, and
+ * may have grown.  Nothing but the time of an entry tells, and it tells once.
+ */
+static void
+test_another_life_of_a_copied_log_is_told(void **state)
+{
+	static const char *const lives[] = {
+	    "redis.call('DEL', KEYS[1]) for i = 1, 5 do redis.call('XADD',"
+	    " KEYS[1], '0-' .. i, 'data', 'y', 'time', 2000 + i) end",
+	    "redis.call('DEL', KEYS[1]) for i = 1, 9 do redis.call('XADD',"
+	    " KEYS[1], '0-' .. i, 'data', 'y', 'time', 3000 + i) end"};
+	struct log *lg = *state;
+	const char *stream = stream_of(lg->path);
+	size_t i;
+
+	redis_say("XADD %s 0-4 data x time 1004%s", stream, "");
+	kit_reopen(lg, 0);
+	assert_int_equal(replaced(lg), 0);
+	redis_say("XADD %s 0-5 data x time 1005%s", stream, "");
+	assert_int_equal(replaced(lg), 0);
+	for (i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+		redis_say("EVAL %s 1 %s", lives[i], stream);
+		assert_int_equal(replaced(lg), 1);
+		assert_int_equal(replaced(lg), 0);
+	}
+}
+
 /*
  * After the log was pruned many clients may come back with such an id.  None of
  * them is to have the log searched for it as a uid.
@@ -394,6 +434,7 @@ main(void)
 	    T(test_what_was_removed_proves_nothing),
 	    T(test_places_without_an_entry_are_understood),
 	    T(test_numbers_have_their_check),
+	    T(test_another_life_of_a_copied_log_is_told),
 	    T(test_a_number_that_is_gone_is_not_searched_for),
 	    T(test_a_uid_of_that_form_that_was_removed),
 	    T(test_a_lost_uid_of_another_topic_is_as_none),
