@@ -10,7 +10,8 @@
 #include "store/sqlite/keep/schema.h"
 
 enum {
-	LARGE_BYTES = 1 << 30
+	LARGE_BYTES = 1 << 30,
+	UNREAD_SIZE = 256
 };
 
 static const int64_t seconds_max = 100000000000; /* ms: the year 1973 */
@@ -30,6 +31,7 @@ struct tables {
 	sqlite3 *db;
 	int64_t rows, first, last, seq;
 	struct store_keep keep;
+	char *unread; /* UNREAD_SIZE bytes: why a read has failed; or empty */
 };
 
 static const struct check_kind too_new = {
@@ -69,18 +71,37 @@ static const struct check_kind no_watch = {"watch-trigger", STORE_SICK, true,
     "Changes of the table make no events any more."};
 static const struct check_kind bad_watch = {
     "watch-trigger", STORE_SICK, true, "Whatever changes the table fails."};
+static const struct check_kind unread_part = {"unreadable", STORE_SICK, true,
+    "A part of the log cannot be read: streams that want it wait, and nothing "
+    "is known of what else is wrong in it."};
 static const struct check_kind ids_end = {"ids", STORE_AILING, true,
     "When they end every insert fails with `database or disk is full`."};
 
+/*
+ * What came of a statement, and passes it on.  What could not be read is not
+ * what is not there.  SQLITE_ERROR is a statement that does not fit the tables,
+ * of which whoever asks makes what it likes.
+ */
+static int
+took(const struct tables *t, int r)
+{
+	if (r == -1 && (sqlite3_errcode(t->db) & 0xff) != SQLITE_ERROR)
+		sqlite3_snprintf(
+		    UNREAD_SIZE, t->unread, "%s", sqlite3_errmsg(t->db));
+	return r;
+}
+
+/* One that cannot be looked for may be there. */
 static bool
 has_object(const struct tables *t, const char *type, const char *name)
 {
 	int64_t n;
+	int r = took(t, sql_number(t->db, &n,
+			    "SELECT 1 FROM sqlite_schema WHERE type = %Q"
+			    " AND name = %Q",
+			    type, name));
 
-	return sql_number(t->db, &n,
-		   "SELECT 1 FROM sqlite_schema WHERE type = %Q"
-		   " AND name = %Q",
-		   type, name) == 1;
+	return r != 0;
 }
 
 static void
@@ -129,10 +150,12 @@ check_odd_times(const struct tables *t)
 	    "UPDATE the time of such events, or DELETE them", NULL};
 	int64_t id, n;
 
-	if (sql_number(t->db, &id, "SELECT min(id) FROM (" ODD_TIMES ")",
-		clock_wall_ms(), (int64_t)SCHEMA_AHEAD_MS, seconds_max) != 1 ||
-	    sql_number(t->db, &n, "SELECT count(*) FROM (" ODD_TIMES ")",
-		clock_wall_ms(), (int64_t)SCHEMA_AHEAD_MS, seconds_max) != 1)
+	if (took(t, sql_number(t->db, &id,
+			"SELECT min(id) FROM (" ODD_TIMES ")", clock_wall_ms(),
+			(int64_t)SCHEMA_AHEAD_MS, seconds_max)) != 1 ||
+	    took(t, sql_number(t->db, &n,
+			"SELECT count(*) FROM (" ODD_TIMES ")", clock_wall_ms(),
+			(int64_t)SCHEMA_AHEAD_MS, seconds_max)) != 1)
 		return;
 	check_tell(t->ck, &odd_time, mend,
 	    "the time of event %" PRId64 " lies ahead or is none in ms since "
@@ -148,8 +171,9 @@ check_newest_time(const struct tables *t)
 	    NULL};
 	int64_t ms;
 
-	if (sql_number(t->db, &ms,
-		"SELECT time FROM events ORDER BY id DESC LIMIT 1") != 1)
+	if (took(t, sql_number(t->db, &ms,
+			"SELECT time FROM events ORDER BY id DESC LIMIT 1")) !=
+	    1)
 		return false;
 	if (ms > 0 && ms < seconds_max)
 		check_tell(t->ck, &in_seconds, mend,
@@ -174,8 +198,8 @@ check_keeper(const struct tables *t, const char *key, const char *trigger)
 	int64_t n;
 
 	if (has_object(t, "trigger", trigger) ||
-	    sql_number(t->db, &n, "SELECT value FROM largesse WHERE key = %Q",
-		key) != 1)
+	    took(t, sql_number(t->db, &n,
+			"SELECT value FROM largesse WHERE key = %Q", key)) != 1)
 		return;
 	snprintf(set, sizeof(set), "%s --%s %" PRId64, t->ck->init, key,
 	    strcmp(key, "keep-age") == 0 ? n / 1000 : n);
@@ -207,8 +231,8 @@ check_keeping(const struct tables *t)
 		tell_behind(t, "twice as many events are there as are to be "
 			       "kept, and more");
 	if (keep->age_ms > 0 &&
-	    sql_number(t->db, &oldest,
-		"SELECT time FROM events ORDER BY id LIMIT 1") == 1 &&
+	    took(t, sql_number(t->db, &oldest,
+			"SELECT time FROM events ORDER BY id LIMIT 1")) == 1 &&
 	    t->rows > 1000 &&
 	    oldest < clock_wall_ms() - (int64_t)(keep->age_ms * 2))
 		tell_behind(t, "events are there of twice the age that is to "
@@ -228,7 +252,7 @@ check_autoincrement(const struct tables *t)
 	    t->ck->init, NULL};
 	int64_t n;
 
-	if (sql_number(t->db, &n, SCHEMA_LOST_AUTOINCREMENT) == 1)
+	if (took(t, sql_number(t->db, &n, SCHEMA_LOST_AUTOINCREMENT)) == 1)
 		check_tell(t->ck, &no_autoincrement, mend,
 		    "the table events has lost AUTOINCREMENT");
 }
@@ -308,29 +332,29 @@ check_watch(const struct tables *t, const char *name)
 	char *args = NULL, *table = NULL;
 	int64_t n;
 
-	sql_text(t->db, &args,
-	    "SELECT value FROM largesse WHERE key ="
-	    " 'watch-as:' || %Q",
-	    name);
-	if (sql_number(t->db, &n,
-		"SELECT 1 FROM sqlite_schema WHERE"
-		" type = 'trigger' AND name GLOB"
-		" 'largesse_watch_??????_*' AND"
-		" substr(name, 23) = %Q"
-		" AND (lower(tbl_name) = lower(%Q) OR NOT"
-		" EXISTS (SELECT 1 FROM sqlite_schema WHERE"
-		" type = 'table' AND lower(name) ="
-		" lower(%Q)))",
-		name, name, name) == 0) {
+	took(t, sql_text(t->db, &args,
+		    "SELECT value FROM largesse WHERE key ="
+		    " 'watch-as:' || %Q",
+		    name));
+	if (took(t, sql_number(t->db, &n,
+			"SELECT 1 FROM sqlite_schema WHERE"
+			" type = 'trigger' AND name GLOB"
+			" 'largesse_watch_??????_*' AND"
+			" substr(name, 23) = %Q"
+			" AND (lower(tbl_name) = lower(%Q) OR NOT"
+			" EXISTS (SELECT 1 FROM sqlite_schema WHERE"
+			" type = 'table' AND lower(name) ="
+			" lower(%Q)))",
+			name, name, name)) == 0) {
 		if (has_object(t, "table", name)) /* and was not dropped */
 			tell_watch(t, &no_watch, name, args,
 			    "is to be watched and has no triggers any more");
-	} else if (sql_text(t->db, &table,
-		       "SELECT tbl_name FROM sqlite_schema"
-		       " WHERE type = 'trigger' AND"
-		       " name GLOB 'largesse_watch_??????_*' AND"
-		       " substr(name, 23) = %Q",
-		       name) == 1 &&
+	} else if (took(t, sql_text(t->db, &table,
+			       "SELECT tbl_name FROM sqlite_schema"
+			       " WHERE type = 'trigger' AND"
+			       " name GLOB 'largesse_watch_??????_*' AND"
+			       " substr(name, 23) = %Q",
+			       name)) == 1 &&
 		   !can_change(t, table))
 		tell_watch(t, &bad_watch, table, args,
 		    "has a trigger for a column that is not there");
@@ -342,24 +366,25 @@ static void
 check_watches(const struct tables *t)
 {
 	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(t->db,
+	    "SELECT substr(key, 7) FROM largesse WHERE key GLOB 'watch:*'", -1,
+	    &st, NULL);
 
-	if (sqlite3_prepare_v2(t->db,
-		"SELECT substr(key, 7) FROM largesse"
-		" WHERE key GLOB 'watch:*'",
-		-1, &st, NULL) == SQLITE_OK)
-		while (sqlite3_step(st) == SQLITE_ROW)
+	if (rc == SQLITE_OK)
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 			check_watch(
 			    t, (const char *)sqlite3_column_text(st, 0));
+	took(t, rc == SQLITE_DONE ? 0 : -1);
 	sqlite3_finalize(st);
 }
 
 static void
 check_ids_and_keeping(struct tables *t)
 {
-	sql_number(t->db, &t->first, "SELECT min(id) FROM events");
-	sql_number(t->db, &t->last, "SELECT max(id) FROM events");
-	sql_number(t->db, &t->seq,
-	    "SELECT seq FROM sqlite_sequence WHERE name = 'events'");
+	took(t, sql_number(t->db, &t->first, "SELECT min(id) FROM events"));
+	took(t, sql_number(t->db, &t->last, "SELECT max(id) FROM events"));
+	took(t, sql_number(t->db, &t->seq,
+		    "SELECT seq FROM sqlite_sequence WHERE name = 'events'"));
 	t->rows = t->last == 0 ? 0 : t->last - t->first + 1;
 	if (t->seq > id_max)
 		check_tell(t->ck, &ids_end, NULL,
@@ -371,7 +396,7 @@ check_ids_and_keeping(struct tables *t)
 	check_watches(t);
 	check_keeper(t, "keep-rows", "largesse_keep_rows");
 	check_keeper(t, "keep-age", "largesse_keep_age");
-	if (retention_get(t->db, &t->keep) == 0)
+	if (took(t, retention_get(t->db, &t->keep)) == 0)
 		check_keeping(t);
 }
 
@@ -380,8 +405,8 @@ summarize_log(const struct tables *t, int version, char *summary, size_t size)
 {
 	char *log_id = NULL;
 
-	sql_text(
-	    t->db, &log_id, "SELECT value FROM largesse WHERE key = 'log'");
+	took(t, sql_text(t->db, &log_id,
+		    "SELECT value FROM largesse WHERE key = 'log'"));
 	sqlite3_snprintf((int)size, summary,
 	    "schema %d, log %s, ids %lld to %lld, %lld KB and a WAL of %lld KB",
 	    version, log_id != NULL ? log_id : "?", t->first, t->last,
@@ -395,7 +420,8 @@ summarize_log(const struct tables *t, int version, char *summary, size_t size)
 bool
 check_tables(const struct check *ck, sqlite3 *db, char *summary, size_t size)
 {
-	struct tables t = {.ck = ck, .db = db};
+	char unread[UNREAD_SIZE] = "";
+	struct tables t = {.ck = ck, .db = db, .unread = unread};
 	const char *mend[] = {ck->init, NULL};
 	int version = schema_version(db);
 
@@ -412,5 +438,8 @@ check_tables(const struct check *ck, sqlite3 *db, char *summary, size_t size)
 	check_schema(&t, version);
 	check_ids_and_keeping(&t);
 	summarize_log(&t, version, summary, size);
+	if (*unread != '\0')
+		check_tell(ck, &unread_part, NULL, "%s: %s", ck->file[CHECK_DB],
+		    unread);
 	return true;
 }

@@ -216,6 +216,47 @@ test_parts_that_were_dropped(void)
 	want_healthy(examine(sv));
 }
 
+/* Zeros in the place of the root of a table. */
+static void
+spoil(struct server *sv, const char *table)
+{
+	char zeros[4096] = {0};
+	sqlite3 *db = log_open(sv->db);
+	sqlite3_stmt *st = NULL;
+	int64_t page;
+	FILE *f;
+
+	log_run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	check(sqlite3_prepare_v2(db,
+		  "SELECT rootpage FROM sqlite_schema WHERE name = ?1", -1, &st,
+		  NULL) == SQLITE_OK);
+	sqlite3_bind_text(st, 1, table, -1, SQLITE_STATIC);
+	check(sqlite3_step(st) == SQLITE_ROW);
+	page = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	check((f = fopen(sv->db, "r+")) != NULL);
+	check(fseek(f, (page - 1) * (long)sizeof(zeros), SEEK_SET) == 0);
+	check(fwrite(zeros, sizeof(zeros), 1, f) == 1);
+	check(fclose(f) == 0);
+}
+
+/* What cannot be read is not what is not there, nor what is well. */
+static void
+test_pages_that_cannot_be_read(void)
+{
+	static const char *const tables[] = {
+	    "events", "sqlite_sequence", "largesse"};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct server *sv = log_of(300);
+
+		spoil(sv, tables[i]);
+		check(strstr(want_only(examine(sv), "unreadable"),
+			  "malformed") != NULL);
+	}
+}
+
 static void
 test_schema_of_a_newer_one(void)
 {
@@ -504,6 +545,7 @@ main(int argc, char **argv)
 	    TALK(test_path_of_any_characters),
 	    TALK(test_not_wal),
 	    TALK(test_parts_that_were_dropped),
+	    TALK(test_pages_that_cannot_be_read),
 	    TALK(test_schema_of_a_newer_one),
 	    TALK(test_keeper_that_was_dropped),
 	    TALK(test_more_than_is_to_be_kept),
