@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "store/engine.h"
-#include "store/sqlite/files/opened.h"
 #include "store/sqlite/sql.h"
 
 int
@@ -17,10 +16,11 @@ sql_open(struct sql_job *job, const char *file)
 {
 	int cause;
 
-	opened_begin(); /* for the -shm that is cut short under us */
+	files_begin(&job->files); /* and the -shm may be cut short under us */
 	if (sqlite3_open_v2(file, &job->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 		NULL) == SQLITE_OK) {
+		files_note(&job->files, job->db);
 		sqlite3_extended_result_codes(job->db, 1);
 		sqlite3_busy_timeout(job->db, SQL_WAIT_MS);
 		return 0;
@@ -62,6 +62,18 @@ sql_no_log(const struct sql_job *job)
 	shell_quote(quoted, sizeof(quoted), job->path);
 	return sql_refuse(job,
 	    "not an event log: make it one with: largesse init %s", quoted);
+}
+
+bool
+sql_same(struct sql_job *job)
+{
+	struct files *f = &job->files;
+
+	if (files_same(f, job->db, job->path) &&
+	    files_look(f, job->db) != FILES_OVERWRITTEN)
+		return true;
+	sqlite3_db_config(job->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return false;
 }
 
 int

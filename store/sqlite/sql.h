@@ -8,10 +8,13 @@
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
+
+#include "store/sqlite/files/files.h"
 
 enum {
 	SQL_WAIT_MS = 5000
@@ -23,6 +26,7 @@ struct sql_job {
 	char *why;
 	size_t size; /* of why */
 	sqlite3 *db;
+	struct files files; /* what db has open */
 };
 
 /* Opens a file that is there, to change it.  0, or -1 and why. */
@@ -34,6 +38,13 @@ int sql_refuse(const struct sql_job *, const char *fmt, ...);
 int sql_trouble(const struct sql_job *);
 /* Says that the file is no log, and what makes it one.  Always -1. */
 int sql_no_log(const struct sql_job *);
+
+/*
+ * Is what we have open, and have read, the log as its name has it now?  One
+ * that was replaced under us gets nothing of ours.  To be asked while we have
+ * the lock.
+ */
+bool sql_same(struct sql_job *);
 
 /* Commits if r is not -1, else undoes all.  r, or -1 and why. */
 int sql_end(const struct sql_job *, int r);

@@ -21,6 +21,7 @@ struct pruning {
 	struct sql_job job;
 	int page; /* rows */
 	int64_t removed;
+	bool replaced; /* the log was, in the middle of it */
 };
 
 static void
@@ -32,6 +33,30 @@ rest(int64_t ns)
 }
 
 /*
+ * One DELETE as a transaction.  If the log was replaced before or under it,
+ * nothing of it goes into the log that is there now.  Returns rows, or -1.
+ */
+static int
+remove_rows(struct pruning *pr, const char *sql)
+{
+	sqlite3 *db = pr->job.db;
+	int n = -1;
+
+	if (sql_run(db, "BEGIN IMMEDIATE") == -1)
+		return -1;
+	pr->replaced = !sql_same(&pr->job);
+	if (!pr->replaced && sql_run(db, "%s", sql) == 0) {
+		n = sqlite3_changes(db);
+		pr->replaced = !sql_same(&pr->job);
+	}
+	if (n != -1 && !pr->replaced && sql_run(db, "COMMIT") == 0)
+		return n;
+	if (!sqlite3_get_autocommit(db))
+		sql_run(db, "ROLLBACK");
+	return -1;
+}
+
+/*
  * Runs one DELETE as a transaction, then rests and sees how much the next one
  * may do: rows can be a few bytes or a megabyte.  Returns rows, or -1.
  */
@@ -39,17 +64,18 @@ static int
 remove_page(struct pruning *pr, const char *sql)
 {
 	int64_t start = clock_steady_ns(), took;
+	int n = remove_rows(pr, sql);
 
-	if (sql_run(pr->job.db, "%s", sql) == -1)
+	if (n == -1)
 		return -1;
 	took = clock_steady_ns() - start;
-	pr->removed += sqlite3_changes(pr->job.db);
+	pr->removed += n;
 	if (took > PAGE_MS * 1000000LL && pr->page / 2 >= PAGE_MIN)
 		pr->page /= 2;
 	else if (took < PAGE_MS * 1000000LL / 4 && pr->page * 2 <= PAGE_MAX)
 		pr->page *= 2;
 	rest(took * REST);
-	return sqlite3_changes(pr->job.db);
+	return n;
 }
 
 /* Removes all but the newest rows. */
@@ -156,8 +182,8 @@ sqlite_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
 	struct store_keep what = {STORE_KEEP_SAME, STORE_KEEP_SAME};
-	struct pruning pr = {
-	    .job = {path, why, size, NULL}, .page = PAGE_MAX / 4};
+	struct pruning pr = {.job = {.path = path, .why = why, .size = size},
+	    .page = PAGE_MAX / 4};
 	int64_t removed = -1;
 
 	if (keep != NULL)
@@ -165,11 +191,15 @@ sqlite_prune(
 	if (sql_open(&pr.job, path) == -1)
 		return -1;
 	if (fill_in_keep(&pr.job, &what) == 0) {
+		files_opened(&pr.job.files, pr.job.db);
 		if (prune_all(&pr, &what) == 0)
 			removed = pr.removed;
 		else
 			sql_refuse(&pr.job, "%s, after %lld rows were removed",
-			    sqlite3_errmsg(pr.job.db), pr.removed);
+			    pr.replaced
+				? "it was replaced meanwhile: do it again"
+				: sqlite3_errmsg(pr.job.db),
+			    pr.removed);
 	}
 	sqlite3_close(pr.job.db);
 	return removed;

@@ -108,6 +108,8 @@ make_logs(struct stage *s, const char *mode)
 	sqlite_run(lg,
 	    "PRAGMA journal_mode = %s;"
 	    "CREATE TRIGGER t AFTER INSERT ON events WHEN new.data = 'now'"
+	    " BEGIN SELECT replace_log(); END;"
+	    "CREATE TRIGGER d AFTER DELETE ON events WHEN old.data = '500'"
 	    " BEGIN SELECT replace_log(); END;",
 	    mode);
 	snprintf(s->other, sizeof(s->other), "%s/other.db", lg->dir);
@@ -269,6 +271,34 @@ cut_under_the_commit(void)
 	unmake(s);
 }
 
+/* Of the rows that were removed then, none is missing in the log of today. */
+static void
+prune_while(void (*replace)(struct stage *), const char *topic, int rows)
+{
+	struct stage *s = stage_of("WAL", replace, 1);
+	struct store_keep keep = {10, 0};
+	char *why = s->log.why;
+
+	store_close(s->log.writer);
+	assert_int_equal(
+	    store_prune(s->log.path, &keep, why, sizeof(s->log.why)), -1);
+	if (strstr(why, "it was replaced meanwhile") == NULL)
+		fail_msg("%s", why);
+	want_in_log(s, topic, rows);
+	assert_true(
+	    store_prune(s->log.path, &keep, why, sizeof(s->log.why)) > 0);
+	want_in_log(s, topic, 10);
+	open_writer(s);
+	unmake(s);
+}
+
+static void
+test_pruning(void **state)
+{
+	(void)state;
+	prune_while(mv_over, "new", NEW);
+}
+
 /* Both in one: the program takes SIGBUS once, and cmocka for each test. */
 static void
 test_an_index_that_is_cut(void **state)
@@ -374,6 +404,7 @@ main(void)
 	    cmocka_unit_test(test_cp_over_a_log_without_wal),
 	    cmocka_unit_test(test_mv_over_a_log),
 	    cmocka_unit_test(test_several_publishers),
+	    cmocka_unit_test(test_pruning),
 	    cmocka_unit_test(test_a_log_that_is_replaced_each_time),
 	    cmocka_unit_test(test_the_commit_of_another_is_no_other_log),
 	    cmocka_unit_test(test_a_large_transaction_without_wal),
