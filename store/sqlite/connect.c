@@ -101,6 +101,14 @@ is_broken(int code)
 	}
 }
 
+static void
+tell_replaced(struct sqlite *sq)
+{
+	store_set_why(&sq->base,
+	    "%s: it, its -wal or its -shm is being replaced or was removed",
+	    sq->path);
+}
+
 enum store_result
 sqlite_trouble(struct sqlite *sq)
 {
@@ -115,6 +123,11 @@ sqlite_trouble(struct sqlite *sq)
 	sq->news_version = 0;
 	if (sq->db == NULL)
 		return STORE_BUSY; /* why was said when it went */
+	if (sq->follow.torn) {
+		tell_replaced(sq);
+		sqlite_news_again(&sq->news);
+		return STORE_BUSY;
+	}
 	if (is_broken(code)) {
 		sq->follow.broken = true;
 		store_set_broken(&sq->base);
@@ -268,7 +281,7 @@ sqlite_attach(struct sqlite *sq)
 
 	files_begin(&sq->follow.files);
 	sq->follow.attached_ms = clock_steady_ms();
-	sq->follow.broken = false;
+	sq->follow.broken = sq->follow.torn = false;
 	sq->failed = SQLITE_OK;
 	if (sqlite3_open_v2(sq->path, &sq->db, flags | SQLITE_OPEN_NOMUTEX,
 		NULL) != SQLITE_OK)
@@ -320,9 +333,7 @@ sqlite_let_go(struct sqlite *sq, unsigned ms)
 	f->settle_ms = now + ms;
 	f->settle_max_ms = f->away_ms + SETTLE_MAX_MS;
 	store_set_bad(&sq->base);
-	store_set_why(&sq->base,
-	    "%s: it, its -wal or its -shm is being replaced or was removed",
-	    sq->path);
+	tell_replaced(sq);
 }
 
 /*

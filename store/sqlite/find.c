@@ -219,7 +219,7 @@ sqlite_place(struct store *store, struct store_id *id, int64_t *time_ms)
 	if (id->hi != 0 || id->lo > INT64_MAX || sqlite_enter(sq) != STORE_OK)
 		return false;
 	found = sqlite_row_at(sq, (int64_t)id->lo, &at, &time) == ROW_FOUND &&
-		at > 0;
+		at > 0 && !sqlite_is_torn(sq, true);
 	sqlite_leave(sq);
 	if (found) {
 		id->lo = (uint64_t)at;
@@ -254,8 +254,11 @@ static enum store_result
 find_number(
     struct sqlite *sq, struct store_id want, int64_t oldest, int64_t *id)
 {
-	*id = sqlite_head(sq);
-	if (want.hi != 0 || want.lo > (uint64_t)*id)
+	uint64_t given = sq->seq > 0 ? (uint64_t)sq->seq : 0;
+	int64_t head = sqlite_head(sq);
+
+	*id = head;
+	if (want.hi != 0 || want.lo > given)
 		return STORE_UNKNOWN;
 	/* Ids may skip, so a gap below the oldest event need not be a loss. */
 	if ((int64_t)want.lo < oldest && (int64_t)want.lo < sq->pruned) {
@@ -264,7 +267,8 @@ find_number(
 	}
 	if (is_of_another_life(sq, (int64_t)want.lo))
 		return STORE_UNKNOWN;
-	*id = (int64_t)want.lo;
+	if ((int64_t)want.lo < head)
+		*id = (int64_t)want.lo;
 	return STORE_OK;
 }
 

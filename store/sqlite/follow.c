@@ -67,7 +67,7 @@ take_over_file(struct sqlite *sq, struct store_id *id)
 	} else {
 		place = place_of_new(sq, sq->self.ok_ms, rd.low, rd.high);
 		identity_read_place(sq, &rd, place);
-		all = sq->failed == SQLITE_OK;
+		all = !sqlite_is_torn(sq, true) && sq->failed == SQLITE_OK;
 		if (!all)
 			sqlite_trouble(sq);
 	}
@@ -202,6 +202,8 @@ have_files(struct sqlite *sq, const struct news_seen *sn)
 {
 	struct follow *f = &sq->follow;
 
+	if (sq->db != NULL && f->torn)
+		sqlite_let_go(sq, FOLLOW_SETTLE_MS);
 	if (sq->db != NULL && f->broken &&
 	    clock_steady_ms() - f->attached_ms >= AGAIN_MS)
 		return come_back(sq, sn);

@@ -118,15 +118,14 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 	sqlite3_stmt *st = sq->st[ST_SELF];
 	int rc = sqlite3_step(st);
 	bool found = rc == SQLITE_ROW && sqlite3_column_text(st, 0) != NULL;
-	int64_t newest;
 
 	if (found) {
 		sqlite3_snprintf(
 		    (int)size, log_id, "%s", sqlite3_column_text(st, 0));
 		sq->seq = sqlite3_column_int64(st, 1);
-		newest = sqlite3_column_int64(st, 4);
-		if (sq->seq < newest) { /* it says less than is known */
-			sq->seq = newest;
+		sq->newest = sqlite3_column_int64(st, 4);
+		if (sq->seq < sq->newest) { /* it says less than is known */
+			sq->seq = sq->newest;
 			tell_no_autoincrement(sq);
 		}
 		/* Where this is not written anything may have been lost. */
@@ -186,7 +185,7 @@ find_nearest(struct sqlite *sq, struct identity_read *rd)
 
 		if (m->used == 0 || strcmp(m->log_id, rd->log_id) != 0)
 			continue;
-		p = marks_compare(m, read_mark, sq, sq->seq);
+		p = marks_compare(m, read_mark, sq, sqlite_head(sq));
 		rd->first_lost[i] = p.first_lost;
 		if (rd->near != NULL && p.low <= rd->low)
 			continue;
@@ -196,7 +195,7 @@ find_nearest(struct sqlite *sq, struct identity_read *rd)
 		rd->near = m;
 	}
 	if (is_forgotten(sq, rd->log_id))
-		rd->high = sq->seq;
+		rd->high = sqlite_head(sq);
 }
 
 /* Of a log that is new to us: the newest row, and fewer the older they are. */
@@ -229,7 +228,7 @@ skip_rows_of(
 
 	if (before == NULL || strcmp(before->log_id, rd->log_id) == 0)
 		return;
-	p = marks_compare(before, read_mark, sq, sq->seq);
+	p = marks_compare(before, read_mark, sq, sqlite_head(sq));
 	if (rd->low < p.low)
 		rd->low = p.low;
 	if (rd->high < rd->low)
@@ -246,7 +245,7 @@ identity_read(struct sqlite *sq, struct identity_read *rd)
 	r = read_self(sq, rd->log_id, sizeof(rd->log_id));
 	if (r == STORE_BUSY)
 		return r;
-	rd->high = sq->seq;
+	rd->high = sqlite_head(sq);
 	if (sq->mode != STORE_READ || rd->log_id[0] == '\0')
 		return r;
 	find_nearest(sq, rd);
@@ -254,7 +253,9 @@ identity_read(struct sqlite *sq, struct identity_read *rd)
 	skip_rows_of(sq, sq->self.marks, rd);
 	if (fresh)
 		read_seeds(sq, rd);
-	return sq->failed == SQLITE_OK ? r : STORE_BUSY;
+	return sq->failed == SQLITE_OK && !sqlite_is_torn(sq, true)
+		   ? r
+		   : STORE_BUSY;
 }
 
 void
@@ -384,7 +385,7 @@ identity_verify(struct sqlite *sq)
 		(sq->self.marks != NULL &&
 		    !marks_hold(sq->self.marks, read_mark, sq)) ||
 		lost_is_back(sq) || old_row_comes(sq);
-	if (sq->failed != SQLITE_OK)
+	if (sq->failed != SQLITE_OK || sqlite_is_torn(sq, true))
 		return STORE_BUSY;
 	if (other)
 		return STORE_UNKNOWN;

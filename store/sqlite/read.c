@@ -19,7 +19,8 @@ enum {
 	PROBE_ROWS = 32, /* looked at before the density is judged */
 	DENSE = 4,	 /* one of so many rows is ours: scanning is cheaper */
 	CLOCK_ROWS = 32, /* that are passed over from one look to the next */
-	HEAVY_BYTES = 16384 /* a row of so many counts as two, and so on */
+	HEAVY_BYTES = 16384, /* a row of so many counts as two, and so on */
+	LONG_BYTES = 400 /* fewer are on the page of their row, all of them */
 };
 
 /* One read of a page, as it goes. */
@@ -48,10 +49,20 @@ matches(const struct row_page *pg, struct store_text topic)
 	return store_topic_match(pg->topics, pg->n, topic.s, topic.len);
 }
 
+/* May a part of this event be on pages of its own? */
+static bool
+is_long(const struct store_event *ev)
+{
+	return ev->data.len + ev->event.len + ev->topic.len + ev->uid.len >
+	       LONG_BYTES;
+}
+
 /* Hands out an event.  False: the page ends. */
 static bool
 give(struct row_page *pg, const struct store_event *ev)
 {
+	if (sqlite_is_torn(pg->sq, is_long(ev)))
+		return false;
 	pg->span->upto = ev->id;
 	pg->limit--;
 	if (pg->n == 0 && !ev->too_large)
@@ -286,6 +297,8 @@ sqlite_read(struct store *st, struct store_id after,
 	*span = (struct store_span){after, false};
 	pg.until_ns = clock_steady_ns() + STORE_SLICE_NS;
 	stop = fill_span(&pg);
+	if (sqlite_is_torn(sq, true))
+		stop = STOP_FAILED;
 	span->at_end = stop == STOP_END;
 	sq->whole |= n == 0;
 	if (!sq->whole && stop != STOP_FAILED)

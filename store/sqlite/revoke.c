@@ -137,6 +137,10 @@ sqlite_revocations(struct store *store, struct store_id *after, size_t limit,
 	r = each_after(sq, limit, each, arg, &last, &done);
 	if (r == STORE_OK && done)
 		last = (int64_t)sq->base.revoked.lo; /* deleted since */
+	if (sqlite_is_torn(sq, true)) {
+		last = (int64_t)after->lo; /* some may have been passed over */
+		r = sqlite_trouble(sq);
+	}
 	sqlite_leave(sq);
 	after->lo = (uint64_t)last;
 	return r;
@@ -249,6 +253,8 @@ sqlite_revoked(struct store *store, struct store_text subject,
 		r = revoke_statement_of(sq, REVOKE_BEFORE) != NULL
 			? revoked_by_index(&l)
 			: revoked_by_rows(&l);
+	if (sqlite_is_torn(sq, true))
+		r = sqlite_trouble(sq);
 	sqlite_leave(sq);
 	return r;
 }

@@ -240,7 +240,7 @@ sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 		place = sqlite_seek_time(sq, seek->time_ms);
 		break;
 	}
-	if (sq->failed != SQLITE_OK)
+	if (sqlite_is_torn(sq, true) || sq->failed != SQLITE_OK)
 		r = sqlite_trouble(sq);
 	if (r != STORE_BUSY && r != STORE_ERROR)
 		sqlite_seen(sq);

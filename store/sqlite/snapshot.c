@@ -15,15 +15,52 @@ sqlite_end(struct sqlite *sq)
 	sq->inside = false;
 }
 
+bool
+sqlite_is_torn(struct sqlite *sq, bool certain)
+{
+	struct follow *f = &sq->follow;
+	int misses = 0, most = 0;
+
+	if (sq->mode != STORE_READ || sq->db == NULL)
+		return false;
+	sqlite3_db_status(
+	    sq->db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &most, 0);
+	if (!f->torn && (certain || misses != f->misses))
+		f->torn = files_torn(&f->files, sq->db);
+	f->misses = misses;
+	if (f->torn)
+		sq->failed = SQLITE_CORRUPT;
+	return f->torn;
+}
+
+/*
+ * Is what SQLite has of the log in its memory still of this log?  Without a
+ * -wal somebody may have committed since that was seen to, and that is nothing
+ * else than cp to us: so the log is opened again.
+ */
+static bool
+is_whole(struct sqlite *sq)
+{
+	if (sq->mode != STORE_READ)
+		return true;
+	if (files_as_noted(&sq->follow.files, sq->db))
+		return !sqlite_is_torn(sq, true);
+	sqlite_news_again(&sq->news);
+	return false;
+}
+
 /* Begins the transaction, of whatever log is there. */
 static enum store_result
 begin_snapshot(struct sqlite *sq)
 {
-	enum store_result r;
+	enum store_result r = STORE_BUSY;
 
-	if (sq->db != NULL && sqlite3_step(sq->st[ST_VERSION]) == SQLITE_ROW)
+	if (sq->db == NULL || sqlite3_step(sq->st[ST_VERSION]) != SQLITE_ROW)
+		r = sqlite_trouble(sq);
+	else if (is_whole(sq))
 		return STORE_OK;
-	r = sqlite_trouble(sq);
+	else if (sq->follow.torn)
+		r = sqlite_trouble(sq);
 	sqlite_end(sq);
 	return r;
 }
@@ -38,7 +75,8 @@ sqlite_enter(struct sqlite *sq)
 	sq->failed = SQLITE_OK;
 	if (sq->inside) /* held, and known to be our log */
 		return STORE_OK;
-	if (sq->db != NULL && files_lost(&sq->follow.files))
+	if (sq->db != NULL &&
+	    (sq->follow.torn || files_lost(&sq->follow.files)))
 		sqlite_let_go(sq, FOLLOW_SETTLE_MS);
 	r = begin_snapshot(sq);
 	if (r != STORE_OK)

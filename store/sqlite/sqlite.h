@@ -152,6 +152,8 @@ struct follow {
 	unsigned unseen;   /* times that a commit was not seen, in a row */
 	bool other;	   /* another log was there; were its files at rest? */
 	bool broken; /* a page or a file could not be read: attach again */
+	bool torn;   /* it was written over in the middle of a read: likewise */
+	int misses; /* pages that SQLite had not in memory, when it was asked */
 	bool told_deaf, told_unseen, told_mode; /* see store_warning */
 };
 
@@ -190,15 +192,28 @@ struct sqlite {
 	bool hold;     /* it is not to end with the read that began it */
 	bool replaced; /* seen to be another log: news will say so */
 	int64_t seq;   /* of the last enter: the newest id ever given */
+	int64_t newest; /* likewise: of the rows that there are; 0: none */
 	int64_t pruned; /* likewise: the newest id ever removed */
 	struct row_memo row;
 };
 
-/* The newest id ever given; never less than 0, whatever the log says. */
+/*
+ * The newest id that a row has or had; never less than 0, whatever the log
+ * says. The sequence may be further: an event whose uid is there already takes
+ * a number, and gives it to no row.  Such a number is no place to wait at.  A
+ * copy of the log from before has it still to give, and nothing would tell that
+ * row from one that was read.
+ */
 static inline int64_t
 sqlite_head(const struct sqlite *sq)
 {
-	return sq->seq > 0 ? sq->seq : 0;
+	int64_t head = sq->seq;
+
+	if (sq->pruned != INT64_MAX && sq->newest < head)
+		head = sq->newest > sq->pruned ? sq->newest : sq->pruned;
+	if (head > sq->seq)
+		head = sq->seq;
+	return head > 0 ? head : 0;
 }
 
 static inline struct sqlite *
@@ -267,6 +282,15 @@ void sqlite_leave(struct sqlite *);
 enum store_result sqlite_enter_any(struct sqlite *, struct identity_read *);
 /* Ends a read although it may be held. */
 void sqlite_end(struct sqlite *);
+
+/*
+ * Was the log written over in the middle of this read?  Then what was read
+ * since the last time that this was asked counts for nothing, and failed is
+ * set.  It is asked before anything is handed out.  It costs a system call if a
+ * page was read since, or if it is to be certain: of a text on pages of its own
+ * SQLite does not tell.
+ */
+bool sqlite_is_torn(struct sqlite *, bool certain);
 
 /* --- row.c --- */
 struct store_text sqlite_text(sqlite3_stmt *, int column);

@@ -173,17 +173,33 @@ open_wal(struct wal *w, sqlite3 *db)
 /* --- whether something was written -------------------------------------- */
 
 static struct stamp
+make_stamp(const struct stat *sb)
+{
+	return (struct stamp){sb->st_size,
+	    sb->st_mtim.tv_sec * INT64_C(1000000000) + sb->st_mtim.tv_nsec};
+}
+
+static struct stamp
 stamp_of(sqlite3 *db, const char *suffix)
 {
-	struct stamp s = {-1, 0};
 	char path[PATH_MAX];
 	struct stat sb;
 
 	if (name_beside(db, suffix, path) && stat(path, &sb) == 0)
-		s = (struct stamp){
-		    sb.st_size, sb.st_mtim.tv_sec * INT64_C(1000000000) +
-				    sb.st_mtim.tv_nsec};
-	return s;
+		return make_stamp(&sb);
+	return (struct stamp){-1, 0};
+}
+
+/* Of the log that is open, whatever its name is now. */
+static struct stamp
+stamp_of_open(const struct files *f, sqlite3 *db)
+{
+	struct opened o;
+	struct stat sb;
+
+	if (find_beside(f, db, "", &o) && fstat(o.fd, &sb) == 0)
+		return make_stamp(&sb);
+	return (struct stamp){-1, 0};
 }
 
 static bool
@@ -340,14 +356,20 @@ judge_wal(struct files *f, const struct wal_index *x, const struct wal *w)
 void
 files_note(struct files *f, sqlite3 *db)
 {
+	f->read = stamp_of_open(f, db);
 	f->plain = stamp_of(db, "");
 }
 
 void
 files_opened(struct files *f, sqlite3 *db)
 {
-	if (files_have_wal(f, db) && read_index(f, db, &f->index))
+	if (!files_have_wal(f, db))
+		return;
+	if (read_index(f, db, &f->index)) {
 		f->log = f->plain;
+		f->read_index = f->index;
+	} else
+		f->read.size = -1; /* it is not known what it was read with */
 }
 
 bool
@@ -372,6 +394,37 @@ is_being_written(const struct files *f, sqlite3 *db)
 
 	return find_beside(f, db, "-shm", &o) &&
 	       fcntl(o.fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* Has the log been written back to, or was the -wal begun anew? */
+static bool
+is_same_checkpoint(const struct wal_index *a, const struct wal_index *b)
+{
+	return a->backfilled == b->backfilled &&
+	       memcmp(a->salt, b->salt, sizeof(a->salt)) == 0;
+}
+
+bool
+files_torn(struct files *f, sqlite3 *db)
+{
+	struct stamp now = stamp_of_open(f, db);
+	struct wal_index x;
+
+	if (is_same_stamp(now, f->read))
+		return false;
+	if (!files_have_wal(f, db))
+		return true;
+	if (!read_index(f, db, &x))
+		return false;
+	/* What a checkpoint writes after this is in the next index. */
+	now = stamp_of_open(f, db);
+	if (is_being_written(f, db))
+		return false;
+	if (f->read.size >= 0 && is_same_checkpoint(&x, &f->read_index))
+		return true;
+	f->read = now;
+	f->read_index = x;
+	return false;
 }
 
 /* What the files are in, if x is the index and these are their stamps. */

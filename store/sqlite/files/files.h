@@ -36,6 +36,9 @@ struct files {
 	struct wal_index index;
 	struct stamp log, wal;
 	struct stamp plain; /* of the log: see files_note */
+	/* as they were when the log was read last; see files_torn */
+	struct wal_index read_index;
+	struct stamp read;
 	/* how far the frames behind the index were looked at, and for which */
 	struct wal_index looking;
 	uint32_t looked;
@@ -79,6 +82,14 @@ bool files_have_wal(const struct files *, sqlite3 *);
  */
 void files_note(struct files *, sqlite3 *);
 bool files_as_noted(const struct files *, sqlite3 *);
+
+/*
+ * Was the log written over since it was read last, and not by SQLite?  cp knows
+ * nothing of locks, and no page tells that it is of another copy.  Ask it
+ * within a read, when nobody may write to a log that has no -wal; with one,
+ * only a checkpoint does, which notes that in the index.
+ */
+bool files_torn(struct files *, sqlite3 *);
 
 /*
  * Does the connection see what is in the files?  Cheap while nobody writes, and
