@@ -249,5 +249,6 @@ main(void)
 		test_init_on_a_terminal_shows_all, setup, teardown),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -411,5 +411,6 @@ main(void)
 	};
 
 	sqlite3_auto_extension((void (*)(void))give_function);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

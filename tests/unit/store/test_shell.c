@@ -92,5 +92,6 @@ main(void)
 	    cmocka_unit_test(test_what_stands_for_no_name_stops_a_shell),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,5 +192,6 @@ main(void)
 	    cmocka_unit_test(test_ids_stay_in_their_field),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
