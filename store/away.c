@@ -127,10 +127,11 @@ struct store *
 store_open_away(const char *why)
 {
 	struct away *aw = calloc(1, sizeof(*aw));
-	struct store *st = &aw->base;
+	struct store *st;
 
 	if (aw == NULL)
 		return NULL;
+	st = &aw->base;
 	st->ops = &ops;
 	st->fd = -1;
 	st->bad_since_ms = clock_steady_ms() - STORE_BAD_MS;

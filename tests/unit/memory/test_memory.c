@@ -415,6 +415,25 @@ keep_a_log(void *arg)
 	return store_check(lg->path, &check, why, sizeof(why)) == 0 && done;
 }
 
+static bool
+stand_in_for_a_log(void *arg)
+{
+	struct store *st = store_open_away(arg);
+	bool done = st != NULL;
+
+	store_close(st);
+	return done;
+}
+
+static void
+test_a_log_that_is_away(void **state)
+{
+	char why[] = "it is away";
+
+	(void)state;
+	try_whole(stand_in_for_a_log, why, 1);
+}
+
 static void
 test_a_log_that_is_used(void **state)
 {
@@ -446,6 +465,7 @@ main(void)
 		test_keys_and_a_token, kit_setup_sqlite, kit_teardown),
 	    cmocka_unit_test(test_a_stream_that_is_read),
 	    cmocka_unit_test(test_a_window),
+	    cmocka_unit_test(test_a_log_that_is_away),
 	    cmocka_unit_test_setup_teardown(
 		test_a_log_that_is_used, kit_setup_sqlite, kit_teardown),
 	    cmocka_unit_test_setup_teardown(
