@@ -105,7 +105,8 @@ bool
 reply_405(struct hub *hub, const struct peer *peer, const struct request *rq,
     const char *more)
 {
-	const char *allow = reply_allow(hub, rq), *names = strchr(allow, ' ');
+	const char *allow = reply_allow(hub, rq);
+	const char *names = allow + strlen("Allow:");
 	char body[256];
 	struct reply rp = {.status = 405, .headers = allow, .body = body};
 
