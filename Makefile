@@ -193,13 +193,10 @@ TARGETS	 =
 fuzz: | need-build need-check
 	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(TARGETS)
 
-# Every unit test under valgrind.  What is `possibly lost' is shown but does not
-# count: SQLite keeps names of files by a pointer into their middle.
+# Every unit test under valgrind.
 PLAIN	 = $(UNIT:build/asan/%=build/plain/%)
 valgrind: $(PLAIN) | need-valgrind
-	BUILD=build/plain UNDER="valgrind -q --leak-check=full \
-	    --errors-for-leak-kinds=definite --error-exitcode=99" \
-	    tests/unit/run
+	tests/unit/valgrind
 
 # The analyzers of gcc and of clang, over the program.
 analyze: | need-build need-analyze
