@@ -56,12 +56,43 @@ test_it_has_no_places(void **state)
 	store_close(st);
 }
 
+static void
+note_revoked(void *arg, const struct store_revocation *rv)
+{
+	(void)rv;
+	*(int *)arg = 1;
+}
+
+/* A token is not taken as one that nobody revoked. */
+static void
+test_it_knows_nothing_and_says_so(void **state)
+{
+	struct store *st = store_open_away("it is away");
+	struct store_id id = {0, 7}, after = {0, 0};
+	struct store_span span;
+	int told = 0;
+
+	(void)state;
+	assert_int_equal(
+	    store_read(st, after, NULL, 0, 1, NULL, NULL, &span), STORE_BUSY);
+	assert_int_equal(store_news(st, &id), STORE_QUIET);
+	assert_int_equal(
+	    store_revocations(st, &after, 1, note_revoked, &told), STORE_BUSY);
+	assert_int_equal(store_revoked(st, (struct store_text){"al", 2}, 0,
+			     note_revoked, &told),
+	    STORE_BUSY);
+	assert_int_equal(told, 0);
+	assert_string_equal(store_why(st), "it is away");
+	store_close(st);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_is_still_written_is_left_alone),
 	    cmocka_unit_test(test_it_has_no_places),
+	    cmocka_unit_test(test_it_knows_nothing_and_says_so),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
