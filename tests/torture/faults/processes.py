@@ -1,6 +1,7 @@
 """processes.py - signals for the responder, its workers and writers, and the
 publishers; another program in place of the responder's."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -89,7 +90,9 @@ def freeze_writer(stage, dice):
         for pid in stage.writer_pids()[:1]:
             os.kill(pid, signal.SIGSTOP)
             wait(dice, 0, 5)
-            os.kill(pid, signal.SIGCONT)
+            # the responder may have ended it, for it was silent too long
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 @fault("process", weight=3)
