@@ -155,5 +155,6 @@ main(void)
 		kit_setup_sqlite, kit_teardown),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
