@@ -63,6 +63,7 @@ class Walk:
         self.level_at = 0.0     # when it surely was in a life that there is
         self.opened = self.reads = 0.0
         self.came_with = None   # the id with which it came back
+        self.began = False      # an event came on this connection
 
     def find(self, kind, at, what):
         self.findings.append(Finding(kind, self.name, at, what))
@@ -74,7 +75,7 @@ class Walk:
     def on_open(self, at, last_id):
         self.opened, self.reads = at, None
         self.counts.connects += 1
-        self.came_with = last_id
+        self.came_with, self.began = last_id, False
         if last_id:
             self.counts.resumes += 1
             if self.gap is not None:
@@ -110,6 +111,8 @@ class Walk:
         if reason != "too-large" and not self.gap_has_cause(at, reason):
             self.find("false gap", at, "%s, asked %s, goes on after %s" % (
                 reason, asked, id))
+        if reason == "pruned" and not self.began:
+            self.forget_removed(at, id)
         twice, self.gap = self.gap, id
         self.places = self.h.places(id, self.opened, at, SLACK_S)
         self.level_at = self.reads = at
@@ -127,6 +130,16 @@ class Walk:
         lives = self.h.lives_at(self.opened, at, 0)
         self.again.update(row for row in self.seen if not all(
             self.h.shared(row.life, life) >= row.id for life in lives))
+
+    def forget_removed(self, at, id):
+        """It came back with the id of a row of another log, and this one had
+        a row of that number that was removed: nobody knows that it was not the
+        same.  So it gets what there is, and some of that it may have had when
+        this log was there before."""
+        lives = self.h.lives_at(self.opened, at, 0)
+        if not any(self.h.shared(life, now) >= n
+                   for life, n in self.places or () for now in lives):
+            self.forget_behind(id)
 
     def forget_unread(self):
         """A CGI program knows of the log what was in it since it began.  If
@@ -157,6 +170,7 @@ class Walk:
 
     def on_event(self, at, id, tag, whole):
         self.counts.deliveries += 1
+        self.began = True
         born = self.h.by_tag.get(tag, ())
         if not born and self.died_unseen(at, tag):
             self.counts.unseen += 1

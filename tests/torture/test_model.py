@@ -384,3 +384,22 @@ def test_a_cgi_program_does_not_know_what_was_there_before():
     # what was there when it began it has to know
     entries = start() + got(1, 2) + gap(11.5, 1) + got(2, at=11.6)
     assert kinds(h, entries, alone=True) == ["repeated"]
+
+
+def test_who_is_of_another_log_gets_what_there_is():
+    h = made(4)
+    first = h.lives[0]
+    other = h.begin_life(begun=11.0)
+    h.touched.append((11.0, 11.0))
+    add(h, other, 1)
+    h.begin_life(first, 4, 13.0)
+    h.touched.append((13.0, 13.0))
+    h.pruned.append((14.0, 14.0))
+    both = (start() + got(1, 2, 3, 4) + gap(11.5, 0) +
+            got(1, at=12.0, life=1) + [["end", 12.5, "cut"]])
+    told = gap(15.0, 2, "pruned") + got(3, 4, at=15.1)
+    assert kinds(h, both + start(2, 15.0, "1-abcd") + told) == []
+    # one whose row is of this log gets nothing twice
+    entries = start() + got(1, 2, 3, 4) + [["end", 12.5, "cut"]]
+    assert kinds(h, entries + start(2, 15.0, "4-abcd") + told) == [
+        "repeated", "repeated"]
