@@ -52,7 +52,7 @@ class Log:
                  "127.0.0.1", "--requirepass", PASSWORD, "--masterauth",
                  PASSWORD, "--dir", str(self.dir), "--save", "",
                  "--appendonly", "yes" if self.aof else "no",
-                 "--appendfsync", "everysec", "--enable-debug-command", "yes",
+                 "--appendfsync", "always", "--enable-debug-command", "yes",
                  "--repl-diskless-sync-delay", "0"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until("redis-server answers", self.answers, 30)

@@ -30,7 +30,7 @@ def other_life(stage, parent=None, upto=0):
 
 @fault("log", engines=REDIS, weight=3)
 def kill_redis(stage, dice):
-    """With AOF; what was acknowledged stays."""
+    """With AOF; what was acknowledged stays, for it was written before."""
     log = stage.log
     with log.lock:
         end_process(log.server, signal.SIGKILL)
