@@ -116,9 +116,10 @@ flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 	uint32_t i;
 
 	hub->next_flush = after_rest(began, read_ns);
+	/* Its runs may have changed, and its subscription may be another. */
+	hub->burst.sub = NULL;
 	if (ts->ndue == 0)
 		return;
-	hub->burst.sub = NULL; /* its runs may have changed */
 	hub->flush =
 	    (struct flush){began, read_ns, hub->count.writes, .left = 0};
 	turn_step(&hub->turn);

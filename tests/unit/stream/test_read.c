@@ -9,6 +9,7 @@
 #include "tests/unit/hub.h"
 #include "tests/unit/stub.h"
 
+#include "fcgi/stream/flush.h"
 #include "fcgi/stream/news.h"
 
 struct world {
@@ -162,6 +163,26 @@ test_revocations_are_read_on_behind_a_failure(void **state)
 	want_window(w, 1, 5);
 }
 
+/*
+ * A subscription is known by its address.  When its last stream has gone,
+ * another may get that address, and would be sent the record of the first.
+ */
+static void
+test_a_record_for_many_is_of_one_turn(void **state)
+{
+	struct world *w = *state;
+
+	look(w);
+	w->hub.turn.until = UINT64_MAX;
+	w->hub.burst.sub = w->sub;
+	flush_due(&w->hub, 0, 0);
+	assert_null(w->hub.burst.sub);
+	w->hub.burst.sub = w->sub;
+	assert_int_equal(w->hub.topics.ndue, 0);
+	flush_due(&w->hub, 0, 0);
+	assert_null(w->hub.burst.sub);
+}
+
 int
 main(void)
 {
@@ -174,6 +195,8 @@ main(void)
 		teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_revocations_are_read_on_behind_a_failure, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_record_for_many_is_of_one_turn, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
