@@ -303,7 +303,8 @@ class Walk:
             return
 
     def owed(self, life):
-        low = min(min(id, self.h.shared(at, life)) for at, id in self.places)
+        # of several places that it may be at, the one that is owed least
+        low = max(min(id, self.h.shared(at, life)) for at, id in self.places)
         for row in life.between(low, NEVER_ID):
             if (self.wants(row.topic) and row not in self.seen and
                     not life.is_hole(row)):

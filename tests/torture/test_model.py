@@ -403,3 +403,17 @@ def test_who_is_of_another_log_gets_what_there_is():
     entries = start() + got(1, 2, 3, 4) + [["end", 12.5, "cut"]]
     assert kinds(h, entries + start(2, 15.0, "4-abcd") + told) == [
         "repeated", "repeated"]
+
+
+def test_who_began_in_one_of_two_lives_is_owed_what_both_owe():
+    h = made(2)
+    other = h.begin_life(begun=11.0)
+    h.touched.append((11.0, 11.0))
+    add(h, other, 3, tag="old")
+    h.acks["old"] = 11.1
+    begun = [["open", 12.0, None], ["status", 12.0, 200],
+             ["start", 12.0, "3"]]
+    assert kinds(h, begun + [["end", 30.0, "left"]]) == []
+    add(h, other, 4, tag="new")
+    h.acks["new"] = 13.0
+    assert kinds(h, begun + [["end", 30.0, "left"]]) == ["mute"]
