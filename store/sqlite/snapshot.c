@@ -53,13 +53,13 @@ is_whole(struct sqlite *sq)
 static enum store_result
 begin_snapshot(struct sqlite *sq)
 {
+	bool began =
+	    sq->db != NULL && sqlite3_step(sq->st[ST_VERSION]) == SQLITE_ROW;
 	enum store_result r = STORE_BUSY;
 
-	if (sq->db == NULL || sqlite3_step(sq->st[ST_VERSION]) != SQLITE_ROW)
-		r = sqlite_trouble(sq);
-	else if (is_whole(sq))
+	if (began && is_whole(sq))
 		return STORE_OK;
-	else if (sq->follow.torn)
+	if (!began || sq->follow.torn)
 		r = sqlite_trouble(sq);
 	sqlite_end(sq);
 	return r;

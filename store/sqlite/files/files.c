@@ -408,7 +408,7 @@ bool
 files_torn(struct files *f, sqlite3 *db)
 {
 	struct stamp now = stamp_of_open(f, db);
-	struct wal_index x;
+	struct wal_index x, after;
 
 	if (is_same_stamp(now, f->read))
 		return false;
@@ -416,9 +416,11 @@ files_torn(struct files *f, sqlite3 *db)
 		return true;
 	if (!read_index(f, db, &x))
 		return false;
-	/* What a checkpoint writes after this is in the next index. */
+	/* What a checkpoint writes after this is in the next index... */
 	now = stamp_of_open(f, db);
-	if (is_being_written(f, db))
+	/* ...and one that ends meanwhile is in the one that is read then. */
+	if (is_being_written(f, db) || !read_index(f, db, &after) ||
+	    !is_same_checkpoint(&x, &after))
 		return false;
 	if (f->read.size >= 0 && is_same_checkpoint(&x, &f->read_index))
 		return true;
