@@ -146,7 +146,10 @@ def restore_in_place(stage, dice):
         wait(dice, 0, 2)
     path, life, upto = dice.choice(stage.log.copies)
     with exchange(stage, dice, life, upto) as down:
-        with stage.log.db(path) as a, stage.log.db() as b:
+        with stage.log.db(path) as a, stage.log.db(timeout=5) as b:
+            # backup would wait for ever for a reader that stands still
+            b.execute("BEGIN EXCLUSIVE")
+            b.execute("ROLLBACK")
             a.backup(b)
         n = grow(stage, dice, None)
     return "life %d up to %d, responder %s, then %d rows more" % (
