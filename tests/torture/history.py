@@ -21,6 +21,9 @@ import re
 Row = collections.namedtuple("Row", "life id topic tag uid")
 
 NEVER = float("inf")
+HARM_S = 5      # what was read meanwhile may come so late
+RESTARTS = ("kill_responder", "term_responder", "upgrade", "many_restarts",
+            "kill_worker", "flip_journal")
 SQLITE_ID = re.compile(r"(\d+)(?:-[0-9a-z]+)?$")
 REDIS_ID = re.compile(r"(\d+)-(\d+)$")
 
@@ -122,6 +125,29 @@ class History:
             return (int(m[1]) << 64) + int(m[2]) if m else None
         m = SQLITE_ID.match(text or "")
         return int(m[1]) if m else None
+
+    def responder_began(self, at):
+        """When at the latest the responder of this time had begun."""
+        return max([min(end, at) for start, end, name, what in self.faults
+                    if start <= at and (name in RESTARTS or
+                                        "responder down" in (what or "") or
+                                        what == "started meanwhile")],
+                   default=0.0)
+
+    def is_ghostly(self, row, slack):
+        """A POST with a uid is sent again until it is answered.  If what it
+        wrote was pruned before it was noted, it is written once more.  In
+        SQLite a trigger notes all."""
+        begun, ack = self.begun.get(row.tag), self.acks.get(row.tag, NEVER)
+        return (row.uid is not None and begun is not None and
+                self.engine == "redis" and any(
+                    begun <= end and start <= min(begun + slack, ack)
+                    for start, end in self.pruned))
+
+    def is_harmed(self, at):
+        """Were random bytes in the log?  Nobody but the model knows."""
+        return any(start <= at <= end + HARM_S and "overwritten" in (what or "")
+                   for start, end, _, what in self.faults)
 
     def lives_at(self, start, end, slack):
         return [life for life in self.lives

@@ -32,6 +32,7 @@ class Counts:
         self.deliveries = self.connects = self.resumes = self.gaps = 0
         self.unseen = 0         # events of a life that ended unnoted
         self.moved = 0          # places whose uid was published again
+        self.harmed = 0         # events of a file that was written into
         self.statuses = collections.Counter()
 
     def add(self, other):
@@ -60,6 +61,7 @@ class Walk:
         self.gap = None         # told, and no event since
         self.seen = set()
         self.again = set()      # of those: they may come once more
+        self.ghosts = set()     # tags of which one more may have come
         self.level_at = 0.0     # when it surely was in a life that there is
         self.opened = self.reads = 0.0
         self.came_with = None   # the id with which it came back
@@ -113,13 +115,12 @@ class Walk:
                 reason, asked, id))
         if reason == "pruned" and not self.began:
             self.forget_removed(at, id)
+        self.forget_unread(at)
         twice, self.gap = self.gap, id
         self.places = self.h.places(id, self.opened, at, SLACK_S)
         self.level_at = self.reads = at
         if reason == "unknown":
             self.forget_others(at)
-        if self.alone:
-            self.forget_unread()
         if twice is not None:
             self.forget_behind(twice)
 
@@ -141,13 +142,16 @@ class Walk:
                    for life, n in self.places or () for now in lives):
             self.forget_behind(id)
 
-    def forget_unread(self):
-        """A CGI program knows of the log what was in it since it began.  If
-        it is told of a gap because another copy is there, with rows that were
-        in the log before, nobody knows that those were sent."""
-        lives = self.h.lives_at(self.opened, self.opened, 0)
+    def forget_unread(self, at):
+        """A responder knows of the log what was in it since it began, and a
+        CGI program begins with its connection.  If a client is told of a gap
+        because another copy is there, with rows that were in the log before
+        that, nobody knows that those were sent."""
+        began = self.opened if self.alone else self.h.responder_began(at)
+        known = [life for life in self.h.lives_at(began, at, 0)
+                 if life.begun <= max(began, self.level_at)]
         self.again.update(row for row in self.seen if not any(
-            self.h.shared(row.life, life) >= row.id for life in lives))
+            self.h.shared(row.life, life) >= row.id for life in known))
 
     def forget_behind(self, id):
         """The log was replaced again before any event was sent, or the client
@@ -179,6 +183,13 @@ class Walk:
         rows = [r for r in born if r.life.begun <= at and (
             id == r.uid if r.uid else self.h.number(id) == r.id)]
         if not self.is_real(at, id, tag, born, rows, whole):
+            return
+        if len(born) == 1 and tag not in self.ghosts and self.h.is_ghostly(
+                born[0], SLACK_S):
+            # it may be one that was pruned at once, and was sent again since
+            self.ghosts.add(tag)
+            self.counts.unseen += 1
+            self.places = set()
             return
         if not self.wants(rows[0].topic):
             self.find("wrong topic", at, "%s is of %s" % (tag, rows[0].topic))
@@ -225,6 +236,8 @@ class Walk:
         elif not rows:
             self.find("foreign", at, "%s has the id %s, its row is %s" % (
                 tag, id, born[-1].uid or born[-1].id))
+        elif not whole and self.h.is_harmed(at):
+            self.counts.harmed += 1
         elif not whole:
             self.find("damaged", at, "%s (%s) has other data" % (tag, id))
         return bool(rows)

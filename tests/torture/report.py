@@ -34,6 +34,9 @@ def summary(history, counts, findings, seconds, begun=0.0):
     if counts.moved:
         yield ("%d came back with a uid that was published again in another "
                "life" % counts.moved)
+    if counts.harmed:
+        yield ("%d events came as they were in a file that had been "
+               "written into" % counts.harmed)
     yield "answers: " + (", ".join("%d times %s" % (n, status) for status, n
                                    in sorted(counts.statuses.items())))
     yield "%d faults: %s" % (sum(faults.values()), ", ".join(

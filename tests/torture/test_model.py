@@ -417,3 +417,44 @@ def test_who_began_in_one_of_two_lives_is_owed_what_both_owe():
     add(h, other, 4, tag="new")
     h.acks["new"] = 13.0
     assert kinds(h, begun + [["end", 30.0, "left"]]) == ["mute"]
+
+
+def test_a_responder_does_not_know_what_was_there_before_it():
+    h = made(3)
+    first = h.lives[0]
+    copied(h, 1, 4, 11.0)
+    h.begin_life(first, 3, 13.0)
+    h.touched.append((13.0, 13.0))
+    entries = (start() + got(1, 2, 3) + gap(11.5, 1) +
+               got(2, at=12.5, life=1) + gap(13.5, 1) + got(2, at=13.6))
+    assert kinds(h, entries) == ["repeated"]
+    h.faults.append((12.0, 12.2, "kill_responder", "kill -9"))
+    assert kinds(h, entries) == []
+    # what came from the log since then it has to know
+    assert kinds(h, entries[:-2] + gap(12.6, 1) + got(2, at=12.7, life=1)) == [
+        "repeated"]
+
+
+def test_random_bytes_in_the_log_are_not_ours():
+    h = made()
+    entries = start() + got(1) + [["event", 2.0, "2", "e0.2", False]]
+    assert kinds(h, entries) == ["damaged"]
+    h.faults.append((1.5, 1.8, "harm_and_mend", "file overwritten, then mv rm"))
+    assert kinds(h, entries) == []
+
+
+def test_a_uid_may_have_been_pruned_before_it_was_noted():
+    h = made(0, engine="redis")
+    for i in 1, 2, 3:
+        add(h, h.lives[0], i << 64)
+    add(h, h.lives[0], 5 << 64, tag="post-1.1", uid="u-1")
+    h.acks["post-1.1"] = 5.0
+    entries = [["event", float(i), "%d-0" % i, "e0.%d" % (i << 64), True]
+               for i in (1, 2, 3)]
+    twice = [["event", t, "u-1", "post-1.1", True] for t in (2.5, 5.0)]
+    entries = (start("0-0") + entries[:2] + twice[:1] + entries[2:] +
+               twice[1:])
+    assert "repeated" in kinds(h, entries)
+    h.begun["post-1.1"] = 2.4
+    h.pruned.append((2.6, 2.7))
+    assert kinds(h, entries) == []
