@@ -368,8 +368,11 @@ files_opened(struct files *f, sqlite3 *db)
 	if (read_index(f, db, &f->index)) {
 		f->log = f->plain;
 		f->read_index = f->index;
-	} else
-		f->read.size = -1; /* it is not known what it was read with */
+		if (is_same_stamp(stamp_of_open(f, db), f->read))
+			return;
+	}
+	/* A checkpoint, or cp, was at work: what is of it is not known. */
+	f->read.size = -1;
 }
 
 bool

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "store/sqlite/files/files.h"
 #include "tests/unit/kit.h"
 
 enum {
@@ -144,6 +145,28 @@ test_nor_does_one_without_a_wal(void **state)
 	read_while_written_over(*state, "DELETE");
 }
 
+/* What a checkpoint writes while a connection is made was not written by cp. */
+static void
+test_a_checkpoint_while_it_is_opened_is_no_other_hand(void **state)
+{
+	struct log *lg = *state;
+	struct files f = {0};
+	sqlite3 *db;
+
+	sqlite_run(lg, "INSERT INTO events(data) VALUES('x')");
+	files_begin(&f);
+	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
+	files_note(&f, db);
+	sqlite_run(lg, "PRAGMA wal_checkpoint");
+	assert_int_equal(
+	    sqlite3_exec(db, "SELECT 1 FROM events", NULL, NULL, NULL),
+	    SQLITE_OK);
+	files_opened(&f, db);
+	assert_false(files_torn(&f, db));
+	assert_false(files_torn(&f, db));
+	sqlite3_close(db);
+}
+
 int
 main(void)
 {
@@ -152,6 +175,9 @@ main(void)
 		test_a_log_written_over_while_it_is_read_loses_no_row,
 		kit_setup_sqlite, kit_teardown),
 	    cmocka_unit_test_setup_teardown(test_nor_does_one_without_a_wal,
+		kit_setup_sqlite, kit_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_checkpoint_while_it_is_opened_is_no_other_hand,
 		kit_setup_sqlite, kit_teardown),
 	};
 
