@@ -265,6 +265,26 @@ watch_signals(struct server *srv)
 	uv_signal_start(&srv->sighup, on_reload, SIGHUP);
 }
 
+/*
+ * libfcgi takes SIGTERM for itself, and we take it back.  One that comes in
+ * between is ours: it waits.
+ */
+static bool
+open_reader(struct server *srv)
+{
+	sigset_t ours, before;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ours, &before);
+	srv->reader = gate_reader_open();
+	watch_signals(srv);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return srv->reader != NULL;
+}
+
 int
 loop_open(struct server *srv)
 {
@@ -291,12 +311,11 @@ loop_open(struct server *srv)
 	if (hub_open(hub, on_event, on_look, srv) == -1 || news_open(hub) == -1)
 		return -1;
 	probes_open(&srv->probes, hub);
-	if ((srv->reader = gate_reader_open()) == NULL ||
+	if (!open_reader(srv) ||
 	    publish_open(&srv->pub, hub, srv->allow,
 		srv->conf.publish && !srv->plain && !srv->away, pending_result,
 		srv) == -1)
 		return -1;
-	watch_signals(srv); /* or libfcgi would take SIGTERM */
 	return 0;
 }
 
