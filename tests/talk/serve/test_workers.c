@@ -32,22 +32,29 @@ test_each_stream_gets_every_event(void)
 			want(c[i], text("id: %d\ndata: x\n\n", n));
 }
 
+static bool
+are_summed(struct server *sv)
+{
+	struct client *st = get(sv, "/events/status", NULL);
+	const char *body;
+
+	check(want_headers(st) == 200);
+	until(hear(st, now_ms()) || st->closed);
+	body = st->out.s + st->at;
+	return atoi(json(body, "$.streams")) == STREAMS &&
+	       atoi(json(body, "$.workers")) == WORKERS;
+}
+
+/* A worker tells the others of its numbers at the end of a turn. */
 static void
 test_numbers_are_summed(void)
 {
 	struct server *sv = serve_with("--workers", "3", NULL);
-	struct client *st;
-	const char *body;
 	int i;
 
 	for (i = 0; i < STREAMS; i++)
 		stream(sv, "/events");
-	st = get(sv, "/events/status", NULL);
-	check(want_headers(st) == 200);
-	until(hear(st, now_ms()) || st->closed);
-	body = st->out.s + st->at;
-	check(atoi(json(body, "$.streams")) == STREAMS);
-	check(atoi(json(body, "$.workers")) == WORKERS);
+	until(are_summed(sv));
 }
 
 /* Gives the first half of the streams to the first worker. */
