@@ -265,6 +265,18 @@ watch_signals(struct server *srv)
 	uv_signal_start(&srv->sighup, on_reload, SIGHUP);
 }
 
+/* What ends us waits from here on. */
+static void
+block_signals(sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, before);
+}
+
 /*
  * libfcgi takes SIGTERM for itself, and we take it back.  One that comes in
  * between is ours: it waits.
@@ -272,13 +284,9 @@ watch_signals(struct server *srv)
 static bool
 open_reader(struct server *srv)
 {
-	sigset_t ours, before;
+	sigset_t before;
 
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGHUP);
-	sigprocmask(SIG_BLOCK, &ours, &before);
+	block_signals(&before);
 	srv->reader = gate_reader_open();
 	watch_signals(srv);
 	sigprocmask(SIG_SETMASK, &before, NULL);
@@ -344,28 +352,16 @@ close_handle(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
-/*
- * When libuv's watchers are closed, the signals get their default action back.
- * A second SIGTERM would then end us before we are done.  So signals are
- * blocked from here on.
- */
-static void
-block_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 void
 loop_close(struct server *srv)
 {
 	struct hub *hub = &srv->hub;
 
-	block_signals();
+	/*
+	 * When libuv's watchers are closed, the signals get their default
+	 * action back.  A second SIGTERM would then end us before we are done.
+	 */
+	block_signals(NULL);
 	hub->closing = true; /* no connection is reused */
 	link_close(&srv->pub.link);
 	wheel_each(&hub->wheel, close_conn);

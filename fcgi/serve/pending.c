@@ -64,8 +64,9 @@ is_waiting(const struct pending *p)
 	return p->posting != NULL || parked_is(&p->parked);
 }
 
+/* Its first request has had its answer, or is counted where it waits. */
 static void
-is_answered(struct server *srv, struct pending *p)
+end_newcomer(struct server *srv, struct pending *p)
 {
 	srv->newcomers -= p->newcomer;
 	p->newcomer = false;
@@ -80,7 +81,7 @@ let_go(struct server *srv, struct pending *p)
 {
 	posting_leave(p->posting);
 	p->posting = NULL;
-	is_answered(srv, p);
+	end_newcomer(srv, p);
 	parked_remove(&srv->hub, &p->parked);
 	p->conn.over = true;
 	wheel_remove(&srv->hub.wheel, &p->conn);
@@ -130,7 +131,7 @@ next_request(struct server *srv, struct pending *p, size_t used)
 {
 	uint8_t *bytes = bytes_of(srv, p);
 
-	is_answered(srv, p);
+	end_newcomer(srv, p);
 	p->len -= used;
 	memmove(bytes, bytes + used, p->len);
 	memset(&p->gate, 0, sizeof(p->gate));
@@ -149,7 +150,7 @@ next_request(struct server *srv, struct pending *p, size_t used)
 static bool
 drain(struct server *srv, struct pending *p)
 {
-	is_answered(srv, p);
+	end_newcomer(srv, p);
 	p->draining = true;
 	shutdown(p->conn.fd, SHUT_WR);
 	set_time(srv, p, DRAIN_MS);
