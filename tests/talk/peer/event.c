@@ -295,6 +295,17 @@ want_farewell(struct client *c)
 }
 
 void
+want_sent_away(struct server *sv, const char *id)
+{
+	struct client *c =
+	    id == NULL ? get(sv, "/events", NULL)
+		       : get(sv, "/events", "HTTP_LAST_EVENT_ID", id, NULL);
+
+	check(want_headers(c) == 200);
+	want_farewell(c);
+}
+
+void
 want_data(struct client *c, const char *s, size_t len)
 {
 	const struct event *e = want_next(c);

@@ -441,6 +441,8 @@ void want_nothing_more(struct client *, struct server *, const char *topic);
 void want_end(struct client *);
 /* retry and the end, no event before it.  Returns the milliseconds. */
 int64_t want_farewell(struct client *);
+/* Whoever asks for a stream, with an id or NULL, is told to come back. */
+void want_sent_away(struct server *, const char *id);
 /* Closed, with or without an END_REQUEST. */
 void want_closed(struct client *);
 

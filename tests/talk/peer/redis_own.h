@@ -30,11 +30,10 @@ tell(struct redis_server *rs, const char *command)
 	return s;
 }
 
-/* A heartbeat a second; readers need no token.  The publishers' is returned. */
+/* Makes a key file, and a token that may publish, as its header says it. */
 static inline const char *
-start_posting(struct server *sv)
+make_token(struct server *sv, const char *key)
 {
-	const char *key = text("%s/key", sv->dir);
 	struct ran r;
 
 	forge_write(key, FORGE_SECRET "\n", sizeof(FORGE_SECRET));
@@ -42,9 +41,18 @@ start_posting(struct server *sv)
 	r = run_with(
 	    sv, NULL, "token", "--key-file", key, "--publish", "*", NULL);
 	check(r.status == 0);
+	return text("Bearer %.*s", (int)strcspn(r.out, "\n"), r.out);
+}
+
+/* A heartbeat a second; readers need no token.  The publishers' is returned. */
+static inline const char *
+start_posting(struct server *sv)
+{
+	const char *key = key_path(sv, "key"), *token = make_token(sv, key);
+
 	start(sv, "--heartbeat", "1", "--key-file", key, "--public", "*",
 	    "--publish", NULL);
-	return text("Bearer %.*s", (int)strcspn(r.out, "\n"), r.out);
+	return token;
 }
 
 static inline struct client *

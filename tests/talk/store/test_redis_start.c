@@ -36,17 +36,11 @@ make_log(struct server *sv)
 static const char *
 start_publishing(struct server *sv)
 {
-	const char *key = text("%s/key", sv->dir);
-	struct ran r;
+	const char *key = key_path(sv, "key"), *token = make_token(sv, key);
 
-	forge_write(key, FORGE_SECRET "\n", sizeof(FORGE_SECRET));
-	chmod(key, 0600);
-	r = run_with(
-	    sv, NULL, "token", "--key-file", key, "--publish", "*", NULL);
-	check(r.status == 0);
 	start_bare(sv, listening_socket(sv), -1, "serve", "--db", sv->db,
 	    "--key-file", key, "--public", "*", "--publish", NULL);
-	return text("Bearer %.*s", (int)strcspn(r.out, "\n"), r.out);
+	return token;
 }
 
 static int
@@ -59,12 +53,8 @@ health(struct server *sv)
 static void
 want_waiting(struct server *sv, const char *token, const char *words)
 {
-	struct client *c;
-
 	until(health(sv) == 503);
-	c = get(sv, "/events", NULL);
-	check(want_headers(c) == 200);
-	want_farewell(c);
+	want_sent_away(sv, NULL);
 	check(want_headers(post(sv, token, "data=never")) == 503);
 	until(errors_with(sv, words) == 1);
 	check(errors_with(sv, "waiting for the log") == 1);

@@ -49,6 +49,16 @@ fill(struct log *lg)
 	kit_reopen(lg, 0);
 }
 
+static struct store_id
+head_of(struct log *lg)
+{
+	struct store_seek seek = {.from = STORE_FROM_HEAD};
+	struct store_id head = {0, 0};
+
+	assert_int_equal(kit_seek(lg, seek, &head), STORE_OK);
+	return head;
+}
+
 static enum store_result
 come_back(struct log *lg, const char *text, size_t len, struct store_id *id)
 {
@@ -216,10 +226,7 @@ test_another_row_is_not_the_place(void **state)
 		strcpy(id, told(lg, 3));
 		sqlite_run(lg, lives[i]);
 		kit_reopen(lg, 0);
-		assert_int_equal(
-		    kit_seek(lg, (struct store_seek){.from = STORE_FROM_HEAD},
-			&head),
-		    STORE_OK);
+		head = head_of(lg);
 		want(lg, lives[i], id, STORE_UNKNOWN, head.lo);
 	}
 	assert_int_equal(
@@ -347,10 +354,7 @@ test_a_uid_of_that_form_that_was_lost(void **state)
 		want(lg, "removing the row", "9-main", STORE_OK, 6);
 		sqlite_run(lg, losses[i]);
 		kit_reopen(lg, 0);
-		assert_int_equal(
-		    kit_seek(lg, (struct store_seek){.from = STORE_FROM_HEAD},
-			&head),
-		    STORE_OK);
+		head = head_of(lg);
 		want(lg, losses[i], "9-main", STORE_UNKNOWN, head.lo);
 	}
 }
@@ -382,10 +386,7 @@ test_a_lost_uid_of_another_topic_is_as_none(void **state)
 			       "DELETE FROM events WHERE id = 9");
 		sqlite_run(lg, losses[i]);
 		kit_reopen(lg, 0);
-		assert_int_equal(
-		    kit_seek(lg, (struct store_seek){.from = STORE_FROM_HEAD},
-			&head),
-		    STORE_OK);
+		head = head_of(lg);
 		want_of(lg, "a", "9-maim", STORE_OK, 9);
 		want_of(lg, "a", "9-main", STORE_OK, 9);
 		want_of(lg, "c", "9-main", STORE_UNKNOWN, head.lo);
