@@ -148,7 +148,7 @@ find_all(struct watching *w)
 	"'\\\"'), char(10), '\\n'), char(13), '\\r'), char(9), '\\t')"
 static const char json_value[] =
     "CASE typeof(v) WHEN 'null' THEN 'null' WHEN 'integer' THEN v"
-    " WHEN 'real' THEN CASE WHEN abs(v) > 1.7976931348623157e308"
+    " WHEN 'real' THEN CASE WHEN abs(v) = 9e999"
     "  THEN 'null' ELSE v END"
     " WHEN 'blob' THEN '\"' || hex(v) || '\"'"
     " ELSE '\"' || CASE WHEN instr(v, char(0)) THEN hex(v)"
