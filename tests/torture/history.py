@@ -60,9 +60,6 @@ class Life:
                 break
         return [row for part in reversed(parts) for row in part]
 
-    def is_hole(self, row):
-        return any(row.id in life.holes for life, _ in self.line())
-
 
 class History:
     def __init__(self, engine="sqlite"):
@@ -101,6 +98,8 @@ class History:
 
     def add(self, life, id, topic, tag, uid=None):
         row = Row(life, id, topic, tag, uid)
+        if row == life.rows.get(id):
+            return row      # noted twice
         life.add(row)
         was = self.by_tag.setdefault(tag, [])
         if any(self.shared(old.life, life) >= old.id for old in was):
@@ -117,6 +116,13 @@ class History:
             if life in ours:
                 return min(upto, ours[life])
         return 0
+
+    def is_hole(self, row, life, start, end):
+        """Was this row of this life removed from the middle, there or, in
+        this time, from a copy that has it?"""
+        return any(row.id in life.holes for life, _ in life.line()) or any(
+            row.id in other.holes and self.shared(row.life, other) >= row.id
+            for other in self.lives_at(start, end, 0))
 
     def number(self, text):
         """The number of an id on the wire; None: it is a uid, or nothing."""

@@ -214,13 +214,9 @@ class Walk:
                    for life in self.h.lives_at(at, at, 0))
 
     def first_of(self, rows):
-        """Of rows of one uid in one life, which was given again after the
-        first was pruned, only the first has come now."""
-        first = {}
-        for row in rows:
-            if row.life not in first or row.id < first[row.life].id:
-                first[row.life] = row
-        return first.values()
+        """Of rows of one uid, which was given again after the log had
+        forgotten it, only the first has come now."""
+        return sorted(rows, key=lambda row: (row.life.number, row.id))[:1]
 
     def died_unseen(self, at, tag):
         """What was given to our writer, or to Redis, may be committed after
@@ -253,10 +249,12 @@ class Walk:
                 low = min(id, self.h.shared(life, row.life))
                 if row.id <= low:
                     continue
-                missing = self.missing(row, low)
+                missing = self.missing(row, low, at)
                 if least is None or len(missing) < len(least):
                     least = missing
-        if least:
+        if least and self.h.is_harmed(at):
+            self.counts.harmed += len(least)
+        elif least:
             self.find("lost untold", at, "%d before %s (%d): %s" % (
                 len(least), rows[0].tag, rows[0].id, ", ".join(
                     "%s (%d)" % (r.tag, r.id) for r in least[:4])))
@@ -265,11 +263,13 @@ class Walk:
                 rows[0].tag, rows[0].id, max(id for _, id in self.places),
                 ", of a gap" if self.gap else ""))
 
-    def missing(self, row, low):
+    def missing(self, row, low, at):
         """What an index does not have nobody can find by it: in a file that
         SQLite calls damaged nothing is owed."""
+        since = min(self.level_at, self.opened) - SLACK_S
         return [r for r in row.life.between(low, row.id)
-                if self.wants(r.topic) and not row.life.is_hole(r) and
+                if self.wants(r.topic) and
+                not self.h.is_hole(r, row.life, since, at) and
                 not r.life.damage and r not in self.seen]
 
     # --- muteness
@@ -320,7 +320,7 @@ class Walk:
         low = max(min(id, self.h.shared(at, life)) for at, id in self.places)
         for row in life.between(low, NEVER_ID):
             if (self.wants(row.topic) and row not in self.seen and
-                    not life.is_hole(row)):
+                    not self.h.is_hole(row, life, life.begun, NEVER)):
                 yield row
 
     def on_note(self, at, name):

@@ -200,6 +200,18 @@ def test_a_row_removed_from_the_middle_is_not_owed():
     assert kinds(h, start() + got(1, 2, 4)) == []
 
 
+def test_a_row_removed_from_a_copy_is_not_owed_there():
+    h = made()
+    entries = start() + got(1, 2) + [["end", 2.5, "cut"]]
+    other = copied(h, 8, 1, 11.0)
+    back = start(2, 12.0, "2") + got(4, at=12.5)
+    assert kinds(h, entries + back) == ["lost untold"]
+    other.holes.add(3)
+    assert kinds(h, entries + back) == []
+    # but before it was owed
+    assert kinds(h, start() + got(1, 2, 4)) == ["lost untold"]
+
+
 def test_in_a_damaged_file_nothing_is_owed():
     h = made()
     h.lives[0].damage = "row 3 missing from index largesse_topic"
@@ -239,6 +251,12 @@ def test_published_twice_is_found():
     h = made(3)
     add(h, h.lives[0], 4, tag="e0.3")
     assert "published twice" in kinds(h, start() + got(1, 2))
+
+
+def test_a_row_that_was_noted_twice_is_one():
+    h = made(3)
+    add(h, h.lives[0], 3)
+    assert kinds(h, start() + got(1, 2)) == []
 
 
 def test_a_uid_that_was_pruned_may_come_again():
@@ -352,6 +370,17 @@ def test_a_uid_may_come_again_in_another_life():
     assert kinds(h, first + again + again) == ["repeated"]
 
 
+def test_a_uid_that_came_again_after_an_eviction_is_two_rows():
+    h = made(2, engine="redis")
+    add(h, h.lives[0], 3 << 64, tag="post-1.1", uid="u-1")
+    other = h.begin_life(begun=3.1)
+    add(h, other, 4 << 64, tag="post-1.1", uid="u-1")
+    entries = start("2-0") + [["event", 3.2, "u-1", "post-1.1", True],
+                              ["event", 3.3, "u-1", "post-1.1", True]]
+    assert kinds(h, entries) == []
+    assert kinds(h, entries + entries[-1:]) == ["repeated"]
+
+
 def test_who_comes_with_a_uid_is_where_it_is_now():
     h = made(2)
     add(h, h.lives[0], 3, tag="post-1.1", uid="u-1")
@@ -441,6 +470,8 @@ def test_random_bytes_in_the_log_are_not_ours():
     assert kinds(h, entries) == ["damaged"]
     h.faults.append((1.5, 1.8, "harm_and_mend", "file overwritten, then mv rm"))
     assert kinds(h, entries) == []
+    assert kinds(h, start() + got(1, 2, 4)) == []
+    assert kinds(h, start() + got(1, 2, 8)) == ["lost untold"]
 
 
 def test_a_uid_may_have_been_pruned_before_it_was_noted():
