@@ -20,6 +20,7 @@ from history import NEVER
 
 MUTE_S = 5
 SLACK_S = 5     # the responder may notice so late that the log was replaced
+BLIND_S = 20    # longer than any fault that keeps it from the log
 
 KINDS = ("lost untold", "repeated", "out of order", "foreign", "wrong topic",
          "damaged", "published twice", "false gap", "mute", "crashed",
@@ -168,9 +169,16 @@ class Walk:
         # a client that reads slowly, or stood still with its web server,
         # sees a gap long after it was told
         since = min(self.level_at, self.opened) - SLACK_S
-        if any(a <= at and b >= since for a, b in self.h.touched):
+        if any(a <= at and (b >= since or self.is_blind(b, since, at))
+               for a, b in self.h.touched):
             return True
         return reason == "unknown" and pruned
+
+    def is_blind(self, start, since, at):
+        """It cannot notice what it cannot read, and said so.  Of several
+        workers one may be blind."""
+        return (since - start < BLIND_S and
+                self.excused_until(start, at) >= since)
 
     def on_event(self, at, id, tag, whole):
         self.counts.deliveries += 1

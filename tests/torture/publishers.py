@@ -8,10 +8,13 @@ that was not acknowledged has been committed is read from the log itself.
 
 A unit of work is done behind the gate, a lock that is shared by publishers.
 Who replaces the log by hand takes the gate alone, as a person stops the
-publishers first.  The gate's file says how often the log was replaced, and by
-how much the publishers' clock is wrong.
+publishers first, and waits until nobody has the log open: whoever closes a file
+of SQLite later may write into the one that has its name by then.  The gate's
+file says how often the log was replaced, and by how much the publishers' clock
+is wrong.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -51,18 +54,29 @@ class Publisher:
         self.dice = random.Random("%s %s" % (self.setup["seed"], name))
         self.write = Writer(self.dir / ("journal-%s.jsonl" % name))
         self.gate = os.open(self.dir / "gate", os.O_RDONLY)
+        self.held = os.open(self.dir / "held", os.O_RDONLY)
         self.serial, self.state, self.db = 0, None, None
 
     def run(self):
         parent = os.getppid()
         while os.getppid() == parent:       # nobody else would end it
-            while self.gate_state()[3] == b"1":
-                time.sleep(0.02)    # somebody waits for it
-            fcntl.flock(self.gate, fcntl.LOCK_SH)
+            self.pass_gate()
             if self.look_at_gate():
                 self.work()
             fcntl.flock(self.gate, fcntl.LOCK_UN)
             time.sleep(self.dice.uniform(*self.pause))
+
+    def pass_gate(self):
+        """Whoever waits for it goes first, and may want the log closed."""
+        while True:
+            state = self.gate_state()
+            if state[3] == b"0":
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(self.gate, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return
+            elif state[2] == b"1":
+                self.forget()
+            time.sleep(0.02)
 
     def gate_state(self):
         return os.pread(self.gate, 100, 0).split()
@@ -106,11 +120,13 @@ class Publisher:
         if self.db is not None:
             self.db.close()
         self.db = None
+        fcntl.flock(self.held, fcntl.LOCK_UN)
 
     def log(self):
         if self.db is None:
             if not os.path.exists(self.setup["log"]):
                 raise Failed("there is no log")
+            fcntl.flock(self.held, fcntl.LOCK_SH)
             self.db = sqlite3.connect(self.setup["log"], timeout=5,
                                       isolation_level=None)
             self.db.execute("PRAGMA synchronous = NORMAL")

@@ -160,22 +160,28 @@ class Stage:
 
     def write_gate(self):
         path = self.dir / "gate"
-        with open(path, "ab"):
-            pass
+        for name in path, self.dir / "held":
+            with open(name, "ab"):
+                pass
         fd = os.open(path, os.O_WRONLY)
         os.pwrite(fd, b"%-20d %-20d %d %d" % (
             self.generation, self.offset_ms, self.closed, self.wanted), 0)
         os.close(fd)
 
     @contextlib.contextmanager
-    def gate(self, replaced=False):
+    def gate(self, replaced=False, closed=False):
         """No publisher is at work inside.  replaced: they open the log anew
-        afterwards, for its file is another one."""
-        with open(self.dir / "gate", "rb") as f:
+        afterwards, for its file is another one.  closed: nor has one of them
+        the log open."""
+        with open(self.dir / "gate", "rb") as f, open(
+                self.dir / "held", "rb") as held:
             self.wanted = True      # or they would never all be away
+            self.closed = closed
             self.write_gate()
             fcntl.flock(f, fcntl.LOCK_EX)
-            self.wanted = False
+            if closed:
+                fcntl.flock(held, fcntl.LOCK_EX)
+            self.wanted = self.closed = False
             try:
                 yield
             finally:

@@ -152,6 +152,18 @@ def test_a_gap_without_a_cause_is_false():
                  got(2, 3)) == ["false gap"]
 
 
+def test_a_gap_that_is_told_late_by_one_who_could_not_read():
+    h = made()
+    h.touched.append((20.0, 20.0))
+    h.acks.clear()
+    entries = start(4, 26.0) + got(5, at=26.5) + gap(27.5, 5)
+    assert kinds(h, entries) == ["false gap"]
+    h.health.append((26.8, False))
+    assert kinds(h, entries) == []
+    h.touched[:] = [(1.0, 1.0)]
+    assert kinds(h, entries) == ["false gap"]
+
+
 def test_a_place_of_another_life_is_lost_untold():
     """Case 10: the copy has grown past the client while it was away."""
     h = made()                          # 1..10

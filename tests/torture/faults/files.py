@@ -20,11 +20,12 @@ SQLITE = ("sqlite",)
 
 
 @contextlib.contextmanager
-def exchange(stage, dice, parent=None, upto=0, same=False):
+def exchange(stage, dice, parent=None, upto=0, same=False, closed=True):
     """Inside, the log's files are exchanged.  The responder is up, stands
-    still or is down meanwhile.  same: all rows are the same afterwards."""
+    still or is down meanwhile.  same: all rows are the same afterwards.
+    closed: no publisher has the log open."""
     while_down = dice.choice(["up", "up", "up", "still", "down"])
-    with stage.responder_lock, stage.gate(replaced=True):
+    with stage.responder_lock, stage.gate(replaced=True, closed=closed):
         start = time.monotonic()
         if not same:
             stage.log.collect()
@@ -212,7 +213,7 @@ def rename_and_back(stage, dice):
     what = dice.choice(["file", "all files", "directory"])
     if what == "directory" and stage.log.mounted:
         what = "all files"
-    with exchange(stage, dice, same=True) as down:
+    with exchange(stage, dice, same=True, closed=False) as down:
         tails = [""] if what == "file" else ["", "-wal", "-shm"]
         moved = []
         for tail in dice.sample(tails, len(tails)):
@@ -229,10 +230,10 @@ def rename_and_back(stage, dice):
 @fault("log", engines=SQLITE, weight=2)
 def remove_shm(stage, dice):
     """Somebody thinks that it is not needed."""
-    with exchange(stage, dice, same=True) as down:
+    with exchange(stage, dice, same=True, closed=False) as down:
         with stage.log.db() as db:      # or the rows in -wal are in doubt
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        tail = dice.choice(["-shm", "-wal"])
+            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        tail = dice.choice(["-shm", "-shm" if busy else "-wal"])
         with contextlib.suppress(FileNotFoundError):
             os.unlink(str(stage.log.name) + tail)
     return "%s, responder %s" % (tail, down)

@@ -53,12 +53,23 @@ def kill_redis_without_aof(stage, dice):
         for path in log.dir.glob("appendonlydir/*"):
             path.unlink()
         wait(dice, 0, 2)
-        log.aof = False
-        log.start()
-        log.ask("CONFIG", "SET", "appendonly", "yes")
-        log.aof = True
-        until("it is rewritten", lambda: "aof_rewrite_in_progress:0" in
-              log.ask("INFO", "persistence"))
+        start_without_aof(log)
+        begin_aof(log)
+
+
+def start_without_aof(log):
+    """It begins with the snapshot that is there."""
+    log.aof = False
+    log.start()
+
+
+def begin_aof(log):
+    """A Redis that is killed before the file is whole has nothing at all."""
+    log.ask("CONFIG", "SET", "appendonly", "yes")
+    log.aof = True
+    until("it is rewritten", lambda: all(
+        "aof_rewrite_%s:0" % word in log.ask("INFO", "persistence")
+        for word in ("scheduled", "in_progress")))
 
 
 @fault("log", engines=REDIS)
@@ -120,11 +131,9 @@ def lagging_replica(stage, dice):
         for path in log.dir.glob("appendonlydir/*"):
             path.unlink()
         copy.write_bytes(kept)
-        log.aof = False
-        log.start()
+        start_without_aof(log)
         grow(stage, dice)
-        log.ask("CONFIG", "SET", "appendonly", "yes")
-        log.aof = True
+        begin_aof(log)
 
 
 @fault("log", engines=REDIS, weight=2)
