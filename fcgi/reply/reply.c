@@ -154,11 +154,23 @@ reply_head(struct hub *hub, const struct peer *peer)
 	return reply_send(hub, peer, &head);
 }
 
+/* For strangers: which of its promises it does not keep, and no name. */
+static const char *
+health_line(struct hub *hub)
+{
+	if (hub->closing)
+		return "unavailable: shutting down";
+	if (health_why(hub) == NULL)
+		return "ok";
+	return hub->health == HEALTH_LOG
+		   ? "unavailable: the log is not read"
+		   : "unavailable: streams wait for what they are due";
+}
+
 bool
 reply_health(struct hub *hub, const struct peer *peer)
 {
-	bool well = !hub->closing && health_why(hub) == NULL;
+	const char *line = health_line(hub);
 
-	return reply_line(
-	    hub, peer, well ? 200 : 503, well ? "ok" : "unavailable");
+	return reply_line(hub, peer, strcmp(line, "ok") == 0 ? 200 : 503, line);
 }

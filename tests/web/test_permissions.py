@@ -54,7 +54,8 @@ class Shared(Site):
         until("the responder says: " + words,
               lambda: words in (self.dir / "responder.log").read_text())
         s, body = self.get("/events/health")
-        assert s.status == 503 and body == b"unavailable\n", body
+        assert s.status == 503, body
+        assert body == b"unavailable: the log is not read\n", body
 
 
 @each("umask", ["022", "077"])

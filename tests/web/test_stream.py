@@ -127,7 +127,7 @@ def test_health_says_ok_and_the_log_why_not(web):
         y.log.rename(y.log.with_name("elsewhere.db"))
         s, body = until("health is bad", lambda: unwell(y))
         assert s.headers["content-type"].startswith("text/plain")
-        assert body == b"unavailable\n", body
+        assert body == b"unavailable: the log is not read\n", body
         until("the error log has the reason", lambda: str(y.log).encode() in
               (y.dir / "responder.log").read_bytes())
         y.log.with_name("elsewhere.db").rename(y.log)

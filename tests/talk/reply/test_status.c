@@ -266,7 +266,7 @@ test_health_tells_strangers_no_reason(void)
 	until(want_headers(health(sv, "GET")) == 503);
 	c = health(sv, "GET");
 	check(want_headers(c) == 503);
-	check(strcmp(body_of(c), "unavailable\n") == 0);
+	check(strcmp(body_of(c), "unavailable: the log is not read\n") == 0);
 	c = health(sv, "HEAD");
 	check(want_headers(c) == 503);
 	check(*body_of(c) == '\0');
