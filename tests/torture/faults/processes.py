@@ -55,11 +55,16 @@ def freeze(stage, pids, dice, most):
     """A process that stands still is mute; another of its kind may answer
     for its health meanwhile."""
     with stage.excuse("a process stood still"):
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        send_all(pids, signal.SIGSTOP)
         wait(dice, 0, most)
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        send_all(pids, signal.SIGCONT)
+
+
+def send_all(pids, sig):
+    """One may end meanwhile; if by a signal, the responder's log says so."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sig)
 
 
 @fault("process")
