@@ -119,10 +119,11 @@ class History:
 
     def is_hole(self, row, life, start, end):
         """Was this row of this life removed from the middle, there or, in
-        this time, from a copy that has it?"""
-        return any(row.id in life.holes for life, _ in life.line()) or any(
-            row.id in other.holes and self.shared(row.life, other) >= row.id
-            for other in self.lives_at(start, end, 0))
+        this time, from a copy that has it, or what it is a copy of?"""
+        copies = [other for other in self.lives_at(start, end, 0)
+                  if self.shared(row.life, other) >= row.id]
+        return any(row.id in one.holes for other in [life, *copies]
+                   for one, _ in other.line())
 
     def number(self, text):
         """The number of an id on the wire; None: it is a uid, or nothing."""
@@ -150,10 +151,12 @@ class History:
                     begun <= end and start <= min(begun + slack, ack)
                     for start, end in self.pruned))
 
-    def is_harmed(self, at):
-        """Were random bytes in the log?  Nobody but the model knows."""
-        return any(start <= at <= end + HARM_S and "overwritten" in (what or "")
-                   for start, end, _, what in self.faults)
+    def is_harmed(self, at, how="overwritten"):
+        """Were random bytes in the log, or was it cut short?  Nobody but the
+        model knows."""
+        return any(start <= at <= end + HARM_S and name == "harm_and_mend" and
+                   how in (what or "") for start, end, name, what
+                   in self.faults)
 
     def lives_at(self, start, end, slack):
         return [life for life in self.lives

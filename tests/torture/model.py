@@ -124,6 +124,8 @@ class Walk:
             self.forget_others(at)
         if twice is not None:
             self.forget_behind(twice)
+        if reason == "unknown" and self.h.is_harmed(at, ""):
+            self.forget_behind(id)  # what was cut off comes back
 
     def forget_others(self, at):
         """It came back with an id that this log never had, to a responder

@@ -220,6 +220,8 @@ def test_a_row_removed_from_a_copy_is_not_owed_there():
     assert kinds(h, entries + back) == ["lost untold"]
     other.holes.add(3)
     assert kinds(h, entries + back) == []
+    copied(h, 9, 0, 11.5)     # a copy of the copy
+    assert kinds(h, start(2, 30.0) + got(4, at=30.5)) == []
     # but before it was owed
     assert kinds(h, start() + got(1, 2, 4)) == ["lost untold"]
 
@@ -484,6 +486,16 @@ def test_random_bytes_in_the_log_are_not_ours():
     assert kinds(h, entries) == []
     assert kinds(h, start() + got(1, 2, 4)) == []
     assert kinds(h, start() + got(1, 2, 8)) == ["lost untold"]
+
+
+def test_what_was_cut_off_comes_back():
+    h = made()
+    entries = start() + got(*range(1, 9)) + [["end", 8.5, "cut"]] + start(
+        6, 9.0, "8") + gap(9.0, 6, "unknown") + got(7, 8, 9, at=9.8)
+    h.touched.append((8.6, 9.5))
+    assert kinds(h, entries) == ["repeated", "repeated"]
+    h.faults.append((8.6, 9.5, "harm_and_mend", "-wal cut, then mv rm"))
+    assert kinds(h, entries) == []
 
 
 def test_a_uid_may_have_been_pruned_before_it_was_noted():
