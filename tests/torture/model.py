@@ -186,7 +186,8 @@ class Walk:
         self.counts.deliveries += 1
         self.began = True
         born = self.h.by_tag.get(tag, ())
-        if not born and self.died_unseen(at, tag):
+        if (all(row.life.begun > at for row in born) and
+                self.died_unseen(at, tag)):
             self.counts.unseen += 1
             self.places = set()
             return

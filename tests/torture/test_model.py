@@ -367,6 +367,11 @@ def test_what_our_writer_took_may_die_unnoted():
     assert kinds(h, start() + got(1, 2) + ghost) == ["foreign"]
     h.touched.append((2.9, 4.0))
     assert kinds(h, start() + got(1, 2) + ghost) == []
+    # it was sent again, and is noted in the next life
+    add(h, h.begin_life(begun=3.5), 1, tag="post-1.1", uid="u-post-1.1")
+    assert kinds(h, start() + got(1, 2) + ghost) == []
+    h.touched.clear()
+    assert kinds(h, start() + got(1, 2) + ghost) == ["foreign"]
 
 
 def test_a_uid_may_come_again_in_another_life():
