@@ -166,9 +166,9 @@ ask_source_again(struct copy *cp, enum store_result r)
 
 static enum store_result
 seek_source(struct copy *cp, enum store_from from, struct store_id id,
-    struct store_id *place)
+    bool named, struct store_id *place)
 {
-	struct store_seek what = {.from = from, .id = id};
+	struct store_seek what = {.from = from, .id = id, .named = named};
 	enum store_result r;
 
 	do
@@ -205,7 +205,8 @@ static int
 find_origin(struct copy *cp)
 {
 	struct store_id none = {0, 0}, place;
-	enum store_result r = seek_source(cp, STORE_FROM_ID, none, &place);
+	enum store_result r =
+	    seek_source(cp, STORE_FROM_ID, none, false, &place);
 
 	if (r != STORE_OK && r != STORE_GONE)
 		return source_failed(cp, r);
@@ -317,7 +318,7 @@ check_newest(struct copy *cp)
 		return 0;
 	if (cp->n == 1 && store_id_cmp(cp->events[0].id, cp->newest.id) == 0)
 		return has_others(cp, cp->newest.id);
-	r = seek_source(cp, STORE_FROM_FIRST, before, &first);
+	r = seek_source(cp, STORE_FROM_FIRST, before, false, &first);
 	if (r != STORE_OK)
 		return source_failed(cp, r);
 	return store_id_cmp(first, cp->newest.id) >= 0
@@ -331,6 +332,7 @@ begin_at_target(struct copy *cp)
 {
 	struct store_id place;
 	enum store_result r;
+	bool named;
 
 	free(cp->newest_text);
 	cp->newest_text = NULL;
@@ -343,7 +345,9 @@ begin_at_target(struct copy *cp)
 	}
 	if (cp->newest_text != NULL && check_newest(cp) == -1)
 		return STORE_ERROR;
-	r = seek_source(cp, STORE_FROM_ID, cp->done.upto, &place);
+	/* With no event to compare, the number proves what a client's does. */
+	named = cp->newest_text == NULL && cp->done.upto.hi == 0;
+	r = seek_source(cp, STORE_FROM_ID, cp->done.upto, named, &place);
 	if (r == STORE_OK)
 		return r;
 	if (r == STORE_UNKNOWN)
@@ -408,7 +412,8 @@ carry(struct copy *cp)
 {
 	struct store_id head, none = {0, 0};
 	bool at_end = false;
-	enum store_result r = seek_source(cp, STORE_FROM_HEAD, none, &head);
+	enum store_result r =
+	    seek_source(cp, STORE_FROM_HEAD, none, false, &head);
 
 	if (r != STORE_OK) {
 		source_failed(cp, r);

@@ -249,10 +249,13 @@ is_of_another_life(struct sqlite *sq, int64_t id)
 	       time_ms <= clock_wall_ms() + SCHEMA_AHEAD_MS;
 }
 
-/* The place of a number of which nothing else is known. */
+/*
+ * The place of a number of which nothing else is known.  A number of our own,
+ * that of a stream that reads on, is of this life of the log.
+ */
 static enum store_result
-find_number(
-    struct sqlite *sq, struct store_id want, int64_t oldest, int64_t *id)
+find_number(struct sqlite *sq, struct store_id want, bool named, int64_t oldest,
+    int64_t *id)
 {
 	uint64_t given = sq->seq > 0 ? (uint64_t)sq->seq : 0;
 	int64_t head = sqlite_head(sq);
@@ -265,7 +268,7 @@ find_number(
 		*id = oldest;
 		return STORE_GONE;
 	}
-	if (is_of_another_life(sq, (int64_t)want.lo))
+	if (named && is_of_another_life(sq, (int64_t)want.lo))
 		return STORE_UNKNOWN;
 	if ((int64_t)want.lo < head)
 		*id = (int64_t)want.lo;
@@ -436,8 +439,8 @@ sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
 		return STORE_OK;
 	*id = uid == UID_FOREIGN ? -1 : place_of_redis(sq, seek->uid);
 	if (*id != -1)
-		return find_number(
-		    sq, (struct store_id){0, (uint64_t)*id}, oldest, id);
+		return find_number(sq, (struct store_id){0, (uint64_t)*id},
+		    seek->named, oldest, id);
 	*id = sqlite_head(sq);
 	return STORE_UNKNOWN;
 }
@@ -454,7 +457,7 @@ find_missing(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
     int64_t *id)
 {
 	if (seek->id.lo <= INT64_MAX && (int64_t)seek->id.lo <= sq->pruned)
-		return find_number(sq, seek->id, oldest, id);
+		return find_number(sq, seek->id, true, oldest, id);
 	*id = sqlite_head(sq);
 	return STORE_UNKNOWN;
 }
@@ -494,6 +497,7 @@ enum store_result
 sqlite_find_id(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
     int64_t *id)
 {
-	return seek->check != 0 ? find_checked(sq, seek, oldest, id)
-				: find_number(sq, seek->id, oldest, id);
+	return seek->check != 0
+		   ? find_checked(sq, seek, oldest, id)
+		   : find_number(sq, seek->id, seek->named, oldest, id);
 }

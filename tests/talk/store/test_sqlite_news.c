@@ -233,6 +233,33 @@ test_vacuum_is_no_gap(void)
 	want(c, "id: 6\ndata: 6\n\n");
 }
 
+/*
+ * Ids began again a minute after the newest was removed.  A client that has
+ * such an id cannot know of which life it is, but a stream that reads old rows
+ * is in this one.
+ */
+static void
+test_ids_that_began_again_stop_no_stream(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+
+	for (int i = 1; i <= 5; i++)
+		append(sv, "main", "old");
+	sql(sv, "DELETE FROM events");
+	sql(sv, "DELETE FROM sqlite_sequence WHERE name = 'events'");
+	sql(sv, "UPDATE largesse SET value = value - 60000"
+		" WHERE key = 'pruned-time'");
+	for (int i = 1; i <= 4; i++)
+		append(sv, "main", text("%d", i));
+	start(sv, NULL);
+	c = stream(sv, "/events?last=2");
+	want_row(c, 3);
+	want_row(c, 4);
+	append(sv, "main", "5");
+	want_row(c, 5);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -250,6 +277,7 @@ main(int argc, char **argv)
 	    TALK(test_an_exclusive_transaction_blocks_nobody),
 	    TALK(test_a_log_that_is_busy_later_on),
 	    TALK(test_vacuum_is_no_gap),
+	    TALK(test_ids_that_began_again_stop_no_stream),
 	};
 
 	return talk_main_sqlite(

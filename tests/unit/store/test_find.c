@@ -185,7 +185,9 @@ want_id(struct log *lg, uint64_t want, enum store_result result)
 	lg->reader = store_open(lg->path, STORE_READ, lg->why, sizeof(lg->why));
 	assert_non_null(lg->reader);
 	r = kit_seek(lg,
-	    (struct store_seek){.from = STORE_FROM_ID, .id = {0, want}}, &id);
+	    (struct store_seek){
+		.from = STORE_FROM_ID, .id = {0, want}, .named = true},
+	    &id);
 	if (r != result)
 		fail_msg("%d: result %d", (int)want, (int)r);
 }
