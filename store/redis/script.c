@@ -26,9 +26,12 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 	"local function parts(id)"                                  \
 	" local a, b = string.match(id, '^(%d+)-(%d+)$')"           \
 	" return tonumber(a), tonumber(b) end\n"                    \
+	"local function less(a, b)"                                 \
+	" if #a ~= #b then return #a < #b end return a < b end\n"   \
 	"local function before(x, y)"                               \
-	" local a, b = parts(x) local c, d = parts(y)"              \
-	" return a < c or (a == c and b < d) end\n"                 \
+	" local a, b = string.match(x, '^(%d+)-(%d+)$')"            \
+	" local c, d = string.match(y, '^(%d+)-(%d+)$')"            \
+	" return less(a, c) or (a == c and less(b, d)) end\n"       \
 	"local function field(e, name)"                             \
 	" for i = 1, #e[2], 2 do"                                   \
 	" if e[2][i] == name then return e[2][i + 1] end end end\n" \
@@ -254,9 +257,8 @@ const char redis_script_range[] =
 	    "  for _, e in ipairs(es) do"                                      \
 	    "  if removed + n < over or time(e) < limit then n = n + 1"        \
 	    "  last = e[1] else break end end\n"                               \
-	    "  if n > 0 then local a, b = parts(last)\n"                       \
-	    "   redis.call('XTRIM', KEYS[1], 'MINID', '=',"                    \
-	    "    string.format('%.0f-%.0f', a, b + 1)) end\n"                  \
+	    "  if n > 0 then redis.call('XTRIM', KEYS[1], 'MAXLEN', '=',"      \
+	    "   redis.call('XLEN', KEYS[1]) - n) end\n"                        \
 	    "  removed = removed + n\n"                                        \
 	    "  if n < #es or n == 0 then break end\n"                          \
 	    "  probe = 100\n"                                                  \

@@ -420,6 +420,40 @@ test_a_lost_uid_of_another_topic_is_as_none(void **state)
 	assert_false(is_noted(stream, "2-main"));
 }
 
+/*
+ * A copied log may have numbers of more than the 53 bits of a number in Lua.
+ * Each of them is another number there, too.
+ */
+static void
+test_large_numbers_are_pruned_one_by_one(void **state)
+{
+	static const char *const from[] = {
+	    "179534000000000000", "922337203685477580"};
+	struct store_keep keep = {2, 0};
+	struct log *lg = *state;
+	const char *stream = stream_of(lg->path);
+	char id[STORE_ID_SIZE];
+	size_t i;
+	int n;
+
+	for (i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+		for (n = 1; n < 7; n++) {
+			snprintf(id, sizeof(id), "0-%s%d", from[i], n);
+			redis_say("XADD %s %s data x", stream, id);
+		}
+		assert_int_equal(
+		    store_prune(lg->path, &keep, lg->why, sizeof(lg->why)),
+		    i == 0 ? 4 : 6);
+		kit_reopen(lg, 0);
+		snprintf(id, sizeof(id), "%s3", from[i]);
+		want(lg, "pruning", id, STORE_GONE);
+		snprintf(id, sizeof(id), "%s4", from[i]);
+		want(lg, "pruning", id, STORE_OK);
+		snprintf(id, sizeof(id), "%s5", from[i]);
+		want(lg, "pruning", id, STORE_OK);
+	}
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, kit_setup_redis, kit_teardown)
 
@@ -435,6 +469,7 @@ main(void)
 	    T(test_places_without_an_entry_are_understood),
 	    T(test_numbers_have_their_check),
 	    T(test_another_life_of_a_copied_log_is_told),
+	    T(test_large_numbers_are_pruned_one_by_one),
 	    T(test_a_number_that_is_gone_is_not_searched_for),
 	    T(test_a_uid_of_that_form_that_was_removed),
 	    T(test_a_lost_uid_of_another_topic_is_as_none),
