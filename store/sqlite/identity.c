@@ -324,6 +324,70 @@ identity_take(struct sqlite *sq, const struct identity_read *rd)
 		marks_add(sq->self.marks, &rd->place);
 }
 
+/* The next row after an id, with its time in *ms.  INT64_MIN: there is none. */
+static int64_t
+next_row(struct sqlite *sq, int64_t after, int64_t *ms)
+{
+	sqlite3_stmt *st = sq->st[ST_TIME];
+	int64_t id = INT64_MIN;
+
+	sqlite3_bind_int64(st, 1, after);
+	if (sqlite_step(sq, st) == SQLITE_ROW) {
+		id = sqlite3_column_int64(st, COL_ID);
+		*ms = sqlite3_column_int64(st, 2);
+	}
+	sqlite3_reset(st);
+	return id;
+}
+
+/*
+ * Are the rows that come next in another copy of this log, which was read?
+ * Some of that copy's rows may be gone, and others may have got their ids here.
+ */
+static bool
+next_is_of(struct sqlite *sq, const struct marks *copy, int64_t after)
+{
+	const struct row_mark *mark;
+	int64_t next, ms;
+	int looks, is;
+
+	for (looks = 0; looks < IDENTITY_LOOKS; looks++) {
+		if ((mark = marks_after(copy, after)) == NULL)
+			return false;
+		is = marks_compare_row(mark, read_mark, sq);
+		if (is == 1)
+			return true;
+		after = mark->id;
+		if (is == 0)
+			continue;
+		if ((next = next_row(sq, after, &ms)) == INT64_MIN)
+			return false;
+		after = next - 1;
+	}
+	return false;
+}
+
+/* Has a copy that was read before come back, with rows that are new here? */
+static bool
+copy_is_back(struct sqlite *sq)
+{
+	const struct marks *mine = sq->self.marks;
+	const struct row_mark *newest;
+	int64_t read;
+	int i;
+
+	if (mine == NULL)
+		return false;
+	newest = marks_newest(mine);
+	read = newest != NULL ? newest->id : 0;
+	for (i = 0; sq->newest > read && i < MARKS_LOGS; i++)
+		if (&sq->marks[i] != mine && sq->marks[i].used != 0 &&
+		    strcmp(sq->marks[i].log_id, mine->log_id) == 0 &&
+		    next_is_of(sq, &sq->marks[i], read))
+			return true;
+	return false;
+}
+
 /*
  * Is a row there again that this copy of the log did not have?  Then it is
  * another copy that is back, or parts of it.
@@ -356,18 +420,13 @@ static bool
 old_row_comes(struct sqlite *sq)
 {
 	const struct row_mark *newest;
-	sqlite3_stmt *st = sq->st[ST_TIME];
-	bool old = false;
+	int64_t ms;
 
-	if (sq->self.marks == NULL || !is_forgotten(sq, sq->base.log_id) ||
-	    clock_wall_ms() - sq->self.taken_ms > RESTLESS_MS ||
-	    (newest = marks_newest(sq->self.marks)) == NULL)
-		return false;
-	sqlite3_bind_int64(st, 1, newest->id);
-	if (sqlite_step(sq, st) == SQLITE_ROW)
-		old = sqlite3_column_int64(st, 2) < sq->self.taken_ms - LATE_MS;
-	sqlite3_reset(st);
-	return old;
+	return sq->self.marks != NULL && is_forgotten(sq, sq->base.log_id) &&
+	       clock_wall_ms() - sq->self.taken_ms <= RESTLESS_MS &&
+	       (newest = marks_newest(sq->self.marks)) != NULL &&
+	       next_row(sq, newest->id, &ms) != INT64_MIN &&
+	       ms < sq->self.taken_ms - LATE_MS;
 }
 
 enum store_result
@@ -384,7 +443,7 @@ identity_verify(struct sqlite *sq)
 		sq->seq < sq->self.seq ||
 		(sq->self.marks != NULL &&
 		    !marks_hold(sq->self.marks, read_mark, sq)) ||
-		lost_is_back(sq) || old_row_comes(sq);
+		lost_is_back(sq) || copy_is_back(sq) || old_row_comes(sq);
 	if (sq->failed != SQLITE_OK || sqlite_is_torn(sq, true))
 		return STORE_BUSY;
 	if (other)

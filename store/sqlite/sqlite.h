@@ -124,7 +124,8 @@ struct identity {
 };
 
 enum {
-	IDENTITY_SEEDS = 11 /* rows that are marked in a log that is new */
+	IDENTITY_SEEDS = 11, /* rows that are marked in a log that is new */
+	IDENTITY_LOOKS = 8   /* at each copy, for a row that is back */
 };
 
 /* What was read of a log that is to be taken for ours. */

@@ -141,6 +141,15 @@ first_upto(const struct search *s, int64_t id)
 	return low;
 }
 
+const struct row_mark *
+marks_after(const struct marks *m, int64_t id)
+{
+	struct search s = {.m = m, .n = m->recent.n + m->old.n};
+	size_t i = first_upto(&s, id);
+
+	return i > 0 ? mark_at(m, i - 1) : NULL;
+}
+
 /*
  * The first from i on, and before end, that has a row; *same: it is the row
  * that was marked.  Marks without a row are passed over, all at once.

@@ -50,6 +50,8 @@ void marks_add(struct marks *, const struct row_mark *);
 /* Adds a row from long ago; before the first marks_add, in order of ids. */
 void marks_add_old(struct marks *, const struct row_mark *);
 
+/* The oldest that comes after an id; NULL: none. */
+const struct row_mark *marks_after(const struct marks *, int64_t id);
 /* 1: the row has this mark; 0: it is another row; -1: there is no row. */
 int marks_compare_row(const struct row_mark *, marks_read *, void *arg);
 

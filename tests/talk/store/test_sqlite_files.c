@@ -794,6 +794,36 @@ test_restored_before_any_row_was_read(void)
 	want_event(c, "4", NULL, "four");
 }
 
+/*
+ * The log was emptied and got rows under the first numbers.  Then a copy comes
+ * back that lacks those, and has the rows after them.
+ */
+static void
+test_a_pruned_copy_comes_back_to_an_emptied_log(void)
+{
+	struct server *sv = serve(), *old;
+	struct client *c = stream(sv, "/events");
+
+	for (int grown = 0; grown <= 1; grown++) {
+		for (int i = 1; i <= 6; i++)
+			append(sv, "main", text("%d", i + grown * 6));
+		want_rows(c, 1 + grown * 6, 6 + grown * 6);
+		sql(sv, "DELETE FROM events WHERE id < 3");
+		old = log_copy(sv);
+		sql(sv,
+		    "DELETE FROM events; UPDATE sqlite_sequence SET seq = 0");
+		check(atoi(json(want_gap(c), "$.id")) == 0);
+		if (grown) {
+			append(sv, "main", "1");
+			want_rows(c, 1, 1);
+		}
+		log_replace(sv, old);
+		check(atoi(json(want_gap(c), "$.id")) == 6 + grown * 6);
+	}
+	append(sv, "main", "13");
+	want_rows(c, 13, 13);
+}
+
 /* --- how it is said ----------------------------------------------------- */
 
 static void
@@ -1181,6 +1211,7 @@ main(int argc, char **argv)
 	    TALK(test_two_logs_in_turn),
 	    TALK(test_two_logs_in_turn_many_times),
 	    TALK(test_restored_before_any_row_was_read),
+	    TALK(test_a_pruned_copy_comes_back_to_an_emptied_log),
 	    TALK(test_a_log_that_is_not_in_wal_mode_is_told),
 	    TALK(test_without_inotify),
 	    TALK(test_any_order_of_steps),
