@@ -125,11 +125,12 @@ array(const struct option_list *l)
 	return a;
 }
 
-static void
+/* False if the value is not UTF-8, or without memory. */
+static bool
 set_claim(json_t *claims, const char *name, const char *value)
 {
-	if (value != NULL)
-		json_object_set_new(claims, name, json_string(value));
+	return value == NULL ||
+	       json_object_set_new(claims, name, json_string(value)) == 0;
 }
 
 /* As JSON, to be freed.  NULL if a text is not UTF-8, or without memory. */
@@ -138,11 +139,11 @@ make_claims(const struct token_conf *conf)
 {
 	int64_t now = time(NULL);
 	json_t *claims = json_object(), *ours = json_object();
-	char *text;
+	char *text = NULL;
+	bool ok = set_claim(claims, "iss", conf->issuer) &&
+		  set_claim(claims, "aud", conf->audience) &&
+		  set_claim(claims, "sub", conf->sub);
 
-	set_claim(claims, "iss", conf->issuer);
-	set_claim(claims, "aud", conf->audience);
-	set_claim(claims, "sub", conf->sub);
 	json_object_set_new(claims, "iat", json_integer(now));
 	if (conf->expires_ms != 0)
 		json_object_set_new(claims, "exp",
@@ -153,7 +154,8 @@ make_claims(const struct token_conf *conf)
 	if (conf->publish.n > 0)
 		json_object_set_new(ours, "publish", array(&conf->publish));
 	json_object_set_new(claims, "largesse", ours);
-	text = json_dumps(claims, JSON_COMPACT);
+	if (ok)
+		text = json_dumps(claims, JSON_COMPACT);
 	json_decref(claims);
 	return text;
 }
@@ -165,10 +167,9 @@ make_header(const struct token_conf *conf, enum key_alg alg)
 	json_t *header = json_object();
 	char *text = NULL;
 
-	set_claim(header, "alg", key_alg_name(alg));
-	set_claim(header, "typ", "JWT");
-	if (conf->kid == NULL ||
-	    json_object_set_new(header, "kid", json_string(conf->kid)) == 0)
+	if (set_claim(header, "alg", key_alg_name(alg)) &&
+	    set_claim(header, "typ", "JWT") &&
+	    set_claim(header, "kid", conf->kid))
 		text = json_dumps(header, JSON_COMPACT);
 	json_decref(header);
 	return text;

@@ -7,6 +7,7 @@
 #include "fcgi/command/commands.h"
 #include "tests/unit/child.h"
 #include "tests/unit/dir.h"
+#include "tests/unit/forge.h"
 
 struct place {
 	char dir[DIR_SIZE], db[256];
@@ -259,6 +260,44 @@ test_watch_refuses(void **state)
 	snprintf(why, sizeof(why), "largesse: %s: not an event log\n", pl->db);
 	change(pl, "DROP TABLE largesse");
 	runs(cmd_watch, WORDS("watch", "--list", pl->db), NULL, "", why, 1);
+	runs(cmd_watch, WORDS("watch", "--remove", pl->db, "a"), NULL, "", why,
+	    1);
+	runs(cmd_watch, WORDS("watch", "--such", pl->db), NULL, "",
+	    "largesse: --such: no such option, see largesse watch --help\n", 2);
+}
+
+/* --- token ----------------------------------------------------------------
+ */
+
+/* A name that cannot be in a token is refused: without it the token would be
+ * another one. */
+static void
+test_token_has_the_names_it_was_given(void **state)
+{
+	static const char *const names[] = {
+	    "--sub", "--issuer", "--audience", "--kid"};
+	static const char secret[] = "a secret of forty bytes and a few more..";
+	struct place *pl = *state;
+	char key[256], why[512];
+	struct child ch;
+	size_t i;
+
+	snprintf(key, sizeof(key), "%s/key", pl->dir);
+	snprintf(why, sizeof(why),
+	    "largesse: %s: cannot be signed with: are all texts UTF-8?\n", key);
+	forge_write(key, secret, sizeof(secret) - 1);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		runs(cmd_token,
+		    WORDS("token", "--key-file", key, "--subscribe", "news",
+			names[i], "caf\xe9"),
+		    NULL, "", why, 1);
+		child_start(&ch, cmd_token,
+		    WORDS("token", "--key-file", key, "--subscribe", "news",
+			names[i], "caf\xc3\xa9"));
+		child_read(&ch, ch.out, NULL);
+		assert_int_equal(strncmp(ch.text, "eyJ", 3), 0);
+		child_ends(&ch, "", "", 0);
+	}
 }
 
 /* --- tail of a file --------------------------------------------------------
@@ -357,6 +396,7 @@ main(void)
 	    TEST(test_init_tells_and_prune_counts),
 	    TEST(test_watch_tells_lists_and_removes),
 	    TEST(test_watch_refuses),
+	    TEST(test_token_has_the_names_it_was_given),
 	    TEST(test_tail_of_a_file_tells_of_what_is_gone),
 	    TEST(test_tail_of_a_file_begins_after_a_uid),
 	    TEST(test_tail_of_a_file_tells_of_an_id_that_is_not_there),
