@@ -150,7 +150,8 @@ on_timer(uv_timer_t *timer)
 	}
 	w->turning = false;
 	if (!all) {
-		uv_timer_start(&w->timer, on_timer, 0, 0);
+		/* With 0 libuv would run it again before the turn goes on. */
+		uv_timer_start(&w->timer, on_timer, 1, 0);
 		return;
 	}
 	if (w->count == 0)
