@@ -66,8 +66,6 @@ judge_no_probe(const struct evidence *e, const struct way *w, struct report *r)
 		    w, NULL);
 	else if (p->trouble != TROUBLE_NONE)
 		judge_trouble(p, r);
-	else if (p->status == e->stream->status)
-		judge_status(p, w, r);
 	else
 		report_add(r, "probe", LEVEL_WARNING, SURE_LIKELY,
 		    "The doctor cannot see more: let the web server pass on "

@@ -605,6 +605,10 @@ test_long_headers_are_cut(void **state)
 		visit_header(&v, line, sizeof(line));
 		memcpy(line, "Location:     ", 14);
 		visit_header(&v, line, sizeof(line));
+	sc = scene(); /* such as the page that stands for all paths */
+	sc->probe = (struct visit){
+	    .done = true, .status = 200, .http = 11, .type = "text/html"};
+	want(sc, "probe");
 		memcpy(line, "Age:          ", 14);
 		visit_header(&v, line, sizeof(line));
 	}
