@@ -1,8 +1,10 @@
 /*
  * test_allow.c - who is let in, and, more important, who is not.
  */
+#include <fcntl.h>
 #include <time.h>
 
+#include "fcgi/auth/allow_self.h"
 #include "fcgi/auth/token.h"
 #include "tests/unit/stage.h"
 
@@ -766,6 +768,58 @@ test_a_subject_is_no_pattern(void **state)
 	assert_int_equal(stage_claims(s, "topic=admin", SUB("../admin")), 403);
 }
 
+/* A token with this pattern, whose subject has so many bytes. */
+static int
+ask_with_long_name(
+    struct stage *s, const char *query, const char *pattern, size_t len)
+{
+	char name[256], claims[1024];
+
+	memset(name, 'n', len);
+	name[len] = '\0';
+	snprintf(claims, sizeof(claims),
+	    "{\"sub\":\"%s\"," FOREVER
+	    ",\"largesse\":{\"subscribe\":[\"news\",\"%s\"]}}",
+	    name, pattern);
+	return stage_claims(s, query, claims);
+}
+
+/* A topic has 255 bytes at most, also with the name of its user in it. */
+static void
+test_a_name_that_makes_a_topic_too_long(void **state)
+{
+	static const struct {
+		const char *topic, *pattern;
+		size_t longest; /* name with which it is a topic */
+	} cases[] = {
+	    {"topic=in/{user}", "in/{sub}", 252},
+	    {"topic={user}/in", "{sub}/in", 252},
+	    {"topic={user}{user}a", "{sub}{sub}a", 127},
+	    {"topic={user}-{user}-{user}", "{sub}-{sub}-{sub}", 84},
+	};
+	struct stage *s = *state;
+	size_t i, n;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		n = cases[i].longest;
+		assert_int_equal(
+		    ask_with_long_name(s, cases[i].topic, cases[i].pattern, n),
+		    0);
+		assert_int_equal(
+		    ask_with_long_name(s, cases[i].topic, "*", n + 1), 403);
+		assert_string_equal(s->no.line,
+		    "topic: longer than 255 bytes with the user's name");
+		/* The pattern covers nothing then, and the others stay. */
+		assert_int_equal(ask_with_long_name(
+				     s, "topic=other", cases[i].pattern, n + 1),
+		    403);
+		assert_int_equal(
+		    ask_with_long_name(s, "topic=news", cases[i].pattern, 255),
+		    0);
+	}
+}
+
 static void
 test_public_topics_need_no_token(void **state)
 {
@@ -921,10 +975,8 @@ test_user_topics_that_do_not_keep_users_apart(void **state)
 	    {"x{user}", "x{user}y", true},	/* xaly: al's and aly's */
 	    {"inbox/{user}", "{user}/*", true}, /* the user inbox */
 	    {"inbox/{user}", "{user}/al", true},
-	    {"a/b/{user}", "{user}/*", true},
-	    {"{user}", "{user}{user}", true},
-	    {"x{user}", "{user}x", true},
-	    {"a{user}", "ab{user}", true},
+	    {"a/b/{user}", "{user}/*", true}, {"{user}", "{user}{user}", true},
+	    {"x{user}", "{user}x", true}, {"a{user}", "ab{user}", true},
 	    {"{user}", "a{user}", true},
 	    {"{user}/{user}", "{user}/x", false}, /* the user is the same */
 	    {"inbox/{user}", "inbox/{user}", false},
@@ -935,10 +987,12 @@ test_user_topics_that_do_not_keep_users_apart(void **state)
 	    {"inbox/{user}", "team/*", false},
 	    {"inbox/{user}", "inbox/al", false},
 	    {"in:{user}", "out:{user}", false},
-	    {"{user}:in", "{user}:out", false},
-	    {"{user}/in", "{user}", false},
-	    {"x{user}/*", "x{user}y", false},
-	    {"ab{user}c", "abc", false},
+	    {"{user}:in", "{user}:out", false}, {"{user}/in", "{user}", false},
+	    {"x{user}/*", "x{user}y", false}, {"ab{user}c", "abc", false},
+	    /* No name is empty, so `ab` and `c` leave no room for one. */
+	    {"ab{user}c/{user}", "abc/x{user}", false},
+	    {"ab{user}bc/{user}", "abc/x{user}", false},
+	    {"ab{user}c/y{user}", "abxvc/{user}", true}, /* xv and yxv */
 	};
 	static const char *const bad[] = {"inbox/{user}*", "{user}*",
 	    "{user}.*", "x/{user}-y*", "{user}/{user}*", "a*b", ""};
@@ -1179,6 +1233,42 @@ test_keys_that_changed_are_noticed(void **state)
 	free(new);
 }
 
+/* A file that turned bad is told of once, and the old keys stay. */
+static void
+test_keys_that_turned_bad_are_told(void **state)
+{
+	struct stage *s = *state;
+	char *good = forge(FORGE_HS256, GOOD), said[160], text[512], *line;
+	int was = dup(STDERR_FILENO), fd;
+	time_t limit = time(NULL) + 60;
+	struct stat sb = {0};
+	ssize_t n;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	snprintf(said, sizeof(said), "%s/said", s->dir);
+	fd = open(said, O_RDWR | O_CREAT | O_APPEND, 0600);
+	assert_true(fd != -1 && dup2(fd, STDERR_FILENO) != -1);
+	forge_write(s->secret, "short", 5);
+	while (sb.st_size == 0 && time(NULL) < limit) {
+		assert_int_equal(stage_bearer(s, SECRET, good), 0);
+		usleep(20000);
+		fstat(fd, &sb);
+	}
+	/* The next look finds the same file, and has nothing new to tell. */
+	s->allow->looked_ms = 0;
+	assert_int_equal(stage_bearer(s, SECRET, good), 0);
+	dup2(was, STDERR_FILENO);
+	close(was);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	close(fd);
+	assert_true(n > 0);
+	text[n] = '\0';
+	line = strchr(text, '\n');
+	assert_non_null(strstr(text, "a secret needs 32 bytes or more"));
+	assert_true(line != NULL && line[1] == '\0');
+	free(good);
+}
+
 /* --- tokens that were seen before --------------------------------------- */
 
 static void
@@ -1284,6 +1374,7 @@ main(void)
 	    T(test_cookies_of_foreign_pages_are_refused),
 	    T(test_claims_cover_topics),
 	    T(test_a_subject_is_no_pattern),
+	    T(test_a_name_that_makes_a_topic_too_long),
 	    T(test_public_topics_need_no_token),
 	    T(test_a_known_token_expires),
 	    T(test_what_is_like_a_known_token_is_not),
@@ -1302,6 +1393,7 @@ main(void)
 	    T(test_options_that_make_no_sense),
 	    T(test_keys_are_read_again),
 	    T(test_keys_that_changed_are_noticed),
+	    T(test_keys_that_turned_bad_are_told),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -155,6 +155,26 @@ test_public_keys_of_some_kinds(void **state)
 	    "neither RSA nor EC");
 }
 
+/* The form of PKCS #1, as `openssl rsa -RSAPublicKey_out` writes it. */
+static void
+test_pem_of_rsa_alone(void **state)
+{
+	struct drawer *d = *state;
+	BIO *out = BIO_new(BIO_s_mem());
+	unsigned char *der = NULL;
+	int len = i2d_PublicKey(hostile_keys()->rsa, &der);
+	char *pem;
+	long n;
+
+	PEM_write_bio(out, PEM_STRING_RSA_PUBLIC, "", der, len);
+	n = BIO_get_mem_data(out, &pem);
+	want_key(d, pem, (size_t)n, KEY_RS256, 1);
+	assert_int_equal(
+	    EVP_PKEY_eq(d->keys.v[0].pkey, hostile_keys()->rsa), 1);
+	OPENSSL_free(der);
+	BIO_free(out);
+}
+
 static void
 test_pem_with_several_keys(void **state)
 {
@@ -210,22 +230,15 @@ test_files_that_cannot_be_read(void **state)
 	assert_non_null(strstr(d->why, "directory"));
 }
 
-/* An RSA key by its numbers: the modulus of our key, or that plus one. */
+/* An RSA key by its numbers, which are freed. */
 static EVP_PKEY *
-rsa_of(int plus, BN_ULONG exponent, int shift)
+rsa_from(BIGNUM *n, BIGNUM *e)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
 	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
 	OSSL_PARAM *params;
 	EVP_PKEY *key = NULL;
-	BIGNUM *n = NULL, *e = BN_new();
 
-	EVP_PKEY_get_bn_param(hostile_keys()->rsa, "n", &n);
-	BN_add_word(n, (BN_ULONG)plus);
-	BN_set_word(e, 1);
-	BN_lshift(e, e, shift);
-	BN_sub_word(e, 1);
-	BN_add_word(e, exponent);
 	OSSL_PARAM_BLD_push_BN(bld, "n", n);
 	OSSL_PARAM_BLD_push_BN(bld, "e", e);
 	params = OSSL_PARAM_BLD_to_param(bld);
@@ -240,6 +253,32 @@ rsa_of(int plus, BN_ULONG exponent, int shift)
 	return key;
 }
 
+/* The modulus of our key, or that plus one. */
+static EVP_PKEY *
+rsa_of(int plus, BN_ULONG exponent, int shift)
+{
+	BIGNUM *n = NULL, *e = BN_new();
+
+	EVP_PKEY_get_bn_param(hostile_keys()->rsa, "n", &n);
+	BN_add_word(n, (BN_ULONG)plus);
+	BN_set_word(e, 1);
+	BN_lshift(e, e, shift);
+	BN_sub_word(e, 1);
+	BN_add_word(e, exponent);
+	return rsa_from(n, e);
+}
+
+/* A modulus of so many bits.  It is odd, and nobody knows its factors. */
+static EVP_PKEY *
+rsa_wide(int bits)
+{
+	BIGNUM *n = BN_new(), *e = BN_new();
+
+	BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD);
+	BN_set_word(e, 65537);
+	return rsa_from(n, e);
+}
+
 /* With an exponent of 1 all can sign; a long one makes each check slow. */
 static void
 test_rsa_numbers_that_are_no_good(void **state)
@@ -252,6 +291,8 @@ test_rsa_numbers_that_are_no_good(void **state)
 	want_pem(d, rsa_of(0, 4, 0), KEY_RS256, "no public key");
 	want_pem(d, rsa_of(1, 65537, 0), KEY_RS256, "no public key");
 	want_pem(d, rsa_of(0, 2, 1000), KEY_RS256, "64 bits at most");
+	want_pem(d, rsa_wide(8192), KEY_RS256, NULL);
+	want_pem(d, rsa_wide(8193), KEY_RS256, "8192 bits at most");
 }
 
 /* --- key material in another form ---------------------------------------- */
@@ -919,6 +960,7 @@ main(void)
 	    T(test_secret_is_the_file_without_its_newline),
 	    T(test_short_secrets_are_refused),
 	    T(test_public_keys_of_some_kinds),
+	    T(test_pem_of_rsa_alone),
 	    T(test_pem_with_several_keys),
 	    T(test_private_keys_are_refused),
 	    T(test_files_that_cannot_be_read),

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/utf8.h"
 #include "fcgi/command/commands.h"
@@ -161,7 +162,8 @@ test_tail_into_a_pipe_changes_nothing(void **state)
 	    "", 0);
 }
 
-/* As child_start, but its standard output is a terminal.  Returns that. */
+/* As child_start, but what it prints and says goes to a terminal.  Returns
+ * that. */
 static int
 start_on_terminal(struct child *ch, command *run, const char *const *words)
 {
@@ -182,6 +184,7 @@ start_on_terminal(struct child *ch, command *run, const char *const *words)
 		while (words[argc] != NULL)
 			argc++;
 		dup2(end, 1);
+		dup2(end, 2);
 		closefrom(3);
 		exit(run(argc, (char **)(uintptr_t)words));
 	}
@@ -234,6 +237,77 @@ test_init_on_a_terminal_shows_all(void **state)
 	want_on_terminal(cmd_init, WORDS("init", path), want);
 }
 
+static int
+say(int argc, char **argv)
+{
+	(void)argc;
+	command_say("%s", argv[1]);
+	return command_done();
+}
+
+/* A long line goes out in pieces, none of which ends within a character. */
+static void
+test_a_long_line_on_a_terminal_is_whole(void **state)
+{
+	static const char *const chars[] = {
+	    "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+	char line[4002], want[4004];
+	size_t i, len, begin;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		for (begin = 0; begin < 4; begin++) {
+			memset(line, 'x', begin);
+			for (len = begin; len + 5 < 4000; len += i + 2)
+				memcpy(line + len, chars[i], i + 2);
+			line[len] = '\0';
+			snprintf(want, sizeof(want), "%s\n", line);
+			want_on_terminal(say, WORDS("say", line), want);
+		}
+}
+
+/* While it runs, a person sees how far a copy is; the line is then removed. */
+static void
+test_copy_on_a_terminal_says_how_far_it_is(void **state)
+{
+	static const char told[] = "\r1 events, up to ";
+	char path[300], to[310];
+	struct child ch;
+	int terminal, status;
+
+	make_log(path, sizeof(path), *state);
+	snprintf(to, sizeof(to), "%s-2", path);
+	terminal = start_on_terminal(&ch, cmd_copy, WORDS("copy", path, to));
+	child_read(&ch, terminal, told);
+	assert_int_equal(waitpid(ch.pid, &status, 0), ch.pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	status = (int)read(terminal, ch.text, sizeof(ch.text) - 1);
+	assert_true(status > 0);
+	ch.text[status] = '\0';
+	assert_non_null(strstr(ch.text, "\033[K\r\033[K1 events copied in "));
+	close(terminal);
+}
+
+/* Standard output that cannot be written is a failure, and is told. */
+static int
+say_into_full(int argc, char **argv)
+{
+	if (freopen("/dev/full", "w", stdout) == NULL)
+		return 99;
+	return say(argc, argv);
+}
+
+static void
+test_output_that_is_full_is_told(void **state)
+{
+	struct child ch;
+
+	(void)state;
+	child_start(&ch, say_into_full, WORDS("say", "a"));
+	child_ends(
+	    &ch, "", "largesse: standard output: No space left on device\n", 1);
+}
+
 int
 main(void)
 {
@@ -241,6 +315,10 @@ main(void)
 	    cmocka_unit_test(test_visible_form),
 	    cmocka_unit_test(test_visible_in_little_room),
 	    cmocka_unit_test(test_log_lines_are_shown),
+	    cmocka_unit_test(test_a_long_line_on_a_terminal_is_whole),
+	    cmocka_unit_test(test_output_that_is_full_is_told),
+	    cmocka_unit_test_setup_teardown(
+		test_copy_on_a_terminal_says_how_far_it_is, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_tail_into_a_pipe_changes_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

@@ -327,6 +327,11 @@ test_silence(void **state)
 	assert_true(report_has(&sc->r, "idle-limit"));
 	report_free(&sc->r);
 	memset(&sc->r, 0, sizeof(sc->r));
+	sc->probe.echo.cgi = true;
+	judge_evidence(&sc->e, &sc->r);
+	assert_true(report_has(&sc->r, "cgi"));
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
 	want(sc, "");
 	tick(&silence, 2, 2, 18000, 18003, NULL);
 	sc = scene();
@@ -367,6 +372,9 @@ test_http10_behind_another(void **state)
 	sc = scene();
 	strcpy(sc->probe.echo.protocol, "HTTP/1.0");
 	want(sc, "http10");
+	sc = scene();
+	sc->probe.http = 10;
+	want(sc, "http10");
 }
 
 static void
@@ -378,6 +386,7 @@ test_http1_is_a_note(void **state)
 	sc->probe.http = 11;
 	judge_evidence(&sc->e, &sc->r);
 	assert_true(report_has(&sc->r, "http1"));
+	assert_false(report_has(&sc->r, "cgi"));
 	report_free(&sc->r);
 	memset(&sc->r, 0, sizeof(sc->r));
 	want(sc, "");
@@ -448,6 +457,79 @@ test_no_stream_at_all(void **state)
 	sc->stream = (struct visit){.done = true, .trouble = TROUBLE_NAME};
 	sc->e.probe = NULL;
 	want(sc, "unreachable");
+}
+
+/* What was seen of the first finding, and its first mend or "". */
+static void
+want_seen(struct scene *sc, const char *seen, const char *mend)
+{
+	const struct finding *f;
+
+	judge_evidence(&sc->e, &sc->r);
+	assert_true(sc->r.n > 0);
+	f = &sc->r.findings[0];
+	assert_string_equal(f->seen, seen);
+	assert_string_equal(f->nmends > 0 ? f->mends[0].line : "", mend);
+	report_free(&sc->r);
+	free(sc);
+}
+
+static void
+test_trouble_is_told_by_its_kind(void **state)
+{
+	static const struct {
+		enum trouble trouble;
+		const char *seen, *mend;
+	} cases[] = {
+	    {TROUBLE_NAME, "no such host: why", ""},
+	    {TROUBLE_CONNECT, "nobody answers: why", ""},
+	    {TROUBLE_CUT, "closed without an answer: why",
+		"worker_connections 17500;"},
+	    {TROUBLE_OTHER, "no answer: why", ""},
+	};
+	struct scene *sc;
+	size_t i, probe;
+
+	(void)state;
+	/* Of the stream, and of the probe alone. */
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (probe = 0; probe < 2; probe++) {
+			struct visit v = {.done = true,
+			    .trouble = cases[i].trouble,
+			    .error = "why"};
+
+			sc = scene();
+			*(probe ? &sc->probe : &sc->stream) = v;
+			if (!probe)
+				sc->e.probe = NULL;
+			want_seen(sc, cases[i].seen, cases[i].mend);
+		}
+}
+
+/* The text of a server is told if it is one line, and no page. */
+static void
+test_status_with_its_text(void **state)
+{
+	static const struct {
+		const char *text, *seen;
+	} cases[] = {
+	    {"", "status 403 from nginx"},
+	    {"token: expired\nmore", "status 403 from nginx: token: expired"},
+	    {"<html><h1>no", "status 403 from nginx"},
+	};
+	struct scene *sc;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sc = scene();
+		sc->stream = (struct visit){
+		    .done = true, .status = 403, .http = 11, .server = "nginx"};
+		strcpy(sc->stream.text, cases[i].text);
+		sc->e.probe = NULL;
+		want_seen(sc, cases[i].seen,
+		    "largesse doctor --header 'Cookie: ...' URL");
+	}
 }
 
 /* The stream needs a token; the probe is open, and shows what else is wrong. */
@@ -523,6 +605,10 @@ test_a_probe_that_is_none(void **state)
 	sc->probe = (struct visit){
 	    .done = true, .status = 404, .http = 11, .type = "text/html"};
 	want(sc, "probe");
+	sc = scene(); /* such as the page that stands for all paths */
+	sc->probe = (struct visit){
+	    .done = true, .status = 200, .http = 11, .type = "text/html"};
+	want(sc, "probe");
 	sc = scene();
 	sc->probe = (struct visit){.done = true, .trouble = TROUBLE_TIMEOUT};
 	want(sc, "buffered");
@@ -530,6 +616,10 @@ test_a_probe_that_is_none(void **state)
 	sc->probe.started = false;
 	sc->probe.nticks = 0;
 	want(sc, "probes");
+	sc = scene(); /* a probe came through, and the stream did not begin */
+	sc->stream = (struct visit){
+	    .done = true, .stream = true, .status = 200, .end_ms = 5000};
+	want(sc, "dumb");
 }
 
 /* --- who is in the way -------------------------------------------------- */
@@ -605,10 +695,6 @@ test_long_headers_are_cut(void **state)
 		visit_header(&v, line, sizeof(line));
 		memcpy(line, "Location:     ", 14);
 		visit_header(&v, line, sizeof(line));
-	sc = scene(); /* such as the page that stands for all paths */
-	sc->probe = (struct visit){
-	    .done = true, .status = 200, .http = 11, .type = "text/html"};
-	want(sc, "probe");
 		memcpy(line, "Age:          ", 14);
 		visit_header(&v, line, sizeof(line));
 	}
@@ -681,6 +767,31 @@ test_report_as_text(void **state)
 	report_free(&r);
 }
 
+/* Long texts are broken between words; what is well is said in one. */
+static void
+test_report_of_a_healthy_way(void **state)
+{
+	struct report r = {.subject = "x"};
+	char *text, *line, *end;
+	size_t lines = 0;
+
+	(void)state;
+	report_summary(&r, "%s",
+	    "one two three four five six seven eight nine ten eleven twelve "
+	    "thirteen fourteen fifteen sixteen seventeen eighteen nineteen");
+	text = printed(&r, report_print);
+	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		lines += end > line;
+		assert_true(end - line <= 80);
+		if (lines == 3 && end > line)
+			assert_non_null(strstr(line, "nineteen"));
+	}
+	assert_int_equal(lines, 4);
+	assert_non_null(strstr(text, "nineteen\n\nhealthy\n"));
+	free(text);
+	report_free(&r);
+}
+
 static void
 test_report_as_json(void **state)
 {
@@ -728,6 +839,8 @@ main(void)
 	    cmocka_unit_test(test_cors),
 	    cmocka_unit_test(test_cache_control_of_another),
 	    cmocka_unit_test(test_no_stream_at_all),
+	    cmocka_unit_test(test_trouble_is_told_by_its_kind),
+	    cmocka_unit_test(test_status_with_its_text),
 	    cmocka_unit_test(test_refused_and_more),
 	    cmocka_unit_test(test_told_to_come_back),
 	    cmocka_unit_test(test_redirects),
@@ -737,6 +850,7 @@ main(void)
 	    cmocka_unit_test(test_long_headers_are_cut),
 	    cmocka_unit_test(test_blocks_that_are_no_ticks),
 	    cmocka_unit_test(test_report_as_text),
+	    cmocka_unit_test(test_report_of_a_healthy_way),
 	    cmocka_unit_test(test_report_as_json),
 	};
 

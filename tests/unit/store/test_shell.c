@@ -54,6 +54,25 @@ test_a_plain_name_has_no_quotes(void **state)
 	assert_string_equal(quoted, "/srv/events-2/log_1.db");
 }
 
+/* A word has room or is none: it is never cut. */
+static void
+test_a_word_without_room_is_none(void **state)
+{
+	char buf[20];
+
+	(void)state;
+	shell_quote_word(buf, sizeof(buf), "-rf");
+	assert_string_equal(buf, "-rf"); /* only a path is made `./-rf` */
+	shell_quote_word(buf, sizeof(buf), "nineteen-letters-it");
+	assert_string_equal(buf, "nineteen-letters-it");
+	shell_quote_word(buf, sizeof(buf), "twenty-letters-of-it");
+	assert_string_equal(buf, "<WORD>");
+	shell_quote_word(buf, sizeof(buf), "two words, and no room");
+	assert_string_equal(buf, "<WORD>");
+	shell_quote_word(buf, sizeof(buf), "a\nb");
+	assert_string_equal(buf, "<WORD>");
+}
+
 /* What cannot be typed, or has no room, stops the shell. */
 static void
 test_what_stands_for_no_name_stops_a_shell(void **state)
@@ -89,6 +108,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_shell_reads_it_back),
 	    cmocka_unit_test(test_a_plain_name_has_no_quotes),
+	    cmocka_unit_test(test_a_word_without_room_is_none),
 	    cmocka_unit_test(test_what_stands_for_no_name_stops_a_shell),
 	};
 
