@@ -110,9 +110,12 @@ class Storm:
 
 def storms(peer, quick):
     """8,900 streams and 2 events/s.  The responder is restarted, then the web
-    server, then the web server is told to reload."""
+    server, then the web server is told to reload.  In lighttpd those that come
+    back meet those that are still closing, in one process with one limit of
+    descriptors: it holds fewer."""
+    most = 6000 if 'lighttpd' in peer else 8900
     with Scene(peer, small=True, held=peer != 'nchan') as s:
-        storm = Storm(s, s.streams(890 if quick else 8900))
+        storm = Storm(s, s.streams(most // 10 if quick else most))
         if peer == 'nchan':
             return nchan_reloads(storm)
         s.publisher.say(f'run 2 {45 if quick else 75}')
