@@ -166,7 +166,7 @@ static size_t
 head(struct feed *f, const char *s, size_t len)
 {
 	size_t before = f->carried;
-	char *end;
+	char *end, *length;
 
 	carry_add(f, s, len);
 	end = memmem(f->carry, f->carried, "\r\n\r\n", 4);
@@ -178,6 +178,10 @@ head(struct feed *f, const char *s, size_t len)
 		f->status = 599;
 	f->chunked = strcasestr(f->carry, "\ntransfer-encoding: chunked");
 	f->state = f->chunked ? FEED_SIZE : FEED_BODY;
+	length = strcasestr(f->carry, "\ncontent-length:");
+	f->sized = length != NULL && !f->chunked;
+	if (f->sized)
+		f->left = strtoull(length + 16, NULL, 10);
 	carry_drop(f);
 	return len;
 }
@@ -209,11 +213,13 @@ size_line(struct feed *f, const char *s, const char *end)
 static const char *
 chunk_body(struct feed *f, const char *s, const char *end, struct sink *k)
 {
-	if (f->chunked && (uint64_t)(end - s) >= f->left) {
+	bool bounded = f->chunked || f->sized;
+
+	if (bounded && (uint64_t)(end - s) >= f->left) {
 		end = s + f->left;
-		f->state = FEED_CRLF;
+		f->state = f->chunked ? FEED_CRLF : FEED_OVER;
 	}
-	if (f->chunked)
+	if (bounded)
 		f->left -= (uint64_t)(end - s);
 	body(f, s, end, k);
 	return end;

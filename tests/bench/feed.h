@@ -22,26 +22,28 @@ enum feed_state {
 	FEED_SIZE, /* length of a chunk */
 	FEED_BODY,
 	FEED_CRLF, /* after a chunk */
-	FEED_OVER  /* last chunk seen, or not HTTP */
+	FEED_OVER  /* last chunk or byte seen, or not HTTP */
 };
 
 /* All zero at first; feed_free gives back what it holds. */
 struct feed {
 	uint64_t n, t;	  /* of the event that is being read */
 	uint64_t id;	  /* the last numeric id */
-	uint64_t left;	  /* bytes of this chunk still to come */
+	uint64_t left;	  /* bytes of this chunk or body still to come */
 	char *carry;	  /* a line, or the headers, read in part */
 	uint32_t carried; /* bytes of it */
 	uint32_t room;	  /* it can take */
 	uint16_t status;  /* of HTTP, 0 until the headers are whole */
 	uint8_t state;	  /* enum feed_state */
 	bool chunked, has_n, has_id, own; /* own: a `stream-...` event */
-	bool gap;			  /* the event is `stream-gap` */
-	bool has_place;			  /* an id came in this event */
-	bool live;			  /* some event came, ours or not */
-	uint32_t retry_ms;		  /* as the server said, or 0 */
-	char place[FEED_PLACE];		  /* what the next Last-Event-ID is */
-	char next_place[FEED_PLACE];	  /* when the event is whole */
+	bool
+	    sized; /* with a Content-Length: nobody streams, it is told to go */
+	bool gap;  /* the event is `stream-gap` */
+	bool has_place;		     /* an id came in this event */
+	bool live;		     /* some event came, ours or not */
+	uint32_t retry_ms;	     /* as the server said, or 0 */
+	char place[FEED_PLACE];	     /* what the next Last-Event-ID is */
+	char next_place[FEED_PLACE]; /* when the event is whole */
 };
 
 /* What was wrong, summed over all feeds. */
