@@ -292,11 +292,13 @@ class Stage:
         self.site.start_web()
 
     def out_of_descriptors(self):
-        """Apache ends when it cannot open what each of its children needs."""
+        """Apache ends when it cannot open what each of its children needs, and
+        a lighttpd that starts anew when it cannot open /etc/passwd."""
         said = "".join(path.read_text(errors="replace")[-5000:] for path in
                        self.site.dir.glob("*.log") if path.name in
-                       ("error.log", "apache.log"))
-        return self.web == "apache" and "Too many open files" in said
+                       ("error.log", "apache.log", "lighttpd.log"))
+        return {"apache": "Too many open files",
+                "lighttpd": "can't find username"}.get(self.web, "\0") in said
 
     def last_words(self):
         text = (self.site.dir / "responder.log").read_text(errors="replace")
