@@ -345,6 +345,19 @@ publish_all_the_time(const struct log *lg)
 	}
 }
 
+/* On a busy machine its turn may be over before we have seen it. */
+static void
+append_in_the_end(const struct stage *s, struct store_event *ev, int n)
+{
+	enum store_result r = STORE_BUSY;
+	int tries;
+
+	for (tries = 0; r == STORE_BUSY && tries < 20; tries++)
+		r = store_append(s->log.writer, ev, (size_t)n);
+	if (r != STORE_OK)
+		fail_msg("%s", store_why(s->log.writer));
+}
+
 /* Whoever waits for the lock has it after a commit of another. */
 static void
 test_the_commit_of_another_is_no_other_log(void **state)
@@ -362,8 +375,7 @@ test_the_commit_of_another_is_no_other_log(void **state)
 		publish_all_the_time(&s->log);
 	open_writer(s);
 	for (i = 0; i < 10; i++)
-		if (store_append(s->log.writer, ev, 2) != STORE_OK)
-			fail_msg("%d: %s", i, store_why(s->log.writer));
+		append_in_the_end(s, ev, 2);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	want_in_log(s, "x", 20);
