@@ -2,10 +2,11 @@
  * identity.c - is it still the same log?
  *
  * While we read a log it can be moved away, restored from an older copy, or
- * rebuilt, and then its ids mean something else.  Four things tell: another
- * file under the path; another log id; a sequence that went back; and, for an
- * older copy that has grown past us, another row under the newest id that we
- * read.  A log that only lost old rows is still the same.
+ * rebuilt, and then its ids mean something else.  This tells: another file
+ * under the path; another log id; a sequence that went back; for an older copy
+ * that has grown past us, another row under the newest id that we read; and
+ * rows that were read in another copy, and are there again.  A log that only
+ * lost old rows is still the same.
  */
 #include <string.h>
 
@@ -367,7 +368,10 @@ next_is_of(struct sqlite *sq, const struct marks *copy, int64_t after)
 	return false;
 }
 
-/* Has a copy that was read before come back, with rows that are new here? */
+/*
+ * Has a copy that was read before come back, with rows that are new here?  Only
+ * if it would be taken for that one; else the same would be said of it again.
+ */
 static bool
 copy_is_back(struct sqlite *sq)
 {
@@ -383,7 +387,9 @@ copy_is_back(struct sqlite *sq)
 	for (i = 0; sq->newest > read && i < MARKS_LOGS; i++)
 		if (&sq->marks[i] != mine && sq->marks[i].used != 0 &&
 		    strcmp(sq->marks[i].log_id, mine->log_id) == 0 &&
-		    next_is_of(sq, &sq->marks[i], read))
+		    next_is_of(sq, &sq->marks[i], read) &&
+		    marks_compare(&sq->marks[i], read_mark, sq, sqlite_head(sq))
+			    .low > read)
 			return true;
 	return false;
 }

@@ -824,6 +824,39 @@ test_a_pruned_copy_comes_back_to_an_emptied_log(void)
 	want_rows(c, 13, 13);
 }
 
+/*
+ * Some rows of a copy that was read are put back by hand, with more after them
+ * than are compared: it is still this log, and nothing is said for ever.
+ */
+static void
+test_rows_of_a_copy_are_put_back(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events");
+	int i;
+
+	append_many(sv, "main", 1, 300, 0);
+	for (i = 1; i <= 300; i++)
+		want_event(c, NULL, NULL, text("%d ", i));
+	sql(sv, "CREATE TABLE old AS SELECT * FROM events");
+	sql(sv, "DELETE FROM events; UPDATE sqlite_sequence SET seq = 0");
+	want_gap(c);
+	append_many(sv, "main", 1, 100, 0);
+	for (i = 1; i <= 100; i++)
+		want_event(c, NULL, NULL, text("%d ", i));
+	sql(sv, "BEGIN;"
+		"INSERT INTO events SELECT * FROM old WHERE id BETWEEN 101"
+		" AND 110; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+		" SELECT i + 1 FROM n WHERE i < 40) INSERT INTO events(data)"
+		" SELECT 'more' FROM n; COMMIT");
+	for (i = 101; i <= 110; i++)
+		want_event(c, NULL, NULL, text("%d ", i));
+	for (i = 1; i <= 40; i++)
+		want_event(c, NULL, NULL, "more");
+	append(sv, "main", "last");
+	want_event(c, NULL, NULL, "last");
+}
+
 /* --- how it is said ----------------------------------------------------- */
 
 static void
@@ -1212,6 +1245,7 @@ main(int argc, char **argv)
 	    TALK(test_two_logs_in_turn_many_times),
 	    TALK(test_restored_before_any_row_was_read),
 	    TALK(test_a_pruned_copy_comes_back_to_an_emptied_log),
+	    TALK(test_rows_of_a_copy_are_put_back),
 	    TALK(test_a_log_that_is_not_in_wal_mode_is_told),
 	    TALK(test_without_inotify),
 	    TALK(test_any_order_of_steps),
