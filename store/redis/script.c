@@ -1,8 +1,8 @@
 /*
  * script.c - what Redis is asked to do in one go, in its own Lua.
  *
- * An id is compared as two numbers: a double holds milliseconds and any
- * sequence that Redis itself gives.  How far the stream was pruned is noted,
+ * Ids are compared as text, for a double does not hold each number of 64 bits;
+ * their milliseconds fit into one.  How far the stream was pruned is noted,
  * so that a reader whose place lies before the oldest entry can be told whether
  * it lost anything.
  */
