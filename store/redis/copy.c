@@ -19,22 +19,17 @@ enum {
 	NUMBERS = 7 /* that stand before revocations and events */
 };
 
-#define LUA_STREAM                                                         \
-	LUA_TOPIC_OF                                                       \
-	"local function stream() local t = {}"                             \
-	" if redis.call('EXISTS', KEYS[1]) == 1 then"                      \
-	" local r = redis.call('XINFO', 'STREAM', KEYS[1])"                \
-	" for i = 1, #r, 2 do t[r[i]] = r[i + 1] end end"                  \
-	" t.last = t['last-generated-id'] or '0-0' return t end\n"         \
-	"local function before(x, y)"                                      \
-	" local a, b = string.match(x, '^(%d+)-(%d+)$')"                   \
-	" local c, d = string.match(y, '^(%d+)-(%d+)$')"                   \
-	" a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)" \
-	" return a < c or (a == c and b < d) end\n"                        \
-	"local function numbers(n)"                                        \
-	" local have = redis.call('HGET', KEYS[2], 'numbers')"             \
-	" if tonumber(n) > tonumber(have or 0) then"                       \
-	" redis.call('HSET', KEYS[2], 'numbers', n) end end\n"
+#define LUA_STREAM                                                     \
+	LUA_TOPIC_OF LUA_BEFORE                                        \
+	    "local function stream() local t = {}"                     \
+	    " if redis.call('EXISTS', KEYS[1]) == 1 then"              \
+	    " local r = redis.call('XINFO', 'STREAM', KEYS[1])"        \
+	    " for i = 1, #r, 2 do t[r[i]] = r[i + 1] end end"          \
+	    " t.last = t['last-generated-id'] or '0-0' return t end\n" \
+	    "local function numbers(n)"                                \
+	    " local have = redis.call('HGET', KEYS[2], 'numbers')"     \
+	    " if less(have or '0', n) then"                            \
+	    " redis.call('HSET', KEYS[2], 'numbers', n) end end\n"
 
 /*
  * ARGV: log id, base, numbers.  Answers the last id, the place up to which

@@ -1,10 +1,8 @@
 /*
  * script.c - what Redis is asked to do in one go, in its own Lua.
  *
- * Ids are compared as text, for a double does not hold each number of 64 bits;
- * their milliseconds fit into one.  How far the stream was pruned is noted,
- * so that a reader whose place lies before the oldest entry can be told whether
- * it lost anything.
+ * How far the stream was pruned is noted, so that a reader whose place lies
+ * before the oldest entry can be told whether it lost anything.
  */
 #include "store/redis/script.h"
 
@@ -21,17 +19,11 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 		argv[3 + i] = u->key[i];
 }
 
-/* Is id a before id b?  Times of entries; the oldest entry. */
+/* Ids as numbers, of which the milliseconds are whole; times of entries. */
 #define LUA_IDS                                                     \
-	"local function parts(id)"                                  \
-	" local a, b = string.match(id, '^(%d+)-(%d+)$')"           \
+	LUA_BEFORE                                                  \
+	"local function parts(id) local a, b = words(id)"           \
 	" return tonumber(a), tonumber(b) end\n"                    \
-	"local function less(a, b)"                                 \
-	" if #a ~= #b then return #a < #b end return a < b end\n"   \
-	"local function before(x, y)"                               \
-	" local a, b = string.match(x, '^(%d+)-(%d+)$')"            \
-	" local c, d = string.match(y, '^(%d+)-(%d+)$')"            \
-	" return less(a, c) or (a == c and less(b, d)) end\n"       \
 	"local function field(e, name)"                             \
 	" for i = 1, #e[2], 2 do"                                   \
 	" if e[2][i] == name then return e[2][i + 1] end end end\n" \

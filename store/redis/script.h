@@ -26,6 +26,19 @@ void redis_head(const char *argv[REDIS_HEAD], const struct redis_url *,
 	" return string.find(uid, '^%d+%-%l%w%w%w$') and 'topic-of:' .." \
 	" uid end\n"
 
+/*
+ * Is one number, or one id, before another?  As text: a number of Lua does not
+ * hold each of 64 bits.
+ */
+#define LUA_BEFORE                                                \
+	"local function words(id)"                                \
+	" return string.match(id, '^(%d+)-(%d+)$') end\n"         \
+	"local function less(a, b)"                               \
+	" if #a ~= #b then return #a < #b end return a < b end\n" \
+	"local function before(x, y)"                             \
+	" local a, b = words(x) local c, d = words(y)"            \
+	" return less(a, c) or (a == c and less(b, d)) end\n"
+
 /* ARGV: an id.  What struct redis_state has, in its order. */
 extern const char redis_script_state[];
 

@@ -437,6 +437,32 @@ test_an_event_that_was_removed_is_no_gap_in_the_copy(void)
 	}
 }
 
+/* The same of numbers that are one number to the Lua of Redis. */
+static void
+test_a_large_number_that_was_removed_is_no_gap_in_the_copy(void)
+{
+	struct server *from = place(&log_sqlite), *to = place(&log_redis);
+	int64_t large = INT64_C(1795340000000000000);
+	const char *id;
+	struct client *c;
+
+	check(run_with(from, NULL, "init", from->db, NULL).status == 0);
+	start(from, NULL);
+	c = stream(from, "/events");
+	for (int i = 1; i <= 3; i++)
+		log_sqlite.append(from,
+		    &(struct row){
+			.id = large + i, .data = column(text("%d", i))},
+		    1);
+	for (int i = 1; i <= 3; i++)
+		want_event(c, NULL, NULL, text("%d", i));
+	id = text("%s", c->last_id.s);
+	sql(from, "DELETE FROM events WHERE data = '3'");
+	want_copy(from, to, 2);
+	start(to, NULL);
+	want_no_gap(to, id, "");
+}
+
 /* The copy may be there already when that happens. */
 static void
 test_an_event_that_is_removed_during_a_copy_is_no_gap(void)
@@ -583,6 +609,7 @@ main(int argc, char **argv)
 	    TALK(test_what_is_published_meanwhile_is_copied),
 	    TALK(test_what_was_pruned_is_told_by_the_copy),
 	    TALK(test_an_event_that_was_removed_is_no_gap_in_the_copy),
+	    TALK(test_a_large_number_that_was_removed_is_no_gap_in_the_copy),
 	    TALK(test_an_event_that_is_removed_during_a_copy_is_no_gap),
 	    TALK(test_numbers_of_pruned_events_are_not_used_again),
 	    TALK(test_pruned_before_it_was_copied_ends_it),
