@@ -171,6 +171,13 @@ forget(struct sqlite *sq, const char *log_id)
 	*word |= bit;
 }
 
+/* Are these the marks of some copy of the log with this id? */
+static bool
+are_of(const struct marks *m, const char *log_id)
+{
+	return m->used != 0 && strcmp(m->log_id, log_id) == 0;
+}
+
 /*
  * Of the copies of this log that were read, the one that has most in common
  * with it.
@@ -184,7 +191,7 @@ find_nearest(struct sqlite *sq, struct identity_read *rd)
 	for (i = 0; i < MARKS_LOGS; i++) {
 		struct marks *m = &sq->marks[i];
 
-		if (m->used == 0 || strcmp(m->log_id, rd->log_id) != 0)
+		if (!are_of(m, rd->log_id))
 			continue;
 		p = marks_compare(m, read_mark, sq, sqlite_head(sq));
 		rd->first_lost[i] = p.first_lost;
@@ -325,22 +332,6 @@ identity_take(struct sqlite *sq, const struct identity_read *rd)
 		marks_add(sq->self.marks, &rd->place);
 }
 
-/* The next row after an id, with its time in *ms.  INT64_MIN: there is none. */
-static int64_t
-next_row(struct sqlite *sq, int64_t after, int64_t *ms)
-{
-	sqlite3_stmt *st = sq->st[ST_TIME];
-	int64_t id = INT64_MIN;
-
-	sqlite3_bind_int64(st, 1, after);
-	if (sqlite_step(sq, st) == SQLITE_ROW) {
-		id = sqlite3_column_int64(st, COL_ID);
-		*ms = sqlite3_column_int64(st, 2);
-	}
-	sqlite3_reset(st);
-	return id;
-}
-
 /*
  * Are the rows that come next in another copy of this log, which was read?
  * Some of that copy's rows may be gone, and others may have got their ids here.
@@ -348,8 +339,9 @@ next_row(struct sqlite *sq, int64_t after, int64_t *ms)
 static bool
 next_is_of(struct sqlite *sq, const struct marks *copy, int64_t after)
 {
+	sqlite3_stmt *st = sq->st[ST_NEXT];
 	const struct row_mark *mark;
-	int64_t next, ms;
+	int64_t next;
 	int looks, is;
 
 	for (looks = 0; looks < IDENTITY_LOOKS; looks++) {
@@ -361,7 +353,8 @@ next_is_of(struct sqlite *sq, const struct marks *copy, int64_t after)
 		after = mark->id;
 		if (is == 0)
 			continue;
-		if ((next = next_row(sq, after, &ms)) == INT64_MIN)
+		sqlite3_bind_int64(st, 1, after);
+		if ((next = sqlite_number(sq, st, INT64_MIN)) == INT64_MIN)
 			return false;
 		after = next - 1;
 	}
@@ -384,13 +377,14 @@ copy_is_back(struct sqlite *sq)
 		return false;
 	newest = marks_newest(mine);
 	read = newest != NULL ? newest->id : 0;
-	for (i = 0; sq->newest > read && i < MARKS_LOGS; i++)
-		if (&sq->marks[i] != mine && sq->marks[i].used != 0 &&
-		    strcmp(sq->marks[i].log_id, mine->log_id) == 0 &&
-		    next_is_of(sq, &sq->marks[i], read) &&
-		    marks_compare(&sq->marks[i], read_mark, sq, sqlite_head(sq))
-			    .low > read)
+	for (i = 0; sq->newest > read && i < MARKS_LOGS; i++) {
+		const struct marks *m = &sq->marks[i];
+
+		if (m != mine && are_of(m, mine->log_id) &&
+		    next_is_of(sq, m, read) &&
+		    marks_compare(m, read_mark, sq, sqlite_head(sq)).low > read)
 			return true;
+	}
 	return false;
 }
 
@@ -426,13 +420,18 @@ static bool
 old_row_comes(struct sqlite *sq)
 {
 	const struct row_mark *newest;
-	int64_t ms;
+	sqlite3_stmt *st = sq->st[ST_TIME];
+	bool old = false;
 
-	return sq->self.marks != NULL && is_forgotten(sq, sq->base.log_id) &&
-	       clock_wall_ms() - sq->self.taken_ms <= RESTLESS_MS &&
-	       (newest = marks_newest(sq->self.marks)) != NULL &&
-	       next_row(sq, newest->id, &ms) != INT64_MIN &&
-	       ms < sq->self.taken_ms - LATE_MS;
+	if (sq->self.marks == NULL || !is_forgotten(sq, sq->base.log_id) ||
+	    clock_wall_ms() - sq->self.taken_ms > RESTLESS_MS ||
+	    (newest = marks_newest(sq->self.marks)) == NULL)
+		return false;
+	sqlite3_bind_int64(st, 1, newest->id);
+	if (sqlite_step(sq, st) == SQLITE_ROW)
+		old = sqlite3_column_int64(st, 2) < sq->self.taken_ms - LATE_MS;
+	sqlite3_reset(st);
+	return old;
 }
 
 enum store_result
