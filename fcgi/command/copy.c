@@ -165,10 +165,8 @@ ask_source_again(struct copy *cp, enum store_result r)
 }
 
 static enum store_result
-seek_source(struct copy *cp, enum store_from from, struct store_id id,
-    bool named, struct store_id *place)
+seek_source(struct copy *cp, struct store_seek what, struct store_id *place)
 {
-	struct store_seek what = {.from = from, .id = id, .named = named};
 	enum store_result r;
 
 	do
@@ -204,13 +202,13 @@ source_failed(const struct copy *cp, enum store_result r)
 static int
 find_origin(struct copy *cp)
 {
-	struct store_id none = {0, 0}, place;
-	enum store_result r =
-	    seek_source(cp, STORE_FROM_ID, none, false, &place);
+	struct store_seek before_all = {.from = STORE_FROM_ID};
+	struct store_id place;
+	enum store_result r = seek_source(cp, before_all, &place);
 
 	if (r != STORE_OK && r != STORE_GONE)
 		return source_failed(cp, r);
-	cp->origin.base = r == STORE_GONE ? place : none;
+	cp->origin.base = r == STORE_GONE ? place : before_all.id;
 	do
 		r = store_numbers(cp->from, &cp->origin.numbers);
 	while (ask_source_again(cp, r));
@@ -318,7 +316,9 @@ check_newest(struct copy *cp)
 		return 0;
 	if (cp->n == 1 && store_id_cmp(cp->events[0].id, cp->newest.id) == 0)
 		return has_others(cp, cp->newest.id);
-	r = seek_source(cp, STORE_FROM_FIRST, before, false, &first);
+	r = seek_source(cp,
+	    (struct store_seek){.from = STORE_FROM_FIRST, .id = before},
+	    &first);
 	if (r != STORE_OK)
 		return source_failed(cp, r);
 	return store_id_cmp(first, cp->newest.id) >= 0
@@ -330,9 +330,9 @@ check_newest(struct copy *cp)
 static enum store_result
 begin_at_target(struct copy *cp)
 {
+	struct store_seek upto = {.from = STORE_FROM_ID};
 	struct store_id place;
 	enum store_result r;
-	bool named;
 
 	free(cp->newest_text);
 	cp->newest_text = NULL;
@@ -346,8 +346,9 @@ begin_at_target(struct copy *cp)
 	if (cp->newest_text != NULL && check_newest(cp) == -1)
 		return STORE_ERROR;
 	/* With no event to compare, the number proves what a client's does. */
-	named = cp->newest_text == NULL && cp->done.upto.hi == 0;
-	r = seek_source(cp, STORE_FROM_ID, cp->done.upto, named, &place);
+	upto.id = cp->done.upto;
+	upto.named = cp->newest_text == NULL && upto.id.hi == 0;
+	r = seek_source(cp, upto, &place);
 	if (r == STORE_OK)
 		return r;
 	if (r == STORE_UNKNOWN)
@@ -410,10 +411,10 @@ carry_page(struct copy *cp, struct store_id head, bool *at_end)
 static enum store_result
 carry(struct copy *cp)
 {
-	struct store_id head, none = {0, 0};
+	struct store_id head;
 	bool at_end = false;
-	enum store_result r =
-	    seek_source(cp, STORE_FROM_HEAD, none, false, &head);
+	enum store_result r = seek_source(
+	    cp, (struct store_seek){.from = STORE_FROM_HEAD}, &head);
 
 	if (r != STORE_OK) {
 		source_failed(cp, r);
