@@ -154,14 +154,14 @@ reply_head(struct hub *hub, const struct peer *peer)
 	return reply_send(hub, peer, &head);
 }
 
-/* For strangers: which of its promises it does not keep, and no name. */
+/* Which promise it does not keep, without names; NULL: it keeps all. */
 static const char *
-health_line(struct hub *hub)
+health_trouble(struct hub *hub)
 {
 	if (hub->closing)
 		return "unavailable: shutting down";
 	if (health_why(hub) == NULL)
-		return "ok";
+		return NULL;
 	return hub->health == HEALTH_LOG
 		   ? "unavailable: the log is not read"
 		   : "unavailable: streams wait for what they are due";
@@ -170,7 +170,8 @@ health_line(struct hub *hub)
 bool
 reply_health(struct hub *hub, const struct peer *peer)
 {
-	const char *line = health_line(hub);
+	const char *trouble = health_trouble(hub);
 
-	return reply_line(hub, peer, strcmp(line, "ok") == 0 ? 200 : 503, line);
+	return trouble == NULL ? reply_line(hub, peer, 200, "ok")
+			       : reply_line(hub, peer, 503, trouble);
 }

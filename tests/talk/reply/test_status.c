@@ -255,7 +255,7 @@ health(struct server *sv, const char *method)
 }
 
 static void
-test_health_tells_strangers_no_reason(void)
+test_health_tells_strangers_no_name(void)
 {
 	struct server *sv = serve();
 	struct client *c = health(sv, "GET");
@@ -410,7 +410,7 @@ main(int argc, char **argv)
 	    TALK(test_other_methods_are_refused),
 	    TALK(test_status_is_no_page_for_strangers),
 	    TALK(test_no_uri_opens_status),
-	    TALK(test_health_tells_strangers_no_reason),
+	    TALK(test_health_tells_strangers_no_name),
 	    TALK(test_health_was_not_good_while_it_was_stopped),
 	    TALK(test_health_says_each_change_once),
 	    TALK(test_health_takes_what_it_allows),
