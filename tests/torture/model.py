@@ -168,13 +168,16 @@ class Walk:
         pruned = any(a <= at for a, _ in self.h.pruned)
         if reason == "pruned":
             return pruned
-        # a client that reads slowly, or stood still with its web server,
-        # sees a gap long after it was told
-        since = min(self.level_at, self.opened) - SLACK_S
+        since = self.level_since()
         if any(a <= at and (b >= since or self.is_blind(b, since, at))
                for a, b in self.h.touched):
             return True
         return reason == "unknown" and pruned
+
+    def level_since(self):
+        """A client that reads slowly, or stood still with its web server, sees
+        a gap, or an event, long after it was sent."""
+        return min(self.level_at, self.opened) - SLACK_S
 
     def is_blind(self, start, since, at):
         """It cannot notice what it cannot read, and said so.  Of several
@@ -277,7 +280,7 @@ class Walk:
     def missing(self, row, low, at):
         """What an index does not have nobody can find by it: in a file that
         SQLite calls damaged nothing is owed."""
-        since = min(self.level_at, self.opened) - SLACK_S
+        since = self.level_since()
         return [r for r in row.life.between(low, row.id)
                 if self.wants(r.topic) and
                 not self.h.is_hole(r, row.life, since, at) and

@@ -297,8 +297,9 @@ class Stage:
         said = "".join(path.read_text(errors="replace")[-5000:] for path in
                        self.site.dir.glob("*.log") if path.name in
                        ("error.log", "apache.log", "lighttpd.log"))
-        return {"apache": "Too many open files",
-                "lighttpd": "can't find username"}.get(self.web, "\0") in said
+        words = {"apache": "Too many open files",
+                 "lighttpd": "can't find username"}.get(self.web)
+        return words is not None and words in said
 
     def last_words(self):
         text = (self.site.dir / "responder.log").read_text(errors="replace")
