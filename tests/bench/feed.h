@@ -36,14 +36,13 @@ struct feed {
 	uint16_t status;  /* of HTTP, 0 until the headers are whole */
 	uint8_t state;	  /* enum feed_state */
 	bool chunked, has_n, has_id, own; /* own: a `stream-...` event */
-	bool
-	    sized; /* with a Content-Length: nobody streams, it is told to go */
-	bool gap;  /* the event is `stream-gap` */
-	bool has_place;		     /* an id came in this event */
-	bool live;		     /* some event came, ours or not */
-	uint32_t retry_ms;	     /* as the server said, or 0 */
-	char place[FEED_PLACE];	     /* what the next Last-Event-ID is */
-	char next_place[FEED_PLACE]; /* when the event is whole */
+	bool sized;			  /* it has a Content-Length */
+	bool gap;			  /* the event is `stream-gap` */
+	bool has_place;			  /* an id came in this event */
+	bool live;			  /* some event came, ours or not */
+	uint32_t retry_ms;		  /* as the server said, or 0 */
+	char place[FEED_PLACE];		  /* what the next Last-Event-ID is */
+	char next_place[FEED_PLACE];	  /* when the event is whole */
 };
 
 /* What was wrong, summed over all feeds. */

@@ -118,8 +118,8 @@ LINES = (
          'MiB', Goal('<=', 1 * MIB)),
     Line('the web server', 'stalled', 'web_grown', 'MiB',
          Goal('<=', 4 * MIB)),
-    Line('8,900 streams (lighttpd: 6,000), the responder is restarted: the last is live after',
-         'storms', 'responder_s', 's'),
+    Line('8,900 streams (lighttpd: 6,000), the responder is restarted: '
+         'the last is live after', 'storms', 'responder_s', 's'),
     Line('the web server is restarted', 'storms', 'web_s', 's'),
     Line('the web server is reloaded', 'storms', 'reload_s', 's'),
     Line('lost', 'storms', 'lost', '', Goal('<=', 0)),
