@@ -14,10 +14,17 @@ RELOADS = 3
 STREAMS = 20
 
 
+def title(pid):
+    """What ps shows of it; empty if it has ended."""
+    try:
+        return pathlib.Path("/proc/%d/cmdline" % pid).read_text()
+    except OSError:
+        return ""
+
+
 def leaving(y):
     """The workers of an earlier configuration."""
-    return [pid for pid in y.web_workers() if "shutting down" in
-            pathlib.Path("/proc/%d/cmdline" % pid).read_text()]
+    return [pid for pid in y.web_workers() if "shutting down" in title(pid)]
 
 
 def reload(y):
