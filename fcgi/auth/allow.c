@@ -76,9 +76,10 @@ lacks_other(const struct serve_conf *conf)
 		return "--audience: there is no --key-file";
 	if (!keys && conf->max_token_age_ms != 0)
 		return "--max-token-age: there is no --key-file";
-	if (!keys && !conf->trust_user && conf->public_topics.n > 0)
-		return "--public: all topics are, without --key-file or "
-		       "--trust-user";
+	if (!keys && !conf->trust_user && !conf->handover &&
+	    conf->public_topics.n > 0)
+		return "--public: all topics are, without --key-file, "
+		       "--trust-user or --handover";
 	if (conf->trust_user && conf->user_topic.n == 0)
 		return "--trust-user: --user-topic is missing, which says what "
 		       "a user may read";
@@ -122,8 +123,8 @@ allow_open(const struct serve_conf *conf, char *why, size_t size)
 		return NULL;
 	}
 	a->conf = conf;
-	a->closed =
-	    conf->trust_user || conf->key_file.n > 0 || conf->jwks_file.n > 0;
+	a->closed = conf->trust_user || conf->handover ||
+		    conf->key_file.n > 0 || conf->jwks_file.n > 0;
 	if (allow_reload(a, why, size) == 0)
 		return a;
 	allow_close(a);

@@ -24,7 +24,8 @@
  *		reply_refusal(srv, peer, &no);
  *	allow_who_free(&who);
  *
- * Reading is open to everybody unless there is a key or --trust-user.
+ * Reading is open to everybody unless there is a key, --trust-user or
+ * --handover.
  * Publishing always takes a token with a claim to it.
  */
 #ifndef ALLOW_H
@@ -47,7 +48,8 @@ enum allow_by {
 	ALLOW_BY_HEADER, /* Authorization: Bearer */
 	ALLOW_BY_COOKIE, /* a browser adds it, whichever page asks */
 	ALLOW_BY_QUERY,	 /* access_token */
-	ALLOW_BY_SERVER	 /* the web server's REMOTE_USER */
+	ALLOW_BY_SERVER, /* the web server's REMOTE_USER */
+	ALLOW_BY_SITE	 /* its application: it has written the query */
 };
 
 enum {

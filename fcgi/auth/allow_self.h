@@ -11,6 +11,7 @@
 #ifndef ALLOW_SELF_H
 #define ALLOW_SELF_H
 
+#include "fcgi/auth/allow.h"
 #include "fcgi/auth/keys.h"
 #include "fcgi/base/conf.h"
 #include "fcgi/request/request.h"
@@ -21,6 +22,13 @@ struct allow {
 	bool closed;	   /* a reader must say who it is */
 	int64_t looked_ms; /* when the key files were looked at */
 };
+
+/*
+ * Who asks, for a request that an application handed over: whom it named.
+ * Returns what allow_who returns.
+ */
+int allow_handed_over(const struct allow *, const struct request *,
+    struct who *, struct refusal *);
 
 /* May everyone read this? */
 bool allow_public(const struct allow *, const struct request_topic *);

@@ -3,6 +3,11 @@
  *
  * A stream of public topics is never asked who it is, so an expired token
  * does not harm it there.
+ *
+ * For a request that was handed over the application of the site has decided:
+ * it wrote the topics, and no token of the client counts, neither for nor
+ * against it.  Where topics are closed, this takes --handover: without it the
+ * parameter says no more than any other.
  */
 #include <string.h>
 
@@ -36,6 +41,12 @@ fill_in_user(struct request *rq, const struct who *who, struct refusal *no)
 	return wrong == NULL ? 0 : refusal_set(no, 403, "%s", wrong);
 }
 
+static bool
+decided_by_application(const struct allow *a, const struct request *rq)
+{
+	return rq->handed_over && (a->conf->handover || !a->closed);
+}
+
 int
 allow_stream(struct allow *a, struct store *store, struct request *rq,
     struct who *who, struct refusal *no)
@@ -45,6 +56,11 @@ allow_stream(struct allow *a, struct store *store, struct request *rq,
 	size_t i;
 
 	memset(who, 0, sizeof(*who));
+	if (decided_by_application(a, rq)) {
+		status = allow_handed_over(a, rq, who, no);
+		return status == 0 && names_user ? fill_in_user(rq, who, no)
+						 : status;
+	}
 	if (!names_user && all_public(a, rq))
 		return 0;
 	status = allow_who(a, store, rq, who, no);

@@ -111,6 +111,10 @@ not_named(const struct allow *a, enum allow_use use, struct refusal *no)
 	if (use == ALLOW_PUBLISH)
 		return refusal_set(no, 403,
 		    "publishing needs a token, and there is no --key-file");
+	if (!a->conf->trust_user)
+		return refusal_set(no, 403,
+		    "this topic is not public, and no application has handed "
+		    "the request over");
 	return refusal_set(no, 401,
 	    "the web server has to say who you are: no REMOTE_USER came");
 }

@@ -2,7 +2,8 @@
  * allow_who.c - who asks.
  *
  * Either a token says so, which is valid and was not revoked in the log; or
- * the web server does, in REMOTE_USER.
+ * the web server does, in REMOTE_USER; or an application of the site does,
+ * which has handed its client over (allow_stream.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -147,9 +148,31 @@ take_remote_user(const struct request *rq, struct who *who, struct refusal *no)
 	return set_subject(who, rq->user, len, no);
 }
 
+/* It need not name the reader. */
+static int
+take_subject(const struct request *rq, struct who *who, struct refusal *no)
+{
+	who->by = ALLOW_BY_SITE;
+	if (rq->subject == NULL)
+		return 0;
+	if (rq->subject_len > ALLOW_SUBJECT_MAX ||
+	    !utf8_clean(rq->subject, rq->subject_len))
+		return refusal_set(no, 403, "subject: not a name");
+	return set_subject(who, rq->subject, rq->subject_len, no);
+}
+
+static const char *
+by_word(enum allow_by by)
+{
+	return by == ALLOW_BY_COOKIE   ? "cookie"
+	       : by == ALLOW_BY_SERVER ? "REMOTE_USER"
+				       : "handed over";
+}
+
 /*
  * A browser adds the cookie or the user by itself, whichever page sends the
- * request.  So the page must be of our own site, or of an allowed one.
+ * request; by such a cookie an application, too, knows who asks.  So the page
+ * must be of our own site, or of an allowed one.
  */
 static int
 check_origin(const struct allow *a, const struct request *rq,
@@ -157,7 +180,8 @@ check_origin(const struct allow *a, const struct request *rq,
 {
 	enum origin from;
 
-	if (who->by != ALLOW_BY_COOKIE && who->by != ALLOW_BY_SERVER)
+	if (who->by != ALLOW_BY_COOKIE && who->by != ALLOW_BY_SERVER &&
+	    who->by != ALLOW_BY_SITE)
 		return 0;
 	from = origin_of(&a->conf->allow_origin, rq);
 	if (from == ORIGIN_OWN || from == ORIGIN_LISTED)
@@ -165,7 +189,7 @@ check_origin(const struct allow *a, const struct request *rq,
 	return refusal_set(no, 403,
 	    "%s: from a page of another site, which --allow-origin does not "
 	    "name",
-	    who->by == ALLOW_BY_COOKIE ? "cookie" : "REMOTE_USER");
+	    by_word(who->by));
 }
 
 /*
@@ -209,6 +233,15 @@ allow_who(struct allow *a, struct store *store, const struct request *rq,
 	if (!a->conf->trust_user || rq->user == NULL)
 		return 0;
 	status = take_remote_user(rq, who, no);
+	return status != 0 ? status : check_origin(a, rq, who, no);
+}
+
+int
+allow_handed_over(const struct allow *a, const struct request *rq,
+    struct who *who, struct refusal *no)
+{
+	int status = take_subject(rq, who, no);
+
 	return status != 0 ? status : check_origin(a, rq, who, no);
 }
 

@@ -91,6 +91,8 @@ static const struct option list[] = {
 	    .help = "readers are who REMOTE_USER says"},
 	{"user-topic", "TOPIC", LIST(user_topic), NULL,
 	    .help = "what such a reader may read: inbox/{user}; repeat"},
+	{"handover", NULL, FLAG(handover), NULL,
+	    .help = "an application hands its readers over"},
 	{"publish", NULL, FLAG(publish), NULL,
 	    .help = "take events by POST, too"},
 	{"synchronous", "MODE", STRING(synchronous), "full",

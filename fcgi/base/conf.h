@@ -61,6 +61,7 @@ struct serve_conf {
 	uint64_t max_token_age_ms; /* 0: a token need not expire */
 	bool trust_user;
 	struct option_list user_topic;
+	bool handover;
 	bool publish;
 	const char *synchronous; /* full or normal: what a POST waits for */
 	uint64_t max_batch;

@@ -160,6 +160,17 @@ add_token(struct request *r, const char *s)
 		r->more_tokens[i] = s;
 }
 
+/* Takes one pair that only an application may write.  Was it one? */
+static bool
+read_application_pair(struct request *r, const struct query_pair *pair)
+{
+	if (!r->handed_over || !query_is(pair, "subject"))
+		return false;
+	r->subject = pair->value;
+	r->subject_len = pair->value_len;
+	return true;
+}
+
 /* Takes one pair of the query.  Returns NULL, or what is wrong with it. */
 static const char *
 read_query_pair(struct request *r, struct asked *asked,
@@ -192,7 +203,7 @@ read_query_pair(struct request *r, struct asked *asked,
 			return "access_token: not a token";
 		if (len > 0)
 			add_token(r, s);
-	} else if (r->path == PATH_STREAM) {
+	} else if (!read_application_pair(r, pair) && r->path == PATH_STREAM) {
 		return request_name_wrong(pair->name, pair->name_len);
 	}
 	return NULL;
@@ -354,6 +365,14 @@ content_value(char *const *env, const char *header)
 }
 
 static bool
+is_handed_over(char *const *env)
+{
+	const char *s = env_value(env, "LARGESSE_HANDED_OVER");
+
+	return s != NULL && strcmp(s, "on") == 0;
+}
+
+static bool
 is_tls(char *const *env)
 {
 	const char *https = env_value(env, "HTTPS");
@@ -386,6 +405,7 @@ request_read(
 	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
 	r->query = env_value(env, "QUERY_STRING");
 	r->tls = is_tls(env);
+	r->handed_over = is_handed_over(env);
 	if (r->address == NULL)
 		r->address = "";
 	if (r->query == NULL)

@@ -105,6 +105,14 @@ struct request {
 	const char *query;	   /* raw QUERY_STRING, "" if none */
 	bool event_in_query; /* it has a name that a POST has in its body */
 	bool tls;	     /* the web server says that it was asked by TLS */
+	/*
+	 * The web server says that an application of the site wrote the query,
+	 * by the parameter LARGESSE_HANDED_OVER=on, which no client can set.
+	 * Then the query may name the reader.
+	 */
+	bool handed_over;
+	const char *subject; /* from such a query, subject_len bytes; or NULL */
+	size_t subject_len;
 	int64_t content_length; /* [HTTP_]CONTENT_LENGTH; -1 when absent */
 	char *scratch;		/* decoded names; freed by request_free */
 	char *joined;		/* lines of a header; likewise */

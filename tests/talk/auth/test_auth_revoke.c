@@ -241,6 +241,28 @@ test_users_are_the_web_servers_business(void)
 	want_start(get(sv, "/events?topic={user}", "REMOTE_USER", "al", NULL));
 }
 
+/* Whom an application hands over is known by the name that it gave. */
+static void
+test_handed_over_readers_are_the_applications_business(void)
+{
+	struct server *sv = serve_with("--handover", NULL);
+	const char *al = "/events?topic=run/7&subject=al";
+	struct client *c = get(sv, al, "LARGESSE_HANDED_OVER", "on", NULL);
+	struct client *bo = get(sv, "/events?topic=run/7&subject=bo",
+	    "LARGESSE_HANDED_OVER", "on", NULL);
+
+	want_start(c);
+	want_start(bo);
+	log_revoke(sv, NULL, "al");
+	want_farewell(c);
+	append(sv, "run/7", "for bo");
+	want_event(bo, "1", "message", "for bo");
+	want_start(get(sv, al, "LARGESSE_HANDED_OVER", "on", NULL));
+	check(want_headers(get(sv, al, NULL)) == 403);
+	check(want_headers(
+		  get(sv, al, "HTTP_LARGESSE_HANDED_OVER", "on", NULL)) == 403);
+}
+
 static void
 test_many_are_revoked_together(void)
 {
@@ -306,6 +328,7 @@ main(int argc, char **argv)
 	    TALK(test_subject_is_taken_from_a_topic),
 	    TALK(test_revoked_in_every_responder),
 	    TALK(test_users_are_the_web_servers_business),
+	    TALK(test_handed_over_readers_are_the_applications_business),
 	    TALK(test_many_are_revoked_together),
 	    TALK(test_old_rows_end_nothing),
 	    TALK(test_reader_that_is_stuck),

@@ -1157,6 +1157,145 @@ test_revoked_tokens_of_a_clock_that_is_ahead(void **state)
 	assert_int_equal(ask_issued(s, "al", "topic=x", now + 86400), 0);
 }
 
+/* --- handed over -------------------------------------------------------- */
+
+#define HANDED "LARGESSE_HANDED_OVER=on"
+
+static void
+test_handed_over_is_decided(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--handover", "--public", "news", NULL);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=news", NULL), 0);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=news&topic=run/7", NULL), 403);
+	assert_string_equal(s->no.line,
+	    "this topic is not public, and no application has handed the "
+	    "request over");
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=*&subject=al", HANDED, NULL), 0);
+	assert_int_equal(s->who.by, ALLOW_BY_SITE);
+	assert_string_equal(s->who.subject, "al");
+	/* It need not say who the reader is. */
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=run/7", HANDED, NULL), 0);
+	assert_null(s->who.subject);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=run/7&subject=", HANDED, NULL), 0);
+	assert_null(s->who.subject);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic={user}", HANDED, NULL), 401);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic={user}&subject=al", HANDED, NULL),
+	    0);
+}
+
+/* Only `on` counts, and no header of a client has the parameter's name. */
+static void
+test_a_client_cannot_hand_itself_over(void **state)
+{
+	static const char *const said[] = {"HTTP_LARGESSE_HANDED_OVER=on",
+	    "LARGESSE_HANDED_OVER=", "LARGESSE_HANDED_OVER=off",
+	    "LARGESSE_HANDED_OVER=On", "HTTP_LARGESSE-HANDED-OVER=on",
+	    "REDIRECT_LARGESSE_HANDED_OVER=on", "LARGESSE_HANDOVER=on"};
+	struct stage *s = *state;
+	size_t i;
+
+	stage_open(s, "--handover", NULL);
+	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		assert_int_equal(stage_ask(s, said[i],
+				     "QUERY_STRING=topic=run/7&subject=al"
+				     "&LARGESSE_HANDED_OVER=on",
+				     NULL),
+		    403);
+	assert_null(s->who.subject);
+}
+
+/* The parameter opens nothing where the responder was not told of it. */
+static void
+test_handed_over_takes_an_option(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--key-file", s->secret, NULL);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=secret&subject=al", HANDED, NULL),
+	    401);
+	stage_open(s, "--trust-user", "--user-topic", "in/{user}", NULL);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=in/al&subject=al", HANDED, NULL),
+	    401);
+}
+
+/* Where all may read, only the name is taken. */
+static void
+test_handed_over_where_all_may_read(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, NULL);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=a&subject=al", HANDED, NULL), 0);
+	assert_string_equal(s->who.subject, "al");
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=a&subject=al", NULL), 0);
+	assert_null(s->who.subject);
+}
+
+/* A token of the application's own is none of ours. */
+static void
+test_handed_over_whatever_token_the_client_sends(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(s, "--handover", "--key-file", s->secret, NULL);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=a&subject=al", HANDED,
+			     "HTTP_AUTHORIZATION=Bearer x.y.z", NULL),
+	    0);
+	assert_string_equal(s->who.subject, "al");
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=a",
+			     "HTTP_AUTHORIZATION=Bearer x", NULL),
+	    401);
+}
+
+static void
+test_handed_over_from_a_foreign_page(void **state)
+{
+	struct stage *s = *state;
+
+	stage_open(
+	    s, "--handover", "--allow-origin", "https://www.example.org", NULL);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=a", HANDED,
+			     "HTTP_HOST=example.org",
+			     "HTTP_ORIGIN=https://evil.example", NULL),
+	    403);
+	assert_int_equal(stage_ask(s, "QUERY_STRING=topic=a", HANDED,
+			     "HTTP_HOST=example.org",
+			     "HTTP_ORIGIN=https://www.example.org", NULL),
+	    0);
+}
+
+static void
+test_handed_over_to_no_name(void **state)
+{
+	struct stage *s = *state;
+	char query[512] = "QUERY_STRING=topic=a&subject=";
+
+	stage_open(s, "--handover", NULL);
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=a&subject=a%0ab", HANDED, NULL),
+	    403);
+	assert_string_equal(s->no.line, "subject: not a name");
+	assert_int_equal(
+	    stage_ask(s, "QUERY_STRING=topic=a&subject=a%FF", HANDED, NULL),
+	    403);
+	memset(query + strlen(query), 'x', ALLOW_SUBJECT_MAX);
+	assert_int_equal(stage_ask(s, query, HANDED, NULL), 0);
+	query[strlen(query)] = 'x';
+	assert_int_equal(stage_ask(s, query, HANDED, NULL), 403);
+}
+
 /* --- options ------------------------------------------------------------ */
 
 static void
@@ -1390,6 +1529,13 @@ main(void)
 	    T(test_revoked_subjects_need_a_newer_token),
 	    T(test_revoked_for_a_topic),
 	    T(test_revoked_tokens_of_a_clock_that_is_ahead),
+	    T(test_handed_over_is_decided),
+	    T(test_a_client_cannot_hand_itself_over),
+	    T(test_handed_over_takes_an_option),
+	    T(test_handed_over_where_all_may_read),
+	    T(test_handed_over_whatever_token_the_client_sends),
+	    T(test_handed_over_from_a_foreign_page),
+	    T(test_handed_over_to_no_name),
 	    T(test_options_that_make_no_sense),
 	    T(test_keys_are_read_again),
 	    T(test_keys_that_changed_are_noticed),
