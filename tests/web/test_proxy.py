@@ -2,14 +2,25 @@
 
 from probes import (address, answer, at_once, behind_is_down, discreet,
                     discreet_behind, echoed, forwarded, held_back, quiet,
-                    told_apart)
+                    told_apart, used_again)
 from tap import each
 from ways import site
 from without import ECHO, SLOW, Row, run
 
 THERE = "include proxy.conf;"
 BEFORE = "nginx, lighttpd"
+# upstream.conf, and a log in which each connection has its number.
+KEPT = dict(way="nginx, nginx", options=["--max-age", "200ms"], env=[
+    ("proxy_pass http://127.0.0.1:8081;", "proxy_pass http://largesse_site;"),
+    ("types {", "include upstream.conf; types {"),
+    ("access_log access.log;", 'log_format numbers "$connection $request"; '
+     "access_log access.log numbers;")])
 PROXY = [
+    Row("proxy", "Connection", used_again, "proxy_set_header Connection '';",
+        **KEPT),
+    Row("proxy", "keepalive", used_again, "keepalive 64;", **KEPT),
+    Row("proxy", "proxy_http_version, kept", used_again,
+        "proxy_http_version 1.1;", **KEPT),
     Row("proxy", "location", answer("/events.html", 404, "text/html",
                                     b"nginx"), way=BEFORE,
         swap=[("location ~ ^/events(?<largesse_path>/.*)?$ {",

@@ -84,6 +84,8 @@ class Front:
     def nginx(self, snippet):
         main = (DEPLOY / "nginx/nginx.conf").read_text()
         self.write("proxy.conf", snippet)
+        self.write("upstream.conf",
+                   (DEPLOY / "nginx/upstream.conf").read_text())
         self.write("nginx.conf", put(main, "include events.conf;",
                                      "include proxy.conf;"))
         return ["nginx", "-p", str(self.dir), "-c",

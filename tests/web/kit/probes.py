@@ -93,6 +93,26 @@ def held_back(y, patience):
     return sent < 64 << 20
 
 
+@probe("used again")
+def used_again(y, patience):
+    """Connections to the server behind are used again, by POSTs and by streams
+    that have ended.  The log of that server has the number of each.  patience
+    plays no part: a request that opens a connection is no slower."""
+    for _ in range(20):
+        y.get("/events/health", method="POST", body=b"x")
+    for _ in range(3):
+        with socket.create_connection(y.address, LONG) as sock:
+            sock.sendall(request("/events"))
+            while b"0\r\n\r\n" not in sock.recv(65536):
+                pass
+    y.get("/events/health?last")
+    log = y.dir / "access.log"
+    until("the log has it", lambda: "?last" in log.read_text(), LONG)
+    numbers = [line.split()[0] for line in log.read_text().splitlines()]
+    assert len(numbers) == 24, numbers
+    return len(set(numbers)) <= 4
+
+
 @probe("topics")
 def topics(y, patience):
     """The query reaches the responder."""

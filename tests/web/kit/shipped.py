@@ -55,6 +55,8 @@ class Shipped:
             self.ship("events.conf", ("unix:" + SOCKET, (
                 "127.0.0.1:%d" % self.tcp_port if self.how == "tcp" else
                 "unix:" + self.path)))
+        self.ship("handover.conf", (SOCKET, self.path))
+        self.ship("upstream.conf")
         self.add_status("nginx.conf", "\tserver {",
                         "\tinclude status.conf;\n\tserver {",
                         (SOCKET, self.path))
@@ -79,6 +81,7 @@ class Shipped:
                                     "server.port = %d" % self.port))
         self.ship("retry.conf", ("/etc/lighttpd/largesse", str(self.dir)))
         self.ship("retry.shtml")
+        self.ship("handover.conf")
         self.ship("behind.conf")
         name = {"bin-path": "events-bin.conf",
                 "cgi": "events-cgi.conf"}.get(self.how, "events.conf")
@@ -102,6 +105,7 @@ class Shipped:
     def configure_apache(self):
         self.ship("apache2.conf", (SELF, "127.0.0.1:%d" % self.port))
         self.ship("retry.asis")
+        self.ship("handover.conf")
         self.ship("behind.conf")
         self.ship("retry.conf", ("/etc/apache2/largesse", str(self.dir)))
         if self.how in ("fcgid", "cgid"):
