@@ -299,7 +299,7 @@ error_log = DIR/php.log
 listen = DIR/php.sock
 listen.mode = 0666
 pm = static
-pm.max_children = 2
+pm.max_children = %d
 clear_env = no
 php_admin_value[session.save_path] = DIR/sessions
 %s
@@ -323,14 +323,14 @@ location ~ ^/(?<page>[\w-]+\.php)$ {
 class Php:
     """php-fpm for a Yard."""
 
-    def __init__(self, y):
-        (y.dir / "sessions").mkdir()
+    def __init__(self, y, workers=2):
+        (y.dir / "sessions").mkdir(exist_ok=True)
         who = ""
         if ROOTED:
             shutil.chown(y.dir / "sessions", "www-data", "www-data")
             who = "user = www-data\ngroup = www-data"
         conf = y.dir / "fpm.conf"
-        conf.write_text(y.in_dir(FPM % who))
+        conf.write_text(y.in_dir(FPM % (workers, who)))
         with open(y.dir / "fpm.log", "ab") as log:
             self.proc = subprocess.Popen(
                 [PHP_FPM, "-F", "-y", str(conf)], stdin=subprocess.DEVNULL,
