@@ -9,5 +9,8 @@
 cd "${0%/*}" || exit 1
 export LARGESSE_DB=data/events.db LARGESSE_MAX_AGE=2 LARGESSE_RETRY=500
 
+# With a key, readers need a token, and who has one that says so may publish.
+[ -n "${LARGESSE_KEY_FILE-}" ] || [ ! -e data/key ] ||
+	export LARGESSE_KEY_FILE=data/key LARGESSE_PUBLISH=1
 [ -s $LARGESSE_DB ] || ./largesse init $LARGESSE_DB --keep-rows 10000 >&2
 exec ./largesse
