@@ -1,0 +1,852 @@
+"""test_events_php.py - events.php does what the program does.
+
+The first half asks events.php and the program the same, each by plain CGI and
+on the same log, and compares their answers to the byte.  Only the numbers of
+retry: are left out.  So what is right is said once, in the tests of the program.
+The second half is a host that runs no programs: real Apache, and PHP as a CGI
+program or in php-fpm.
+"""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from client import Ended, Follower
+from fronts import listens
+from tap import each
+from test_auth import Php
+from test_shared import Host
+from yard import (LOAD, ROOT, ROOTED, end_process, free_port, put, until)
+
+SECRET = "a secret of forty bytes and a few more.."      # that of forge.h
+OTHER = "another secret of at least thirty-two bytes"
+T = 1700000000000
+# Without php.ini, which brings all extensions there are: it takes half the time.
+PHP_CGI = ["php-cgi", "-n", "-d", "extension=pdo.so", "-d",
+           "extension=pdo_sqlite.so", "-d", "error_log=php.log"]
+RULE = "RewriteRule ^events(/.*)?$ %s$1 [L]"
+
+
+# --- the same question to both -------------------------------------------------
+
+class Pair:
+    """The folder for a host, its log, and both that answer from it."""
+
+    def __init__(self, key=None, init=True):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="largesse-pair-"))
+        shutil.copytree(ROOT / "deploy/shared", self.dir, dirs_exist_ok=True)
+        self.log = self.dir / "data" / "events.db"
+        if key:
+            (self.dir / "data" / "key").write_text(key + "\n")
+        if init:
+            self.init(self.log)
+        self.pool = ThreadPoolExecutor(8)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pool.shutdown()
+        shutil.rmtree(self.dir)
+
+    def init(self, log):
+        subprocess.run([LOAD, "init", log, "--keep-rows", "10000", "--quiet"],
+                       check=True, timeout=60)
+
+    def sql(self, sql, *values):
+        db = sqlite3.connect(self.log, timeout=20)
+        with db:
+            rows = db.execute(sql, values).fetchall()
+        db.close()
+        return rows
+
+    def insert(self, topic="main", event=None, data="x", uid=None, at=T):
+        """CAST, for Python binds what is no UTF-8 as a BLOB."""
+        self.sql("INSERT INTO events(topic, event, data, uid, time) VALUES"
+                 "(?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)",
+                 topic, event, data, uid, at)
+
+    def run(self, argv, query="", method="GET", uri="/events", body=None,
+            **more):
+        env = {"PATH": os.environ["PATH"], "GATEWAY_INTERFACE": "CGI/1.1",
+               "REQUEST_METHOD": method, "QUERY_STRING": query,
+               "REQUEST_URI": uri, "SERVER_PROTOCOL": "HTTP/1.1",
+               "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost"}
+        if body is not None:
+            env["CONTENT_LENGTH"] = str(len(body))
+        env.update(more)
+        env = {name.encode(): value if isinstance(value, bytes) else
+               value.encode("latin-1") for name, value in env.items()}
+        ran = subprocess.run(argv, env=env, input=body or b"", timeout=120,
+                             capture_output=True, cwd=self.dir)
+        return answer(ran.stdout)
+
+    def program(self, *asked, **more):
+        more = {"LARGESSE_DB": "data/events.db", "LARGESSE_MAX_AGE": "1",
+                **more}
+        if (self.dir / "data" / "key").exists():
+            more = {"LARGESSE_KEY_FILE": "data/key", "LARGESSE_PUBLISH": "1",
+                    **more}
+        return self.run([LOAD], *asked, **more)
+
+    def php(self, *asked, **more):
+        more = {"LARGESSE_PHP_HOLD_S": "0", "REDIRECT_STATUS": "1",
+                "SCRIPT_FILENAME": str(self.dir / "events.php"), **more}
+        return self.run(PHP_CGI, *asked, **more)
+
+    def both(self, asked, more):
+        return self.program(*asked, **more), self.php(*asked, **more)
+
+    def same(self, questions):
+        """Each question is the words of run().  Returns the answers."""
+        questions = [q if isinstance(q, tuple) else (q, {}) for q in questions]
+        answers = list(self.pool.map(
+            lambda q: self.both((q[0],), q[1]), questions))
+        for question, (theirs, ours) in zip(questions, answers):
+            if theirs != ours:      # a busy machine: one second was too short
+                theirs = self.program(question[0], **{
+                    **question[1], "LARGESSE_MAX_AGE": "15"})
+            assert theirs == ours, "%s\nlargesse   %s\nevents.php %s" % (
+                short(question), short(theirs), short(ours))
+        return [theirs for theirs, _ in answers]
+
+
+def short(what):
+    return repr(what)[:1500]
+
+
+def answer(text):
+    """Status, headers and body of a CGI program's answer."""
+    head, _, body = text.partition(b"\r\n\r\n")
+    headers = {}
+    for line in head.decode("latin-1").split("\r\n"):
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip().replace(";charset", "; charset")
+    status = int(headers.pop("status", "200").split()[0])
+    body = re.sub(rb"(?m)^retry: [0-9]+$", b"retry: N", body)
+    return status, headers, body
+
+
+def ids(body):
+    return [i.decode() for i in re.findall(rb"(?m)^id: (.*)$", body)]
+
+
+def header(id):
+    return "topic=*", {"HTTP_LAST_EVENT_ID": id}
+
+
+ROWS = (
+    ("main", None, "hello", None), ("main", "x", "a\nb\r\nc\rd\n", None),
+    ("news", None, "", "u-1"), ("news", "stream-gap", "forged", None),
+    ("a/b", "stream-", "x", "two words"), ("a/c", None, "\u00e9", "earliest"),
+    ("main", b"bad\xff\xe0\xa0z", "\0nul\0", None),
+    ("main", "ev\r\nid: 9\0", b"\xed\xa0\x80\xf0\x90\x80 \xc3\xa9 \xf4\x90",
+     "41-abcd"), ("main", "", "\r\n\r\n", "?"), ("t\u00e4g*x", None, "*", None),
+    ("main", None, "long uid", "A~" * 64), ("main", None, "u", "A" * 129),
+    ("zz", "stream-end", "end", None), ("zz", "\x7f\x01", "\x1b[0m", None))
+
+
+def fill(p):
+    for i, row in enumerate(ROWS):
+        p.insert(*row, at=T + 60000 * i)
+    for odd in (-5, 2 ** 62, "text"):
+        p.insert("odd", data="odd", at=odd)
+
+
+ASKED = {
+    "topics": [
+        "", "topic=*&lastEventId=earliest", "topic=a/*&last=9",
+        "topic=news&topic=main&last=3", "topic=main&topic=main&topic=n*",
+        "topic=", "topic=a*b", "topic=%ff", "topic=a%01", "topic=%C2%85",
+        "topic=" + "a" * 255, "topic=" + "a" * 256, "topic=%22q%22%5C+",
+        "&".join("topic=t%d" % i for i in range(16)),
+        "&".join("topic=t%d" % i for i in range(17)),
+        "topic=b&topic=10&topic=9&topic=1*&topic=*&topic=+&topic",
+        "topic=%7Buser%7D", "topic=x/{user}*", "%74opic=news&last=9"],
+    "starts": [
+        "last=x", "last=", "last=0", "last=99999999999999999999",
+        "last=2&since=1s", "last=0&since=9w", "since=9w&last=2", "last=1%00",
+        "lastEventId=3&last_event_id=5", "lastEventId=&last=2",
+        "lastEventID=u-1&topic=news", "lastEventId=%e9", "lastEventId=%00",
+        "lastEventId=" + "9" * 40, "lastEventId=" + "z" * 129,
+        "lastEventId=?", "lastEventId=+3", "lastEventId=03", "lastEventId=0",
+        "lastEventId=99", "lastEventId=18446744073709551616",
+        "lastEventId=9223372036854775807", "lastEventId=3-abcd",
+        "lastEventId=9223372036854775808-abcd", "lastEventId=41-abcd",
+        "lastEventId=41-abcd&topic=news", "lastEventId=3-", "lastEventId=-3",
+        "lastEventId=a%22b%5Cc", "lastEventId=two+words&topic=a/*",
+        "lastEventId=" + "A~" * 64, "lastEventId=u-1"],
+    "names": [
+        "topic[]=a", "Topic=a", "topics=a", "tpoic=a", "topi=a", "top=a",
+        "_=1", "amp;topic=a", "lastid=3", "lastsEventId=4", "Last=1",
+        "lasteventID=4", "lasts=2", "laste=1", "last_id=2", "sinec=1",
+        "topicc[x]=1", "=5", "&&", "last-event-id=1", "amp;=1", "xtopic=1",
+        "ottpic=1", "access_token=%00", "access_tokn=1", "lastEventId",
+        "topicx%00=1", "acces=token", "totpic=1", "tocip=1"],
+    "times": ["topic=*&since=" + s.replace("+", "%2B") for s in (
+        "", "1x", "10m", "9999w", "99999999999999999999w", "1700000000",
+        "1700000060000", "999999999", "9223372036854775807", "1.5s", " 1s",
+        "9223372036854775808", "2023-11-14T22:15:00Z", "20231114T221500Z",
+        "2023-11-14T22:15:00.123+01:00", "2023-11-14 22:15:00 01:00",
+        "20231114", "2023-11-14", "2023-11-14T22", "2023-11-14T22:15:",
+        "2023-02-30", "2024-02-29", "2023-00-10", "2023-11-14T24:00",
+        "2023-11-14T22:15:00+0100", "2023-11-14T22:15:00+01:",
+        "2023-11-14T23:15:00+01:00[Europe/Berlin][u-ca=x]",
+        "2023-11-14T22:15:00[]", "+002023-11-14", "-000000-01-01",
+        "-000001-01-01", "+999999-12-31T00:00Z", "0000-01-01", "0099-01-01",
+        "2023-1114", "2023-11-14T221500", "20231114T22:15",
+        "2023-11-14T22:15:00,5", "2023-11-14T22:15:00.",
+        "2023-11-14T22:15:00 Z", "2023-11-14T22:15:00  01",
+        "2023-11-14T22:15:00 -01:00", "2023-11-14T22:15:00+01:00:30.5",
+        "2023-11-14T22:15:60Z", "1969-12-31")],
+    "headers": [header(str(i)) for i in range(0, 20, 3)] + [
+        ("lastEventId=3&topic=*", {"HTTP_LAST_EVENT_ID": "5"}),
+        ("lastEventId=3&topic=*", {"HTTP_LAST_EVENT_ID": ""}),
+        ("last=2", {"HTTP_LAST_EVENT_ID": "earliest"}),
+        ("last=2", {"HTTP_LAST_EVENT_ID": b"\xc3\xa9"})],
+    "pages": [("", {"uri": uri, "method": method}) for uri in (
+        "/events/health", "/events/status", "/events/x", "/live/events.php",
+        "/events/health?x=/a", "/events/health/", "/a?b=/health")
+        for method in ("HEAD", "POST", "OPTIONS", "PUT", "GET")] + [
+        ("", {"uri": "/events" + path, "PATH_INFO": path})
+        for path in ("/health", "/", "/x", "/health/", "/metrics")] + [
+        ("topic=", {"method": "HEAD"})],
+}
+
+
+@each("about", ASKED)
+def test_php_answers_the_same(about):
+    with Pair() as p:
+        fill(p)
+        p.same(ASKED[about])
+
+
+def test_php_has_the_same_ids():
+    """And takes each of them back, also where the topic is not asked for."""
+    with Pair() as p:
+        fill(p)
+        p.insert("big", data="x" * 1048577)
+        p.insert("big", event="t", data="y" * 1048570)
+        all = p.same(["topic=*&lastEventId=earliest",
+                      "topic=big&lastEventId=earliest"])
+        told = ids(all[0][2]) + ids(all[1][2])
+        assert "1-qu7a" in told and len(set(told)) >= len(ROWS) + 5, told
+        assert b'"too-large"' in all[1][2]
+        p.same([header(i) for i in told] + [header("3-a222"), header(
+            "99-a222"), header("1" + told[1]), header(told[1] + "x")])
+
+
+def test_php_tells_the_same_gaps():
+    """Of a pruned place, another life of the log, a uid that is lost, and
+    another log."""
+    with Pair() as p:
+        for i in range(40):
+            p.insert(uid="u%d" % i if i % 3 == 0 else None, at=T + i)
+        told = ids(p.program("lastEventId=earliest")[2])
+        back = [("", {"HTTP_LAST_EVENT_ID": i}) for i in told] + [
+            ("topic=b", {"HTTP_LAST_EVENT_ID": i}) for i in told[:9]] + [
+            ("lastEventId=%d" % i, {}) for i in range(0, 60, 7)]
+
+        def gaps(reason):
+            n = b"".join(a[2] for a in p.same(back)).count(
+                b'"reason":"' + reason)
+            assert n > 0, "no place is " + reason.decode()
+
+        p.sql("DELETE FROM events WHERE id <= 20")
+        gaps(b"pruned")
+        p.sql("UPDATE events SET uid = 'moved' WHERE uid = 'u21'")
+        p.insert("b", uid="u3")
+        p.insert("b", uid="u21")
+        gaps(b"unknown")
+        p.sql("DELETE FROM events")
+        gaps(b"pruned")
+        p.sql("UPDATE sqlite_sequence SET seq = 5 WHERE name = 'events'")
+        for i in range(20):     # the same numbers again, written now
+            p.insert(at=int(time.time() * 1000) + 5000)
+        gaps(b"unknown")
+        os.unlink(p.log)
+        for tail in ("-wal", "-shm"):
+            pathlib.Path(str(p.log) + tail).unlink(missing_ok=True)
+        p.init(p.log)
+        p.insert()
+        gaps(b"unknown")
+
+
+# --- who may -------------------------------------------------------------------
+
+def part(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def token(secret=SECRET, **claims):
+    text = part(b'{"alg":"HS256"}') + "." + part(json.dumps(claims).encode())
+    return text + "." + part(hmac.new(secret.encode(), text.encode(),
+                                      hashlib.sha256).digest())
+
+
+def good(*topics, publish=(), **more):
+    return token(largesse={"subscribe": topics, "publish": publish}, **more)
+
+
+def bearer(token):
+    return {"HTTP_AUTHORIZATION": "Bearer " + token}
+
+
+HOSTILE = r"""
+#include <stdbool.h>
+#include "tests/unit/hostile.h"
+int main(void)
+{
+	struct hostile_list l;
+	size_t i;
+	hostile_make(&l, hostile_keys());
+	for (i = 0; i < l.n; i++)
+		printf("%d\t%s\t%s\n", l.v[i].status, l.v[i].what, l.v[i].token);
+}
+"""
+
+
+def hostile(dir):
+    """The tokens of the talk tests: (status, what, token)."""
+    subprocess.run(["gcc", "-D_GNU_SOURCE", "-I", ROOT, "-x", "c", "-", "-o",
+                    dir / "hostile", "-lcrypto"], input=HOSTILE, text=True,
+                   check=True, timeout=120)
+    said = subprocess.run([dir / "hostile"], check=True, timeout=120,
+                          stdout=subprocess.PIPE).stdout.decode("latin-1")
+    for line in said.splitlines():
+        status, what, token = line.split("\t")
+        yield int(status), what, token
+
+
+class OneProcess:
+    """PHP's own server: a process for each of so many questions takes long."""
+
+    def __init__(self, p):
+        self.port = free_port()
+        self.proc = subprocess.Popen(
+            ["php", *PHP_CGI[1:], "-S", "127.0.0.1:%d" % self.port,
+             str(p.dir / "events.php")], cwd=p.dir, stderr=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "LARGESSE_PHP_HOLD_S": "0"})
+        until("PHP listens", lambda: listens(self.proc, self.port))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end_process(self.proc)
+
+    def ask(self, query, headers):
+        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        conn.request("GET", "/events?" + query, headers=headers)
+        response = conn.getresponse()
+        body = response.read()
+        conn.close()
+        return response.status, body
+
+
+def test_php_refuses_hostile_tokens():
+    with Pair(SECRET) as p, OneProcess(p) as php:
+        p.insert("secret", data="private")
+        query, n = "topic=secret&lastEventId=earliest", 0
+        for status, what, t in hostile(p.dir):
+            escaped = "".join("%%%02X" % ord(c) for c in t)
+            plain = not set(t) & set('"; ')
+            for more, headers, wanted in (
+                    ("", {"Authorization": "Bearer " + t}, status),
+                    ("&access_token=" + escaped, {}, status),
+                    ("", {"Cookie": "largesse=" + t},
+                     status if plain else 401)):
+                said, body = php.ask(query + more, headers)
+                assert said == wanted, (what, headers, said, body)
+                assert b"private" not in body, what
+                n += 1
+        assert n > 180, n
+        said, body = php.ask(query, {"Authorization": "Bearer " + good(
+            "secret")})
+        assert said == 200 and b"private" in body
+        log = p.dir / "php.log"
+        assert not log.exists() or "eyJ" not in log.read_text()
+
+
+def test_php_takes_tokens_as_the_program_does():
+    now = int(time.time())
+    with Pair(SECRET) as p:
+        for topic in ("in/al", "in/bo", "secret", "open"):
+            p.insert(topic, data="data of " + topic)
+        p.sql("INSERT INTO largesse_revoke(subject) VALUES('gone')")
+        p.sql("INSERT INTO largesse_revoke(subject, topic) VALUES"
+              "('half', 'in/*')")
+        q, al = "topic=in/{user}&last=9", good("in/{sub}", sub="al")
+        cookie = {"HTTP_COOKIE": "a=b; largesse=%s; c" % al}
+        asks = [
+            (q, bearer(al)), (q, cookie), (q + "&access_token=" + al, {}),
+            (q, {}), ("topic=in/al&last=9", bearer(al)), ("", bearer(al)),
+            ("topic=in/bo&last=9", bearer(al)), ("topic=in/*", bearer(al)),
+            ("topic=open&last=9", {"LARGESSE_PUBLIC": "news open"}),
+            ("topic=o*&last=9", {"LARGESSE_PUBLIC": "news open"}),
+            (q, {**bearer("x"), **cookie}),     # the header goes before
+            (q, {"HTTP_AUTHORIZATION": "Basic eA==", **cookie}),
+            (q, {"HTTP_AUTHORIZATION": "bEaReR \t " + al + " "}),
+            (q, {"HTTP_COOKIE": 'largesse="%s"' % al}),
+            (q, {"HTTP_COOKIE": "largesse=x; largesse=" + al}),
+            (q + "&access_token=x&access_token=" + al, {}),
+            (q, {"HTTP_COOKIE": "other=" + al, "LARGESSE_COOKIE_NAME":
+                 "other"}), (q, {"REMOTE_USER": "al"}),
+            (q, {"method": "HEAD"}), (q, {"method": "HEAD", **bearer(al)}),
+            ("topic=in/%s&last=9" % ("x" * 252), bearer(good("*"))),
+            ("topic=%s{user}" % ("x" * 249), bearer(good("*", sub="a" * 8)))]
+        asks += [(q, {**cookie, name: value}) for name, value in (
+            ("HTTP_SEC_FETCH_SITE", "cross-site"),
+            ("HTTP_SEC_FETCH_SITE", "same-origin"),
+            ("HTTP_ORIGIN", "http://evil.test"), ("HTTP_ORIGIN", "null"),
+            ("HTTP_ORIGIN", "http://localhost"), ("HTTP_ORIGIN",
+             "http://LOCALHOST:80"), ("HTTP_ORIGIN", "http://localhost:81"),
+            ("HTTP_ORIGIN", "https://localhost"))]
+        asks += [(q, {**cookie, "HTTP_ORIGIN": "http://localhost",
+                      "HTTPS": "on"})]
+        asks += [("topic=secret&last=9", bearer(t)) for t in (
+            good("secret", exp=now - 1), good("secret", exp=now - 60),
+            good("secret", exp=now + 60), good("secret", nbf=now + 1),
+            good("secret", nbf=now + 60), good("secret", exp=1e300),
+            good("secret", sub="gone"), good("secret", sub="half", iat=now),
+            good("secret", sub="gone", iat=now + 1000),
+            good("secret", sub="al", iat=now), good("in/*", sub="half"))]
+        asks += [("topic=in/al&last=9", bearer(good("*", sub=sub, iat=iat)))
+                 for sub in ("gone", "half") for iat in (now - 99, now + 1)]
+        answers = p.same(asks)
+        assert {200, 401, 403} == {a[0] for a in answers}
+        assert sum(b"data of " in a[2] for a in answers) > 15
+        for ask, (status, _, body) in zip(asks, answers):
+            assert status == 200 or b"data of " not in body, ask
+        for name in ("TRUST_USER", "JWKS_FILE", "ISSUER", "USER_TOPIC"):
+            status, _, body = p.php(q, **bearer(al), **{"LARGESSE_" + name:
+                                                        "1"})
+            assert status == 500 and name.encode() in body, (status, body)
+        (p.dir / "data" / "key").write_text("short")
+        status, _, body = p.php("topic=in/al&last=9")
+        assert status == 500 and b"data of" not in body, (status, body)
+
+
+# --- POST ------------------------------------------------------------------------
+
+def form(body, **more):
+    return body, "application/x-www-form-urlencoded", more
+
+
+def js(body, **more):
+    return body, "application/json", more
+
+
+def lines(body, **more):
+    return body, "application/x-ndjson; charset=utf-8", more
+
+
+BODIES = [
+    form("data=hello"), form("topic=a&event=e&data=x%0Ay+z&uid=f1"),
+    form("topic=a&event=e&data=other&uid=f1"), form("uid=f1&topic=b"),
+    form(""), form("data=1&data=2"), form("topics=a"), form("a%00b=1"),
+    form("topic=&event=&uid=&data="), form("topic=a*"), form("topic=%ff"),
+    form("event=stream-x"), form("event=a%0Ab"), form("uid=12"),
+    form("uid=earliest"), form("uid=%3F"), form("uid=a+b"), form("data=%ff"),
+    form("topic=" + "x" * 256), form("event=" + "x" * 256), form("data=%00"),
+    form("uid=" + "x" * 129), form("data=" + "x" * 1048570),
+    form("topic=" + "x" * 255 + "&data=" + "x" * 1048200), form("topic=no"),
+    js('{"data":"hello"}'), js('{"topic":"a","data":{"n": [1, 2.50e3]}  }'),
+    js('{"data": 12345678901234567890.10 ,"uid":null}'), js('{"data":true}'),
+    js('{"t\\u006fpic":"a","data":"\\ud83d\\ude00\\u0000\\n"}'), js("{}"),
+    js('{"data":"a","data":"b"}'), js('{"data":{"a":1,"\\u0061":2}}'),
+    js('{"topic":1}'), js('{"uid":[]}'), js('{"event":""}'), js("[]"),
+    js('{"topics":"a"}'), js('{"' + "x" * 41 + '":1}'), js('"text"'),
+    js('[{"data":"1"},{"data":2,"uid":"j1"},{"topic":"a"}]'), js("null"),
+    js('[{"data":"1","uid":"j1"}]'), js('[{"uid":"j1"},{"uid":"j2"}]'),
+    js('[{"uid":"j3","topic":"a"},{"uid":"j3","topic":"b"}]'), js("[1]"),
+    js('[{"data":"1"},{"topic":"no"}]'), js('[{"data":"1"},{"x":1}]'),
+    js("\ufeff" + '{"data":"mark"}'), js('{"uid":""}'), js('{"topic":""}'),
+    js('{"data":"\\ud800"}', loose=True), js('{"data":"a', loose=True),
+    js('{"data":01}', loose=True), js('{"data":1}x', loose=True),
+    js('{"data":"a\nb"}', loose=True), js("", loose=True),
+    js('{"\\u0000":1}', loose=True), js('{"data":nul}', loose=True),
+    js("[" * 3000 + "]" * 3000), js('{"data":' + "[" * 2046 + "]" * 2046 +
+                                    "}"), js('{"":1}'),
+    js('[%s]' % ",".join(['{"data":"n"}'] * 1000)),
+    js('[%s]' % ",".join(['{"data":"n"}'] * 1001)),
+    lines('{"data":"1"}\n\n \r\n{"data":[ 2 ]}\n'), lines("\n \n"), lines(""),
+    lines('{"data":"1"}\n{"topic":""}\n'), lines('{"data":"1"}\n3'),
+    lines('\ufeff{"data":"1"}\n\ufeff{"data":"2"}'), lines('{"a":1}\n{'),
+    lines('{"data":"1"}\nx', loose=True), ("x", "text/plain", {}),
+    ("x", "", {}), ("data=1", "application/x-www-form-urlencodedx", {}),
+    form("data=1", query="topic=a"), form("data=1", query="dat=1&topix=2"),
+    form("data=1", HTTP_CONTENT_ENCODING="gzip"),
+    form("data=1", HTTP_CONTENT_ENCODING="Identity"),
+    form("data=1", CONTENT_LENGTH="7"), form("data=1", CONTENT_LENGTH="x"),
+    form("data=1", CONTENT_LENGTH="1048577"),
+    form("data=1", HTTP_AUTHORIZATION=""), form("topic=other"),
+    form("data=1", HTTP_AUTHORIZATION="Bearer x"),
+    form("data=1", uri="/events/health"),
+]
+
+
+def test_php_publishes_the_same():
+    """Both logs are the same afterwards, too.  A body that is no JSON at all is
+    refused by both; only the program says at which byte."""
+    topics = ("main", "a", "b", "no", "x" * 255)
+    with Pair(SECRET) as p, Pair(SECRET) as q:
+        (q.dir / "data" / "key").write_text(SECRET)
+        for log in (p, q):
+            log.sql("CREATE TRIGGER no BEFORE INSERT ON events WHEN NEW.topic"
+                    " = 'no' BEGIN SELECT RAISE(FAIL, 'not this one'); END")
+        for body, kind, more in BODIES:
+            more = {"method": "POST", "CONTENT_TYPE": kind,
+                    **bearer(good(publish=topics)), **more}
+            loose, query = more.pop("loose", False), more.pop("query", "")
+            body = body.encode()
+            theirs = p.pool.submit(p.program, query, body=body, **more)
+            ours = q.php(query, body=body, **more)
+            theirs = theirs.result()
+            if loose:
+                theirs, ours = theirs[0], ours[0]
+                assert theirs == 400, theirs
+            assert theirs == ours, "%s\nlargesse   %s\nevents.php %s" % (
+                short((body, more)), short(theirs), short(ours))
+        sql = ("SELECT id, topic, event, data, uid, typeof(data), typeof(time)"
+               " FROM events ORDER BY id")
+        assert p.sql(sql) == q.sql(sql) and len(p.sql(sql)) > 1000
+        for log in (p, q):
+            (log.dir / "data" / "key").unlink()
+        more = dict(method="POST", CONTENT_TYPE="application/json", body=b"{}")
+        assert p.program(**more) == q.php(**more)
+        more["LARGESSE_PUBLISH"] = "1"
+        status, _, body = q.php(**more)
+        assert status == 403 and b"no --key-file" in body, body
+
+
+def test_php_publishes_nothing_to_a_busy_log():
+    with Pair(SECRET) as p:
+        db = sqlite3.connect(p.log, isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        status, headers, body = p.php(
+            method="POST", body=b"data=x", **bearer(good(publish=["*"])),
+            CONTENT_TYPE="application/x-www-form-urlencoded")
+        db.execute("ROLLBACK")
+        db.close()
+        assert status == 503 and headers["retry-after"] == "1", body
+        assert p.sql("SELECT count(*) FROM events") == [(0,)]
+
+
+# --- the log ------------------------------------------------------------------
+
+def look(log):
+    db = sqlite3.connect(log)
+    said = [db.execute(sql).fetchall() for sql in (
+        "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master",
+        "SELECT key, typeof(value), CASE WHEN key <> 'log' THEN value END"
+        " FROM largesse", "PRAGMA application_id", "PRAGMA user_version",
+        "PRAGMA journal_mode", "PRAGMA page_size", "PRAGMA auto_vacuum",
+        "PRAGMA encoding", "SELECT length(value) FROM largesse WHERE key ="
+        " 'log'", "SELECT * FROM sqlite_sequence")]
+    db.close()
+    return said
+
+
+@each("mode", [0o755, 0o2770])
+def test_php_makes_the_log_that_init_makes(mode):
+    with Pair(init=False) as p:
+        os.chmod(p.dir / "data", mode)
+        status, _, body = p.php()
+        assert status == 200 and b"stream-start" in body, body
+        made = p.dir / "data" / "made.db"
+        p.init(made)
+        assert look(p.log) == look(made)
+        ours, theirs = p.log.stat(), made.stat()
+        assert (ours.st_mode, ours.st_gid) == (theirs.st_mode, theirs.st_gid)
+        assert oct(ours.st_mode & 0o777) == ("0o640" if mode == 0o755 else
+                                             "0o660")
+
+
+def test_php_makes_one_log_for_many_first_requests():
+    for _ in range(5):
+        with Pair(init=False) as p:
+            logs = {re.search(rb'"log":"(\w+)"', body)[1] for _, _, body in
+                    p.pool.map(lambda _: p.php(), range(8))}
+            assert len(logs) == 1, logs
+
+
+def test_php_makes_nothing_of_what_is_no_log():
+    with Pair(init=False) as p:
+        p.sql("CREATE TABLE mine(x)")
+        status, _, body = p.php()
+        assert status == 500 and b"file of its own" in body, body
+        assert p.sql("SELECT name FROM sqlite_master") == [("mine",)]
+
+
+def test_php_says_what_the_host_lacks():
+    with Pair(init=False) as p:
+        env = dict(REDIRECT_STATUS="1", SCRIPT_FILENAME=str(
+            p.dir / "events.php"))
+        status, _, body = p.run(["php-cgi", "-n"], **env)
+        assert (status, body) == (
+            500, b"events.php needs the PHP extension pdo_sqlite\n"), body
+        argv = ["php-cgi"]
+        os.chmod(p.dir, 0o755)
+        os.chmod(p.dir / "data", 0o555)
+        if ROOTED:
+            argv = ["setpriv", "--reuid=www-data", "--regid=www-data",
+                    "--clear-groups", *argv]
+        status, _, body = p.run(argv, **env)
+        assert status == 500 and b"cannot be written" in body, body
+
+
+def test_php_is_read_by_each_php_that_is_here():
+    found = {path.resolve() for path in pathlib.Path("/usr/bin").glob("php*")
+             if re.fullmatch(r"php([0-9.]*)", path.name)}
+    assert found
+    for php in found:
+        subprocess.run([php, "-l", ROOT / "deploy/shared/events.php"],
+                       check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
+def test_php_tells_a_client_of_a_busy_log_to_come_back():
+    """Anything but 200 would end an EventSource."""
+    with Pair() as p:
+        p.log.write_bytes(p.log.read_bytes()[:2000])
+        status, headers, body = p.php()
+        assert status == 200 and body == b"retry: N\n\n", (status, body)
+        assert headers["content-type"] == "text/event-stream"
+        assert p.php(uri="/events/health")[0] == 503
+
+
+# --- behind Apache ---------------------------------------------------------------
+
+FPM_HOST = """
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+<FilesMatch "\\.php$">
+	SetHandler "proxy:unix:%s/php.sock|fcgi://localhost"
+</FilesMatch>
+"""
+
+
+class PhpHost(Host):
+    """A Host whose PHP is a CGI program, or in php-fpm.  way is the file that
+    answers."""
+
+    def __init__(self, sapi="cgi", way="events.php", settings="", key=None,
+                 how="cgid"):
+        self.sapi, self.way, self.settings = sapi, way, settings
+        self.key, self.fpm = key, None
+        super().__init__(how)
+        self.fpm = Php(self) if sapi == "fpm" else None
+
+    def in_dir(self, text):
+        return text.replace("DIR", str(self.dir))
+
+    def configure_apache(self):
+        argv = super().configure_apache()
+        if self.sapi == "fpm":
+            path = self.dir / "host.conf"
+            path.write_text(path.read_text() + FPM_HOST % self.dir)
+        return argv
+
+    def upload(self, folder):
+        super().upload(folder)
+        self.folder = folder
+        if self.key:
+            (folder / "data" / "key").write_text(self.key)
+        for name in ("largesse.cgi", "largesse.fcgi"):  # short streams
+            text = (folder / name).read_text()
+            (folder / name).write_text(re.sub(
+                "MAX_AGE=[0-9]+", "MAX_AGE=3", text))
+        self.rules = (folder / ".htaccess").read_text()
+        self.go(self.way)
+
+    def go(self, way):
+        """Changes the one word of .htaccess, in one step."""
+        new = self.folder / ".htnew"
+        new.write_text(put(self.rules, RULE % (
+            "largesse.fcgi" if self.how == "fcgid" else "largesse.cgi"),
+            RULE % way) + self.settings)
+        new.replace(self.folder / ".htaccess")
+
+    def insert(self, data, topic="main", uid=None):
+        db = sqlite3.connect(self.log, timeout=20, isolation_level=None)
+        db.execute("INSERT INTO events(topic, data, uid) VALUES(?, ?, ?)",
+                   (topic, data, uid))
+        db.close()
+
+    def stop_web(self):
+        super().stop_web()
+        if self.fpm:
+            end_process(self.fpm.proc)
+
+
+def hold(seconds):
+    return "SetEnv LARGESSE_PHP_HOLD_S %s\n" % seconds
+
+
+@each("sapi", ["cgi", "fpm"])
+@each("seconds", [0, 2])
+def test_php_loses_nothing_between_answers(sapi, seconds):
+    with PhpHost(sapi, settings=hold(seconds)) as y:
+        f = y.follow("?topic=a*&topic=main").wait_start()
+        for i in range(200):
+            y.insert("e%d" % i, ("main", "a", "b", "ab")[i % 4],
+                     "u%d" % i if i % 5 == 0 else None)
+            if i % 25 == 0:
+                n = f.connects
+                f.cut()
+                f.wait(lambda f: f.connects > n)
+        want = ["e%d" % i for i in range(200) if i % 4 != 2]
+        f.wait_count(len(want)).leave()
+        assert [e.data for e in f.got] == want
+        assert f.connects >= 8
+        assert {n.event for n in f.notes} == {"stream-start"}, f.notes
+
+
+@each("sapi", ["cgi", "fpm"])
+def test_php_sends_an_event_while_it_waits(sapi):
+    """Apache keeps back what comes by FastCGI until the answer ends.  So it
+    ends with the event, long before its time."""
+    with PhpHost(sapi, settings=hold(250)) as y:
+        f = y.follow().wait_start()
+        for i in range(3):
+            y.insert("n%d" % i)
+            f.wait_count(i + 1)     # has less than 250 seconds
+        f.leave()
+        assert [e.data for e in f.got] == ["n0", "n1", "n2"]
+        assert sapi == "fpm" or f.connects == 1, f.connects
+
+
+def test_php_serves_who_is_far_behind_in_pieces():
+    with PhpHost(settings=hold(0)) as y:
+        y.stream().started()
+        db = sqlite3.connect(y.log, isolation_level=None)
+        db.execute("DROP TRIGGER largesse_keep_rows")
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO events(data) VALUES(?)", (
+            ("%06d " % i + "x" * 150,) for i in range(15000)))
+        db.execute("COMMIT")
+        db.close()
+        f = y.follow(last_id="earliest").wait_count(15000)
+        f.leave()
+        assert [int(e.data[:6]) for e in f.got] == list(range(15000))
+        assert 3 <= f.connects <= 12, f.connects
+
+
+def test_php_ends_when_a_right_is_revoked():
+    with PhpHost(settings=hold(200), key=SECRET) as y:
+        mine = good("secret", sub="al", iat=int(time.time()))
+        s = y.stream("?topic=secret", headers=[
+            "Authorization: Bearer " + mine]).started()
+        y.insert("one", "secret")
+        assert s.next_event().data == "one"
+        db = sqlite3.connect(y.log, isolation_level=None)
+        db.executescript("BEGIN; INSERT INTO largesse_revoke(subject, time)"
+                         " VALUES('al', 32503680000000); INSERT INTO"
+                         " events(topic, data) VALUES('secret', 'two');"
+                         " COMMIT")
+        db.close()
+        assert b"two" not in s.rest()
+        s, body = y.get("/live/events?topic=secret", headers=[
+            "Authorization: Bearer " + mine])
+        assert s.status == 401 and body == b"token: revoked\n", body
+
+
+WAYS = ("events.php", "largesse.cgi", "largesse.fcgi")
+
+
+@each("way", WAYS)
+def test_private_topic_in_each_way(way):
+    """It reaches its owner by header, cookie and query, and nobody else; a POST
+    with a uid counts once."""
+    with PhpHost(way=way, key=SECRET, settings=hold(0),
+                 how="fcgid" if way == "largesse.fcgi" else "cgid") as y:
+        y.go(way)
+        mine = good("in/{sub}", publish=["in/{sub}"], sub="al")
+        q = "?topic=in/al&lastEventId=earliest"
+        by = {"header": (q, ["Authorization: Bearer " + mine]),
+              "cookie": (q, ["Cookie: largesse=" + mine]),
+              "query": (q + "&access_token=" + mine, [])}
+        told = [y.get("/live/events", method="POST", body=b"topic=in/al&data="
+                      b"private&uid=u1", headers=by["header"][1] + [
+                          "Content-Type: application/x-www-form-urlencoded"])
+                for _ in range(2)]
+        assert [(s.status, body) for s, body in told] == [
+            (201, b'{"ids":["1"]}\n'), (200, b'{"ids":["1"]}\n')]
+        for query, headers in by.values():
+            s = y.stream(query, headers=headers)
+            assert s.next_event().data == "private"
+        for headers in ([], ["Authorization: Bearer " + good("in/bo")],
+                        ["Cookie: largesse=" + token(
+                            OTHER, largesse={"subscribe": ["*"]})],
+                        by["cookie"][1] + ["Origin: http://evil.test"]):
+            s, body = y.get("/live/events" + q, headers=headers)
+            assert s.status in (401, 403) and b"private" not in body, body
+
+
+class Publisher(threading.Thread):
+    def __init__(self, y):
+        super().__init__(daemon=True)
+        self.y, self.n, self.over = y, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.05):
+            self.y.insert("e%d" % self.n, uid=None if self.n % 7 else
+                          "u%d" % self.n)
+            self.n += 1
+
+
+def test_listeners_move_from_php_to_cgi_to_fastcgi_and_back():
+    """The site changes one word of .htaccess while somebody publishes."""
+    with PhpHost(how="fcgid", settings=hold(2)) as y:
+        followers = [y.follow("?topic=main").wait_start() for _ in range(3)]
+        publisher = Publisher(y)
+        for way in WAYS[1:] + WAYS:
+            y.go(way)
+            turns = [f.connects + 2 for f in followers]
+            for f, n in zip(followers, turns):
+                f.wait(lambda f: f.connects >= n)
+        publisher.over.set()
+        publisher.join(60)
+        for f in followers:
+            f.wait(lambda f: f.got and f.got[-1].data == "e%d" % (
+                publisher.n - 1))
+            assert f.refused == 0, f.refused
+            f.leave()
+            assert [e.data for e in f.got] == ["e%d" % i for i in
+                                               range(publisher.n)]
+            assert {n.event for n in f.notes} == {"stream-start"}, f.notes
+
+
+def test_php_gets_no_token_in_a_header_without_the_rule():
+    with PhpHost(key=SECRET, settings=hold(0)) as y:
+        for status in (200, 401):
+            s, _ = y.get("/live/events", headers=[
+                "Authorization: Bearer " + good("main")])
+            assert s.status == status, s.status
+            y.rules = put(y.rules, "RewriteRule ^events - [E=", "#") \
+                if status == 200 else y.rules
+            y.go("events.php")
+
+
+def test_php_answers_at_its_own_address_and_shows_no_more():
+    with PhpHost(settings=hold(0), key=SECRET) as y:
+        for path, status in (("events.php/health", 200),
+                             ("events/health", 200), ("events/status", 404),
+                             ("events.php", 401), ("data/key", 403),
+                             ("data/events.db", 403)):
+            s, body = y.get("/live/" + path)
+            assert s.status == status, (path, s.status, body)
+
