@@ -9,6 +9,7 @@
 	token KIND				one of tokens.py (with `auth` only)
 	log					the web server's log so far
 	heard					bytes sent since the last `heard`
+	go WAY					the file that answers (with `shared` only)
 
 Each command is answered with one line when it is done.  The first line needs
 no command and has the address.  At the end of stdin everything is stopped, and
@@ -18,6 +19,9 @@ With `auth` as an argument, the responder has a key and a tap is in front of
 the web server.  One other origin is allowed, and its pages come from here as
 well.  The first line then also has the address of this origin, and of an
 origin that is not allowed.
+
+With `shared` as an argument, it is the folder for shared hosting, behind Apache,
+and PHP answers at first.
 """
 
 import json
@@ -26,7 +30,8 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "web/kit"))
+WEB = pathlib.Path(__file__).resolve().parents[1] / "web"
+sys.path[:0] = [str(WEB / "kit"), str(WEB)]
 
 import tokens  # noqa: E402  (the path comes first)
 from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)
@@ -59,6 +64,8 @@ def obey(y, command, rest):
             ["sh", str(ROOT / "deploy/demo/figures.sh"), str(y.log)]))
     elif command == "token":
         return tokens.make(rest)
+    elif command == "go":
+        y.go(rest)
     elif command == "heard":
         return tap.heard()
     elif command == "log":
@@ -74,7 +81,11 @@ def say(what):
 
 publishers = []
 # A browser waits as long as retry: says, and is cut many times here.
-y = Yard("nginx", options=["--retry", "300"], start=False)
+if sys.argv[1:] == ["shared"]:
+    from test_events_php import PhpHost, hold
+    y = PhpHost(how="fcgid", settings=hold(2))
+else:
+    y = Yard("nginx", options=["--retry", "300"], start=False)
 try:
     if sys.argv[1:] == ["auth"]:
         near, far = tokens.Pages(), tokens.Pages()
@@ -82,6 +93,8 @@ try:
         y.start()
         tap = tokens.Tap(y.address)
         say([tap.url, near.url, far.url])
+    elif sys.argv[1:] == ["shared"]:
+        say(y.url + "/live")
     else:
         y.start()
         say(y.url)
