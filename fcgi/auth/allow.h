@@ -7,6 +7,7 @@
  *
  *	credential  where in the request a token stands
  *	token       is the token valid?  signature: by this key?
+ *	signed      is the signed address valid?
  *	keys        what tokens are signed with: key_files, kind, jwks
  *	origin      which site's page sent the request, and its CORS headers
  *	client/	    address: which client sent it, behind trusted proxies;
@@ -42,12 +43,16 @@ enum allow_use {
 	ALLOW_USES
 };
 
-/* What said who asks.  The first of these that is there counts. */
+/*
+ * What said who asks.  A signed address has all that is needed, so with one no
+ * token is looked at.  Else the first of the others that is there counts.
+ */
 enum allow_by {
 	ALLOW_BY_NOTHING,
 	ALLOW_BY_HEADER, /* Authorization: Bearer */
 	ALLOW_BY_COOKIE, /* a browser adds it, whichever page asks */
 	ALLOW_BY_QUERY,	 /* access_token */
+	ALLOW_BY_SIGN,	 /* the whole query is signed */
 	ALLOW_BY_SERVER, /* the web server's REMOTE_USER */
 	ALLOW_BY_SITE	 /* its application: it has written the query */
 };
@@ -64,7 +69,8 @@ struct who {
 	enum allow_by by;
 	char *subject; /* subject_len bytes and a NUL; NULL: unknown */
 	size_t subject_len;
-	int64_t ends_ms; /* since 1970; the token expires then.  0: never */
+	int64_t ends_ms;   /* since 1970; the token expires then.  0: never */
+	int64_t issued_ms; /* its iat; 0: not known */
 	struct json_t *claims; /* of the token */
 	char **revoked;	       /* topics that were revoked for the subject */
 	size_t nrevoked;
@@ -93,7 +99,8 @@ int allow_reload(struct allow *, char *why, size_t size);
 
 /*
  * Finds the credential and checks all of it but its topics: form, algorithm,
- * signature, times, issuer, audience, revocation.  Without a credential this
+ * signature, times, issuer, audience, revocation.  A signed address where no
+ * key could check it is refused with 400.  Without a credential this
  * returns 0: allow_topic refuses if one is needed.  A cookie from a page of a
  * foreign origin is refused.  When the log cannot be read the status is 503,
  * which a stream answers with reply_retry.

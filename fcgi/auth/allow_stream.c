@@ -2,7 +2,8 @@
  * allow_stream.c - may this stream be opened?
  *
  * A stream of public topics is never asked who it is, so an expired token
- * does not harm it there.
+ * does not harm it there.  A signed address is always checked: what it says of
+ * its end has to hold.
  *
  * For a request that was handed over the application of the site has decided:
  * it wrote the topics, and no token of the client counts, neither for nor
@@ -61,7 +62,7 @@ allow_stream(struct allow *a, struct store *store, struct request *rq,
 		return status == 0 && names_user ? fill_in_user(rq, who, no)
 						 : status;
 	}
-	if (!names_user && all_public(a, rq))
+	if (rq->sign.text == NULL && !names_user && all_public(a, rq))
 		return 0;
 	status = allow_who(a, store, rq, who, no);
 	if (status == 0 && names_user)

@@ -2,7 +2,8 @@
  * allow_topic.c - what somebody may do with a topic.
  *
  * The patterns in a token's claims say so; for a user whom the web server
- * names, those of --user-topic; for everybody, those of --public.
+ * names, those of --user-topic; for everybody, those of --public.  All topics
+ * of a signed address may be read: they were signed.
  */
 #include <string.h>
 
@@ -128,7 +129,11 @@ allow_topic(const struct allow *a, const struct who *who, enum allow_use use,
 	if (who->by == ALLOW_BY_NOTHING)
 		return not_named(a, use, no);
 	if (taken_away(who, topic))
-		return refusal_token(no, "token: revoked for this topic");
+		return refusal_token(no, who->by == ALLOW_BY_SIGN
+					     ? "sign: revoked for this topic"
+					     : "token: revoked for this topic");
+	if (who->by == ALLOW_BY_SIGN && use == ALLOW_SUBSCRIBE)
+		return 0;
 	if (who->by == ALLOW_BY_SERVER
 		? use == ALLOW_SUBSCRIBE && users_own(a, who, topic)
 		: claimed(who, use, topic))

@@ -1,9 +1,10 @@
 /*
  * allow_who.c - who asks.
  *
- * Either a token says so, which is valid and was not revoked in the log; or
- * the web server does, in REMOTE_USER; or an application of the site does,
- * which has handed its client over (allow_stream.c).
+ * Either a token says so, which is valid and was not revoked in the log; or an
+ * address that the site has signed; or the web server does, in REMOTE_USER; or
+ * an application of the site does, which has handed its client over
+ * (allow_stream.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "fcgi/auth/credential.h"
 #include "fcgi/base/log.h"
 #include "fcgi/auth/origin.h"
+#include "fcgi/auth/signed.h"
 #include "fcgi/auth/token.h"
 #include "fcgi/base/utf8.h"
 
@@ -71,12 +73,9 @@ add_revocation(void *arg, const struct store_revocation *rv)
 static int64_t
 issued_ms(const struct allow *a, const struct who *who)
 {
-	int64_t ms = 0, leeway_ms = (int64_t)a->conf->leeway_ms;
+	int64_t ms = who->issued_ms - (int64_t)a->conf->leeway_ms;
 
-	if (token_time(who->claims, "iat", &ms) != 1 ||
-	    ms - leeway_ms > clock_wall_ms())
-		return 0;
-	return ms - leeway_ms;
+	return who->issued_ms == 0 || ms > clock_wall_ms() ? 0 : ms;
 }
 
 static int
@@ -98,7 +97,10 @@ check_revoked(const struct allow *a, struct store *store, struct who *who,
 	}
 	if (t.failed)
 		return refusal_memory(no);
-	return t.all ? refusal_token(no, "token: revoked") : 0;
+	if (!t.all)
+		return 0;
+	return refusal_token(
+	    no, who->by == ALLOW_BY_SIGN ? "sign: revoked" : "token: revoked");
 }
 
 static int
@@ -111,16 +113,22 @@ set_subject(struct who *who, const char *s, size_t len, struct refusal *no)
 	return who->subject == NULL ? refusal_memory(no) : 0;
 }
 
-static int
-take_token(struct allow *a, const char *s, size_t len, struct who *who,
-    struct refusal *no)
+static struct token_rules
+rules_now(const struct allow *a)
 {
-	struct token_rules rules = {.keys = &a->keys,
+	return (struct token_rules){.keys = &a->keys,
 	    .issuer = a->conf->issuer,
 	    .audience = a->conf->audience,
 	    .leeway_ms = (int64_t)a->conf->leeway_ms,
 	    .max_age_ms = (int64_t)a->conf->max_token_age_ms,
 	    .now_ms = clock_wall_ms()};
+}
+
+static int
+take_token(struct allow *a, const char *s, size_t len, struct who *who,
+    struct refusal *no)
+{
+	struct token_rules rules = rules_now(a);
 	const json_t *sub;
 	const char *why;
 
@@ -129,12 +137,39 @@ take_token(struct allow *a, const char *s, size_t len, struct who *who,
 		return refusal_token(no, why);
 	if (token_time(who->claims, "exp", &who->ends_ms) == 1)
 		who->ends_ms += rules.leeway_ms;
+	token_time(who->claims, "iat", &who->issued_ms);
 	sub = json_object_get(who->claims, "sub");
 	len = json_string_length(sub);
 	if (sub != NULL && (!json_is_string(sub) || len > ALLOW_SUBJECT_MAX ||
 			       !utf8_clean(json_string_value(sub), len)))
 		return refusal_token(no, "token: its sub is no name");
 	return set_subject(who, json_string_value(sub), len, no);
+}
+
+/*
+ * Without a secret nobody could check the signature.  The address is refused,
+ * also where everybody may read: or its site would believe that it protects.
+ */
+static int
+take_address(struct allow *a, const struct request_signed *sign,
+    struct who *who, struct refusal *no)
+{
+	struct token_rules rules;
+	const char *wrong;
+
+	refresh_keys(a, clock_wall_ms());
+	rules = rules_now(a);
+	if (!signed_has_key(rules.keys))
+		return refusal_set(no, 400,
+		    "sign: no --key-file here has a secret that could check "
+		    "it");
+	if ((wrong = signed_wrong(sign, &rules)) != NULL)
+		return refusal_token(no, wrong);
+	who->by = ALLOW_BY_SIGN;
+	who->ends_ms = sign->expires_ms + rules.leeway_ms;
+	who->issued_ms = sign->issued_ms;
+	return set_subject(
+	    who, sign->said[SAID_SUB].s, sign->said[SAID_SUB].size, no);
 }
 
 static int
@@ -222,6 +257,10 @@ allow_who(struct allow *a, struct store *store, const struct request *rq,
 	int status;
 
 	memset(who, 0, sizeof(*who));
+	if (rq->sign.text != NULL) {
+		status = take_address(a, &rq->sign, who, no);
+		return status != 0 ? status : check_revoked(a, store, who, no);
+	}
 	if (a->keys.n > 0)
 		credentials_find(&c, rq, a->conf->cookie_name);
 	who->by = c.by;

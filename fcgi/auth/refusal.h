@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 struct refusal {
-	int status;	     /* 401: bring a token; 403: this one is not enough;
+	int status;	     /* 400: nothing here can check the signature;
+				401: bring a token; 403: this one is not enough;
 				500: no memory; 503: the log cannot be read */
 	char line[384];	     /* UTF-8 without controls */
 	const char *headers; /* WWW-Authenticate with its CR LF, or NULL */

@@ -236,14 +236,14 @@ token_time(const json_t *claims, const char *name, int64_t *ms)
  * From when the token was issued, or from now if it does not say when, or says
  * a time that has not come: to write a later iat makes no life longer.
  */
-static bool
-lives_too_long(
-    int64_t exp, int64_t iat, int has_iat, const struct token_rules *rules)
+bool
+token_lives_too_long(
+    int64_t exp, int64_t iat, bool has_iat, const struct token_rules *rules)
 {
-	int64_t from =
-	    has_iat == 1 && iat < rules->now_ms ? iat : rules->now_ms;
+	int64_t from = has_iat && iat < rules->now_ms ? iat : rules->now_ms;
 
-	return exp - from > rules->max_age_ms + rules->leeway_ms;
+	return rules->max_age_ms > 0 &&
+	       exp - from > rules->max_age_ms + rules->leeway_ms;
 }
 
 static const char *
@@ -262,7 +262,7 @@ check_token_times(const json_t *claims, const struct token_rules *rules)
 		return "token: not valid yet";
 	if (rules->max_age_ms > 0 && has_exp == 0)
 		return "token: it has no exp, and --max-token-age is set";
-	if (rules->max_age_ms > 0 && lives_too_long(exp, iat, has_iat, rules))
+	if (has_exp == 1 && token_lives_too_long(exp, iat, has_iat == 1, rules))
 		return "token: good for longer than --max-token-age";
 	return NULL;
 }

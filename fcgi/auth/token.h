@@ -32,6 +32,13 @@ struct json_t *token_read(
     const char *s, size_t len, const struct token_rules *, const char **why);
 
 /*
+ * Does what was issued (if that is known) and expires at these times, in ms
+ * since 1970, live longer than the rules allow?
+ */
+bool token_lives_too_long(
+    int64_t exp, int64_t iat, bool has_iat, const struct token_rules *);
+
+/*
  * A time among the claims (exp, nbf, iat) in ms since 1970, cut to a range in
  * which sums do not overflow.  1; 0 if there is none; -1 if it is no time.
  */

@@ -1,5 +1,6 @@
 /*
- * cmd_token.c - largesse token: a token for a reader or a publisher.
+ * cmd_token.c - largesse token: a token for a reader or a publisher, or a
+ * signed address for a reader.
  *
  * It is for scripts and for trying things out; an application makes its
  * tokens itself, with a JWT library.  The key is the secret that `serve` has,
@@ -20,10 +21,11 @@
 #include "fcgi/base/base64.h"
 #include "fcgi/base/log.h"
 #include "fcgi/command/commands.h"
+#include "fcgi/command/token_url.h"
 #include "fcgi/request/request.h"
 
 struct token_conf {
-	const char *key_file, *sub, *kid, *issuer, *audience;
+	const char *key_file, *sub, *kid, *issuer, *audience, *url;
 	struct option_list subscribe, publish;
 	uint64_t expires_ms;
 };
@@ -48,6 +50,9 @@ static const struct option list[] = {
 	    .help = "its iss"},
 	{"audience", "NAME", AT(OPTION_STRING, AT_STRING, audience), NULL,
 	    .help = "its aud"},
+	{"url", "[BASE]", AT(OPTION_STRING, AT_STRING, url), NULL,
+	    .help = "print a signed address for a reader instead; BASE is "
+		    "/events"},
 };
 /* clang-format on */
 
@@ -55,7 +60,8 @@ static const struct options options = {
     .command = "token",
     .usage = "--key-file FILE --subscribe TOPIC... [options]",
     .about = "Prints a JSON Web Token, signed with HS256, RS256 or ES256 as "
-	     "the key has it.",
+	     "the key has it;\nor, with --url, an address of a stream that is "
+	     "signed with the secret.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
 };
@@ -71,12 +77,14 @@ takes_many(const char *word)
 }
 
 /*
- * `--subscribe a b` is `--subscribe a --subscribe b`.  Returns the words with
- * a NULL behind them, to be freed, or NULL without memory.
+ * `--subscribe a b` is `--subscribe a --subscribe b`, and `--url` before
+ * another option is `--url /events`.  Returns the words with a NULL behind
+ * them, to be freed, or NULL without memory.
  */
 static char **
 spread(int *argc, char **argv)
 {
+	static char stream[] = "/events";
 	char **to = calloc((size_t)*argc * 2 + 1, sizeof(*to)), *many = NULL;
 	int i, n = 0;
 
@@ -90,6 +98,9 @@ spread(int *argc, char **argv)
 		else if (many != NULL && to[n - 1] != many)
 			to[n++] = many;
 		to[n++] = argv[i];
+		if (strcmp(argv[i], "--url") == 0 &&
+		    (i + 1 == *argc || strncmp(argv[i + 1], "--", 2) == 0))
+			to[n++] = stream;
 	}
 	*argc = n;
 	return to;
@@ -255,18 +266,52 @@ read_key(struct keys *one, const char *path)
 	return ok;
 }
 
+/* The signed address, to be freed.  NULL, and it was said why. */
+static char *
+sign_url(const struct token_conf *conf, const struct key *key)
+{
+	int64_t now = time(NULL);
+	struct token_url u = {.base = conf->url,
+	    .topics = &conf->subscribe,
+	    .expires = now + (int64_t)(conf->expires_ms + 999) / 1000,
+	    .issued = now,
+	    .subject = conf->sub,
+	    .issuer = conf->issuer,
+	    .audience = conf->audience};
+	char *url;
+
+	if (key->alg != KEY_HS256) {
+		log_error(conf->key_file,
+		    "an address is signed with a secret, and this is a private "
+		    "key");
+		return NULL;
+	}
+	if ((url = token_url(&u, key)) == NULL)
+		log_error("token", "out of memory");
+	return url;
+}
+
+/* The token, to be freed.  NULL, and it was said why. */
+static char *
+sign_token(const struct token_conf *conf, const struct key *key)
+{
+	char *token = sign(conf, key);
+
+	if (token == NULL)
+		log_error(conf->key_file,
+		    "cannot be signed with: are all texts UTF-8?");
+	return token;
+}
+
 static int
 print_token(const struct token_conf *conf)
 {
 	struct keys one = {.n = 0};
 	char *token = NULL;
 
-	if (read_key(&one, conf->key_file)) {
-		token = sign(conf, &one.v[0]);
-		if (token == NULL)
-			log_error(conf->key_file,
-			    "cannot be signed with: are all texts UTF-8?");
-	}
+	if (read_key(&one, conf->key_file))
+		token = conf->url != NULL ? sign_url(conf, &one.v[0])
+					  : sign_token(conf, &one.v[0]);
 	keys_free(&one);
 	if (token == NULL)
 		return STATUS_FAILED;
@@ -277,6 +322,44 @@ print_token(const struct token_conf *conf)
 	puts(token);
 	free(token);
 	return command_done();
+}
+
+/* Is one of the topics named after a subject? */
+static bool
+names_subject(const struct option_list *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (strstr(l->v[i], "{sub}") != NULL ||
+		    strstr(l->v[i], "{user}") != NULL)
+			return true;
+	return false;
+}
+
+/* Says what is wrong with the options for an address. */
+static bool
+check_url(const struct token_conf *conf)
+{
+	const char *wrong;
+
+	if (conf->url == NULL)
+		return true;
+	wrong = token_url_wrong(conf->url);
+	if (wrong == NULL && conf->publish.n > 0)
+		wrong = "a signed address is only for reading, not for "
+			"--publish";
+	if (wrong == NULL && conf->kid != NULL)
+		wrong = "a signed address has no --kid: all secrets are tried";
+	if (wrong == NULL && conf->sub == NULL &&
+	    names_subject(&conf->subscribe))
+		wrong = "a topic is named after the subject: --sub is missing";
+	if (wrong == NULL && conf->expires_ms == 0)
+		wrong = "a signed address has to expire: --expires 0 is for "
+			"tokens";
+	if (wrong != NULL)
+		log_error("--url", "%s", wrong);
+	return wrong == NULL;
 }
 
 int
@@ -296,7 +379,7 @@ cmd_token(int argc, char **argv)
 		return status;
 	}
 	if (!check_topics("--subscribe", &conf.subscribe) ||
-	    !check_topics("--publish", &conf.publish))
+	    !check_topics("--publish", &conf.publish) || !check_url(&conf))
 		status = STATUS_USAGE;
 	else if (conf.subscribe.n + conf.publish.n == 0) {
 		log_error("token", "what for?  --subscribe or --publish");

@@ -7,10 +7,10 @@
  *
  * A command works on the log itself and does not talk to a responder that
  * runs.  The room may include base, request, window and store/store.h; of
- * auth it includes keys.h, because `token` signs with the keys that the
- * responder checks with, and both must read a key file by the same rules.
- * main.c alone includes this page.  `serve`, `writer` and `doctor` are not
- * here: each is declared by the room that does the work.
+ * auth it includes keys.h and signature.h, because `token` signs with the keys
+ * that the responder checks with, and both must read a key file by the same
+ * rules.  main.c alone includes this page.  `serve`, `writer` and `doctor` are
+ * not here: each is declared by the room that does the work.
  *
  * without.c is for the static build alone: it answers for the files that need
  * a library which that build does not have.

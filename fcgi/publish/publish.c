@@ -63,15 +63,20 @@ may_all(struct publisher *pub, const struct who *who,
 /*
  * May the client publish at all?  It needs a token; a token in a cookie counts
  * only from our own pages.  A client without a token is refused before its body
- * is read.
+ * is read.  A signed address is for reading.
  */
 static int
 may_publish(struct publisher *pub, const struct request *rq, struct who *who,
     struct refusal *no)
 {
 	static const struct store_event any = {.time_ms = 0};
-	int status = allow_who(pub->allow, pub->hub->store, rq, who, no);
+	int status;
 
+	memset(who, 0, sizeof(*who));
+	if (rq->sign.text != NULL)
+		return refusal_set(
+		    no, 400, "sign: a signed address is only for reading");
+	status = allow_who(pub->allow, pub->hub->store, rq, who, no);
 	if (status == 0 && who->by == ALLOW_BY_NOTHING)
 		status = may_all(pub, who, &any, 1, no);
 	return status;

@@ -13,6 +13,7 @@
 #include "fcgi/base/env.h"
 #include "fcgi/request/query.h"
 #include "fcgi/request/request.h"
+#include "fcgi/request/request_self.h"
 
 enum {
 	COUNT_MAX = 1000000000
@@ -171,6 +172,14 @@ read_application_pair(struct request *r, const struct query_pair *pair)
 	return true;
 }
 
+/* The names under which clients send back the id of the last event. */
+static bool
+is_last_id(const struct query_pair *pair)
+{
+	return query_is(pair, "lastEventId") ||
+	       query_is(pair, "last_event_id") || query_is(pair, "lastEventID");
+}
+
 /* Takes one pair of the query.  Returns NULL, or what is wrong with it. */
 static const char *
 read_query_pair(struct request *r, struct asked *asked,
@@ -180,10 +189,11 @@ read_query_pair(struct request *r, struct asked *asked,
 	size_t len = pair->value_len;
 
 	r->event_in_query |= is_of_body(pair);
+	if (r->sign.text != NULL && !is_last_id(pair))
+		return SIGNED_ENDS;
 	if (query_is(pair, "topic"))
 		return add_topic(r, s, len, max_topics);
-	if (query_is(pair, "lastEventId") || query_is(pair, "last_event_id") ||
-	    query_is(pair, "lastEventID")) {
+	if (is_last_id(pair)) {
 		if (len > 0) {
 			asked->id = s;
 			asked->id_len = len;
@@ -203,7 +213,10 @@ read_query_pair(struct request *r, struct asked *asked,
 			return "access_token: not a token";
 		if (len > 0)
 			add_token(r, s);
-	} else if (!read_application_pair(r, pair) && r->path == PATH_STREAM) {
+	} else if (r->path == PATH_STREAM && query_is(pair, "sign")) {
+		return signed_read(r, pair);
+	} else if (!read_application_pair(r, pair) && r->path == PATH_STREAM &&
+		   !signed_says(r, pair)) {
 		return request_name_wrong(pair->name, pair->name_len);
 	}
 	return NULL;
@@ -276,6 +289,10 @@ read_query(struct request *r, const char *last_event_id, size_t max_topics,
 		}
 	}
 	decide_start(r, &asked, last_event_id);
+	if (!signed_as_sent(r)) {
+		*why = "out of memory";
+		return 500;
+	}
 	return 0;
 }
 
@@ -391,8 +408,8 @@ request_read(
 
 	memset(r, 0, sizeof(*r));
 	r->method = read_method(env_value(env, "REQUEST_METHOD"));
-	r->path = read_path(
-	    env_value(env, "PATH_INFO"), env_value(env, "REQUEST_URI"));
+	r->uri = env_value(env, "REQUEST_URI");
+	r->path = read_path(env_value(env, "PATH_INFO"), r->uri);
 	r->address = env_value(env, "REMOTE_ADDR");
 	r->user = env_value(env, "REMOTE_USER");
 	r->authorization = env_value(env, "HTTP_AUTHORIZATION");

@@ -8,6 +8,7 @@
  *	            is the only file that calls libfcgi
  *	query       a query string or a form, pair by pair
  *	request     parameters -> struct request: topic, user_topic, when, name
+ *	signed      a query that ends with its own signature
  *	pattern     topics as a claim or an option lists them
  *	fcgi        the header of a record, both ways
  *	peer        where an answer goes
@@ -33,8 +34,11 @@
 enum {
 	REQUEST_TOPICS_MAX = CONF_TOPICS_MAX, /* of one request */
 	REQUEST_TOPIC_BYTES = 255,	      /* a topic's name, as UTF-8 */
-	REQUEST_TOKENS_MORE = 3, /* of a query, besides the first */
-	REQUEST_ID_BYTES = 128	 /* a Last-Event-ID */
+	REQUEST_TOKENS_MORE = 3,     /* of a query, besides the first */
+	REQUEST_ID_BYTES = 128,	     /* a Last-Event-ID */
+	REQUEST_SIGNED_BYTES = 8192, /* of a query, that were signed */
+	REQUEST_SUBJECT_BYTES = 255, /* of the name in a signed query */
+	REQUEST_MAC_BYTES = 32
 };
 
 /*
@@ -77,6 +81,32 @@ struct request_topic {
 	bool prefix; /* `news*`: name is `news`; `*`: name is empty */
 };
 
+/* What a signed query says of itself. */
+enum request_said {
+	SAID_EXPIRES,
+	SAID_IAT,
+	SAID_SUB,
+	SAID_ISS,
+	SAID_AUD,
+	SAID_NAMES
+};
+
+/*
+ * A query with a signature (signed.c).  Nothing of it is true before
+ * auth/signed.h has found the signature good.
+ */
+struct request_signed {
+	const char *text; /* len bytes, which were signed; NULL: no query was */
+	size_t len;
+	uint8_t mac[REQUEST_MAC_BYTES];
+	struct {
+		const char *s; /* size bytes and a NUL; NULL: it is not said */
+		size_t size;
+	} said[SAID_NAMES];
+	bool said_twice;	       /* one of them */
+	int64_t expires_ms, issued_ms; /* since 1970; issued 0: not said */
+};
+
 struct request {
 	enum request_method method;
 	enum request_path path;
@@ -103,6 +133,8 @@ struct request {
 	const char *forwarded_for; /* X-Forwarded-For, all lines, or NULL */
 	const char *preflight;	   /* HTTP_ACCESS_CONTROL_REQUEST_METHOD */
 	const char *query;	   /* raw QUERY_STRING, "" if none */
+	const char *uri;	   /* REQUEST_URI or NULL */
+	struct request_signed sign;
 	bool event_in_query; /* it has a name that a POST has in its body */
 	bool tls;	     /* the web server says that it was asked by TLS */
 	/*

@@ -44,8 +44,8 @@ find_token(char *s, size_t *len)
 {
 	static const struct {
 		const char *word, *marks;
-	} before[] = {
-	    {"access_token=", "&#"}, {"Authorization:", ""}, {"Cookie:", ""}};
+	} before[] = {{"access_token=", "&#"}, {"&sign=", "&#"},
+	    {"Authorization:", ""}, {"Cookie:", ""}};
 	char *found;
 	size_t i;
 

@@ -9,6 +9,8 @@
  *		claims of a token, which the fuzzer signs with the key.  The
  *		other lines are parameters.  The answer must be a yes, or a
  *		refusal in one line.
+ *		The byte is 2: the first line is a query, which the fuzzer signs
+ *		with the key, as an address.
  */
 #include <sys/mman.h>
 
@@ -59,6 +61,23 @@ open_allow(struct serve_conf *conf)
 	a = allow_open(conf, why, sizeof(why));
 	must(a != NULL);
 	return a;
+}
+
+/* The parameter with a signed address of this line. */
+static char *
+signed_address(const uint8_t **in, size_t *len)
+{
+	char *text = fuzz_line(in, len), hex[65], *s;
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned int n;
+
+	HMAC(EVP_sha256(), FORGE_SECRET, sizeof(FORGE_SECRET) - 1,
+	    (unsigned char *)text, strlen(text), mac, &n);
+	for (n = 0; n < 32; n++)
+		sprintf(hex + 2 * n, "%02x", mac[n]);
+	must(asprintf(&s, "QUERY_STRING=%s&sign=%s", text, hex) > 0);
+	free(text);
+	return s;
 }
 
 /* The parameter with a signed token of these two lines. */
@@ -117,7 +136,8 @@ ask(struct allow *a, char *const *env, bool is_signed)
 		if (status != 0)
 			check_refusal(status, &no);
 		else
-			must(who.claims != NULL);
+			must(who.claims != NULL ||
+			     (who.by == ALLOW_BY_SIGN && who.ends_ms > 0));
 		check_others(&rq);
 		allow_who_free(&who);
 	}
@@ -130,17 +150,20 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	static struct serve_conf conf;
 	static struct allow *a;
 	char *env[PARAMS_MAX + 2];
-	bool is_signed;
+	bool is_signed, is_address;
 	size_t n = 0;
 
 	if (a == NULL)
 		a = open_allow(&conf);
 	if (len == 0)
 		return 0;
-	is_signed = in[0] & 1;
+	is_address = in[0] == 2;
+	is_signed = (in[0] & 1) || is_address;
 	in++;
 	len--;
-	if (is_signed)
+	if (is_address)
+		env[n++] = signed_address(&in, &len);
+	else if (is_signed)
 		env[n++] = signed_token(&in, &len);
 	while (len > 0 && n < PARAMS_MAX)
 		env[n++] = fuzz_line(&in, &len);

@@ -126,6 +126,24 @@ touch(const char *s)
 	must(s == NULL || (*s != '\0' && strlen(s) < SIZE_MAX));
 }
 
+/* What was signed is a part of a parameter, and has been read. */
+static void
+check_signed(const struct request *r)
+{
+	const struct request_signed *sign = &r->sign;
+
+	if (sign->text == NULL)
+		return;
+	must(r->path == PATH_STREAM && r->access_token == NULL);
+	must(sign->len <= REQUEST_SIGNED_BYTES || sign->text != r->query);
+	must(strlen(sign->text) > sign->len && sign->text[sign->len] == '&');
+	must(memchr(sign->text, '=', sign->len) != NULL);
+	must(sign->said[SAID_EXPIRES].s != NULL && !sign->said_twice);
+	must(sign->expires_ms >= 0 && sign->issued_ms >= 0);
+	must(sign->said[SAID_SUB].s == NULL ||
+	     strlen(sign->said[SAID_SUB].s) == sign->said[SAID_SUB].size);
+}
+
 static void
 check_request(const struct request *r, size_t max)
 {
@@ -144,6 +162,7 @@ check_request(const struct request *r, size_t max)
 	touch(r->preflight);
 	check_topics(r, max);
 	check_start(r);
+	check_signed(r);
 	check_again(r);
 }
 

@@ -5,6 +5,7 @@ are filled in, as a reader would do it.
 """
 
 import base64
+import hmac
 import http.server
 import re
 import shlex
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import threading
 
+from hosts import Site
 from tap import each
 from yard import ROOT, ROOTED, Yard, end_process, put, until
 
@@ -155,7 +157,13 @@ def test_token_in_a_url_is_not_in_the_logs(web):
             'accesslog.filename = "DIR/access.log"\n')
     with Gated(web, before=more) as y:
         token = y.token("inbox/{sub}")
+        signed = y.run("token", "--url", "--key-file", str(y.key), "--sub",
+                       "alice", "--subscribe", "inbox/{sub}").stdout.strip()
+        signature = signed.partition("&sign=")[2]
+        assert len(signature) == 64, signed
         y.get("/no-such-page?a=b")
+        y.hears(y.stream(signed.removeprefix("/events")))
+        y.refuses(401, "?topic=inbox/bob&expires=9999999999&sign=" + signature)
         y.hears(y.stream("?topic=inbox/alice&access_token=" + token))
         y.refuses(401, "?topic=inbox/alice&access_token=x" + token)
         y.refuses(403, "?topic=inbox/bob&access_token=" + token)
@@ -164,7 +172,7 @@ def test_token_in_a_url_is_not_in_the_logs(web):
         log = (y.dir / "access.log").read_text()
         assert "/no-such-page?a=b" in log and "/no-such-page?c=d" in log, log
         for name, text in y.logs():
-            assert token not in text, name
+            assert token not in text and signature not in text, name
         y.start_web()
 
 
@@ -194,6 +202,57 @@ def test_tokens_of_the_recipes_let_in():
             y.refuses(403, "?topic=inbox/bob&last=9", bearer(token))
             seen.append(language)
         assert seen == ["Python", "PHP", "Node"], seen
+
+
+# --- a signed address -------------------------------------------------------
+
+SIGN = {"php": (["php"], "echo $url;"),
+        "py": (["/usr/bin/python3"], "print(url)"),
+        "rb": (["ruby"], "puts url"),
+        "mjs": (["node"], "console.log(url);")}
+# Each language writes some of these in another way than the others.
+ODD = "a b~(c)!-_./\u00fc"
+
+
+def signed_by(y, language, topic="run/7"):
+    """The query of the address that the recipe makes for this topic."""
+    run, show = SIGN[language]
+    path = y.dir / ("sign." + language)
+    path.write_text(recipe("sign." + language,
+                           ("/etc/largesse.key", str(y.key)),
+                           ("run/7", topic)) + show + "\n")
+    url = subprocess.run([*run, str(path)], check=True, capture_output=True,
+                         text=True, timeout=60).stdout.strip()
+    assert url.startswith("/events?"), url
+    return url.removeprefix("/events")
+
+
+class SignedSite(Gated, Site):
+    """A Gated that may be behind Apache, too."""
+
+
+@each("web", [*WEB, "apache"])
+def test_signed_addresses_of_the_recipes(web):
+    """The query arrives as it was signed, whatever language made it."""
+    with SignedSite(web) as y:
+        for language in SIGN:
+            y.hears(y.stream(signed_by(y, language)), "run/7")
+            query = signed_by(y, language, ODD)
+            y.hears(y.stream(query + "&lastEventId=0"), ODD)
+            s, body = y.refuses(401, query.replace("topic=", "topic=x"))
+            assert body.startswith(b"sign: ") and body.count(b"\n") == 1, body
+            y.refuses(400, query + "&topic=inbox/alice")
+
+
+@each("web", [*WEB, "apache"])
+def test_a_signed_address_arrives_as_it_was_sent(web):
+    """Also where a web server writes the query anew."""
+    with SignedSite(web) as y:
+        for text, topic in (("topic=%72un%2f7%7e&x='()*!", "run/7~"),
+                            ("x=;,:@$/?&topic=%6dy+own%21", "my own!")):
+            text += "&expires=9999999999"
+            y.hears(y.stream("?%s&sign=%s" % (text, hmac.new(
+                SECRET.encode(), text.encode(), "sha256").hexdigest())), topic)
 
 
 @each("web", WEB)

@@ -191,7 +191,7 @@ test_secrets_are_taken_out_of_sight(void)
 
 	sv->env = (const char *[]){"LARGESSE_TOKEN=sesame-1",
 	    "http_proxy=http://me:sesame-2@proxy:3128", "LARGESSE_RETRY=777",
-	    NULL};
+	    "PAGE=/events?topic=a&expires=1&sign=sesame-5&lastEventId=1", NULL};
 	start(sv, "--key-file", key, "--issuer", "https://me:sesame-3@shop/a",
 	    "--audience", "https://shop/?access_token=sesame-4&b=1", NULL);
 	line = proc_file(sv, "cmdline");
@@ -200,6 +200,8 @@ test_secrets_are_taken_out_of_sight(void)
 	check(strstr(line, "|https://shop/?access_token=x&b=1|") != NULL);
 	check(strstr(proc_file(sv, "environ"), "sesame") == NULL);
 	check(strstr(proc_file(sv, "environ"), "LARGESSE_RETRY=777") != NULL);
+	check(
+	    strstr(proc_file(sv, "environ"), "&sign=x&lastEventId=1") != NULL);
 	check(strstr(errors(sv), "sesame") == NULL);
 }
 
