@@ -32,7 +32,7 @@ WRAP = [
     Row("fcgiwrap", "fastcgi_pass_header", at_once,
         "fastcgi_pass_header X-Accel-Buffering;", fronts=["stock"]),
     Row("fcgiwrap", "access_log off", discreet,
-        'if ($args ~* "access_token|(^|[&;])[^=&;]*%") { access_log off; }'),
+        'if ($args ~* "access_token|(^|[&;])(sign=|[^=&;]*%)") { access_log off; }'),
     Row("fcgiwrap", "access_log off, retry", discreet, swap=[
         ("_retry {\n\taccess_log off;", "_retry {")], env=[
         ("NO_BUFFERING 1;", "NO_BUFFERING 1;\n\treturn 502;")]),

@@ -31,7 +31,7 @@ NGINX = [
     Row("nginx", "REMOTE_ADDR", echoed("REMOTE_ADDR", "127.0.0.1"),
         "fastcgi_param REMOTE_ADDR $remote_addr;", **ECHO),
     Row("nginx", "access_log off", discreet,
-        'if ($args ~* "access_token|(^|[&;])[^=&;]*%") { access_log off; }'),
+        'if ($args ~* "access_token|(^|[&;])(sign=|[^=&;]*%)") { access_log off; }'),
     Row("nginx", "access_log off, retry", discreet,
         swap=[("\taccess_log off;\n\n\t# Only", "\n\t# Only")], **DOWN),
     Row("nginx", "SERVER_PROTOCOL", echoed("SERVER_PROTOCOL", "HTTP/1.1"),

@@ -43,7 +43,7 @@ PROXY = [
     Row("proxy", "X-Forwarded-For", forwarded, way=BEFORE,
         cut="proxy_set_header X-Forwarded-For $remote_addr;", **ECHO),
     Row("proxy", "access_log off", discreet, way=BEFORE,
-        cut='if ($args ~* "access_token|(^|[&;])[^=&;]*%") { access_log off; }'),
+        cut='if ($args ~* "access_token|(^|[&;])(sign=|[^=&;]*%)") { access_log off; }'),
     Row("proxy", "access_log off, retry", discreet_behind, way=BEFORE,
         swap=[("_retry {\n\taccess_log off;", "_retry {")]),
     Row("proxy", "error_page", behind_is_down, way=BEFORE,

@@ -404,7 +404,8 @@ def user(y, patience):
 
 @probe("discreet")
 def discreet(y, patience):
-    """A token in a URL is not kept in the access log; other requests are."""
+    """A token or a signature in a URL is not kept in the access log; other
+    requests are."""
     y.stream("?access_token=secret1").close()
     y.get("/events?access_token=secret2", method="POST", body=b"data=x")
     y.get("/events/health?access_token=secret3")
@@ -413,6 +414,9 @@ def discreet(y, patience):
                  "&&access%5Ftoken"):
         y.get("/events?%s=secret4" % name, method="POST", body=b"data=x")
         y.get("/events/status?%s=secret5" % name)
+    y.get("/events?topic=a&expires=1&sign=secret6")
+    y.get("/events?sign=secret7", method="POST", body=b"data=x")
+    y.get("/events?topic=a&si%67n=secret8")
     y.get("/demo.css?x=y")
     if y.fronts:
         y.fronts[-1].stop()     # then it writes its log
