@@ -7,7 +7,8 @@
 # browser when to come back (LARGESSE_RETRY, in milliseconds).  The browser comes
 # with the id of the last event it has, and misses nothing.
 
-cd "${0%/*}" || exit 1
+# suEXEC starts it in this directory, by its name alone.
+case $0 in */*) cd "${0%/*}" || exit 1 ;; esac
 export LARGESSE_DB=data/events.db LARGESSE_MAX_AGE=25 LARGESSE_RETRY=1000
 
 # With a key, readers need a token, and who has one that says so may publish.

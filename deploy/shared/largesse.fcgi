@@ -6,7 +6,8 @@
 # and an event may come two seconds late.  If events come at once on your host,
 # write 25 for the 2.
 
-cd "${0%/*}" || exit 1
+# suEXEC starts it in this directory, by its name alone.
+case $0 in */*) cd "${0%/*}" || exit 1 ;; esac
 export LARGESSE_DB=data/events.db LARGESSE_MAX_AGE=2 LARGESSE_RETRY=500
 
 # With a key, readers need a token, and who has one that says so may publish.

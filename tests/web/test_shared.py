@@ -10,6 +10,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import urllib.parse
 
 from client import Ended, Follower, Stream
@@ -199,6 +200,19 @@ def test_upload_program_is_static():
     assert said.stdout.strip() == "statically linked" or \
         "not a dynamic executable" in said.stderr, said
     assert os.access(program, os.X_OK)
+
+
+def test_upload_programs_start_by_their_names_alone():
+    """suEXEC starts them so, in their directory."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "build/upload", folder, dirs_exist_ok=True)
+        for name in ("largesse.cgi", "largesse.fcgi"):
+            said = subprocess.run(
+                ["sh", name], cwd=folder, text=True, capture_output=True,
+                timeout=60, env={"GATEWAY_INTERFACE": "CGI/1.1",
+                                 "REQUEST_METHOD": "GET",
+                                 "PATH_INFO": "/health"})
+            assert said.stdout.startswith("Status: 200 OK"), (name, said)
 
 
 def page(path, status):
