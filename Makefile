@@ -177,6 +177,14 @@ SUITES	 = house unit talk web browser fault torture fuzz slow hosts
 check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)
 
+# What takes longer, or needs a Debian of its own; before a release.  LONG=long
+# leaves out the hour of torture, LONG_TORTURE=600 makes it ten minutes.
+LONG	 = long hour
+LONG_TORTURE = 3600
+
+check-long: need-check need-long build/largesse build/asan/largesse upload
+	@LONG_TORTURE=$(LONG_TORTURE) tests/run.sh $(LONG)
+
 # The stack is broken on purpose, and a model says what its clients missed:
 # make torture SECONDS=600 WEB=apache ENGINE=redis.  SEED=N repeats a run, FAULTS=
 # chooses faults, ASAN=1 takes the program with sanitizers.
@@ -229,7 +237,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static upload check torture fuzz valgrind analyze coverage lint \
+.PHONY: all static upload check check-long torture fuzz valgrind analyze coverage lint \
 	bench bench-quick soak install uninstall clean
 .SECONDARY:
 

@@ -2,7 +2,7 @@
 # need.sh - install the Debian packages that are missing, and say so.
 #
 # usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, bench,
-#			valgrind, analyze, coverage
+#			valgrind, analyze, coverage, long
 #
 # One list a purpose, here and nowhere else.  A machine that has everything
 # is left alone and nothing is printed.
@@ -21,6 +21,7 @@ packages() {
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
 	    haproxy multiwatch php8.2-cgi systemd iproute2 redis-server ;;
+	long) echo debootstrap util-linux ;;
 	valgrind) echo valgrind ;;
 	analyze) echo clang ;;
 	coverage) echo gcovr ;;

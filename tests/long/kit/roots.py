@@ -1,0 +1,225 @@
+"""roots.py - makes the roots: Debian 12 and a list of packages.
+
+A root is made once, in build/long/root-NAME, and used again until its recipe
+changes.  debootstrap makes the first, on a tmpfs, for on a disk dpkg waits for
+each file; the others begin with a copy of another.  Packages come from where
+the apt of this machine takes those of Debian, by its proxies and with its
+keys.  The root itself needs no network, and learns of no mirror.
+"""
+
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+from space import RUN, WORK
+
+RELEASE = "bookworm"
+RECIPE = 1      # another number makes all roots anew
+
+# NAME: the root it begins with, and the packages that are added.
+ROOTS = {
+    "base": (None, ""),
+    "upload": ("base",
+               "apache2 apache2-suexec-custom libapache2-mod-fcgid php8.2-cgi "
+               "php8.2-cli php8.2-fpm libapache2-mod-php8.2 php8.2-sqlite3 "
+               "sqlite3"),
+    "wordpress": ("upload", "wordpress mariadb-server php8.2-mysql"),
+}
+
+ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+       "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+
+
+class Unmade(RuntimeError):
+    """A root cannot be made; one line says why."""
+
+
+def root(name):
+    """The directory of a root, which is made if it is not there."""
+    with open(WORK / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # one run at a time makes roots
+        return there(name)
+
+
+def there(name):
+    made, stamp = WORK / ("root-" + name), WORK / ("root-%s.stamp" % name)
+    if not (made.is_dir() and stamp.exists() and
+            stamp.read_text() == recipe(name)):
+        stamp.unlink(missing_ok=True)
+        make(name, made)
+        stamp.write_text(recipe(name))
+    return made
+
+
+def recipe(name):
+    first, packages = ROOTS[name]
+    before = recipe(first) if first else "%d %s\n" % (RECIPE, RELEASE)
+    return before + " ".join(packages.split()) + "\n"
+
+
+def make(name, made):
+    """made gets its name when it is whole."""
+    first, packages = ROOTS[name]
+    below = there(first) if first else None
+    start = time.monotonic()
+    new, draft = made.with_name(made.name + ".new"), RUN / "draft"
+    for old in (new, made):
+        if old.exists():
+            shutil.rmtree(old)
+    draft.mkdir()
+    try:
+        if first:
+            call(["cp", "-a", "%s/." % below, draft], "copy of " + first)
+            install(draft, packages.split())
+        else:
+            debootstrap(draft)
+        call(["cp", "-a", draft, new], "copy to the disk")
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    new.rename(made)
+    print("# root %s: made in %d s" % (name, time.monotonic() - start),
+          file=sys.stderr)
+
+
+def call(argv, what, env=None):
+    """Run a command.  What it says goes into build/long/make.log; if it fails,
+    the error has its own reason."""
+    argv = [str(word) for word in argv]
+    done = subprocess.run(
+        argv, env={**os.environ, **ENV, **(env or {})}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+    with open(WORK / "make.log", "a") as log:
+        log.write("$ %s\n%s" % (" ".join(argv), done.stdout))
+    if done.returncode != 0:
+        raise Unmade("root: %s: %s (build/long/make.log has it all)" % (
+            what, reason(done.stdout) or "status %d" % done.returncode))
+    return done.stdout
+
+
+def reason(said):
+    """The first error of apt or debootstrap, or else the last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line[2:].strip() for mark in ("E:", "W:") for line in lines
+            if line.startswith(mark)]
+    return (told + lines[-1:] + [""])[0]
+
+
+# --- where the packages come from
+
+def sources():
+    """What this machine's apt has of Debian 12: each release, its mirror and
+    the file with its keys.  The first is the release itself."""
+    fields = ("ORIGIN", "RELEASE", "COMPONENT", "REPO_URI", "SOURCESENTRY")
+    found = set()
+    for line in call(["apt-get", "indextargets", "--format", "|".join(
+            "$(%s)" % f for f in fields), "Identifier: Packages"],
+            "apt-get indextargets").splitlines():
+        origin, release, component, uri, entry = line.split("|")
+        if (origin, component) == ("Debian", "main") and re.fullmatch(
+                RELEASE + "(-updates|-security)?", release):
+            found.add((release, uri, key_of(entry)))
+    found = sorted(found, key=lambda source: source[0])
+    if not found or found[0][0] != RELEASE:
+        raise Unmade("root: apt: no list of Debian 12 (%s); apt-get update "
+                     "brings it if there is a source" % RELEASE)
+    return found
+
+
+def key_of(entry):
+    """The file that the source's signed-by names, if it has one.  In a .sources
+    file the entry's number is that of the stanza, else of the line."""
+    path, _, number = entry.rpartition(":")
+    text = pathlib.Path(path).read_text()
+    if path.endswith(".sources"):
+        stanzas = [s for s in re.split(r"\n\s*\n", text)
+                   if re.search(r"^types\s*:", s, re.I | re.M)]
+        found = re.search(r"^signed-by\s*:\s*(/\S+)\s*$",
+                          "".join(stanzas[int(number) - 1:int(number)]),
+                          re.I | re.M)
+    else:
+        found = re.search(r"signed-by=(/[^\s,\]]+)",
+                          text.splitlines()[int(number) - 1])
+    return found[1] if found else ""
+
+
+def proxies():
+    """apt's proxies, for wget, with which debootstrap fetches."""
+    env = {}
+    for scheme in ("http", "https"):
+        said = call(["apt-config", "shell", "P",
+                     "Acquire::%s::Proxy" % scheme], "apt-config").strip()
+        found = re.fullmatch("P='(.+)'", said)
+        if found and found[1] != "DIRECT":
+            env[scheme + "_proxy"] = found[1]
+    return env
+
+
+# --- what a root is made of
+
+def debootstrap(draft):
+    _, mirror, key = sources()[0]
+    (WORK / "debs").mkdir(exist_ok=True)
+    call(["debootstrap", "--variant=minbase",
+          "--cache-dir=%s" % (WORK / "debs"),
+          *(["--keyring=" + key] if key else []), RELEASE, draft, mirror],
+         "debootstrap from " + mirror, proxies())
+    for name in ("resolv.conf", "hostname"):    # they are this machine's
+        (draft / "etc" / name).unlink(missing_ok=True)
+    (draft / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    policy = draft / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")  # no package starts a server
+    policy.chmod(0o755)
+
+
+def install(draft, packages):
+    """This machine's apt fetches what the root lacks; the root's own apt
+    installs it, without a list or a network."""
+    debs = WORK / "debs"
+    for folder in (WORK / "lists/partial", debs / "partial"):
+        folder.mkdir(parents=True, exist_ok=True)
+    (RUN / "no-debs/partial").mkdir(parents=True, exist_ok=True)
+    listed = WORK / "sources.list"
+    listed.write_text("".join("deb %s%s %s main\n" % (
+        "[signed-by=%s] " % key if key else "", uri, release)
+        for release, uri, key in sources()))
+
+    def apt(what, archives, *words):
+        options = {
+            "Dir::Etc::SourceList": listed,
+            "Dir::Etc::SourceParts": "/dev/null",
+            "Dir::Etc::PreferencesParts": "/dev/null",
+            "Dir::State::Lists": WORK / "lists",
+            "Dir::State::Status": draft / "var/lib/dpkg/status",
+            "Dir::State::Extended_States":
+                draft / "var/lib/apt/extended_states",
+            "Dir::Cache::Archives": archives,
+            "Dir::Cache::PkgCache": "", "Dir::Cache::SrcPkgCache": "",
+            "APT::Install-Recommends": "false", "APT::Sandbox::User": "root"}
+        return call(["apt-get", "-q", "-y", *(
+            word for pair in options.items() for word in ("-o", "%s=%s" % pair)),
+            *words], what)
+
+    apt("apt-get update", debs, "update")
+    apt("packages", debs, "--download-only", "install", *packages)
+    needed = re.findall(r"^'[^']+' (\S+\.deb) \d+", apt(
+        "packages", RUN / "no-debs", "--print-uris", "install", *packages),
+        re.M)
+    inside = draft / "debs"
+    inside.mkdir()
+    mounts = [["--bind", debs, inside], ["-t", "proc", "proc", draft / "proc"]]
+    for mount in mounts:
+        call(["mount", *mount], "mount")
+    try:
+        call(["chroot", draft, "apt-get", "-q", "-y", "install",
+              "--no-install-recommends", *("/debs/" + d for d in needed)],
+             "packages")
+    finally:
+        for mount in mounts:
+            call(["umount", mount[-1]], "umount")
+    inside.rmdir()

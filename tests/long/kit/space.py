@@ -1,0 +1,42 @@
+"""space.py - namespaces for the whole run, as root.
+
+Mounts and processes are the run's own: nobody else sees them, and the kernel
+ends both when the run ends, also by kill -9.  The network is that of the
+machine, so a browser of the machine reaches the servers in a root.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+from yard import ROOT
+
+INSIDE = "LONG_INSIDE"
+WORK = ROOT / "build" / "long"
+RUN = WORK / "run"      # a tmpfs, in the namespace only; outside it is empty
+
+
+def enter():
+    """Returns only inside the namespaces.  Where they are not permitted,
+    the suite fails and says so."""
+    if os.environ.get(INSIDE):
+        RUN.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755",
+                               "tmpfs", RUN], capture_output=True, text=True)
+        if done.returncode != 0:
+            fail(done.stderr.strip())
+        return
+    os.environ[INSIDE] = "1"
+    words = ["unshare", "--mount", "--pid", "--mount-proc", "--fork",
+             "--kill-child=SIGKILL"]
+    done = subprocess.run([*words, "true"], capture_output=True, text=True)
+    if done.returncode != 0:
+        fail(done.stderr.strip())
+    os.execvp(words[0], [*words, sys.executable, *sys.argv])
+
+
+def fail(why):
+    print("not ok 1 - a root of its own\n# no namespaces here: %s\n1..1" %
+          " ".join(why.split()))
+    sys.exit(1)
