@@ -13,7 +13,8 @@ import sys
 from yard import ROOT
 
 INSIDE = "LONG_INSIDE"
-WORK = ROOT / "build" / "long"
+# It may be a link: clones can share their roots.
+WORK = pathlib.Path(os.path.realpath(ROOT / "build" / "long"))
 RUN = WORK / "run"      # a tmpfs, in the namespace only; outside it is empty
 
 
