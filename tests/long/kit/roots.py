@@ -8,10 +8,12 @@ keys.  The root itself needs no network, and learns of no mirror.
 """
 
 import fcntl
+import hashlib
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from space import RUN, WORK
 
 RELEASE = "bookworm"
 RECIPE = 1      # another number makes all roots anew
+HANGS = 3600    # seconds after which a step is given up
 
 # NAME: the root it begins with, and the packages that are added.
 ROOTS = {
@@ -39,21 +42,40 @@ class Unmade(RuntimeError):
     """A root cannot be made; one line says why."""
 
 
+failed = {}     # what was tried in this run is not tried again
+
+
 def root(name):
-    """The directory of a root, which is made if it is not there."""
-    with open(WORK / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)    # one run at a time makes roots
-        return there(name)
+    """The directory of a root, which is made if it is not there.  The test
+    that needs it first has no time limit while it is made."""
+    made = place(name)
+    if made.is_dir():
+        os.utime(made)
+        return made
+    left = signal.alarm(0)
+    try:
+        with open(WORK / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)    # one run at a time makes roots
+            if name not in failed:
+                return there(name)
+    except Unmade as e:
+        failed[name] = str(e)
+    finally:
+        signal.alarm(left)
+    raise Unmade(failed[name])
 
 
 def there(name):
-    made, stamp = WORK / ("root-" + name), WORK / ("root-%s.stamp" % name)
-    if not (made.is_dir() and stamp.exists() and
-            stamp.read_text() == recipe(name)):
-        stamp.unlink(missing_ok=True)
+    """A directory that has its name is whole."""
+    made = place(name)
+    if not made.is_dir():
         make(name, made)
-        stamp.write_text(recipe(name))
     return made
+
+
+def place(name):
+    return WORK / ("root-%s-%s" % (name, hashlib.sha256(
+        recipe(name).encode()).hexdigest()[:8]))
 
 
 def recipe(name):
@@ -63,13 +85,14 @@ def recipe(name):
 
 
 def make(name, made):
-    """made gets its name when it is whole."""
+    """Also removes what is left of others of that name, if nobody has used
+    it for a day: another clone may have the same directory."""
     first, packages = ROOTS[name]
     below = there(first) if first else None
     start = time.monotonic()
     new, draft = made.with_name(made.name + ".new"), RUN / "draft"
-    for old in (new, made):
-        if old.exists():
+    for old in WORK.glob("root-%s-*" % name):
+        if old == new or time.time() - old.stat().st_mtime > 86400:
             shutil.rmtree(old)
     draft.mkdir()
     try:
@@ -90,16 +113,23 @@ def call(argv, what, env=None):
     """Run a command.  What it says goes into build/long/make.log; if it fails,
     the error has its own reason."""
     argv = [str(word) for word in argv]
-    done = subprocess.run(
-        argv, env={**os.environ, **ENV, **(env or {})}, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
-    with open(WORK / "make.log", "a") as log:
-        log.write("$ %s\n%s" % (" ".join(argv), done.stdout))
-    if done.returncode != 0:
+    with open(WORK / "make.log", "a+", errors="replace") as log:
+        log.write("$ %s\n" % " ".join(argv))
+        log.flush()
+        start = log.tell()
+        try:
+            status = subprocess.run(
+                argv, env={**os.environ, **ENV, **(env or {})}, stdout=log,
+                stdin=subprocess.DEVNULL, stderr=log,
+                timeout=HANGS).returncode
+        except subprocess.TimeoutExpired:
+            raise Unmade("root: %s: not done in %d s" % (what, HANGS)) from None
+        log.seek(start)
+        said = log.read()
+    if status != 0:
         raise Unmade("root: %s: %s (build/long/make.log has it all)" % (
-            what, reason(done.stdout) or "status %d" % done.returncode))
-    return done.stdout
+            what, reason(said) or "status %d" % status))
+    return said
 
 
 def reason(said):

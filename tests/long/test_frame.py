@@ -1,0 +1,108 @@
+"""test_frame.py - the frame of this suite: what it leaves, and what it says."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import roots
+import space
+from machine import Machine
+from yard import ROOT, alive, until
+
+RUN = ROOT / "tests/long/run"
+
+
+def mounts():
+    text = pathlib.Path("/proc/self/mountinfo").read_text()
+    return sorted(line.split()[4] for line in text.splitlines())
+
+
+def inside(folder):
+    """The processes whose root is in that directory, in any namespace below
+    ours, and their names."""
+    found = {}
+    for proc in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(proc / "root").startswith(str(folder) + "/"):
+                found[int(proc.name)] = (proc / "comm").read_text().strip()
+    return found
+
+
+def test_a_run_that_is_killed_leaves_nothing():
+    """It is killed with no chance to do anything, while servers run."""
+    roots.root("upload")
+    before, files = mounts(), sorted(space.RUN.iterdir())
+    env = {k: v for k, v in os.environ.items() if k != space.INSIDE}
+    with subprocess.Popen([sys.executable, str(RUN), "public_topic"], env=env,
+                          stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as proc:
+        until("Apache runs in its root",
+              lambda: "apache2" in inside(space.RUN).values(), 300)
+        pids = inside(space.RUN)
+        proc.kill()
+        proc.wait()
+    for pid in pids:
+        until("process %d is gone" % pid, lambda: not alive(pid))
+    assert not inside(space.RUN), inside(space.RUN)
+    assert mounts() == before
+    assert sorted(space.RUN.iterdir()) == files
+
+
+def test_tests_do_not_see_what_others_wrote():
+    with Machine("base") as m:
+        m.user("site")
+        m.write("/etc/motd", "ours")
+        assert m.path("/home/site").exists()
+    with Machine("base") as m:
+        assert not m.path("/home/site").exists()
+        assert m.path("/etc/motd").read_text() != "ours"
+
+
+def test_a_machine_ends_what_its_servers_leave():
+    """A process that its parent has left is ended, too."""
+    with Machine("base") as m:
+        m.user("site")
+        m.run(["sh", "-c", "sleep 1000 >/dev/null 2>&1 &"], user="site")
+        pid = until("it runs", lambda: m.pids("sleep", "site"))[0]
+        assert alive(pid)
+    assert not alive(pid)
+
+
+def refused(make):
+    """The one line by which a root is not made."""
+    draft = space.RUN / "refused"
+    draft.mkdir()
+    try:
+        make(draft)
+    except roots.Unmade as e:
+        assert "\n" not in str(e), e
+        return str(e)
+    finally:
+        shutil.rmtree(draft)
+    raise AssertionError("it was made")
+
+
+def test_a_mirror_that_is_not_there_is_named():
+    theirs = roots.sources
+    roots.sources = lambda: [(roots.RELEASE, "http://127.0.0.1:1/debian", "")]
+    try:
+        why = refused(roots.debootstrap)
+    finally:
+        roots.sources = theirs
+    assert why.startswith("root: debootstrap from http://127.0.0.1:1/debian: "
+                          ), why
+    assert "127.0.0.1:1" in why.partition("debian: ")[2], why
+
+
+def test_a_package_that_is_not_there_is_named():
+    def make(draft):
+        status = pathlib.Path("var/lib/dpkg/status")
+        (draft / status.parent).mkdir(parents=True)
+        (draft / "var/lib/apt").mkdir()
+        shutil.copy(roots.root("base") / status, draft / status)
+        roots.install(draft, ["apache2", "no-such-package"])
+    why = refused(make)
+    assert "Unable to locate package no-such-package" in why, why
