@@ -144,6 +144,7 @@ class Machine:
         """Run a command to its end.  If it fails, the failure has its words;
         with check=False the result has them."""
         done = subprocess.run(self.inside(argv, user, env, cwd), text=True,
+                              errors="replace",
                               input=input, timeout=timeout,
                               capture_output=True)
         if check and done.returncode != 0:

@@ -31,7 +31,10 @@ ROOTS = {
                "apache2 apache2-suexec-custom libapache2-mod-fcgid php8.2-cgi "
                "php8.2-cli php8.2-fpm libapache2-mod-php8.2 php8.2-sqlite3 "
                "sqlite3"),
-    "wordpress": ("upload", "wordpress mariadb-server php8.2-mysql"),
+    "wordpress": ("upload",
+                  "wordpress wordpress-theme-twentytwentyone "
+                  "wordpress-theme-twentytwentythree mariadb-server "
+                  "php8.2-mysql"),
 }
 
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
