@@ -79,14 +79,21 @@ STATIC_OUT = fcgi/command/tail_url.c fcgi/doctor/url.c fcgi/doctor/http.c \
 	   fcgi/doctor/clinic.c
 STATIC_LIBS = -l:libuv_a.a -lfcgi -lsqlite3 -lhiredis -lcares -ljansson -lssl -lcrypto -lseccomp -lm -lpthread
 STATIC_SAYS = "libcurl (tail and doctor of a URL)"
+# Packed, its relocations are 500 KB less.  Only a C library that knows of them
+# (glibc 2.36) starts such a program, so one is made and run.
+PACKED	 = $(eval PACKED := $$(shell mkdir -p build/static && echo 'int \
+	   puts(const char *); int main(void) { return puts("") < 0; }' | \
+	   $$(CC) -fPIE -static-pie -Wl,-z,pack-relative-relocs -x c \
+	   -o build/static/packed - 2>/dev/null && build/static/packed && \
+	   echo -Wl,-z,pack-relative-relocs))$(PACKED)
 STATIC_OBJ = $(patsubst %.c,build/static/obj/%.o,\
 	   $(filter-out $(STATIC_OUT),$(SRC)) $(wildcard fcgi/*/without.c))
 
 static: build/static/largesse
 
 build/static/largesse: $(STATIC_OBJ)
-	$(LINK) $(HARDEN) $(CFLAGS) -static-pie $(HARDEN_LINK) $(LDFLAGS) -s \
-	    -o $@ $(STATIC_OBJ) $(STATIC_LIBS) 2>$@.said || { cat $@.said >&2; exit 1; }
+	$(LINK) $(HARDEN) $(CFLAGS) -static-pie $(HARDEN_LINK) $(PACKED) $(LDFLAGS) \
+	    -s -o $@ $(STATIC_OBJ) $(STATIC_LIBS) 2>$@.said || { cat $@.said >&2; exit 1; }
 
 build/static/obj/%.o: %.c Makefile | need-build
 	$(COMPILE) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -DWITHOUT='$(STATIC_SAYS)' -c -o $@ $<
