@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import threading
 
+from client import Stream
 from hosts import Site
 from tap import each
 from yard import ROOT, ROOTED, Yard, end_process, put, until
@@ -244,15 +245,42 @@ def test_signed_addresses_of_the_recipes(web):
             y.refuses(400, query + "&topic=inbox/alice")
 
 
+# /live is /events under another name, and /more adds a topic of its own.
+REWRITES = {
+    "nginx": dict(server="""
+location = /live { rewrite ^ /events last; }
+location = /more { rewrite ^ /events?topic=inbox/alice last; }
+"""),
+    "lighttpd": dict(before="""
+server.modules += ( "mod_rewrite" )
+url.rewrite-once = ( "^/live(\\?.*)?$" => "/events$1",
+                     "^/more\\?(.*)$" => "/events?topic=inbox/alice&$1" )
+"""),
+    "apache": dict(edits=[("Include events.conf", """
+LoadModule rewrite_module /usr/lib/apache2/modules/mod_rewrite.so
+RewriteEngine On
+RewriteRule "^/live$" "/events" [PT]
+RewriteRule "^/more$" "/events?topic=inbox/alice" [PT,QSA]
+Include events.conf""")])}
+
+
 @each("web", [*WEB, "apache"])
 def test_a_signed_address_arrives_as_it_was_sent(web):
-    """Also where a web server writes the query anew."""
-    with SignedSite(web) as y:
+    """Also where a web server writes the query anew, and where a rewrite leads
+    to the stream.  What a rewrite puts into the query was not signed."""
+    with SignedSite(web, **REWRITES[web]) as y:
         for text, topic in (("topic=%72un%2f7%7e&x='()*!", "run/7~"),
                             ("x=;,:@$/?&topic=%6dy+own%21", "my own!")):
             text += "&expires=9999999999"
-            y.hears(y.stream("?%s&sign=%s" % (text, hmac.new(
-                SECRET.encode(), text.encode(), "sha256").hexdigest())), topic)
+            query = "?%s&sign=%s" % (text, hmac.new(
+                SECRET.encode(), text.encode(), "sha256").hexdigest())
+            y.hears(y.stream(query), topic)
+            y.hears(Stream(y.address, "/live" + query), topic)
+            for target in ("/more" + query,
+                           "/live" + query.replace("topic=", "topic=x")):
+                s, body = y.get(target)
+                assert s.status == 401, (target, s.status, body)
+                assert body.startswith(b"sign: the signature"), body
 
 
 @each("web", WEB)
