@@ -1,10 +1,14 @@
 """test_haproxy.py - what each directive of deploy/haproxy is for."""
 
+import socket
+
+from hosts import Site
 from probes import (behind_dies, behind_is_down, forwarded,
                     health_of_nobody, noticed, post_to_nobody, prompt, retry,
                     silent_start, spread_behind)
 from tap import each
 from without import ECHO, Row, run
+from yard import ROOT
 
 FIRST = "haproxy, nginx"
 # Otherwise it tries for three seconds before it gives up.
@@ -46,3 +50,19 @@ HAPROXY = [
 @each("row", HAPROXY)
 def test_haproxy_without(row):
     run(row)
+
+
+def test_haproxy_log_without_the_query():
+    """In the format that deploy/auth.md names."""
+    assert "`%HM %HP`" in (ROOT / "deploy/auth.md").read_text()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log:
+        log.bind(("127.0.0.1", 0))
+        log.settimeout(60)
+        lines = "\tlog 127.0.0.1:%d local0\n\tlog-format \"%%HM %%HP.\"\n"
+        with Site("nginx", fronts=["haproxy"], edits=[("defaults\n", (
+                "defaults\n" + lines % log.getsockname()[1]))]) as y:
+            y.get("/events/health?access_token=secret&sign=secret")
+            said = ""
+            while "GET" not in said:    # first it may tell of its checks
+                said = log.recv(4096).decode()
+    assert "GET /events/health." in said and "secret" not in said, said
