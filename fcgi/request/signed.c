@@ -63,13 +63,16 @@ static bool
 read_mac(const char *s, uint8_t mac[REQUEST_MAC_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
+	unsigned high, low;
 	size_t i;
 
 	if (strspn(s, digits) != 2 * REQUEST_MAC_BYTES)
 		return false;
-	for (i = 0; i < REQUEST_MAC_BYTES; i++)
-		mac[i] = (uint8_t)(hex_digit(s[2 * i]) << 4 |
-				   hex_digit(s[2 * i + 1]));
+	for (i = 0; i < REQUEST_MAC_BYTES; i++) {
+		high = (unsigned)hex_digit(s[2 * i]);
+		low = (unsigned)hex_digit(s[2 * i + 1]);
+		mac[i] = (uint8_t)(high << 4 | low);
+	}
 	return s[2 * i] == '\0' || s[2 * i] == '&';
 }
 
