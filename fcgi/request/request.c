@@ -161,20 +161,8 @@ add_token(struct request *r, const char *s)
 		r->more_tokens[i] = s;
 }
 
-/* Takes one pair that only an application may write.  Was it one? */
-static bool
-read_application_pair(struct request *r, const struct query_pair *pair)
-{
-	if (!r->handed_over || !query_is(pair, "subject"))
-		return false;
-	r->subject = pair->value;
-	r->subject_len = pair->value_len;
-	return true;
-}
-
-/* The names under which clients send back the id of the last event. */
-static bool
-is_last_id(const struct query_pair *pair)
+bool
+request_is_last_id(const struct query_pair *pair)
 {
 	return query_is(pair, "lastEventId") ||
 	       query_is(pair, "last_event_id") || query_is(pair, "lastEventID");
@@ -189,11 +177,11 @@ read_query_pair(struct request *r, struct asked *asked,
 	size_t len = pair->value_len;
 
 	r->event_in_query |= is_of_body(pair);
-	if (r->sign.text != NULL && !is_last_id(pair))
+	if (r->sign.text != NULL && !request_is_last_id(pair))
 		return SIGNED_ENDS;
 	if (query_is(pair, "topic"))
 		return add_topic(r, s, len, max_topics);
-	if (is_last_id(pair)) {
+	if (request_is_last_id(pair)) {
 		if (len > 0) {
 			asked->id = s;
 			asked->id_len = len;
@@ -215,7 +203,7 @@ read_query_pair(struct request *r, struct asked *asked,
 			add_token(r, s);
 	} else if (r->path == PATH_STREAM && query_is(pair, "sign")) {
 		return signed_read(r, pair);
-	} else if (!read_application_pair(r, pair) && r->path == PATH_STREAM &&
+	} else if (!handed_read_pair(r, pair) && r->path == PATH_STREAM &&
 		   !signed_says(r, pair)) {
 		return request_name_wrong(pair->name, pair->name_len);
 	}
@@ -273,6 +261,7 @@ read_query(struct request *r, const char *last_event_id, size_t max_topics,
 	struct query_pair pair;
 	struct query query;
 	const char *wrong;
+	int found;
 
 	r->scratch = strdup(r->query);
 	if (r->scratch == NULL) {
@@ -288,8 +277,13 @@ read_query(struct request *r, const char *last_event_id, size_t max_topics,
 			return 400;
 		}
 	}
+	found = handed_place(r, &pair);
+	if (found == 1) {
+		asked.id = pair.value;
+		asked.id_len = pair.value_len;
+	}
 	decide_start(r, &asked, last_event_id);
-	if (!signed_as_sent(r)) {
+	if (found == -1 || !signed_as_sent(r)) {
 		*why = "out of memory";
 		return 500;
 	}
@@ -382,14 +376,6 @@ content_value(char *const *env, const char *header)
 }
 
 static bool
-is_handed_over(char *const *env)
-{
-	const char *s = env_value(env, "LARGESSE_HANDED_OVER");
-
-	return s != NULL && strcmp(s, "on") == 0;
-}
-
-static bool
 is_tls(char *const *env)
 {
 	const char *https = env_value(env, "HTTPS");
@@ -409,7 +395,6 @@ request_read(
 	memset(r, 0, sizeof(*r));
 	r->method = read_method(env_value(env, "REQUEST_METHOD"));
 	r->uri = env_value(env, "REQUEST_URI");
-	r->path = read_path(env_value(env, "PATH_INFO"), r->uri);
 	r->address = env_value(env, "REMOTE_ADDR");
 	r->user = env_value(env, "REMOTE_USER");
 	r->authorization = env_value(env, "HTTP_AUTHORIZATION");
@@ -422,7 +407,10 @@ request_read(
 	r->preflight = env_value(env, "HTTP_ACCESS_CONTROL_REQUEST_METHOD");
 	r->query = env_value(env, "QUERY_STRING");
 	r->tls = is_tls(env);
-	r->handed_over = is_handed_over(env);
+	r->handed_over = handed_over(env);
+	/* The URI is that of the application then, whatever its name is. */
+	r->path = read_path(
+	    env_value(env, "PATH_INFO"), r->handed_over ? NULL : r->uri);
 	if (r->address == NULL)
 		r->address = "";
 	if (r->query == NULL)
@@ -451,8 +439,10 @@ void
 request_free(struct request *r)
 {
 	free(r->scratch);
+	free(r->sent);
 	free(r->user_topics);
 	free(r->joined);
 	free(r->joined_cookies);
-	r->scratch = r->user_topics = r->joined = r->joined_cookies = NULL;
+	r->scratch = r->sent = r->user_topics = r->joined = NULL;
+	r->joined_cookies = NULL;
 }

@@ -140,13 +140,15 @@ struct request {
 	/*
 	 * The web server says that an application of the site wrote the query,
 	 * by the parameter LARGESSE_HANDED_OVER=on, which no client can set.
-	 * Then the query may name the reader.
+	 * Then the query may name the reader, and the URI is that by which the
+	 * client has asked the application.
 	 */
 	bool handed_over;
 	const char *subject; /* from such a query, subject_len bytes; or NULL */
 	size_t subject_len;
 	int64_t content_length; /* [HTTP_]CONTENT_LENGTH; -1 when absent */
 	char *scratch;		/* decoded names; freed by request_free */
+	char *sent;		/* likewise, of the query in the URI */
 	char *joined;		/* lines of a header; likewise */
 	char *joined_cookies;	/* likewise */
 	char *user_topics;	/* likewise, with the user's name in them */

@@ -1,12 +1,15 @@
 /*
  * request_self.h - what request.c uses of signed.c, a query that ends with its
- * own signature.
+ * own signature, and of handed.c, a query that an application wrote.
  */
 #ifndef REQUEST_SELF_H
 #define REQUEST_SELF_H
 
 #include "fcgi/request/query.h"
 #include "fcgi/request/request.h"
+
+/* Is it one of the names under which clients send back their last id? */
+bool request_is_last_id(const struct query_pair *);
 
 /*
  * Keeps what a query says of itself (SAID_...).  False: the pair is none of
@@ -26,5 +29,18 @@ const char *signed_read(struct request *, const struct query_pair *);
  * memory.
  */
 bool signed_as_sent(struct request *);
+
+/* Does the web server say that an application wrote the query? */
+bool handed_over(char *const *env);
+
+/* Takes a pair that only an application may write.  False: it is none. */
+bool handed_read_pair(struct request *, const struct query_pair *);
+
+/*
+ * Where the client was, as its own query says, if it was handed over.  1:
+ * *place is the pair, good until request_free.  0: it does not say.  -1: no
+ * memory.
+ */
+int handed_place(struct request *, struct query_pair *place);
 
 #endif

@@ -631,9 +631,8 @@ OPEN = dict(options=[])
 NGINX = {
     "internal": (closed, "internal;", OPEN),
     "location": (closed, "location ^~ /events/ {\n\treturn 404;\n}\n", OPEN),
-    "$largesse_last": (again, 'set $largesse_last "&lastEventId=$1";', {}),
-    "QUERY_STRING": (hears, "fastcgi_param QUERY_STRING $query_string"
-                     "$largesse_last;", {}),
+    "QUERY_STRING": (hears, "fastcgi_param QUERY_STRING $query_string;", {}),
+    "REQUEST_URI": (again, "fastcgi_param REQUEST_URI $request_uri;", {}),
     "LARGESSE_HANDED_OVER": (
         logs_out, "fastcgi_param LARGESSE_HANDED_OVER on;", OPEN),
     "client_max_body_size": (posts, "client_max_body_size 0;", {}),

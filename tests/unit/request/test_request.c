@@ -213,6 +213,22 @@ test_path_by_last_segment_without_path_info(void **state)
 	want_path(PATH_STREAM, NULL, "REQUEST_URI=");
 }
 
+/* The URI is then that of an application, whatever its name is. */
+static void
+test_path_of_an_application_is_none_of_ours(void **state)
+{
+	struct asked a = ask("LARGESSE_HANDED_OVER=on",
+	    "REQUEST_URI=/run/7/status", "QUERY_STRING=topic=a", NULL);
+
+	(void)state;
+	assert_int_equal(a.r.path, PATH_STREAM);
+	request_free(&a.r);
+	a = ask("LARGESSE_HANDED_OVER=on", "PATH_INFO=/health",
+	    "REQUEST_URI=/app", NULL);
+	assert_int_equal(a.r.path, PATH_HEALTH);
+	request_free(&a.r);
+}
+
 static void
 test_topics_sorted_without_repeats(void **state)
 {
@@ -437,6 +453,75 @@ test_id_that_cannot_be_ours_is_unknown(void **state)
 	want_id(ask(param, NULL), want);
 	strcat(param, "x");
 	want_id(ask(param, NULL), "?");
+}
+
+/* A request that was handed over: the place is the client's, if it says one. */
+static void
+test_id_of_who_was_handed_over(void **state)
+{
+	static const struct {
+		const char *sent, *id;
+	} cases[] = {
+	    {"/app?lastEventId=3", "3"},
+	    {"/app?last_event_id=3&x", "3"},
+	    {"/app?a=b&lastEventID=3", "3"},
+	    {"/app?lastEventId=1&last_event_id=3", "3"},
+	    {"/app?lastEventId=3&lastEventId=", "3"},
+	    {"/app?lastEventId=3#&lastEventId=4", "3"},
+	    {"/app?last%45ventId=%33-abcd", "3-abcd"},
+	    {"http://a.example/app?lastEventId=3", "3"},
+	    {"/app?lastEventId=3%26topic=b", "3&topic=b"},
+	    {"/app?lastEventId=3%00&topic=b&last=1", "?"},
+	    {"/app?notLastEventId=3", "9"},
+	    {"/app?lastEventId=", "9"},
+	    {"/app?lastEventId", "9"},
+	    {"/app?", "9"},
+	    {"/lastEventId=3", "9"},
+	};
+	char uri[80];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(uri, sizeof(uri), "REQUEST_URI=%s", cases[i].sent);
+		want_id(ask("LARGESSE_HANDED_OVER=on", uri,
+			    "QUERY_STRING=topic=a&lastEventId=9", NULL),
+		    cases[i].id);
+		want_id(
+		    ask(uri, "QUERY_STRING=topic=a&lastEventId=9", NULL), "9");
+		want_id(
+		    ask("LARGESSE_HANDED_OVER=on", uri, "HTTP_LAST_EVENT_ID=7",
+			"QUERY_STRING=topic=a&lastEventId=9", NULL),
+		    "7");
+	}
+	want_start(ask("LARGESSE_HANDED_OVER=on",
+		       "REQUEST_URI=/app?lastEventId=earliest",
+		       "QUERY_STRING=lastEventId=9", NULL),
+	    START_EARLIEST);
+	want_id(
+	    ask("LARGESSE_HANDED_OVER=on", "QUERY_STRING=lastEventId=9", NULL),
+	    "9");
+}
+
+/* Nothing else of what the client has sent counts. */
+static void
+test_query_of_who_was_handed_over(void **state)
+{
+	struct asked a = ask("LARGESSE_HANDED_OVER=on",
+	    "REQUEST_URI=/app?topic=b&last=5&since=1h&access_token=x&subject=bo"
+	    "&sub=bo&sign=x&expires=1&lastEventId=3",
+	    "QUERY_STRING=topic=a&subject=al", NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.ntopics, 1);
+	assert_int_equal(a.r.topics[0].name[0], 'a');
+	assert_int_equal(a.r.start, START_ID);
+	assert_int_equal(a.r.count, 0);
+	assert_null(a.r.access_token);
+	assert_null(a.r.sign.text);
+	assert_string_equal(a.r.subject, "al");
+	request_free(&a.r);
 }
 
 static void
@@ -955,6 +1040,7 @@ main(void)
 	    cmocka_unit_test(test_method_by_exact_name),
 	    cmocka_unit_test(test_path_info_decides),
 	    cmocka_unit_test(test_path_by_last_segment_without_path_info),
+	    cmocka_unit_test(test_path_of_an_application_is_none_of_ours),
 	    cmocka_unit_test(test_topics_sorted_without_repeats),
 	    cmocka_unit_test(test_topics_decoded_as_a_browser_writes_them),
 	    cmocka_unit_test(test_names_that_are_almost_ours),
@@ -966,6 +1052,8 @@ main(void)
 	    cmocka_unit_test(test_id_in_query_last_one_wins),
 	    cmocka_unit_test(test_id_wins_over_last_and_since),
 	    cmocka_unit_test(test_id_that_cannot_be_ours_is_unknown),
+	    cmocka_unit_test(test_id_of_who_was_handed_over),
+	    cmocka_unit_test(test_query_of_who_was_handed_over),
 	    cmocka_unit_test(test_last_is_a_number_with_a_cap),
 	    cmocka_unit_test(test_since_an_age_or_a_time),
 	    cmocka_unit_test(test_since_in_each_form_of_iso_8601),
