@@ -20,7 +20,8 @@ packages() {
 	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
-	    haproxy multiwatch php8.2-cgi systemd iproute2 redis-server ;;
+	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \
+	    redis-server ;;
 	long) echo debootstrap util-linux ;;
 	valgrind) echo valgrind ;;
 	analyze) echo clang ;;

@@ -8,9 +8,11 @@ import http.server
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
+from urllib.parse import quote
 
 from client import Cut, Ended, Stream
 from hosts import Site
@@ -62,6 +64,16 @@ SITES = {
 	FcgidWrapper /usr/bin/php-cgi8.2
 </Directory>
 FcgidMaxProcesses 1""",
+    "apache wsgi": MODULE % ("wsgi", "wsgi") + """WSGISocketPrefix "DIR/wsgi"
+WSGIDaemonProcess app user=www-data group=www-data processes=1 threads=1 \\
+	python-path=DIR/app
+WSGIProcessGroup app
+WSGIScriptAlias "/app" "DIR/app/stream.wsgi"
+<Directory "DIR/app">
+	Require all granted
+</Directory>""",
+    "apache scgi": MODULE % ("proxy_scgi", "proxy_scgi") +
+    'ProxyPass "/app" "scgi://127.0.0.1:APP"',
 }
 
 
@@ -88,12 +100,12 @@ class App:
 
     def login(self, user):
         """Returns the headers that the browser of this user sends."""
-        session = "s-" + user
+        session = "s-" + user.encode().hex()
         self.set(session, user)
         return ["Cookie: session=" + session]
 
     def logout(self, user, headers):
-        self.set("s-" + user, None)
+        self.set("s-" + user.encode().hex(), None)
         self.y.sqlite3("INSERT INTO largesse_revoke(subject) VALUES('%s')" %
                        user)
 
@@ -143,6 +155,15 @@ class Cgi(App):
         self.write(file, recipe("stream.cgi"))
 
 
+class Wsgi(App):
+    def __init__(self, y, name, file):
+        super().__init__(y, name, "any")
+        self.set("nobody", "nobody")
+        self.write("sessions.py", SESSIONS_PY)
+        start = recipe("stream.py").rpartition('    start_response("200')[0]
+        self.write(file, start + recipe("stream-wsgi.py"))
+
+
 class PhpPages(App):
     """PHP with its own sessions; the log is one that PHP may write."""
 
@@ -160,7 +181,7 @@ class PhpPages(App):
         return recipe("stream.php")
 
     def login(self, user):
-        return cookies(self.y.get("/app/login.php?user=" + user)[0])
+        return cookies(self.y.get("/app/login.php?user=" + quote(user))[0])
 
     def logout(self, user, headers):
         s, body = self.y.get("/app/logout.php", headers=headers)
@@ -190,6 +211,7 @@ APPS = {
     "lighttpd, php-cgi": ("lighttpd", "lighttpd", PhpCgi, "stream.php"),
     "apache, CGI": ("apache", "apache cgi", Cgi, "stream.cgi"),
     "apache, php-cgi": ("apache", "apache fcgid", PhpCgi, "stream.php"),
+    "apache, mod_wsgi": ("apache", "apache wsgi", Wsgi, "stream.wsgi"),
 }
 
 INCLUDES = {
@@ -246,7 +268,11 @@ class application:
 
     def __enter__(self):
         self.app.start()
-        self.y.begin()
+        try:
+            self.y.begin()
+        except Exception:
+            self.app.stop()
+            raise
         return self.y.__enter__(), self.app
 
     def __exit__(self, *what):
@@ -257,6 +283,15 @@ class application:
 
 
 METHODS = [dict(), dict(method="POST", body=b"a=b")]
+# What a client may send that knows how all this works.
+HOSTILE = ["LARGESSE_HANDED_OVER: on", "LARGESSE-HANDED-OVER: on",
+           "REDIRECT_LARGESSE_HANDS_OVER: on", "LARGESSE_HANDS_OVER: on",
+           "X-Accel-Redirect: /events?topic=inbox/bob",
+           "X-Sendfile: /events?topic=inbox/bob",
+           "Location: /events?topic=inbox/bob", "Status: 200",
+           "X-Original-URL: /events?topic=inbox/bob",
+           "X-Rewrite-URL: /events?topic=inbox/bob",
+           "QUERY_STRING: topic=inbox/bob", "Content-Location: /events"]
 
 
 def ask(y, app, query="", **kw):
@@ -265,9 +300,9 @@ def ask(y, app, query="", **kw):
     return s
 
 
-def refused(y, app, query="", **kw):
+def refused(y, app, query="", by=(403,), **kw):
     s, body = y.get(app.path + query, **kw)
-    assert s.status == 403, (s.status, body)
+    assert s.status in by, (s.status, body)
     for word in (PRIVATE, "stream-start", "id:", "data:"):
         assert word.encode() not in body, body
 
@@ -280,6 +315,30 @@ def mine(y, app, query="", **kw):
     return s
 
 
+# Users of other names, whom nobody may take for bob.
+NAMES = ["*", "b*", "bob&topic=inbox/bob", "bob;topic=inbox/bob", "bob#",
+         "x?topic=inbox/bob", "../inbox/bob", "bob/../bob", "%62ob", "bob+",
+         "bob%26topic=inbox/bob", "{user}", "bob ", "BOB", "b\u00f6b", "bob=1",
+         "bob,inbox/bob", "bob&lastEventId=earliest", '"bob"', "bob\\"]
+NO_NAMES = ["bob\r\nX-Accel-Redirect: /events?topic=inbox/bob", "bob\n",
+            "bob\0", "bob\r\n\r\ndata: inbox/bob"]
+
+
+def names(y, app):
+    """Each reads his own topic and no other, whatever he is called."""
+    streams = [(mine(y, app, headers=app.login(name)).started(), name)
+               for name in NAMES]
+    for name in NO_NAMES:
+        # lighttpd itself refuses some.
+        refused(y, app, by=(400, 403), headers=app.login(name))
+    y.insert(PRIVATE, "inbox/bob")
+    for s, name in streams:
+        y.insert(name, "inbox/" + name)
+        got = s.next_event().data
+        assert got == name, (name, got)
+        s.close()
+
+
 @each("name", APPS)
 def test_handed_over(name):
     with application(name) as (y, app):
@@ -287,12 +346,13 @@ def test_handed_over(name):
         for how in METHODS:
             refused(y, app, **how)
             refused(y, app, query="?topic=%s&last=9&subject=alice" % MINE,
-                    **how)
+                    headers=HOSTILE, **how)
         alice, bob = app.login("alice"), app.login("bob")
         for how in METHODS:
             # The application's topics count, and not the client's.
-            s = mine(y, app, "?topic=inbox/bob&topic=news&last=9&subject=bob",
-                     headers=alice, **how)
+            s = mine(y, app, "?topic=inbox/bob&topic=news&last=9&subject=bob"
+                     "&LARGESSE_HANDED_OVER=on", headers=alice + HOSTILE,
+                     **how)
             start = json.loads(s.next_note("stream-start").data)
             assert start["topics"] == [MINE], start
             other = mine(y, app, headers=bob, **how).started()
@@ -304,9 +364,11 @@ def test_handed_over(name):
             y.insert("missed", MINE)
             again = mine(y, app, headers=alice, last_id=last, **how)
             assert again.next_event().data == "missed"
+            s2 = mine(y, app, "?lastEventId=" + last, headers=alice, **how)
+            assert s2.next_event().data == "missed"
         # Logging out ends her streams, and no others.
         app.logout("alice", alice)
-        for ended in (s, again):
+        for ended in (s, again, s2):
             assert b"retry:" in ended.rest().rpartition(b"data:")[2]
         y.insert(PRIVATE, MINE)
         for how in METHODS:
@@ -316,6 +378,7 @@ def test_handed_over(name):
         # When she is back, the application is asked again.
         again = mine(y, app, headers=app.login("alice"), last_id=last)
         assert again.data(2) == ["missed", PRIVATE]
+        names(y, app)
 
 
 # How many streams at a time: a CGI program has no workers, and takes long to
@@ -353,11 +416,7 @@ def test_nobody_gets_a_stream_in_another_way(name):
             for how in METHODS:
                 s, body = y.get(path.partition("?")[0] + (
                     "?topic=%s&last=9&subject=alice&LARGESSE_HANDED_OVER=on"
-                    % MINE), headers=["LARGESSE_HANDED_OVER: on",
-                                      "LARGESSE-HANDED-OVER: on",
-                                      "REDIRECT_LARGESSE_HANDS_OVER: on",
-                                      "X-Accel-Redirect: /events",
-                                      "Location: /events"], **how)
+                    % MINE), headers=HOSTILE, **how)
                 assert s.status >= 400, (path, s.status)
                 assert PRIVATE.encode() not in body, (path, body)
                 assert b"stream-start" not in body, (path, body)
@@ -367,8 +426,7 @@ def test_nobody_gets_a_stream_in_another_way(name):
 def test_what_was_handed_over_counts_for_one_request(name):
     """The next request on the same connection is the client's own."""
     with application(name) as (y, app):
-        alice = "Cookie: session=s-alice"
-        app.login("alice")
+        alice, = app.login("alice")
         for first in (app.path, app.path + "/../sessions.py"):
             with socket.create_connection(y.address, 60) as sock:
                 said = b""
@@ -386,10 +444,15 @@ def test_what_was_handed_over_counts_for_one_request(name):
                 assert said.startswith(b"HTTP/1.1 403"), said
 
 
-# --- nginx: what it keeps of the application's answer -------------------------
+# --- an application that says what a test has chosen -------------------------
+
+TO = "/events?topic=run/7&lastEventId=earliest&subject=alice"
+WEBS = {"nginx": "proxied", "lighttpd": "lighttpd", "apache": "apache cgi",
+        "apache, SCGI": "apache scgi"}
+
 
 class Says(http.server.BaseHTTPRequestHandler):
-    """Answers with the headers that the test has chosen."""
+    """With nginx: the headers come from the test."""
 
     protocol_version = "HTTP/1.1"
 
@@ -408,40 +471,142 @@ class Says(http.server.BaseHTTPRequestHandler):
         pass
 
 
-TO = "/events?topic=run/7&lastEventId=earliest&subject=alice"
+class Scgi(socketserver.StreamRequestHandler):
+    """With mod_proxy_scgi: one answer for each request."""
+
+    def handle(self):
+        size = b""
+        while not size.endswith(b":"):
+            size += self.rfile.read(1)
+        params = self.rfile.read(int(size[:-1]) + 1).split(b"\0")
+        self.rfile.read(int(params[params.index(b"CONTENT_LENGTH") + 1]))
+        for name, value in self.server.says:
+            self.wfile.write(("%s: %s\r\n" % (name, value)).encode())
+        self.wfile.write(b"\r\n")
+
+
+# With the others: a CGI program.
+SAYS = "#!/bin/sh\ncat >/dev/null\ncat 'DIR/says'\n"
 
 
 class saying:
-    """with saying([...]) as y: an application that says so at /app/."""
+    """with saying((header, value), ...) as y: an application at y.app_path.
 
-    def __init__(self, *headers, to=TO, fronts=(), **kw):
-        self.fronts = fronts
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Says)
-        self.server.says = [("X-Accel-Redirect", to), *headers]
-        self.server.asked = []
-        threading.Thread(target=self.server.serve_forever,
-                         daemon=True).start()
-        self.y = Handing("nginx", "proxied",
-                         app_port=self.server.server_port, **kw)
+    y.say(to) changes where it hands its clients over to.
+    """
+
+    def __init__(self, *headers, to=TO, fronts=(), web="nginx", **kw):
+        self.fronts, self.headers = fronts, headers
+        self.server = None
+        self.name = "X-Accel-Redirect" if web == "nginx" else "Location"
+        if web in ("nginx", "apache, SCGI"):
+            self.server = (http.server.ThreadingHTTPServer(
+                ("127.0.0.1", 0), Says) if web == "nginx" else
+                socketserver.ThreadingTCPServer(("127.0.0.1", 0), Scgi))
+            self.server.asked = []
+            threading.Thread(target=self.server.serve_forever,
+                             daemon=True).start()
+            kw["app_port"] = self.server.server_address[1]
+        self.y = y = Handing(web.split(",")[0], WEBS[web], **kw)
+        # The end of its path is no page of ours.
+        y.app_path = "/app/status"
+        if self.server is None:
+            y.app_path = "/app/say.cgi/status"
+            App(y, web, "say.cgi").write("say.cgi", SAYS)
+        y.say = self.say
+        y.say(to)
+
+    def say(self, to):
+        if self.server is not None:
+            self.server.says = [(self.name, to), *self.headers]
+        else:
+            (self.y.dir / "says").write_text("Location: %s\n\n" % to)
 
     def __enter__(self):
         self.y.begin(self.fronts)
-        self.y.asked = self.server.asked
+        if self.server is not None:
+            self.y.asked = self.server.asked
         return self.y
 
     def __exit__(self, *what):
         try:
             self.y.__exit__(*what)
         finally:
-            self.server.shutdown()
-            self.server.server_close()
+            if self.server is not None:
+                self.server.shutdown()
+                self.server.server_close()
 
 
 def at_app(y, query="", **kw):
-    s = Stream(y.address, "/app/x" + query, **kw)
+    s = Stream(y.address, y.app_path + query, **kw)
     y.streams.append(s)
     return s
 
+
+def topics_of(s):
+    return json.loads(s.next_note("stream-start").data)["topics"]
+
+
+def place_counts(y):
+    """By header, and in the query as event-source-polyfill says it.  The rest
+    of the client's query has gone."""
+    for i in range(4):
+        y.insert("n%d" % i, "run/7")
+    y.insert(PRIVATE, MINE)
+    for name in ("lastEventId", "last_event_id", "lastEventID"):
+        for query in ("?%s=3", "?a=b&%s=3&topic=" + MINE, "?%s=1&lastEventId=3"):
+            got = at_app(y, query % name).next_event().data
+            assert got == "n3", (query % name, got)
+    assert at_app(y, "?lastEventId=1", last_id="3").next_event().data == "n3"
+    assert at_app(y, "?last=1&notLastEventId=3").next_event().data == "n0"
+    # It is an id and nothing more, however it is written.
+    for more in (";", "&", "%3B", "%26", "%00", "+", "#"):
+        s = at_app(y, "?lastEventId=3%stopic=%s" % (more, MINE))
+        # lighttpd and Apache themselves refuse some.
+        if s.status == 200 or "nginx" in y.web:
+            assert topics_of(s) == ["run/7"], more
+        else:
+            assert s.status == 400 and MINE.encode() not in s.rest(), more
+
+
+# What an application names, and the topics that the client gets.  None: it is
+# refused, or it is the stream of run/7.
+NAMED = [
+    ("/events", ["main"]), ("/events?", ["main"]),
+    ("/events?topic=run/7&topic=run/8", ["run/7", "run/8"]),
+    ("/events?topic=run/7%26topic=inbox/bob", ["run/7&topic=inbox/bob"]),
+    ("/events?topic=run/7%0d%0atopic=inbox/bob", []),
+    ("/events?topic=run/7\r\nX-Topic: /events?topic=inbox/bob", None),
+    ("/x/../events?topic=run/7", None), ("/../events?topic=run/7", None),
+    ("/events/..?topic=run/7", None), ("/events/../events?topic=run/7", None),
+    ("/events/health?topic=run/7", []), ("/events/status?topic=run/7", []),
+    ("/events%3ftopic=run/7", []), ("/eventsx?topic=run/7", []),
+    ("@events?topic=run/7", []),
+]
+
+
+@each("web", WEBS)
+def test_where_it_is_handed_over_to(web):
+    """The client's query changes nothing but the place."""
+    with saying(web=web) as y:
+        place_counts(y)
+        y.insert(PRIVATE, "inbox/bob")
+        for to, topics in NAMED:
+            y.say(to)
+            for how in METHODS:
+                s = at_app(y, "?topic=inbox/bob&subject=bob&last=9",
+                           headers=HOSTILE, **how)
+                if topics and s.status != 200:
+                    raise AssertionError((to, s.status))
+                if "event-stream" in s.headers.get("content-type", ""):
+                    assert topics_of(s) == (
+                        ["run/7"] if topics is None else topics), to
+                else:
+                    assert PRIVATE.encode() not in s.rest(), to
+                s.close()
+
+
+# --- nginx: what it keeps of the application's answer -------------------------
 
 def test_headers_of_the_application():
     """A cookie stays; the stream's own headers count."""
@@ -472,28 +637,6 @@ def test_post_becomes_get_without_its_body():
         s = at_app(y, method="HEAD")
         assert s.headers["content-type"] == "text/event-stream"
         assert y.asked == ["POST", "POST", "HEAD"]
-
-
-def test_place_of_the_client_counts():
-    """By header, and in the query as event-source-polyfill says it.  The rest
-    of the client's query has gone."""
-    with saying() as y:
-        for i in range(4):
-            y.insert("n%d" % i, "run/7")
-        y.insert(PRIVATE, MINE)
-        for name in ("lastEventId", "last_event_id", "lastEventID"):
-            for query in ("?%s=3", "?a=b&%s=3&topic=" + MINE,
-                          "?%s=1&lastEventId=3"):
-                got = at_app(y, query % name).next_event().data
-                assert got == "n3", (query % name, got)
-        assert at_app(y, "?lastEventId=1", last_id="3").next_event(
-            ).data == "n3"
-        assert at_app(y, "?last=1&notLastEventId=3").next_event().data == "n0"
-        # It is an id and nothing more, however it is written.
-        for more in (";", "&", "%3B", "%26", "%00", "+", "#"):
-            s = at_app(y, "?lastEventId=3%stopic=%s" % (more, MINE))
-            start = json.loads(s.next_note("stream-start").data)
-            assert start["topics"] == ["run/7"], start
 
 
 def test_responder_away_when_handed_over():
