@@ -10,6 +10,8 @@
 	log					the web server's log so far
 	heard					bytes sent since the last `heard`
 	go WAY					the file that answers (with `shared` only)
+	login USER				a cookie (with `handover` only)
+	logout					that user again
 
 Each command is answered with one line when it is done.  The first line needs
 no command and has the address.  At the end of stdin everything is stopped, and
@@ -22,6 +24,10 @@ origin that is not allowed.
 
 With `shared` as an argument, it is the folder for shared hosting, behind Apache,
 and PHP answers at first.
+
+With `handover NAME` it is a site with an application, one of those of
+tests/web/test_handover.py.  The first line then also has the address of the
+application.
 """
 
 import json
@@ -66,6 +72,11 @@ def obey(y, command, rest):
         return tokens.make(rest)
     elif command == "go":
         y.go(rest)
+    elif command == "login":
+        app.user = rest, app.login(rest)
+        return app.user[1][0].removeprefix("Cookie: ")
+    elif command == "logout":
+        app.logout(*app.user)
     elif command == "heard":
         return tap.heard()
     elif command == "log":
@@ -80,10 +91,16 @@ def say(what):
 
 
 publishers = []
+app = None
 # A browser waits as long as retry: says, and is cut many times here.
 if sys.argv[1:] == ["shared"]:
     from test_events_php import PhpHost, hold
     y = PhpHost(how="fcgid", settings=hold(2))
+elif sys.argv[1:2] == ["handover"]:
+    from test_handover import application
+    with_app = application(sys.argv[2],
+                           options=["--handover", "--retry", "300"])
+    y, app = with_app.y, with_app.app
 else:
     y = Yard("nginx", options=["--retry", "300"], start=False)
 try:
@@ -95,6 +112,9 @@ try:
         say([tap.url, near.url, far.url])
     elif sys.argv[1:] == ["shared"]:
         say(y.url + "/live")
+    elif sys.argv[1:2] == ["handover"]:
+        with_app.__enter__()
+        say([y.url, y.url + app.path])
     else:
         y.start()
         say(y.url)
@@ -106,4 +126,8 @@ finally:
         end_process(p)
     for name, text in y.logs():
         print("--- %s\n%s" % (name, text), file=sys.stderr)
-    y.close()
+    try:
+        y.close()
+    finally:
+        if app is not None:
+            app.stop()

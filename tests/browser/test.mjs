@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { auth } from "./auth.mjs";
 import { doctor } from "./doctor.mjs";
+import { handover } from "./handover.mjs";
 import { ways } from "./ways.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -284,6 +285,7 @@ test("demo page: draws events, and nothing is lost", async (first, sv) => {
 auth(test, { same, require, LIMIT_MS });
 doctor(test, { same, here, LIMIT_MS });
 ways(test, { same, LIMIT_MS });
+handover(test, { same, LIMIT_MS });
 
 /* --- and run ------------------------------------------------------------ */
 
