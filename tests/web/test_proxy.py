@@ -9,8 +9,10 @@ from without import ECHO, SLOW, Row, run
 
 THERE = "include proxy.conf;"
 BEFORE = "nginx, lighttpd"
-# upstream.conf, and a log in which each connection has its number.
+# upstream.conf, one worker, because each keeps its own connections, and a log in
+# which each connection has its number.
 KEPT = dict(way="nginx, nginx", options=["--max-age", "200ms"], env=[
+    ("worker_processes auto;", "worker_processes 1;"),
     ("proxy_pass http://127.0.0.1:8081;", "proxy_pass http://largesse_site;"),
     ("types {", "include upstream.conf; types {"),
     ("access_log access.log;", 'log_format numbers "$connection $request"; '
