@@ -11,7 +11,19 @@
 //
 // In this order: answers, settings, the request, who asks and what he may, the log, ids,
 // where a stream starts, the stream, publishing, JSON, the tables.
-//
+
+namespace Largesse;
+
+use DateTimeImmutable;
+use DomainException;
+use Exception;
+use Generator;
+use PDO;
+use PDOException;
+use PDOStatement;
+use Throwable;
+use stdClass;
+
 // What a site may change is here, or in .htaccess as SetEnv LARGESSE_PHP_HOLD_S 0.
 // README.md says what each costs.
 const SETTINGS = [
@@ -19,17 +31,20 @@ const SETTINGS = [
 	'RETRY' => 1000,            // the browser comes back after about so many ms
 	'HEARTBEAT' => 5,           // a comment after so many seconds: PHP learns by it that a browser has left
 	'DB' => 'data/events.db',   // the log, which is made if there is none
-	'KEY_FILE' => '',           // a secret of 32 bytes or more: who reads needs a token.  '': data/key if it is there
-	'PUBLISH' => '',            // 1: take events by POST, too.  '': if there is data/key
-	'PUBLIC' => '',             // topics that need no token, with blanks between them
+	'KEY_FILE' => 'data/key',   // a secret of 32 bytes or more, by which tokens are signed; data/key is made
+	'PUBLISH' => '1',           // 1: take events by POST, too, of whoever has a token that says so
+	'PUBLIC' => '',             // topics that need no token, with blanks between them; * is all
 	'COOKIE_NAME' => 'largesse',
 ];
 // The program knows these too, and they say who may read.  Here nobody may, then.
-const NOT_HERE = ['JWKS_FILE', 'TRUST_USER', 'USER_TOPIC', 'ISSUER', 'AUDIENCE', 'MAX_TOKEN_AGE', 'ALLOW_ORIGIN'];
+const NOT_HERE = ['JWKS_FILE', 'TRUST_USER', 'USER_TOPIC', 'ISSUER', 'AUDIENCE', 'MAX_TOKEN_AGE', 'LEEWAY', 'HANDOVER',
+	'ALLOW_ORIGIN'];
 
 const KEEP_ROWS = 10000;        // of a log that is made here
 const TOPICS_MAX = 16;          // of one request
 const EVENT_MAX = 1048576;      // bytes of an event, and of a POST
+const TEXT_MAX = 2162688;       // bytes of a text that the program reads at all
+const SIGNED_MAX = 8192;        // bytes of a query that were signed
 const BATCH_MAX = 1000;         // events of a POST
 const ANSWER_MAX = 1048576;     // bytes of an answer, about; for the rest the browser comes back
 const LEEWAY_MS = 2000;         // by which the clock of whoever made a token may be wrong
@@ -38,10 +53,12 @@ const PIECE_BYTES = 65536;      // that are read at once, and its rows, and thos
 const PIECE_ROWS = 200;
 const PIECE_SCAN = 20000;
 const MEMBERS = ['topic', 'event', 'data', 'uid'];
+const LAST_IDS = ['lastEventId', 'last_event_id', 'lastEventID'];
 const BAD = "\u{FFFD}";         // in the place of what is no text
 const NOW_MS = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
 
-main();
+// token.php only takes the key from here.
+defined('LARGESSE_TOKENS_ONLY') || main();
 
 function main(): void
 {
@@ -49,14 +66,16 @@ function main(): void
 		function_exists('ini_set') && ini_set($name, $value);
 	}
 	header_remove('X-Powered-By');
-	while (ob_get_level() > 0) {
-		ob_end_clean();
+	while (ob_get_level() > 0 && @ob_end_clean()) {
 	}
 	try {
 		check_host();
 		dispatch(read_request());
 	} catch (Refusal $e) {
 		answer($e->getCode(), $e->getMessage() . "\n", $e->headers);
+	} catch (Misfit $e) {
+		error_log('events.php: ' . $e->getMessage());
+		answer(503, "this cannot work yet: PHP's error log says why, and check.php\n");
 	} catch (Throwable $e) {
 		error_log('events.php: ' . $e->getMessage());
 		if (is_log_trouble($e)) {
@@ -100,6 +119,11 @@ class Refusal extends Exception
 		parent::__construct($line, $status);
 		$this->headers = $headers;
 	}
+}
+
+// What is wrong with the host or the folder: a line for the owner, not for whoever asks.
+class Misfit extends Exception
+{
 }
 
 function answer(int $status, string $body, array $headers = []): void
@@ -159,14 +183,14 @@ function bye(bool $soon = false): string
 function check_host(): void
 {
 	if (PHP_INT_SIZE < 8) {
-		throw new Refusal(500, 'events.php needs a PHP of 64 bits');
+		throw new Misfit('it needs a PHP of 64 bits');
 	}
 	if (!extension_loaded('pdo_sqlite')) {
-		throw new Refusal(500, 'events.php needs the PHP extension pdo_sqlite');
+		throw new Misfit('it needs the PHP extension pdo_sqlite');
 	}
 	foreach (NOT_HERE as $name) {
 		if (variable($name) !== null) {
-			throw new Refusal(500, "events.php does not know LARGESSE_$name: take largesse.cgi, or remove it");
+			throw new Misfit("it does not know LARGESSE_$name: take largesse.cgi, or remove it");
 		}
 	}
 }
@@ -186,13 +210,7 @@ function given(string $name): ?string
 function setting(string $name)
 {
 	$value = variable($name) ?? SETTINGS[$name];
-	if ($name === 'KEY_FILE' && $value === '' && is_file(__DIR__ . '/data/key')) {
-		return 'data/key';
-	}
-	if ($name === 'PUBLISH') {
-		return $value === '' ? setting('KEY_FILE') === 'data/key' : in_array($value, ['1', 'yes', 'true', 'on'], true);
-	}
-	return $value;
+	return $name === 'PUBLISH' ? in_array($value, ['1', 'yes', 'true', 'on'], true) : $value;
 }
 
 function path_of(string $file): string
@@ -213,14 +231,17 @@ function param(string $name): ?string
 
 // --- the request --------------------------------------------------------------
 
-// Yields [name, value].  Of a name that stands there twice PHP keeps only one in $_GET.
+// Yields [name, value, where it begins].  Of a name that stands there twice PHP keeps only
+// one in $_GET.
 function pairs(string $query): Generator
 {
+	$at = 0;
 	foreach (explode('&', $query) as $pair) {
 		if ($pair !== '') {
 			[$name, $value] = explode('=', $pair, 2) + [1 => ''];
-			yield [urldecode($name), urldecode($value)];
+			yield [urldecode($name), urldecode($value), $at];
 		}
+		$at += strlen($pair) + 1;
 	}
 }
 
@@ -229,9 +250,17 @@ function pairs(string $query): Generator
 function read_request(): array
 {
 	$rq = ['method' => $_SERVER['REQUEST_METHOD'], 'path' => read_path(), 'topics' => [], 'tokens' => [],
-		'id' => null, 'last' => null, 'since' => null, 'event_in_query' => false];
-	foreach (pairs(param('QUERY_STRING') ?? '') as [$name, $value]) {
-		read_pair($rq, $name, $value);
+		'id' => null, 'last' => null, 'since' => null, 'event_in_query' => false, 'said' => [], 'sign' => null];
+	$query = param('QUERY_STRING') ?? '';
+	foreach (pairs($query) as [$name, $value, $at]) {
+		if ($rq['sign'] !== null && !in_array($name, LAST_IDS, true)) {
+			throw new Refusal(400, 'sign: nothing but lastEventId may stand behind it');
+		}
+		if ($name === 'sign' && $rq['path'] === '') {
+			$rq['sign'] = read_signature($rq, $query, $at);
+		} else {
+			read_pair($rq, $name, $value);
+		}
 	}
 	$rq['id'] = param('HTTP_LAST_EVENT_ID') ?? $rq['id'];
 	if ($rq['id'] !== null && !preg_match('/^[ -~]{0,128}$/D', $rq['id'])) {
@@ -259,7 +288,7 @@ function read_pair(array &$rq, string $name, string $value): void
 	$rq['event_in_query'] = $rq['event_in_query'] || in_array($name, MEMBERS, true);
 	if ($name === 'topic') {
 		add_topic($rq['topics'], $value);
-	} elseif (in_array($name, ['lastEventId', 'last_event_id', 'lastEventID'], true)) {
+	} elseif (in_array($name, LAST_IDS, true)) {
 		$rq['id'] = $value === '' ? $rq['id'] : $value;
 	} elseif ($name === 'last') {
 		if (!preg_match('/^[0-9]+$/D', $value)) {
@@ -275,6 +304,8 @@ function read_pair(array &$rq, string $name, string $value): void
 		if ($value !== '' && count($rq['tokens']) < 4) {
 			$rq['tokens'][] = $value;
 		}
+	} elseif (in_array($name, ['expires', 'iat', 'sub', 'iss', 'aud'], true)) {
+		$rq['said'][$name][] = $value; // which counts if a signature follows
 	} elseif ($rq['path'] === '') {
 		check_name($name);
 	}
@@ -283,11 +314,11 @@ function read_pair(array &$rq, string $name, string $value): void
 // A name that is almost one of ours would be passed over, and nothing would come.
 function check_name(string $name): void
 {
-	$near = ['topic' => 'topic, once for each topic', 'since' => 'since', 'last' => 'last', 'lasts' => 'last',
+	$near = ['sign' => 'sign', 'topic' => 'topic, once for each topic', 'since' => 'since', 'last' => 'last', 'lasts' => 'last',
 		'lasteventid' => 'lastEventId', 'lastid' => 'lastEventId', 'accesstoken' => 'access_token'];
 	$letters = preg_replace('/^amp;(?=.)|\[.*|[^a-z]/s', '', strtolower($name));
 	foreach ($near as $word => $right) {
-		if ($letters === $word || (strpos($word, 'last') !== 0 || $word === 'lasteventid') && is_typing_error($letters, $word)) {
+		if ($letters === $word || !in_array($word, ['sign', 'last', 'lasts', 'lastid'], true) && is_typing_error($letters, $word)) {
 			throw new Refusal(400, "the query has a name that is not known: did you mean $right?");
 		}
 	}
@@ -304,6 +335,58 @@ function is_typing_error(string $a, string $b): bool
 	}
 	$i = strspn($a ^ $b, "\0"); // where they begin to differ
 	return strlen($a) === strlen($b) && substr($b, $i + 1, 1) . $b[$i] . substr($b, $i + 2) === substr($a, $i);
+}
+
+// A query that ends with its own signature, an HMAC-SHA256 of the bytes before it:
+// topic=run%2F7&expires=1795812504&sign=HEX.  Everything that it allows stands before it.
+function read_signature(array $rq, string $query, int $at): array
+{
+	if (!preg_match('/^sign=([0-9a-f]{64})(&|$)/D', substr($query, $at), $m)) {
+		throw new Refusal(400, 'sign: not the 64 hex digits, in lower case, of an HMAC-SHA256');
+	}
+	$said = $rq['said'];
+	$twice = array_filter($said, function (array $values): bool {
+		return count($values) > 1;
+	});
+	$sub = $said['sub'][0] ?? null;
+	$wrongs = [
+		'sign: expires, sub, iat, iss or aud stands twice before it' => $twice !== [],
+		'sign: expires is missing, which has to stand before it' => !isset($said['expires']),
+		'expires: not in seconds since 1970' => read_seconds($said['expires'][0] ?? '') === null,
+		'iat: not in seconds since 1970' => read_seconds($said['iat'][0] ?? '0') === null,
+		'sub: not a name of 1 to 255 bytes' => $sub !== null && ($sub === '' || strlen($sub) > 255 || !is_clean($sub)),
+		'access_token: a signed address takes no token' => $rq['tokens'] !== [],
+		'sign: more than ' . SIGNED_MAX . ' bytes stand before it' => $at - 1 > SIGNED_MAX,
+	];
+	$wrong = array_search(true, $wrongs, true);
+	if ($wrong !== false) {
+		throw new Refusal(400, $wrong);
+	}
+	return ['mac' => hex2bin($m[1]), 'text' => as_sent($query) ?? substr($query, 0, $at - 1), 'sub' => $sub ?? '',
+		'ends' => read_seconds($said['expires'][0]), 'issued' => read_seconds($said['iat'][0] ?? '0')];
+}
+
+// Digits, which are no milliseconds, as ms.
+function read_seconds(string $s): ?int
+{
+	return preg_match('/^0*([0-9]{1,11})$/D', $s, $m) ? (int) $m[1] * 1000 : null;
+}
+
+// A web server may have written the query anew.  The one in REQUEST_URI counts if it says the same.
+function as_sent(string $query): ?string
+{
+	if (!preg_match('/\?([^#]*)/', param('REQUEST_URI') ?? '', $m)) {
+		return null;
+	}
+	$words = function (array $pair): array {
+		return [$pair[0], $pair[1]];
+	};
+	$sent = iterator_to_array(pairs($m[1]), false);
+	if (array_map($words, $sent) !== array_map($words, iterator_to_array(pairs($query), false))) {
+		return null;
+	}
+	$at = array_column($sent, 2, 0)['sign'] ?? 0;
+	return $at > 0 ? substr($m[1], 0, $at - 1) : null;
 }
 
 // Topics are kept in the order that stream-start tells: names, then prefixes.
@@ -389,9 +472,9 @@ function read_date(string $s, string $dash, string $colon): ?int
 
 // --- who asks -----------------------------------------------------------------
 
-function refuse_token(string $why): Refusal
+function refuse_token(string $why, string $what = 'token'): Refusal
 {
-	return new Refusal(401, 'token: ' . $why, ['WWW-Authenticate: Bearer realm="largesse", error="invalid_token"']);
+	return new Refusal(401, "$what: $why", ['WWW-Authenticate: Bearer realm="largesse", error="invalid_token"']);
 }
 
 function need_name(string $line): Refusal
@@ -403,15 +486,80 @@ function secrets(): array
 {
 	$secrets = [];
 	foreach (preg_split('/\s+/', setting('KEY_FILE'), -1, PREG_SPLIT_NO_EMPTY) as $file) {
+		if ($file === 'data/key') {
+			make_key();
+		}
 		$key = @file_get_contents(path_of($file), false, null, 0, 65536);
 		$key = $key === false ? '' : preg_replace('/\r?\n?$/D', '', $key, 1);
 		if (strlen($key) < 32 || preg_match('/-----BEGIN |^(ssh|ecdsa)-|^\x30\x82|^\s*\{/', $key)) {
-			error_log("events.php: $file: not a secret of 32 bytes or more that PHP can read");
-			throw new Refusal(500, "the key cannot be used: PHP's error log says why");
+			throw new Misfit("$file: not a secret of 32 bytes or more that PHP can read");
 		}
 		$secrets[] = $key;
 	}
 	return $secrets;
+}
+
+// Makes data/key on first use, if it is not there.  Beside the document root no address leads
+// to the secret; there it is, and data/key is a link to it, if that directory is ours alone.
+// key.sh does the same for largesse.cgi.
+function make_key(): void
+{
+	$key = __DIR__ . '/data/key';
+	if (is_link($key) || is_file($key)) {
+		for ($tries = 50; $tries > 0 && @filesize($key) === 0; $tries--) { // another is just making it
+			usleep(20000);
+			clearstatcache();
+		}
+		return;
+	}
+	$umask = umask(077);
+	$new = __DIR__ . '/data/.key-' . bin2hex(random_bytes(8));
+	@file_put_contents($new, bin2hex(random_bytes(32)) . "\n");
+	if (is_only_ours(dirname($key), $new)) { // nobody else on the machine can get at the log
+		@chmod(dirname($key), 0700);
+	}
+	$beside = beside_root($new);
+	if ($beside !== null && function_exists('symlink')) {
+		give_name($new, $beside);
+		if (is_file($beside) && fileowner($beside) === fileowner($new)) {
+			@symlink($beside, $key);
+		}
+	}
+	if (!is_link($key)) {
+		give_name($new, $key);
+	}
+	@unlink($new);
+	umask($umask);
+}
+
+// Gives a file a second name, if nothing has that.
+function give_name(string $file, string $name): void
+{
+	if (function_exists('link')) {
+		@link($file, $name);
+	}
+	if (!file_exists($name) && ($to = @fopen($name, 'x')) !== false) {
+		fwrite($to, file_get_contents($file));
+	}
+}
+
+// Can nobody but the owner of this file write to the directory, and is it his?
+function is_only_ours(string $dir, string $file): bool
+{
+	$stat = @stat($dir);
+	return $stat !== false && $stat['uid'] === @fileowner($file) && ($stat['mode'] & 022) === 0;
+}
+
+// The name of the secret beside the document root.  Where that is within another site its web
+// server gives out nothing that begins with .ht.
+function beside_root(string $file): ?string
+{
+	$root = realpath(param('DOCUMENT_ROOT') ?? '');
+	if (param('DOCUMENT_ROOT') === null || $root === false || strpos(__DIR__ . '/', $root . '/') !== 0) {
+		return null;
+	}
+	$dir = dirname($root);
+	return is_only_ours($dir, $file) ? $dir . '/.htlargesse' . strtr(substr(__DIR__, strlen(rtrim($dir, '/'))), '/', '-') : null;
 }
 
 // The tokens of the request, all of one place: header, cookie or query.
@@ -441,7 +589,10 @@ function who_asks(Log $log, array $rq): array
 {
 	$who = ['by' => 'nothing', 'sub' => '', 'claims' => null, 'revoked' => [], 'ends' => null];
 	$secrets = secrets();
-	[$by, $tokens] = $secrets === [] ? ['nothing', []] : credentials($rq);
+	if ($rq['sign'] !== null) {
+		return take_address($log, $rq['sign'], $secrets) + $who;
+	}
+	[$by, $tokens] = credentials($rq);
 	if ($by === 'cookie' && !is_own_page()) {
 		throw new Refusal(403, 'cookie: from a page of another site, which --allow-origin does not name');
 	}
@@ -467,16 +618,42 @@ function take_token(Log $log, string $token, array $secrets): array
 		throw refuse_token('its sub is no name');
 	}
 	$exp = token_time($claims, 'exp');
-	$who = ['sub' => $sub, 'claims' => $claims, 'ends' => $exp === null ? null : $exp + LEEWAY_MS, 'revoked' => []];
-	if ($sub !== '') {
-		// Without a time, or with one that lies ahead, it is older than any revocation.
-		$iat = token_time($claims, 'iat') ?? PHP_INT_MAX;
-		$who['revoked'] = $log->revoked($sub, $iat - LEEWAY_MS > now_ms() ? 0 : $iat - LEEWAY_MS);
+	return ['sub' => $sub, 'claims' => $claims, 'ends' => $exp === null ? null : $exp + LEEWAY_MS,
+		'revoked' => revoked($log, $sub, token_time($claims, 'iat') ?? 0, 'token')];
+}
+
+// All topics of a signed address may be read: they were signed.
+function take_address(Log $log, array $sign, array $secrets): array
+{
+	if (!is_signed($sign['text'], $sign['mac'], $secrets)) {
+		throw refuse_token('the signature is not that of what stands before it, by a secret known here', 'sign');
 	}
-	if (in_array(null, $who['revoked'], true)) {
-		throw refuse_token('revoked');
+	if (now_ms() >= $sign['ends'] + LEEWAY_MS) {
+		throw refuse_token('expired', 'sign');
 	}
-	return $who;
+	return ['by' => 'sign', 'sub' => $sign['sub'], 'ends' => $sign['ends'] + LEEWAY_MS,
+		'revoked' => revoked($log, $sign['sub'], $sign['issued'], 'sign')];
+}
+
+// The topics that were taken from the subject.  What does not say when it was issued, or says
+// a time that lies ahead, is older than any revocation.
+function revoked(Log $log, string $sub, int $issued, string $what): array
+{
+	$after = $issued - LEEWAY_MS;
+	$topics = $sub === '' ? [] : $log->revoked($sub, $issued === 0 || $after > now_ms() ? 0 : $after);
+	if (in_array(null, $topics, true)) {
+		throw refuse_token('revoked', $what);
+	}
+	return $topics;
+}
+
+function is_signed(string $text, string $mac, array $secrets): bool
+{
+	$good = false;
+	foreach ($secrets as $secret) {
+		$good = hash_equals(hash_hmac('sha256', $text, $secret, true), $mac) || $good;
+	}
+	return $good;
 }
 
 // The claims of a token that one of the secrets has signed, and that is valid now.
@@ -491,13 +668,7 @@ function read_token(string $token, array $secrets): stdClass
 	}
 	check_header(token_part($parts[0], ['its header is no JSON object', 'a member of its header stands twice',
 		'a number in its header is too large']));
-	$signature = base64url($parts[2]);
-	$good = false;
-	foreach ($secrets as $secret) {
-		$mac = hash_hmac('sha256', $parts[0] . '.' . $parts[1], $secret, true);
-		$good = hash_equals($mac, $signature) || $good;
-	}
-	if (!$good) {
+	if (!is_signed($parts[0] . '.' . $parts[1], base64url($parts[2]), $secrets)) {
 		throw refuse_token('its signature is not by a key known here');
 	}
 	$claims = token_part($parts[1], ['its claims are no JSON object', 'a claim stands twice',
@@ -630,16 +801,13 @@ function is_public(array $topic): bool
 			return true;
 		}
 	}
-	return setting('KEY_FILE') === '';
+	return false;
 }
 
 function check_topic(array $who, string $use, array $topic): void
 {
 	if ($use === 'subscribe' && is_public($topic)) {
 		return;
-	}
-	if ($who['by'] === 'nothing' && setting('KEY_FILE') === '') {
-		throw new Refusal(403, 'publishing needs a token, and there is no --key-file');
 	}
 	if ($who['by'] === 'nothing') {
 		$cookie = setting('COOKIE_NAME');
@@ -648,8 +816,11 @@ function check_topic(array $who, string $use, array $topic): void
 	foreach ($who['revoked'] as $s) {
 		[$name, $prefix, $wrong] = read_topic($s);
 		if ($wrong === null && (covers([$name, $prefix], $topic) || covers($topic, [$name, $prefix]))) {
-			throw refuse_token('revoked for this topic');
+			throw refuse_token('revoked for this topic', $who['by'] === 'sign' ? 'sign' : 'token');
 		}
+	}
+	if ($who['by'] === 'sign' && $use === 'subscribe') {
+		return;
 	}
 	$list = $who['claims']->largesse->$use ?? null;
 	foreach (is_array($list) ? $list : [] as $s) {
@@ -666,7 +837,7 @@ function allow_stream(Log $log, array &$rq): array
 {
 	$names_user = preg_grep('/\{user\}/', array_column($rq['topics'], 0)) !== [];
 	$who = ['by' => 'nothing', 'ends' => null];
-	if (!$names_user && array_filter($rq['topics'], 'is_public') === $rq['topics']) {
+	if ($rq['sign'] === null && !$names_user && array_filter($rq['topics'], __NAMESPACE__ . '\is_public') === $rq['topics']) {
 		return $who;
 	}
 	$who = who_asks($log, $rq);
@@ -706,7 +877,7 @@ class Log
 	{
 		$this->path = path_of(setting('DB'));
 		if (!is_writable(dirname($this->path))) {
-			throw new Refusal(500, 'the folder of the log cannot be written by PHP: give its user the right');
+			throw new Misfit('the folder of the log cannot be written by PHP: give its user the right');
 		}
 		if (!is_file($this->path) || filesize($this->path) === 0 || !$this->is_made($write)) {
 			$this->make();
@@ -734,7 +905,7 @@ class Log
 			PDO::SQLITE_ATTR_OPEN_FLAGS => $write ? PDO::SQLITE_OPEN_READWRITE : PDO::SQLITE_OPEN_READONLY,
 		]);
 		if (version_compare($this->row('SELECT sqlite_version()')[0], '3.24.0', '<')) {
-			throw new Refusal(500, 'events.php needs SQLite 3.24 or later');
+			throw new Misfit('it needs SQLite 3.24 or later');
 		}
 	}
 
@@ -838,18 +1009,20 @@ class Log
 		return max(0, ($this->number('SELECT min(id) FROM events') ?? $this->head() + 1) - 1);
 	}
 
-	// The row at this place or the one before it: [id, time], or null.
+	// The row at this place or the one before it: [id, time], or null.  The time is null if the row is
+	// so large that the program does not read it, and gives it no check.
 	public function row_at(int $place): ?array
 	{
-		$row = $this->row('SELECT id, time FROM events WHERE id <= ? ORDER BY id DESC LIMIT 1', $place);
-		return $row === null ? null : [(int) $row[0], (int) $row[1]];
+		$row = $this->row('SELECT id, CASE WHEN length(CAST(data AS BLOB)) <= ?1 THEN time END FROM events' .
+			' WHERE id <= ?2 ORDER BY id DESC LIMIT 1', TEXT_MAX, $place);
+		return $row === null ? null : [(int) $row[0], $row[1] === null ? null : (int) $row[1]];
 	}
 
 	// An id for a client that is to come back with it.
 	public function place(int $id): string
 	{
 		$row = $this->row_at($id);
-		return $row === null || $row[0] < 1 ? (string) $id : checked_id($row[0], $row[1]);
+		return $row === null || $row[0] < 1 || $row[1] === null ? (string) $id : checked_id($row[0], $row[1]);
 	}
 
 	// The topics that were taken from this subject; null among them is all topics.
@@ -882,7 +1055,7 @@ class Log
 		$is_log = $this->row("SELECT 1 FROM sqlite_master WHERE name = 'largesse'") !== null;
 		$this->db->exec('COMMIT');
 		if (!$is_log) {
-			throw new Refusal(500, 'the database is not an event log: give events.php a file of its own');
+			throw new Misfit('the database is not an event log: give events.php a file of its own');
 		}
 		for ($tries = 250; $tries > 0; $tries--) { // SQLite does not wait for readers here
 			try {
@@ -999,7 +1172,7 @@ function find_id(Log $log, array $rq): array
 	$number = (int) $m[1];
 	$row = $log->row_at($number);
 	$is_there = $row !== null && $row[0] === $number;
-	$is_row = $is_there && checked_id($number, $row[1]) === $rq['id'];
+	$is_row = $is_there && ($row[1] === null || checked_id($number, $row[1]) === $rq['id']);
 	if ($uid === 'found' && (!$is_row || $place === $number)) {
 		return [$place, null];
 	}
@@ -1024,7 +1197,7 @@ function find_number(Log $log, int $number): array
 	$removed_ms = $log->number("SELECT value FROM largesse WHERE key = 'pruned-time'") ?? 0;
 	$row = $log->row_at($number);
 	if ($number <= $log->pruned && $log->pruned !== PHP_INT_MAX && $removed_ms > 0 && $row !== null &&
-		$row[1] > $removed_ms && $row[1] <= now_ms() + 60000) {
+		$row[1] !== null && $row[1] > $removed_ms && $row[1] <= now_ms() + 60000) {
 		return [$log->head(), 'unknown'];
 	}
 	return [min($number, $log->head()), null];
@@ -1036,22 +1209,29 @@ function find_uid(Log $log, array $rq): array
 {
 	$row = $log->row('SELECT id, topic FROM events WHERE uid = ?', $rq['id']);
 	$is_ours = $row !== null && matches($rq['topics'], (string) $row[1]);
-	foreach (uid_notes($log, $rq['id']) as [$topic, $id]) {
-		if (($row === null || (int) $id !== (int) $row[0]) && ($is_ours || $topic === '' || matches($rq['topics'], $topic))) {
+	foreach (uid_notes($log, $rq['id']) as [$topic, $id, $is_old]) {
+		$is_told = $is_ours || ($is_old && $topic === '') || matches($rq['topics'], (string) $topic);
+		if ($is_told && ($row === null || (int) $id !== (int) $row[0])) {
 			return ['lost', 0];
 		}
 	}
 	return $is_ours ? ['found', (int) $row[0]] : ['none', 0];
 }
 
-// The log notes which uids left their place.  An older one has no such notes.
+// The log notes which uids left their place: [topic, id, is it a note without a topic?] each.
+// Older logs have notes without topics, or none.
 function uid_notes(Log $log, string $uid): array
 {
-	try {
-		return $log->run('SELECT topic, id FROM largesse_uids WHERE uid = ?', $uid)->fetchAll(PDO::FETCH_NUM);
-	} catch (PDOException $e) {
-		return [];
+	foreach (["topic, id, typeof(topic) = 'blob'", "'', id, 1"] as $columns) {
+		try {
+			return $log->run("SELECT $columns FROM largesse_uids WHERE uid = ?", $uid)->fetchAll(PDO::FETCH_NUM);
+		} catch (PDOException $e) {
+			if (is_log_trouble($e)) {
+				throw $e;
+			}
+		}
 	}
+	return [];
 }
 
 function matches(array $topics, string $name): bool
@@ -1070,10 +1250,15 @@ function topics_sql(array $topics, string $where, array $bounds, string $order, 
 {
 	$parts = $values = [];
 	foreach ($topics as [$name, $prefix]) {
-		$is = $prefix ? 'substr(CAST(topic AS BLOB), 1, ?) = CAST(? AS BLOB)' : 'topic = ?';
-		$is = $prefix && $name === '' ? '1' : $is;
-		$parts[] = "SELECT * FROM (SELECT id FROM events WHERE $is AND $where ORDER BY id $order LIMIT $limit)";
-		array_push($values, ...($is === '1' ? [] : ($prefix ? [strlen($name), $name] : [$name])), ...$bounds);
+		$ways = ['topic = ?' => [$name], 'topic = CAST(? AS BLOB)' => [$name]]; // whoever bound it as a BLOB
+		if ($prefix) {
+			$ways = $name === '' ? ['1' => []] :
+				['substr(CAST(topic AS BLOB), 1, ?) = CAST(? AS BLOB)' => [strlen($name), $name]];
+		}
+		foreach ($ways as $is => $names) {
+			$parts[] = "SELECT * FROM (SELECT id FROM events WHERE $is AND $where ORDER BY id $order LIMIT $limit)";
+			array_push($values, ...$names, ...$bounds);
+		}
 	}
 	return [implode(' UNION ', $parts) . " ORDER BY id $order LIMIT $limit", $values];
 }
@@ -1209,12 +1394,11 @@ function next_piece(Log $log, array $rq, int $place, array &$known): array
 
 function row_event(Log $log, int $id): string
 {
-	[$time, $fits, $event, $uid, $data] = $log->row(
-		'SELECT time, fits, CASE WHEN fits THEN event END, CASE WHEN fits THEN uid END, CASE WHEN fits THEN data END' .
-		' FROM (SELECT *, length(CAST(data AS BLOB)) <= ?1 AND' .
-		' coalesce(length(CAST(event AS BLOB)), 0) <= ?1 AS fits FROM events WHERE id = ?2)', EVENT_MAX, $id);
-	$told = checked_id($id, (int) $time);
-	if (!$fits) {
+	[$time, $size, $event, $uid, $data] = $log->row('SELECT time, size, CASE WHEN size <= ?1 THEN event END,' .
+		' CASE WHEN size <= ?1 THEN uid END, CASE WHEN size <= ?1 THEN data END FROM (SELECT *, max(length(' .
+		'CAST(data AS BLOB)), coalesce(length(CAST(event AS BLOB)), 0)) AS size FROM events WHERE id = ?2)', EVENT_MAX, $id);
+	$told = $size > TEXT_MAX ? (string) $id : checked_id($id, (int) $time);
+	if ($size > EVENT_MAX) {
 		return gap_event('too-large', $told, $told);
 	}
 	return sse(is_uid($uid) ? $uid : $told, (string) $event, (string) $data);
@@ -1266,6 +1450,9 @@ function quoted(string $s): string
 
 function publish(array $rq): void
 {
+	if ($rq['sign'] !== null) {
+		throw new Refusal(400, 'sign: a signed address is only for reading');
+	}
 	$log = new Log(true);
 	$who = who_asks($log, $rq);
 	if ($who['by'] === 'nothing') {

@@ -11,8 +11,9 @@
 case $0 in */*) cd "${0%/*}" || exit 1 ;; esac
 export LARGESSE_DB=data/events.db LARGESSE_MAX_AGE=25 LARGESSE_RETRY=1000
 
-# With a key, readers need a token, and who has one that says so may publish.
-[ -n "${LARGESSE_KEY_FILE-}" ] || [ ! -e data/key ] ||
-	export LARGESSE_KEY_FILE=data/key LARGESSE_PUBLISH=1
+# Readers need a token, and who has one that says so may publish.  LARGESSE_PUBLIC
+# names the topics that need none: export LARGESSE_PUBLIC='news weather/*'
+export LARGESSE_KEY_FILE="${LARGESSE_KEY_FILE:-data/key}" LARGESSE_PUBLISH=1
+[ "$LARGESSE_KEY_FILE" != data/key ] || . ./key.sh
 [ -s $LARGESSE_DB ] || ./largesse init $LARGESSE_DB --keep-rows 10000 >&2
 exec ./largesse

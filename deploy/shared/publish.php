@@ -1,7 +1,8 @@
 <?php
 // publish.php - a page that publishes: one INSERT.
 //
-// Nobody can use it until there is a key of your own here.
+// Nobody can use it until there is a key of your own here.  Whoever knows the key gets a
+// token as a cookie, too, with which listen.html listens for an hour.
 const KEY = '';
 
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {
@@ -10,6 +11,8 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
 		http_response_code(403);
 		exit(KEY === '' ? "publish.php has no key yet\n" : "wrong key\n");
 	}
+	require __DIR__ . '/token.php';
+	largesse_cookie(largesse_token(['*']));
 	try {
 		$log = new PDO('sqlite:' . __DIR__ . '/data/events.db', null, null, [
 			PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
@@ -21,7 +24,7 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
 		exit($log->lastInsertId() . "\n");
 	} catch (PDOException $e) {
 		http_response_code(503);
-		exit($e->getMessage() . " (listen.html makes the log)\n");
+		exit($e->getMessage() . " (listen.html makes the log: open it, and come back)\n");
 	}
 }
 ?>

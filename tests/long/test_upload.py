@@ -40,6 +40,8 @@ def test_upload_sends_a_public_topic_as_the_sites_user(way):
     file, php, program = WAYS[way]
     with Host(php, way=file) as y:
         y.edit("publish.php", ("const KEY = '';", "const KEY = 'mine';"))
+        y.edit("events.php", ("'PUBLIC' => ''", "'PUBLIC' => 'main'"))
+        y.edit("largesse.cgi", ("exec ", "export LARGESSE_PUBLIC=main\nexec "))
         f = y.follow("?topic=main").wait_start()
         until("it runs as the site's user",
               lambda: y.pids(program, "site"))

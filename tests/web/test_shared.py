@@ -16,7 +16,7 @@ import urllib.parse
 from client import Ended, Follower, Stream
 from hosts import ECHO, Site
 from tap import each
-from yard import ROOT, ROOTED, until
+from yard import ROOT, ROOTED, put, until
 
 HOST = """
 %(modules)s
@@ -60,10 +60,11 @@ MODULES = ("mpm_event", "authz_core", "authz_host", "alias", "dir", "mime",
 
 
 class Host(Site):
-    """how is cgid, or fcgid for a host that has mod_fcgid, too."""
+    """how is cgid, or fcgid for a host that has mod_fcgid, too.  Unless it is
+    private, everybody may read all topics."""
 
-    def __init__(self, how="cgid", echo=False, **kw):
-        self.echoes = echo
+    def __init__(self, how="cgid", echo=False, private=False, **kw):
+        self.echoes, self.private = echo, private
         super().__init__("apache", how, **kw)
 
     def configure_apache(self):
@@ -95,6 +96,10 @@ class Host(Site):
         page = (folder / "publish.php").read_text()
         (folder / "publish.php").write_text(
             page.replace("const KEY = '';", "const KEY = 'secret';"))
+        for name in () if self.private else ("largesse.cgi", "largesse.fcgi"):
+            program = folder / name
+            program.write_text(put(program.read_text(), "exec ", "export "
+                                   "LARGESSE_PUBLIC='*'\nexec "))
         if self.how == "fcgid":
             rules = folder / ".htaccess"
             rules.write_text(rules.read_text().replace(
@@ -221,14 +226,14 @@ def page(path, status):
 
 def opens(y):
     try:
-        y.stream(timeout=5).started()
+        y.stream().started()
         return True
     except Ended:
         return False
 
 
 def named(y):
-    s = y.stream(timeout=5, headers=["Authorization: Bearer x"])
+    s = y.stream(headers=["Authorization: Bearer x"])
     return json.loads(s.next_event().data).get(
         "HTTP_AUTHORIZATION") == "Bearer x"
 
@@ -243,7 +248,7 @@ RULES = {   # what is cut, on which host, and what fails then
     "RewriteRule events": ("RewriteRule ^events(/.*)?$ largesse.cgi$1 [L]",
                            "cgid", opens, False),
     "CGIPassAuth": ("CGIPassAuth On", "cgid", named, True),
-    "FilesMatch": ('<FilesMatch "^(largesse|\\.ht.*)$">\n'
+    "FilesMatch": ('<FilesMatch "^(largesse|.*\\.sh|\\.ht.*)$">\n'
                    "\tRequire all denied\n</FilesMatch>", "cgid",
                    page("largesse", 403), False),
     "data/.htaccess": ("Require all denied\n", "cgid",
