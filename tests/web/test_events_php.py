@@ -776,6 +776,56 @@ def test_php_tells_a_client_of_a_busy_log_to_come_back():
         assert p.php(uri="/events/health")[0] == 503
 
 
+class Holding:
+    """A PHP that keeps its request open, of a host whose php.ini keeps back
+    and compresses what pages say."""
+
+    def __init__(self, p, query):
+        env = {"PATH": os.environ["PATH"], "REDIRECT_STATUS": "1",
+               "REQUEST_METHOD": "GET", "QUERY_STRING": query,
+               "REQUEST_URI": "/events", "GATEWAY_INTERFACE": "CGI/1.1",
+               "LARGESSE_PHP_HOLD_S": "250", "SCRIPT_FILENAME":
+               str(p.dir / "events.php"), "HTTP_ACCEPT_ENCODING": "gzip",
+               **p.settings}
+        self.proc = subprocess.Popen(
+            [*PHP_CGI, "-d", "output_buffering=4096", "-d",
+             "zlib.output_compression=1"], env=env, cwd=p.dir,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.said = b""
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.proc.stdout:
+            self.said += line
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end_process(self.proc)
+
+
+def test_php_keeps_no_read_of_the_log_open():
+    """While it waits for events the log can be checkpointed to its end, and be
+    replaced.  It tells the next event at once, and ends for an older copy."""
+    with Pair() as p, Holding(p, "lastEventId=0") as h:
+        p.insert(data="one")
+        copied(p.log, p.dir / "copy.db")
+        for n in (b"one", b"two", b"three"):
+            until("%s is told" % n, lambda: b"data: " + n in h.said)
+            if n != b"three":
+                p.insert(data=b"two" if n == b"one" else b"three")
+            until("all of it is in the file", lambda: p.sql(
+                "PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
+            assert h.proc.poll() is None, h.said
+        copied(p.dir / "copy.db", p.log)
+        assert h.proc.wait(60) == 0     # long before its 250 seconds
+        told = ids(h.said)
+        gap = [b'"reason":"unknown"' in a[2] for a in p.same(
+            [header(i) for i in told])]
+        assert gap == [False, False, True, True], (told, gap)
+
+
 # --- behind Apache ---------------------------------------------------------------
 
 FPM_HOST = """
