@@ -95,7 +95,7 @@ app = None
 # A browser waits as long as retry: says, and is cut many times here.
 if sys.argv[1:] == ["shared"]:
     from test_events_php import PhpHost, hold
-    y = PhpHost(how="fcgid", settings=hold(2))
+    y = PhpHost(how="fcgid", settings=hold(1))
 elif sys.argv[1:2] == ["handover"]:
     from test_handover import application
     with_app = application(sys.argv[2],
