@@ -155,11 +155,12 @@ class Machine:
 
     def start(self, argv, log, user="root", env=None, cwd="/"):
         """A server that stays in the foreground.  Its process has the id of
-        what is returned; its words are in LOG.log of self.dir."""
+        what is returned; its words are in LOG.log of self.dir.  The session
+        is its own: Apache with mpm_prefork ends its whole process group."""
         with open(self.dir / (log + ".log"), "ab") as f:
             proc = subprocess.Popen(self.inside(argv, user, env, cwd),
                                     stdin=subprocess.DEVNULL, stdout=f,
-                                    stderr=f)
+                                    stderr=f, start_new_session=True)
         self.servers.append(proc)
         return proc
 
