@@ -189,7 +189,7 @@ check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 LONG	 = long hour
 LONG_TORTURE = 3600
 
-check-long: need-check need-long build/largesse build/asan/largesse upload
+check-long: need-check need-long build/largesse upload
 	@LONG_TORTURE=$(LONG_TORTURE) tests/run.sh $(LONG)
 
 # The stack is broken on purpose, and a model says what its clients missed:
