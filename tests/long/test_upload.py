@@ -118,3 +118,28 @@ def test_upload_is_closed_to_other_users_of_the_machine(way):
                      check=False)
         assert said.returncode and "private" not in said.stdout, said
         y.run(["head", "-c", "0", data + "events.db", data + "key"], user="site")
+
+
+def what_php_gets(php):
+    """Of the header and of the line in .htaccess."""
+    with Host(php, way="events.php") as y:
+        y.edit(".htaccess", ("#SetEnv LARGESSE_PHP_HOLD_S", "SetEnv "
+                             "LARGESSE_PHP_HOLD_S"))
+        y.edit("events.php", ("<?php\n", "<?php\nheader('X-Got: ' . implode("
+                              "array_filter(['HTTP_AUTHORIZATION', "
+                              "'LARGESSE_PHP_HOLD_S'], fn($n) => "
+                              "isset($_SERVER[$n]) || "
+                              "isset($_SERVER['REDIRECT_' . $n]))));\n"))
+        s, body = y.get("/push/events?last=many",   # it ends at once
+                        headers=["Authorization: Bearer x"])
+        assert s.status == 400, (s.status, body)
+        return s.headers["x-got"]
+
+
+def test_php_by_suexec_gets_neither_header_nor_setting():
+    assert what_php_gets("suexec") == ""
+
+
+@each("php", ["fcgid", "fpm"])
+def test_php_by_fcgid_and_fpm_gets_both(php):
+    assert what_php_gets(php) == "HTTP_AUTHORIZATIONLARGESSE_PHP_HOLD_S"
