@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import roots
 import space
@@ -71,6 +72,63 @@ def test_a_machine_ends_what_its_servers_leave():
     assert not alive(pid)
 
 
+@contextlib.contextmanager
+def stand_in(**names):
+    """Other things in the place of these names of roots.py."""
+    theirs = {name: getattr(roots, name) for name in names}
+    vars(roots).update(names)
+    try:
+        yield
+    finally:
+        vars(roots).update(theirs)
+
+
+def test_a_root_is_made_once_and_again_for_other_packages():
+    """What a run left that was ended meanwhile is never taken for a root."""
+    made = []
+
+    def install(draft, packages):
+        made.append(packages)
+        (draft / "packages").write_text(" ".join(packages))
+
+    work = pathlib.Path(tempfile.mkdtemp(dir=space.RUN))
+    first = {"base": (None, ""), "one": ("base", "a b")}
+    other = {"base": (None, ""), "one": ("base", "a c")}
+    with stand_in(WORK=work, ROOTS=first, install=install,
+                  debootstrap=lambda draft: made.append("base")):
+        half = roots.place("one")
+        half.with_name(half.name + ".new").mkdir()
+        (half.with_name(half.name + ".new") / "packages").write_text("a")
+        for _ in range(2):
+            assert (roots.root("one") / "packages").read_text() == "a b"
+        assert made == ["base", ["a", "b"]], made
+        with stand_in(ROOTS=other):
+            assert (roots.root("one") / "packages").read_text() == "a c"
+        assert made == ["base", ["a", "b"], ["a", "c"]], made
+        assert not list(work.glob("*.new"))
+    shutil.rmtree(work)
+
+
+def test_a_root_that_cannot_be_made_is_not_tried_again():
+    tried = []
+
+    def debootstrap(draft):
+        tried.append(draft)
+        raise roots.Unmade("root: no")
+
+    work = pathlib.Path(tempfile.mkdtemp(dir=space.RUN))
+    with stand_in(WORK=work, debootstrap=debootstrap, failed={}):
+        for _ in range(3):
+            try:
+                roots.root("upload")
+            except roots.Unmade as e:
+                assert str(e) == "root: no"
+            else:
+                raise AssertionError("it was made")
+    assert len(tried) == 1
+    shutil.rmtree(work)
+
+
 def refused(make):
     """The one line by which a root is not made."""
     draft = space.RUN / "refused"
@@ -86,12 +144,9 @@ def refused(make):
 
 
 def test_a_mirror_that_is_not_there_is_named():
-    theirs = roots.sources
-    roots.sources = lambda: [(roots.RELEASE, "http://127.0.0.1:1/debian", "")]
-    try:
+    with stand_in(sources=lambda: [
+            (roots.RELEASE, "http://127.0.0.1:1/debian", "")]):
         why = refused(roots.debootstrap)
-    finally:
-        roots.sources = theirs
     assert why.startswith("root: debootstrap from http://127.0.0.1:1/debian: "
                           ), why
     assert "127.0.0.1:1" in why.partition("debian: ")[2], why

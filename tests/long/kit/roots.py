@@ -1,7 +1,7 @@
 """roots.py - makes the roots: Debian 12 and a list of packages.
 
-A root is made once, in build/long/root-NAME, and used again until its recipe
-changes.  debootstrap makes the first, on a tmpfs, for on a disk dpkg waits for
+A root is made once, in build/long/root-NAME-HASH, and used again until its
+recipe changes.  debootstrap makes the first, on a tmpfs, for on a disk dpkg waits for
 each file; the others begin with a copy of another.  Packages come from where
 the apt of this machine takes those of Debian, by its proxies and with its
 keys.  The root itself needs no network, and learns of no mirror.
@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from space import RUN, WORK
@@ -116,19 +117,18 @@ def call(argv, what, env=None):
     """Run a command.  What it says goes into build/long/make.log; if it fails,
     the error has its own reason."""
     argv = [str(word) for word in argv]
-    with open(WORK / "make.log", "a+", errors="replace") as log:
-        log.write("$ %s\n" % " ".join(argv))
-        log.flush()
-        start = log.tell()
+    with tempfile.TemporaryFile("w+", dir=RUN, errors="replace") as out:
         try:
             status = subprocess.run(
-                argv, env={**os.environ, **ENV, **(env or {})}, stdout=log,
-                stdin=subprocess.DEVNULL, stderr=log,
+                argv, env={**os.environ, **ENV, **(env or {})}, stdout=out,
+                stdin=subprocess.DEVNULL, stderr=out,
                 timeout=HANGS).returncode
         except subprocess.TimeoutExpired:
             raise Unmade("root: %s: not done in %d s" % (what, HANGS)) from None
-        log.seek(start)
-        said = log.read()
+        out.seek(0)
+        said = out.read()
+    with open(WORK / "make.log", "a") as log:
+        log.write("$ %s\n%s" % (" ".join(argv), said))
     if status != 0:
         raise Unmade("root: %s: %s (build/long/make.log has it all)" % (
             what, reason(said) or "status %d" % status))
