@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import tempfile
 import roots
 import space
 from machine import Machine
+from tap import each
 from yard import ROOT, alive, until
 
 RUN = ROOT / "tests/long/run"
@@ -32,8 +34,9 @@ def inside(folder):
     return found
 
 
-def test_a_run_that_is_killed_leaves_nothing():
-    """It is killed with no chance to do anything, while servers run."""
+@each("sig", ["KILL", "TERM", "INT"])
+def test_a_run_that_is_killed_leaves_nothing(sig):
+    """While servers run."""
     roots.root("upload")
     before, files = mounts(), sorted(space.RUN.iterdir())
     env = {k: v for k, v in os.environ.items() if k != space.INSIDE}
@@ -43,8 +46,8 @@ def test_a_run_that_is_killed_leaves_nothing():
         until("Apache runs in its root",
               lambda: "apache2" in inside(space.RUN).values(), 300)
         pids = inside(space.RUN)
-        proc.kill()
-        proc.wait()
+        proc.send_signal(getattr(signal, "SIG" + sig))
+        assert proc.wait(60) != 0
     for pid in pids:
         until("process %d is gone" % pid, lambda: not alive(pid))
     assert not inside(space.RUN), inside(space.RUN)

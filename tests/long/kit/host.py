@@ -106,14 +106,15 @@ class Host(Machine):
     def start_apache(self, overrides, modules, more):
         """Debian's own configuration, with a site of ours and a port."""
         event = "mpm_prefork" if self.php == "module" else "mpm_event"
-        self.run(["a2dismod", "-q", "-f", "php8.2", "mpm_prefork",
-                  "mpm_event"], check=False)
-        self.run(["a2enmod", "-q", event, *modules,
-                  *(["php8.2"] if self.php == "module" else [])])
+        for name in ("php8.2", "mpm_prefork", "mpm_event"):
+            self.switch(name, False)
+        for name in (event, *modules,
+                     *(["php8.2"] if self.php == "module" else [])):
+            self.switch(name, True)
         self.write("/etc/apache2/suexec/www-data", "/home\npublic_html\n")
         self.write("/etc/apache2/conf-enabled/name.conf",
                    "ServerName localhost\n")
-        self.run(["a2dissite", "-q", "000-default"])
+        self.path("/etc/apache2/sites-enabled/000-default.conf").unlink()
         for _ in range(5):
             self.port = free_port()
             self.write("/etc/apache2/ports.conf",
@@ -129,6 +130,16 @@ class Host(Machine):
                 return
             self.servers.remove(self.apache)
         raise RuntimeError("Apache does not start")
+
+    def switch(self, module, on):
+        """What a2enmod and a2dismod do, which take a second each; but what a
+        module needs has to be named, too."""
+        for end in (".load", ".conf"):
+            there = self.path("/etc/apache2/mods-available/" + module + end)
+            link = self.path("/etc/apache2/mods-enabled/" + module + end)
+            link.unlink(missing_ok=True)
+            if on and there.exists():
+                link.symlink_to("../mods-available/" + module + end)
 
     # --- what the user does
 

@@ -7,6 +7,7 @@ machine, so a browser of the machine reaches the servers in a root.
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -34,7 +35,15 @@ def enter():
     done = subprocess.run([*words, "true"], capture_output=True, text=True)
     if done.returncode != 0:
         fail(done.stderr.strip())
-    os.execvp(words[0], [*words, sys.executable, *sys.argv])
+    # unshare waits for its child, and minds no SIGTERM meanwhile.  If it dies,
+    # its child does, and so all that is in the namespaces; it dies with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *words,
+                           sys.executable, *sys.argv]) as proc:
+        try:
+            sys.exit(proc.wait())
+        finally:
+            proc.kill()
 
 
 def fail(why):
