@@ -70,7 +70,9 @@ pm = static
 pm.max_children = 4
 """
 
-# Modules that Debian has on, and which are of no use here, stay on.
+BRINGS = {"module": ["php8.2"], "fcgid": ["fcgid"]}     # these modules
+
+# Others that Debian has on stay on, but for PHP and what runs programs.
 MODULES = ("cgid", "suexec", "actions", "rewrite", "proxy", "proxy_fcgi")
 RULE = "RewriteRule ^events(/.*)?$ %s$1 [L]"
 
@@ -106,10 +108,9 @@ class Host(Machine):
     def start_apache(self, overrides, modules, more):
         """Debian's own configuration, with a site of ours and a port."""
         event = "mpm_prefork" if self.php == "module" else "mpm_event"
-        for name in ("php8.2", "mpm_prefork", "mpm_event"):
+        for name in ("php8.2", "mpm_prefork", "mpm_event", "cgid", "fcgid"):
             self.switch(name, False)
-        for name in (event, *modules,
-                     *(["php8.2"] if self.php == "module" else [])):
+        for name in (event, *modules, *BRINGS.get(self.php, ())):
             self.switch(name, True)
         self.write("/etc/apache2/suexec/www-data", "/home\npublic_html\n")
         self.write("/etc/apache2/conf-enabled/name.conf",
