@@ -75,9 +75,22 @@ class Machine:
     # --- files and users
 
     def path(self, name):
-        """Where a file of the root is on this machine.  A link in the root
-        that begins with / leads out of it."""
-        return self.root / str(name).lstrip("/")
+        """Where a file of the root is on this machine.  The links on the way
+        are followed as in the root; the last name is taken as it is."""
+        name = pathlib.PurePosixPath("/", name)
+        return self.within(name.parent) / name.name
+
+    def within(self, name):
+        at = self.root
+        for part in pathlib.PurePosixPath(name).parts[1:]:
+            if part == "..":
+                at = at.parent if at != self.root else at
+                continue
+            at = at / part
+            if at.is_symlink():
+                at = self.within(os.path.join(
+                    "/", at.parent.relative_to(self.root), os.readlink(at)))
+        return at
 
     def user(self, name, home_mode=0o711):
         """A user with a home and a group of its own."""
