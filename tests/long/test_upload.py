@@ -117,7 +117,8 @@ def test_upload_is_closed_to_other_users_of_the_machine(way):
                       "SELECT data FROM events"], user="neighbour",
                      check=False)
         assert said.returncode and "private" not in said.stdout, said
-        y.run(["head", "-c", "0", data + "events.db", data + "key"], user="site")
+        y.run(["head", "-c", "0", data + "events.db", data + "key"],
+              user="site")
 
 
 def what_php_gets(php):

@@ -1,10 +1,10 @@
 """roots.py - makes the roots: Debian 12 and a list of packages.
 
 A root is made once, in build/long/root-NAME-HASH, and used again until its
-recipe changes.  debootstrap makes the first, on a tmpfs, for on a disk dpkg waits for
-each file; the others begin with a copy of another.  Packages come from where
-the apt of this machine takes those of Debian, by its proxies and with its
-keys.  The root itself needs no network, and learns of no mirror.
+recipe changes.  debootstrap makes the first, on a tmpfs, for on a disk dpkg
+waits for each file; the others begin with a copy of another.  Packages come
+from where the apt of this machine takes those of Debian, by its proxies and
+with its keys.  The root itself needs no network, and learns of no mirror.
 """
 
 import fcntl
@@ -235,8 +235,8 @@ def install(draft, packages):
             "Dir::Cache::PkgCache": "", "Dir::Cache::SrcPkgCache": "",
             "APT::Install-Recommends": "false", "APT::Sandbox::User": "root"}
         return call(["apt-get", "-q", "-y", *(
-            word for pair in options.items() for word in ("-o", "%s=%s" % pair)),
-            *words], what)
+            word for pair in options.items()
+            for word in ("-o", "%s=%s" % pair)), *words], what)
 
     apt("apt-get update", debs, "update")
     apt("packages", debs, "--download-only", "install", *packages)
