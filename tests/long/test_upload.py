@@ -53,7 +53,7 @@ def test_upload_sends_a_public_topic_as_the_sites_user(way):
         assert not f.refused
         assert not y.pids("largesse", "www-data")
         for path in y.log.parent.iterdir():
-            assert path.stat().st_uid == y.ids("site")[0], path
+            assert path.lstat().st_uid == y.ids("site")[0], path
 
 
 @each("way", WAYS)
@@ -126,7 +126,8 @@ def what_php_gets(php):
     with Host(php, way="events.php") as y:
         y.edit(".htaccess", ("#SetEnv LARGESSE_PHP_HOLD_S", "SetEnv "
                              "LARGESSE_PHP_HOLD_S"))
-        y.edit("events.php", ("<?php\n", "<?php\nheader('X-Got: ' . implode("
+        y.edit("events.php", ("namespace Largesse;\n",
+                              "namespace Largesse;\nheader('X-Got: ' . implode("
                               "array_filter(['HTTP_AUTHORIZATION', "
                               "'LARGESSE_PHP_HOLD_S'], fn($n) => "
                               "isset($_SERVER[$n]) || "
