@@ -104,6 +104,20 @@ upload: static
 	cp -R deploy/shared build/upload
 	cp build/static/largesse build/upload
 
+# The plugin for WordPress, to upload in its dashboard: with the program, and
+# without it for hosts that take no large file.
+wordpress: static | need-wordpress
+	rm -rf build/wordpress build/largesse-wordpress*.zip
+	mkdir -p build/wordpress
+	cp -R deploy/wordpress/largesse build/wordpress
+	cp LICENSE build/wordpress/largesse
+	cp deploy/shared/events.php build/wordpress/largesse/stream
+	cd build/wordpress && python3 -m zipfile -c \
+	    ../largesse-wordpress-php.zip largesse
+	cp build/static/largesse build/wordpress/largesse/stream
+	cd build/wordpress && python3 -m zipfile -c \
+	    ../largesse-wordpress.zip largesse
+
 # A unit test is linked with everything but main, and sees no globals.
 build/asan/unit/%: build/asan/tests/unit/%.o $(PARTS)
 	$(LINK) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -189,7 +203,7 @@ check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 LONG	 = long hour
 LONG_TORTURE = 3600
 
-check-long: need-check need-long build/largesse upload
+check-long: need-check need-long build/largesse upload wordpress
 	@LONG_TORTURE=$(LONG_TORTURE) tests/run.sh $(LONG)
 
 # The stack is broken on purpose, and a model says what its clients missed:
@@ -244,7 +258,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static upload check check-long torture fuzz valgrind analyze coverage lint \
+.PHONY: all static upload wordpress check check-long torture fuzz valgrind analyze coverage lint \
 	bench bench-quick soak install uninstall clean
 .SECONDARY:
 

@@ -2,7 +2,7 @@
 # need.sh - install the Debian packages that are missing, and say so.
 #
 # usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, bench,
-#			valgrind, analyze, coverage, long
+#			valgrind, analyze, coverage, long, wordpress
 #
 # One list a purpose, here and nowhere else.  A machine that has everything
 # is left alone and nothing is printed.
@@ -22,6 +22,7 @@ packages() {
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
 	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \
 	    redis-server ;;
+	wordpress) echo python3 ;;
 	long) echo debootstrap util-linux ;;
 	valgrind) echo valgrind ;;
 	analyze) echo clang ;;
