@@ -125,6 +125,7 @@ function look(string $secret): Report
 	$data = look_at_log($report);
 	if ($site === null) {
 		choose_by_reading($report, $files);
+		fear_for_data($report, $data);
 		return $report;
 	}
 	$ways = [
@@ -876,6 +877,15 @@ function try_data(Report $report, array $site, array $data, array $rules): void
 	}
 }
 
+// The same where nothing can be asked for.
+function fear_for_data(Report $report, array $data): void
+{
+	if (is_inside($data['dir']) && has($report, 'htaccess-not-obeyed')) {
+		$report->add('error', 'open-data', 'nothing keeps strangers from data/, unless this web server has a rule of its own',
+			'Then all events can be read, and with the key tokens can be made.', move_data($report));
+	}
+}
+
 function say_key(string $path): string
 {
 	$real = @realpath($path);
@@ -995,6 +1005,7 @@ function show_text(Report $report): void
 	foreach ($report->tried as $name => $said) {
 		echo "tried: $name: $said\n";
 	}
+	echo $report->tried === [] ? "open: largesse.fcgi/health\nopen: largesse.cgi/health\n" : '';
 }
 
 function steps_text(array $steps): string

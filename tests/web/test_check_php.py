@@ -239,6 +239,12 @@ CASES = {     # those that wait longest come first
     "PHP opens no connections": Case(
         "events.php", '<Files "*.php">\nSetHandler mute-php\n</Files>',
         steps=[rule("events.php")], codes=["not-tried"]),
+    "nginx, and PHP opens no connections": Case(
+        "events.php", at="nginx", address="events.php", steps=["listen.html"],
+        codes=["not-tried", "htaccess-not-obeyed", "open-data"],
+        mends=["move data "],
+        upload=lambda folder: changed("check.php", lambda text: text.replace(
+            b"!function_exists('stream_socket_client')", b"true"))(folder)),
     "data cannot be written": Case(
         "largesse.cgi", no_handler("fcgi"), codes=["data"],
         upload=mode(0o555, "data")),
