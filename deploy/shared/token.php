@@ -4,7 +4,7 @@
 // Whom your application knows, and what he may read, is for its pages to say:
 //
 //	require 'live/token.php';
-//	largesse_cookie(largesse_token(['inbox/' . $user, 'news'], [], $user), '/live/');
+//	largesse_cookie(largesse_token(['inbox/{sub}', 'news'], [], $user), '/live/');
 //
 // and the page listens with new EventSource('/live/events?topic=news').  Or the page gets
 // an address that is good for some topics and an hour, and listens to that:
