@@ -5,9 +5,10 @@
 // token as a cookie, too, with which listen.html listens for an hour.
 const KEY = '';
 
+function_exists('ini_set') && ini_set('display_errors', '0'); // or a stranger learns where this is
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {
 	header('Content-Type: text/plain; charset=utf-8');
-	if (KEY === '' || !hash_equals(KEY, $_POST['key'] ?? '')) {
+	if (KEY === '' || !is_string($_POST['key'] ?? null) || !hash_equals(KEY, $_POST['key'])) {
 		http_response_code(403);
 		exit(KEY === '' ? "publish.php has no key yet\n" : "wrong key\n");
 	}

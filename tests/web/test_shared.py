@@ -117,8 +117,8 @@ class Host(Site):
     def follow(self, query="", **kw):
         return Follower(self.address, "/live/events" + query, **kw)
 
-    def publish(self, data, key="secret"):
-        form = urllib.parse.urlencode({"key": key, "topic": "main",
+    def publish(self, data, key="secret", name="key"):
+        form = urllib.parse.urlencode({name: key, "topic": "main",
                                        "data": data})
         return self.get("/live/publish.php", method="POST",
                         body=form.encode(), headers=[
@@ -188,6 +188,8 @@ def test_upload_publishes_for_no_one_else():
         y.stream().started()
         s, _ = y.publish("x", key="wrong")
         assert s.status == 403, s.status
+        s, body = y.publish("x", name="key[]")
+        assert s.status == 403 and b"/" not in body, (s.status, body)
         page = y.folder / "publish.php"
         page.write_text(page.read_text().replace("'secret'", "''"))
         s, body = y.publish("x", key="")
