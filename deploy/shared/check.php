@@ -68,6 +68,13 @@ function owner_file(string $secret): string
 	return 'owner-' . substr(hash('sha256', $secret), 0, 20) . '.txt';
 }
 
+// Only this page may say as what the browser sees it.  Otherwise a link could, and another site would be asked.
+function base_mark(): string
+{
+	$secret = $_COOKIE[COOKIE] ?? '';
+	return is_string($secret) ? substr(hash('sha256', 'base ' . $secret), 0, 20) : '-';
+}
+
 // The time is that of the host, also if an FTP program keeps the file's own.
 function is_owner(string $secret): bool
 {
@@ -146,9 +153,10 @@ function look(string $secret): Report
 function find_site(Report $report): ?array
 {
 	$path = preg_replace('~[^/]*$~', '', $_SERVER['SCRIPT_NAME'] ?? '/');
+	$path = implode('/', array_map('rawurlencode', explode('/', $path)));
 	$host = $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? 'localhost';
 	$tls = is_https();
-	if (is_string($_GET['base'] ?? null) && preg_match('~^(https?)://([\w.:\[\]-]+)$~D', $_GET['base'], $m)) {
+	if (is_string($_GET['base'] ?? null) && ($_GET['by'] ?? '') === base_mark() && preg_match('~^(https?)://([\w.:\[\]-]+)$~D', $_GET['base'], $m)) {
 		[$tls, $host] = [$m[1] === 'https', $m[2]]; // as the browser sees it
 	}
 	$bare = preg_replace('/:\d+$/D', '', $host);
@@ -853,13 +861,14 @@ function try_data(Report $report, array $site, array $data, array $rules): void
 	}
 	$name = 'check-' . bin2hex(random_bytes(8)) . '.txt';
 	$new = $data['dir'] . '/' . $name;
+	$text = bin2hex(random_bytes(16)); // the page that says 403 or 404 may show the address
 	$open = [];
-	if (@file_put_contents($new, $name) !== false) {
-		$open = strpos(ask($site, "data/$name")['body'], $name) !== false ? ['a file that was put there'] : [];
+	if (@file_put_contents($new, $text) !== false) {
+		$open = strpos(ask($site, address_of($new))['body'], $text) !== false ? ['a file that was put there'] : [];
 		unlink($new);
 	}
 	foreach (['the log' => $data['db'], 'the key' => $data['key']] as $what => $path) {
-		if (is_file($path) && is_inside($path) && ask($site, 'data/' . basename($path), [], null, 'HEAD')['status'] === 200) {
+		if (is_file($path) && is_inside($path) && ask($site, address_of($path), [], null, 'HEAD')['status'] === 200) {
 			$open[] = $what;
 		}
 	}
@@ -884,6 +893,12 @@ function fear_for_data(Report $report, array $data): void
 		$report->add('error', 'open-data', 'nothing keeps strangers from data/, unless this web server has a rule of its own',
 			'Then all events can be read, and with the key tokens can be made.', move_data($report));
 	}
+}
+
+// The address of a file below this folder, from here.
+function address_of(string $path): string
+{
+	return implode('/', array_map('rawurlencode', explode('/', substr($path, strlen(__DIR__) + 1))));
 }
 
 function say_key(string $path): string
@@ -978,7 +993,7 @@ function show_stranger(string $secret): void
 	}
 	head_of_page('Is this folder yours?');
 	echo '<p>Then make an empty file in it, beside check.php, with your FTP program or the file manager of the host:</p>' .
-		'<pre>', h($file), '</pre><p><a class="button" href="">I have made it</a></p>' .
+		'<pre>', h($file), '</pre><p><a class="button" href="?">I have made it</a></p>' .
 		'<p class="small">The name is for this browser alone, and counts for an hour. Nobody who cannot make files here gets to ' .
 		'see more than this page. Delete the file afterwards.</p>';
 }
@@ -1080,9 +1095,9 @@ function show_page(Report $report): void
 	}
 	echo '<p class="small">When all is well, delete the empty file owner-….txt.</p>';
 	// The address that the browser uses may lead through a proxy that the one asked does not.
-	echo '<script>const asked = ', json_encode(($_GET['base'] ?? null) ? null : (is_https() ? 'https://' : 'http://') .
+	echo '<script>const asked = ', json_encode(($_GET['by'] ?? '') === base_mark() ? null : (is_https() ? 'https://' : 'http://') .
 		($_SERVER['HTTP_HOST'] ?? ''), JSON_HEX_TAG | JSON_HEX_AMP), ";\n",
-		"if (asked !== null && asked !== location.origin) location.replace('?base=' + encodeURIComponent(location.origin));</script>";
+		"if (asked !== null && asked !== location.origin) location.replace('?by=", base_mark(), "&base=' + encodeURIComponent(location.origin));</script>";
 }
 
 // What a command is called in an FTP program.

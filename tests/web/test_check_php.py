@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -603,6 +604,33 @@ def test_check_php_tells_a_stranger_nothing():
         page.write_text(put(page.read_text(), "OWNER_S = 3600",
                             "OWNER_S = -5"))
         assert y.ask()[0] == 403, "the file counts for ever"
+
+
+def test_check_php_asks_no_site_that_a_link_names():
+    """It would get the cookie.  Only the page itself may say how the browser
+    calls this site."""
+    by = hashlib.sha256(b"base " + VISITOR.encode()).hexdigest()[:20]
+    with Folder() as y, socket.create_server(("127.0.0.1", 0)) as sink:
+        sink.setblocking(False)
+        base = "format=text&base=http://127.0.0.1:%d" % sink.getsockname()[1]
+        for query in (base, base + "&by=", base + "&by=" + "0" * 20):
+            assert y.ask(query, forbid=())[0] == 200
+            assert refuses(sink), query
+        page = y.folder / "check.php"
+        page.write_text(put(page.read_text(), "ANSWER_S = 10",
+                            "ANSWER_S = 1"))
+        y.ask(base + "&by=" + by, forbid=())
+        assert not refuses(sink)
+        stranger = y.ask("base=http://evil", "cd" * 16)[2]
+        assert 'href="?"' in stranger and "evil" not in stranger
+
+
+def refuses(sink):
+    try:
+        sink.accept()[0].close()
+    except BlockingIOError:
+        return True
+    return False
 
 
 def test_check_php_wants_a_file():
