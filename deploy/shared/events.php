@@ -514,7 +514,11 @@ function make_key(): void
 	}
 	$umask = umask(077);
 	$new = __DIR__ . '/data/.key-' . bin2hex(random_bytes(8));
-	@file_put_contents($new, bin2hex(random_bytes(32)) . "\n");
+	if (@file_put_contents($new, bin2hex(random_bytes(32)) . "\n") !== 65) { // no room
+		@unlink($new);
+		umask($umask);
+		return;
+	}
 	if (is_only_ours(dirname($key), $new)) { // nobody else on the machine can get at the log
 		@chmod(dirname($key), 0700);
 	}
@@ -1268,6 +1272,7 @@ function topics_sql(array $topics, string $where, array $bounds, string $order, 
 function listen(array $rq): void
 {
 	$log = new Log(false);
+	$revoked = $log->revoked; // what comes after this ends the stream
 	$who = allow_stream($log, $rq);
 	if ($rq['method'] === 'HEAD') {
 		answer(200, '', ['Content-Type: text/event-stream', 'X-Accel-Buffering: no']);
@@ -1285,7 +1290,7 @@ function listen(array $rq): void
 	send($opening);
 	$hold_s = is_kept_back() && ($rq['id'] === null || $gap !== null) ? 0 : (float) setting('PHP_HOLD_S');
 	function_exists('set_time_limit') && set_time_limit((int) $hold_s + 60); // some hosts forbid it
-	send(bye(follow($log, $rq, $place, min(microtime(true) + $hold_s, ($who['ends'] ?? INF) / 1000))));
+	send(bye(follow($log, $rq, $place, $revoked, min(microtime(true) + $hold_s, ($who['ends'] ?? INF) / 1000))));
 }
 
 function send(string $text): void
@@ -1303,11 +1308,11 @@ function is_kept_back(): bool
 }
 
 // Sends what there is and then what comes, until then.  True: there is more, come back at once.
-function follow(Log $log, array $rq, int $place, float $until): bool
+function follow(Log $log, array $rq, int $place, int $revoked, float $until): bool
 {
 	$version = null;
 	$quiet = microtime(true);
-	$known = ['id' => $log->id, 'seq' => $log->seq, 'revoked' => $log->revoked, 'row' => $log->row_at($place)];
+	$known = ['id' => $log->id, 'seq' => $log->seq, 'revoked' => $revoked, 'row' => $log->row_at($place)];
 	while (!connection_aborted() && !$log->is_moved()) {
 		$now = $log->version();
 		if ($now !== $version) {
@@ -1632,7 +1637,7 @@ function read_object($object, string $json, int $count, string $at): array
 	$event = [];
 	foreach (body_parts($json, $at) as [$name, $text]) {
 		$value = in_array($name, MEMBERS, true) ? $object->$name : null;
-		if ($value !== null && !is_string($value) && $name !== 'data') {
+		if ($value !== null && $text[0] !== '"' && $name !== 'data') { // a large number is a string in PHP
 			throw new Refusal(400, "$at$name is not a string");
 		}
 		if ($value !== null) {
@@ -1687,14 +1692,17 @@ function json_parts(string $json, bool $claims = false): array
 {
 	$parts = $open = [];
 	[$at, $from, $end, $name, $word] = [0, null, 0, null, ''];
-	while (preg_match('/\G[ \t\r\n]*+("(?:[^"\\\\]++|\\\\.)*+"|[{}\[\],:]|[^ \t\r\n{}\[\],:"]++)/s', $json, $m, 0, $at)) {
-		$token = $m[1];
-		$at += strlen($m[0]);
+	while (($at += strspn($json, " \t\r\n", $at)) < strlen($json)) {
+		$token = json_token($json, $at);
+		$at += strlen($token);
 		$depth = count($open);
 		$closes = $token === '}' || $token === ']';
 		if ($depth === 1 && ($closes || $token === ',')) {
 			if ($from !== null) {
 				$parts[] = [$name, substr($json, $from, $end - $from)];
+			}
+			if (!$claims && count($parts) > BATCH_MAX) { // which is refused
+				return $parts;
 			}
 			$name = $from = null;
 		} elseif ($depth === 1 && $token === ':' && $name === null) {
@@ -1718,6 +1726,19 @@ function json_parts(string $json, bool $claims = false): array
 		[$word, $end] = [$token, $at];
 	}
 	return $parts;
+}
+
+// The piece of JSON that begins here.  PCRE may give up in a long text, so it is not asked.
+function json_token(string $json, int $at): string
+{
+	if ($json[$at] !== '"') {
+		return substr($json, $at, max(1, strcspn($json, " \t\r\n{}[],:\"", $at)));
+	}
+	$end = $at + 1;
+	while (($end += strcspn($json, '"\\', $end)) < strlen($json) && $json[$end] === '\\') {
+		$end += 2;
+	}
+	return substr($json, $at, $end + 1 - $at);
 }
 
 function check_scalar(string $token): void

@@ -29,9 +29,9 @@ beside_root() {
 # ln takes no name that is there already, so two may do this at once.
 make_key() {
 	umask 077
-	new=data/.key-$$
+	new=$(mktemp data/.key-XXXXXXXX) || return # never a name that somebody else has put there
 	od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >$new
-	[ "$(wc -c <$new)" -eq 64 ] || return
+	[ "$(wc -c <$new)" -eq 64 ] || { rm -f "$new"; return; } # no room
 	is_only_ours data && chmod 700 data # nobody else can get at the log
 	if name=$(beside_root); then
 		ln $new "$name"

@@ -15,7 +15,9 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -386,7 +388,8 @@ class OneProcess:
     def __init__(self, p):
         self.port = free_port()
         self.proc = subprocess.Popen(
-            ["php", *PHP_CGI[1:], "-S", "127.0.0.1:%d" % self.port,
+            ["php", *PHP_CGI[1:], "-d", "pcre.jit=0", "-S",
+             "127.0.0.1:%d" % self.port,
              str(p.dir / "events.php")], cwd=p.dir, stderr=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"], "LARGESSE_PHP_HOLD_S": "0",
                  **p.settings})
@@ -591,6 +594,7 @@ def lines(body, **more):
     return body, "application/x-ndjson; charset=utf-8", more
 
 
+BIG = "123456789012345678901234567890"
 BODIES = [
     form("data=hello"), form("topic=a&event=e&data=x%0Ay+z&uid=f1"),
     form("topic=a&event=e&data=other&uid=f1"), form("uid=f1&topic=b"),
@@ -605,6 +609,8 @@ BODIES = [
     js('{"data": 12345678901234567890.10 ,"uid":null}'), js('{"data":true}'),
     js('{"t\\u006fpic":"a","data":"\\ud83d\\ude00\\u0000\\n"}'), js("{}"),
     js('{"data":"a","data":"b"}'), js('{"data":{"a":1,"\\u0061":2}}'),
+    js('{"data":"%s","topic":"a"}' % ("\\n" * 500000)), js('{"topic":%s}' % BIG),
+    js('{"uid":%s}' % BIG), js("[%s]" % ",".join(["{}"] * 300000)),
     js('{"topic":1}'), js('{"uid":[]}'), js('{"event":""}'), js("[]"),
     js('{"topics":"a"}'), js('{"' + "x" * 41 + '":1}'), js('"text"'),
     js('[{"data":"1"},{"data":2,"uid":"j1"},{"topic":"a"}]'), js("null"),
@@ -1055,6 +1061,40 @@ def made_key(folder, beside):
     secret = key.read_text().strip()
     assert re.fullmatch("[0-9a-f]{64}", secret), secret
     return secret
+
+
+def no_room():
+    """Each write fails, and no signal says so."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+MAKES = {"token.php": [
+    "php", "-n", "-r", "require 'token.php'; largesse_key();"],
+         "key.sh": ["sh", "-c", ". ./key.sh"]}
+
+
+@each("by", MAKES)
+def test_key_is_not_made_without_room(by):
+    """It would be empty, and refuse all for ever."""
+    argv = MAKES[by]
+    with Pair(init=False) as p:
+        (p.dir / "data" / "key").unlink()
+        subprocess.run(argv, cwd=p.dir, preexec_fn=no_room, timeout=60,
+                       capture_output=True)
+        assert os.listdir(p.dir / "data") == [".htaccess"]
+        subprocess.run(argv, cwd=p.dir, timeout=60, capture_output=True)
+        assert len((p.dir / "data" / "key").read_text().strip()) == 64
+
+
+def test_key_goes_through_no_link_of_a_neighbour():
+    with Pair(init=False) as p:
+        (p.dir / "data" / "key").unlink()
+        (p.dir / "other").write_text("as it was")
+        subprocess.run(["sh", "-c", "ln -s ../other data/.key-$$; . ./key.sh"],
+                       cwd=p.dir, timeout=60, capture_output=True)
+        assert (p.dir / "other").read_text() == "as it was"
+        assert (p.dir / "data" / "key").stat().st_size == 64
 
 
 KEYS = {    # the document root, what is done before, and is the key beside it?
