@@ -7,12 +7,14 @@ nothing more to change, and an event reaches a listener at the address that it
 named.
 """
 
+import contextlib
 import hashlib
 import http.client
 import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -29,7 +31,8 @@ from hosts import Site
 from tap import each
 from test_auth import Php
 from test_events_php import SECRET, answer, token
-from yard import LOAD, ROOT, ROOTED, end_process, free_port, put, until
+from yard import (LOAD, ROOT, ROOTED, alive, children, end_process, free_port,
+                  put, until)
 
 VISITOR = "ab" * 16
 COOKIE = {"Cookie": "largesse_check=" + VISITOR}
@@ -325,7 +328,14 @@ class Hosts(Site):
         for proc in (self.nginx, self.fpm and self.fpm.proc):
             if proc:
                 end_process(proc)
+        theirs = [pid for child in children(self.server.pid)
+                  for pid in children(child)]
+        for pid in theirs:      # Apache is ended before mod_fcgid has done so
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         super().stop_web()
+        for pid in theirs:
+            until("process %d is gone" % pid, lambda: not alive(pid))
 
     def at(self, name):
         ports = {"port": self.port, "fast": self.fast, "front": self.front,
