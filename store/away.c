@@ -64,6 +64,15 @@ away_place(struct store *st, struct store_id *id, int64_t *time_ms)
 	return false;
 }
 
+static enum store_result
+away_end(struct store *st, struct store_text topic, struct store_id *end)
+{
+	(void)st;
+	(void)topic;
+	(void)end;
+	return STORE_BUSY;
+}
+
 static void
 away_hold(struct store *st, bool hold)
 {
@@ -116,6 +125,7 @@ static const struct store_ops ops = {
     .read = away_read,
     .seek = away_seek,
     .place = away_place,
+    .end = away_end,
     .hold = away_hold,
     .set_poll = away_set_poll,
     .news = away_news,

@@ -226,6 +226,12 @@ store_seek(struct store *st, struct store_seek *seek, struct store_id *id)
 	return st->ops->seek(st, seek, id);
 }
 
+enum store_result
+store_end(struct store *st, struct store_text topic, struct store_id *end)
+{
+	return st->ops->end(st, topic, end);
+}
+
 int
 store_fd(const struct store *st)
 {

@@ -65,6 +65,15 @@ store_set_result(
 }
 
 bool
+store_is_end(const struct store_event *ev)
+{
+	static const char type[] = STORE_END_TYPE;
+
+	return ev->event.s != NULL && ev->event.len == sizeof(type) - 1 &&
+	       memcmp(ev->event.s, type, sizeof(type) - 1) == 0;
+}
+
+bool
 store_topic_match(
     const struct store_topic *want, size_t n, const char *topic, size_t len)
 {

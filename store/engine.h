@@ -23,6 +23,8 @@ typedef enum store_result store_seek_fn(
  */
 typedef bool store_place_fn(
     struct store *, struct store_id *id, int64_t *time_ms);
+typedef enum store_result store_end_fn(
+    struct store *, struct store_text topic, struct store_id *end);
 typedef enum store_news store_news_fn(struct store *, struct store_id *);
 typedef enum store_result store_revocations_fn(struct store *,
     struct store_id *after, size_t limit, store_each_revoked *, void *arg);
@@ -45,6 +47,7 @@ struct store_ops {
 	store_read_fn *read;
 	store_seek_fn *seek;
 	store_place_fn *place;
+	store_end_fn *end;
 	void (*hold)(struct store *, bool);
 	void (*set_poll)(struct store *, unsigned ms);
 	store_news_fn *news;

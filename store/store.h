@@ -291,6 +291,21 @@ void store_seek_named(
 enum store_result store_seek(
     struct store *, struct store_seek *, struct store_id *id);
 
+/*
+ * An event of this type says that its topic has ended.  A later event of the
+ * topic opens it again.
+ */
+#define STORE_END_TYPE "stream-end"
+
+bool store_is_end(const struct store_event *);
+
+/*
+ * Where this topic has ended: *end is the place of its newest event if that is
+ * such an event, and {0, 0} if it is another or if there is none.
+ */
+enum store_result store_end(
+    struct store *, struct store_text topic, struct store_id *end);
+
 /* --- news --------------------------------------------------------------- */
 
 /*

@@ -63,6 +63,7 @@ static const struct store_ops ops = {
     .read = redis_read,
     .seek = redis_seek,
     .place = redis_place,
+    .end = redis_end_of,
     .hold = redis_hold,
     .set_poll = redis_set_poll,
     .news = redis_news,

@@ -14,6 +14,7 @@
  *	page.c		entries as events
  *	read.c, seek.c	readers, from what has come; revoke.c likewise
  *	entry.c		entries that clients come back with
+ *	end.c		has a topic ended?
  *	append.c	publishers; copy.c a log that is copied to here
  *	words.c		a command with a script; script.c the scripts in Lua
  *	init.c		makes and prunes; check.c examines
@@ -357,6 +358,7 @@ void redis_pace(struct redis *, const redisReply *entries, size_t rows);
 store_read_fn redis_read;
 store_seek_fn redis_seek;
 store_place_fn redis_place;		/* seek.c */
+store_end_fn redis_end_of;		/* end.c */
 store_revocations_fn redis_revocations; /* revoke.c */
 store_revoked_fn redis_revoked;
 void redis_search_forget(struct redis *); /* all that was found */

@@ -50,6 +50,7 @@ static const struct store_ops ops = {
     .read = sqlite_read,
     .seek = sqlite_seek,
     .place = sqlite_place,
+    .end = sqlite_end_of,
     .hold = sqlite_hold,
     .set_poll = sqlite_set_poll,
     .news = sqlite_news,

@@ -15,6 +15,7 @@
  *	read.c, seek.c	pages of events; the place where a reader starts
  *	find.c		does an id or a uid still stand for one place?
  *	merge.c		the ids of some topics, by their index
+ *	end.c		has a topic ended?
  *	news.c		when to look for a commit; follow.c looks
  *	revoke.c	what was taken away from readers
  *	append.c	publishers; copy.c a log that is copied to here
@@ -369,6 +370,7 @@ bool sqlite_merge_next(struct merge *, int64_t *id);
 store_read_fn sqlite_read;
 store_seek_fn sqlite_seek;
 store_place_fn sqlite_place;		 /* find.c */
+store_end_fn sqlite_end_of;		 /* end.c */
 store_revocations_fn sqlite_revocations; /* revoke.c */
 store_revoked_fn sqlite_revoked;
 store_append_fn sqlite_append;
