@@ -36,6 +36,7 @@ struct serve_conf {
 	uint64_t backlog;
 	uint64_t workers;
 
+	const char *start; /* event or bare: of streams that do not say it */
 	uint64_t heartbeat_ms;
 	uint64_t retry_ms;
 	uint64_t poll_ms;

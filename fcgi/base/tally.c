@@ -19,6 +19,8 @@ tally_reason(enum end_reason reason)
 	    [END_TOKEN] = "token",
 	    [END_REVOKED] = "revoked",
 	    [END_SHUTDOWN] = "shutdown",
+	    [END_DONE] = "done",
+	    [END_GAP] = "gap",
 	    [END_CUT_EVENT] = "cut-event",
 	    [END_PROTOCOL] = "protocol",
 	    [END_MEMORY] = "memory",

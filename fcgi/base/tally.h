@@ -27,6 +27,8 @@ enum end_reason {
 	END_TOKEN,     /* its token has expired; told to come back */
 	END_REVOKED,   /* a row of largesse_revoke; told to come back */
 	END_SHUTDOWN,  /* the responder stops; told to come back */
+	END_DONE,      /* all its topics have ended */
+	END_GAP,       /* a bare stream cannot be told of a gap */
 	END_CUT_EVENT, /* half an event was sent and its row is gone */
 	END_PROTOCOL,  /* the web server sent bytes that are not FastCGI */
 	END_MEMORY,

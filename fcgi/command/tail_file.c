@@ -45,7 +45,8 @@ print_event(void *arg, const struct store_event *ev)
 
 	if (room == NULL)
 		return false;
-	command_print(room, window_encode(room, tf->store, ev, MAX_EVENT),
+	command_print(room,
+	    window_encode(room, tf->store, ev, MAX_EVENT, false),
 	    tf->tail->on_terminal);
 	tf->id = ev->id;
 	tf->printed++;

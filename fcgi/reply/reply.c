@@ -30,6 +30,8 @@ status_text(int status)
 		return "Method Not Allowed";
 	case 409:
 		return "Conflict";
+	case 410:
+		return "Gone";
 	case 413:
 		return "Content Too Large";
 	case 415:
@@ -129,8 +131,23 @@ reply_refusal(
 	return reply_send(hub, peer, &rp);
 }
 
+static bool
+reply_busy(struct hub *hub, const struct peer *peer)
+{
+	static const char line[] = "busy: come back\n";
+	char after[32];
+	struct reply rp = {.status = 503,
+	    .headers = after,
+	    .body = line,
+	    .len = sizeof(line) - 1};
+
+	snprintf(after, sizeof(after), "Retry-After: %u\r\n",
+	    hub_retry_ms(hub) / 1000 + 1);
+	return reply_send(hub, peer, &rp);
+}
+
 bool
-reply_retry(struct hub *hub, const struct peer *peer)
+reply_retry(struct hub *hub, const struct peer *peer, bool bare)
 {
 	char body[CONTROL_BYE_SIZE];
 	struct reply rp = {.status = 200,
@@ -139,8 +156,29 @@ reply_retry(struct hub *hub, const struct peer *peer)
 	    .body = body};
 
 	hub->count.refused++;
+	if (bare)
+		return reply_busy(hub, peer);
 	rp.len = control_bye(body, hub_retry_ms(hub));
 	return reply_send(hub, peer, &rp);
+}
+
+bool
+reply_over(struct hub *hub, const struct peer *peer)
+{
+	struct reply rp = {.status = 204, .body = ""};
+
+	return reply_send(hub, peer, &rp);
+}
+
+bool
+reply_gone(struct hub *hub, const struct peer *peer, enum gap_reason reason)
+{
+	char line[80];
+
+	hub->count.gaps++;
+	snprintf(line, sizeof(line), "the place asked for is gone: %s",
+	    control_gap_word(reason));
+	return reply_line(hub, peer, 410, line);
 }
 
 bool

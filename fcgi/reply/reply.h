@@ -46,9 +46,16 @@ bool reply_refusal(struct hub *, const struct peer *, const struct refusal *);
 /*
  * Answers when the trouble will pass: a stream that only says when to come
  * back.  With any status but 200, a browser's EventSource would give up for
- * good.
+ * good.  A client that wants a bare stream would take that for a whole one: it
+ * gets 503.
  */
-bool reply_retry(struct hub *, const struct peer *);
+bool reply_retry(struct hub *, const struct peer *, bool bare);
+
+/* Answers 204: all topics have ended.  EventSource asks no more. */
+bool reply_over(struct hub *, const struct peer *);
+
+/* Answers 410, before a bare stream, which cannot tell of a gap. */
+bool reply_gone(struct hub *, const struct peer *, enum gap_reason);
 
 /* Answers a HEAD: the headers that the stream would have. */
 bool reply_head(struct hub *, const struct peer *);

@@ -36,6 +36,8 @@ static const struct near_name {
 	    "did you mean lastEventId?"},
 	{"accesstoken", true, "the query has a name that is not known: "
 	    "did you mean access_token?"},
+	{"endevent", true, "the query has a name that is not known: "
+	    "did you mean endEvent?"},
 	{"sign", false, "the query has a name that is not known: "
 	    "did you mean sign?"},
 };

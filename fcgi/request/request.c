@@ -168,6 +168,20 @@ request_is_last_id(const struct query_pair *pair)
 	       query_is(pair, "last_event_id") || query_is(pair, "lastEventID");
 }
 
+/* Takes a pair that only the address of a stream has. */
+static const char *
+read_stream_pair(struct request *r, const struct query_pair *pair)
+{
+	const char *wrong = NULL;
+
+	if (query_is(pair, "sign"))
+		return signed_read(r, pair);
+	if (handed_read_pair(r, pair) || form_read_pair(r, pair, &wrong) ||
+	    signed_says(r, pair))
+		return wrong;
+	return request_name_wrong(pair->name, pair->name_len);
+}
+
 /* Takes one pair of the query.  Returns NULL, or what is wrong with it. */
 static const char *
 read_query_pair(struct request *r, struct asked *asked,
@@ -201,12 +215,10 @@ read_query_pair(struct request *r, struct asked *asked,
 			return "access_token: not a token";
 		if (len > 0)
 			add_token(r, s);
-	} else if (r->path == PATH_STREAM && query_is(pair, "sign")) {
-		return signed_read(r, pair);
-	} else if (!handed_read_pair(r, pair) && r->path == PATH_STREAM &&
-		   !signed_says(r, pair)) {
-		return request_name_wrong(pair->name, pair->name_len);
-	}
+	} else if (r->path == PATH_STREAM) {
+		return read_stream_pair(r, pair);
+	} else
+		handed_read_pair(r, pair);
 	return NULL;
 }
 

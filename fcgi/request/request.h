@@ -7,7 +7,8 @@
  *	gate        bytes -> one whole valid request (FastCGI); gate_parse.c
  *	            is the only file that calls libfcgi
  *	query       a query string or a form, pair by pair
- *	request     parameters -> struct request: topic, user_topic, when, name
+ *	request     parameters -> struct request: topic, user_topic, when, form,
+ *	            name
  *	signed      a query that ends with its own signature
  *	pattern     topics as a claim or an option lists them
  *	fcgi        the header of a record, both ways
@@ -36,6 +37,7 @@ enum {
 	REQUEST_TOPIC_BYTES = 255,	      /* a topic's name, as UTF-8 */
 	REQUEST_TOKENS_MORE = 3,     /* of a query, besides the first */
 	REQUEST_ID_BYTES = 128,	     /* a Last-Event-ID */
+	REQUEST_END_BYTES = 255,     /* the text of `end' or of `endEvent' */
 	REQUEST_SIGNED_BYTES = 8192, /* of a query, that were signed */
 	REQUEST_SUBJECT_BYTES = 255, /* of the name in a signed query */
 	REQUEST_MAC_BYTES = 32
@@ -81,6 +83,20 @@ struct request_topic {
 	bool prefix; /* `news*`: name is `news`; `*`: name is empty */
 };
 
+/* A text of the query; s is NULL when it has none. */
+struct request_text {
+	const char *s;
+	size_t len;
+};
+
+/* How a client wants its stream to begin and to end (form.c). */
+struct request_form {
+	bool said;   /* the query says whether it is bare */
+	bool bare;   /* it gets nothing but what was published */
+	bool active; /* only if something is going on */
+	struct request_text end, end_event; /* the last block: data and type */
+};
+
 /* What a signed query says of itself. */
 enum request_said {
 	SAID_EXPIRES,
@@ -115,6 +131,7 @@ struct request {
 	uint64_t count;
 	int64_t since_ms; /* an age before now, or ms since 1970 */
 	bool since_age;
+	struct request_form form;
 	size_t ntopics; /* at least 1: `main` when none was given */
 	/* Exact names first, then prefixes, both by their bytes; no repeats. */
 	struct request_topic topics[REQUEST_TOPICS_MAX];
@@ -171,6 +188,11 @@ void request_free(struct request *);
  * False, with nothing touched, for anything else.
  */
 bool request_since(const char *s, int64_t *ms, bool *age);
+
+/*
+ * Is it `event' or `bare', as `start=' and --start have it?  Sets *bare then.
+ */
+bool request_start_read(const char *s, bool *bare);
 
 /*
  * Is a name of the query, which is none of ours, almost one?  Returns NULL, or

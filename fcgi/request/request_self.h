@@ -1,6 +1,6 @@
 /*
  * request_self.h - what request.c uses of signed.c, a query that ends with its
- * own signature, and of handed.c, a query that an application wrote.
+ * own signature, of handed.c, a query that an application wrote, and of form.c.
  */
 #ifndef REQUEST_SELF_H
 #define REQUEST_SELF_H
@@ -10,6 +10,13 @@
 
 /* Is it one of the names under which clients send back their last id? */
 bool request_is_last_id(const struct query_pair *);
+
+/*
+ * Takes a pair that says how the stream begins and ends.  False: it is none.
+ * *wrong is NULL, or what is wrong with it.
+ */
+bool form_read_pair(
+    struct request *, const struct query_pair *, const char **wrong);
 
 /*
  * Keeps what a query says of itself (SAID_...).  False: the pair is none of

@@ -33,16 +33,24 @@ life(const struct who *who)
 	return left > 0 ? (uint64_t)left : 1;
 }
 
+/* Tells the client of a stream to come back. */
+static enum answered
+send_away(struct server *srv, const struct peer *peer, const struct request *rq)
+{
+	return answered(reply_retry(&srv->hub, peer, rq->form.bare));
+}
+
 /*
  * The log cannot answer now.  Let the request wait for the log, or tell the
  * client to come back.
  */
 static enum answered
-wait_or_retry(struct server *srv, const struct peer *peer, bool later)
+wait_or_retry(struct server *srv, const struct peer *peer,
+    const struct request *rq, bool later)
 {
 	if (later && peer->may_wait)
 		return ANSWERED_WAIT;
-	return answered(reply_retry(&srv->hub, peer));
+	return send_away(srv, peer, rq);
 }
 
 /* The client of this request has made us work since it began. */
@@ -67,7 +75,7 @@ over_share(const struct server *srv, const struct request *rq)
 /* Finds the place of a stream; the time is its client's. */
 static enum store_result
 seek_start(struct server *srv, const struct request *rq,
-    struct store_come *come, struct stream_start *start)
+    struct start_come *come, struct stream_start *start)
 {
 	uint64_t began = uv_hrtime();
 	enum store_result r = start_find(&srv->hub, rq, come, start);
@@ -100,11 +108,15 @@ open_stream(struct server *srv, struct answering *a, const struct request *rq,
 	if (r == STORE_AGAIN && peer->may_wait)
 		return ANSWERED_TURN;
 	if (r == STORE_LATER)
-		return wait_or_retry(srv, peer, true);
+		return wait_or_retry(srv, peer, rq, true);
+	if (r == STORE_OK && start.over)
+		return answered(reply_over(&srv->hub, peer));
+	if (r == STORE_OK && rq->form.bare && start.gap != GAP_NONE)
+		return answered(reply_gone(&srv->hub, peer, start.gap));
 	cold = store_id_cmp(start.id, srv->hub.head) < 0;
 	if (r != STORE_OK || callers_join(&srv->hub.callers, rq, who->subject,
 				 who->subject_len, cold, &start.caller) == -1)
-		return answered(reply_retry(&srv->hub, peer));
+		return send_away(srv, peer, rq);
 	stream_open(&srv->hub, &start);
 	return ANSWERED_STREAM;
 }
@@ -134,14 +146,14 @@ answer_stream(struct server *srv, struct answering *a, struct request *rq)
 	int status;
 
 	if (!head && over_limit(srv, rq))
-		return answered(reply_retry(&srv->hub, peer));
+		return send_away(srv, peer, rq);
 	if (head && over_share(srv, rq)) /* what GET would be told */
 		return answered(reply_head(&srv->hub, peer));
 	status = allow_stream(srv->allow, srv->hub.store, rq, &who, &no);
 	if (status != 0)
 		spend(srv, rq, began);
 	if (status == 503)
-		done = wait_or_retry(srv, peer, no.later);
+		done = wait_or_retry(srv, peer, rq, no.later);
 	else if (status != 0)
 		done = answered(reply_refusal(&srv->hub, peer, &no));
 	else
@@ -247,6 +259,8 @@ answer(struct server *srv, struct answering *a, char *const *env, bool too_long)
 	a->peer.head = rq.method == METHOD_HEAD;
 	a->peer.headers =
 	    origin_headers(&srv->conf.allow_origin, &rq, a->headers);
+	if (!rq.form.said)
+		rq.form.bare = srv->bare;
 	if (status == 0 && too_long) {
 		status = 413;
 		why = "the request body is over the limit";

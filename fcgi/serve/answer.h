@@ -6,12 +6,13 @@
 
 #include "fcgi/auth/origin.h"
 #include "fcgi/serve/server.h"
+#include "fcgi/stream/start.h"
 
 /* An answer that is being made: its receiver, and what it waits for. */
 struct answering {
 	struct peer peer;	/* set by the caller, except headers */
 	struct ticket *ticket;	/* set with ANSWERED_LATER */
-	struct store_come come; /* how far it came, for ANSWERED_TURN */
+	struct start_come come; /* how far it came, for ANSWERED_TURN */
 	char headers[ORIGIN_HEADERS_SIZE]; /* peer.headers, set by answer */
 };
 

@@ -42,7 +42,7 @@ struct pending {
 	bool draining;	  /* answered; what still comes is dropped */
 	bool more;	  /* there may be bytes that were not read yet */
 	struct parked parked;	   /* waits for the log or the next turn */
-	struct store_come *come;   /* how far its seek has come, or NULL */
+	struct start_come *come;   /* how far its seek has come, or NULL */
 	struct answering *posting; /* waits for the writer, or NULL */
 };
 
@@ -159,9 +159,9 @@ drain(struct server *srv, struct pending *p)
 
 /* Keeps how far the seek of a request has come.  False without memory. */
 static bool
-keep_come(struct pending *p, const struct store_come *come)
+keep_come(struct pending *p, const struct start_come *come)
 {
-	if (!come->begun)
+	if (!come->active.begun && !come->place.begun)
 		return true;
 	if (p->come == NULL && (p->come = malloc(sizeof(*p->come))) == NULL)
 		return false;
@@ -172,7 +172,7 @@ keep_come(struct pending *p, const struct store_come *come)
 /* Keeps the request, to ask it again later. */
 static bool
 wait_in(struct server *srv, struct pending *p, struct parked_list *list,
-    const struct store_come *come)
+    const struct start_come *come)
 {
 	if (!keep_come(p, come) ||
 	    (p->own.s == NULL && own_memory(srv, p) == -1))
@@ -241,7 +241,8 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		.framed = true,
 		.keep_conn = p->gate.keep_conn,
 		.may_wait = parked_may(&srv->hub, &p->parked)},
-	    .come = p->come != NULL ? *p->come : (struct store_come){0}};
+	    .come = p->come != NULL ? *p->come
+				    : (struct start_come){.is_active = false}};
 	bool too_long = p->gate.body_len > srv->conf.max_request_bytes;
 	size_t rest = p->len - p->gate.scanned;
 	char **env = gate_parse(srv->reader, &p->gate, bytes);

@@ -196,14 +196,17 @@ is_listening(int fd)
 
 /* Says what is wrong with the options, before anything is opened. */
 static int
-check_conf(const struct serve_conf *conf)
+check_conf(struct server *srv)
 {
+	const struct serve_conf *conf = &srv->conf;
 	const char *wrong =
 	    conf->listen == NULL ? NULL : sockets_check(conf->listen);
 	char why[512];
 
 	if (wrong != NULL)
 		log_error("--listen", "%s: %s", conf->listen, wrong);
+	else if (!request_start_read(conf->start, &srv->bare))
+		log_error("--start", "%s: neither event nor bare", conf->start);
 	else if (!allow_check(conf, why, sizeof(why)))
 		log_plain(why);
 	else if ((wrong = publish_wrong(conf)) != NULL)
@@ -248,7 +251,7 @@ cmd_serve(int argc, char **argv)
 	plain = srv->conf.listen == NULL && !is_listening(0) &&
 		getenv("GATEWAY_INTERFACE") != NULL;
 	srv->may_wait = srv->conf.listen == NULL && is_listening(0);
-	if (check_conf(&srv->conf) == -1) {
+	if (check_conf(srv) == -1) {
 		status = STATUS_USAGE;
 		if (plain)
 			stream_say(STDOUT_FILENO, broken, sizeof(broken) - 1);

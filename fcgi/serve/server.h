@@ -71,6 +71,7 @@ struct server {
 	uv_signal_t sigterm, sigint, sighup;
 	uv_timer_t closed_time; /* when closing: the latest end */
 	bool no_seccomp;	/* the kernel has none (sandbox.c) */
+	bool bare;		/* streams are, unless they ask for another */
 	bool plain;		/* plain CGI: ends with its one stream */
 };
 

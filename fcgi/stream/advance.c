@@ -21,8 +21,8 @@ tell_gap(struct hub *hub, struct stream *s, struct store_id place)
 	char text[CONTROL_GAP_SIZE], asked[STORE_ID_SIZE], id[STORE_ID_SIZE];
 	size_t len;
 
-	if (s->offset > 0) {
-		stream_end(hub, s, END_CUT_EVENT);
+	if (s->offset > 0 || sub_is_bare(s->sub)) {
+		stream_end(hub, s, s->offset > 0 ? END_CUT_EVENT : END_GAP);
 		return false;
 	}
 	store_id_print(hub->store, s->id, asked);

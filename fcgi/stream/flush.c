@@ -6,6 +6,7 @@
  * streams that are behind.  So nobody who is behind delays a live event.
  */
 #include "fcgi/stream/advance.h"
+#include "fcgi/stream/end.h"
 #include "fcgi/stream/flush.h"
 #include "fcgi/stream/stream.h"
 #include "fcgi/stream/todo.h"
@@ -41,6 +42,10 @@ advance(struct hub *hub, struct stream *s, bool cold)
 	switch (came) {
 	case ADVANCE_LEVEL:
 		stream_is_level(hub, s);
+		if (end_level(hub, s))
+			break;
+		hub->cold_waits = true;
+		todo_add_cold(hub, s);
 		break;
 	case ADVANCE_MORE:
 		if (cold)

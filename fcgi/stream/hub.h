@@ -11,6 +11,7 @@
  *	stream.h	one open response: from its first byte to its end
  *	start.h		the place in the log where a response starts
  *	advance.h	sends a stream what comes after its id
+ *	end.h		ends it when its topics have ended
  *	revoke.h	ends streams that may not be read any more
  *	news.h		reads what is new in the log into the window
  *	flush.h		advances the streams that are due, then those behind

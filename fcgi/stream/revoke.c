@@ -87,7 +87,7 @@ about(const struct revoked *r, const struct sub *sub)
 	for (i = 0; i < sub->ntopics; i++) {
 		struct request_topic topic = {.name = sub->topics[i]->name,
 		    .len = sub->topics[i]->len,
-		    .prefix = sub->topics[i]->prefix};
+		    .prefix = sub->topics[i]->kind & TOPIC_PREFIX};
 
 		if (r->whole || pattern_meets(&r->topic, &topic))
 			return true;

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "fcgi/stream/end.h"
 #include "fcgi/stream/start.h"
 
 /*
@@ -30,8 +31,9 @@ start_now(struct hub *hub, struct store_id *id)
 	return STORE_OK;
 }
 
-enum store_result
-start_find(struct hub *hub, const struct request *rq, struct store_come *come,
+/* Finds the place, and whether there is a gap before it. */
+static enum store_result
+find_place(struct hub *hub, const struct request *rq, struct store_come *come,
     struct stream_start *start)
 {
 	struct store_topic topics[REQUEST_TOPICS_MAX];
@@ -76,4 +78,37 @@ start_find(struct hub *hub, const struct request *rq, struct store_come *come,
 		return r;
 	start->gap = r == STORE_GONE ? GAP_PRUNED : GAP_UNKNOWN;
 	return STORE_OK;
+}
+
+/* Nothing going on: that is an answer, and no place is needed. */
+static enum store_result
+find_active(struct hub *hub, const struct request *rq, struct start_come *come,
+    struct stream_start *start)
+{
+	bool active;
+	enum store_result r =
+	    end_find_active(hub, rq, start, &come->active, &active);
+
+	if (r != STORE_OK)
+		return r;
+	come->is_active = active;
+	start->over = !active;
+	return STORE_OK;
+}
+
+enum store_result
+start_find(struct hub *hub, const struct request *rq, struct start_come *come,
+    struct stream_start *start)
+{
+	enum store_result r = end_find(hub, rq, start);
+
+	start->over = false;
+	if (r == STORE_OK && rq->form.active && !come->is_active)
+		r = find_active(hub, rq, come, start);
+	if (r != STORE_OK || start->over)
+		return r;
+	r = find_place(hub, rq, &come->place, start);
+	if (r == STORE_OK && start->gap == GAP_NONE)
+		start->over = end_is_past(rq, start, start->id);
+	return r;
 }

@@ -6,12 +6,19 @@
 
 #include "fcgi/stream/stream.h"
 
+/* How far it has come, for a request that is asked again.  All 0 at first. */
+struct start_come {
+	struct store_come active, place;
+	bool is_active; /* it was seen that something is going on */
+};
+
 /*
- * Finds the place, and sets id, gap and asked of start; came_ms is set already.
- * Returns STORE_OK, or the trouble of the store, which may pass.
+ * Finds the place, and sets id, gap, asked, over and the ends of start; came_ms
+ * is set already.  Returns STORE_OK, or the trouble of the store, which may
+ * pass.
  */
 enum store_result start_find(struct hub *, const struct request *,
-    struct store_come *, struct stream_start *);
+    struct start_come *, struct stream_start *);
 
 /*
  * The place for a stream that wants only what comes from now on.  The log is

@@ -19,6 +19,7 @@
 #include "fcgi/stream/stream.h"
 #include "fcgi/stream/todo.h"
 #include "fcgi/stream/write.h"
+#include "fcgi/window/sse.h"
 
 enum {
 	LATE_TICKS = 2 /* a stream outlives its token by at most this */
@@ -56,8 +57,11 @@ say_end(const struct stream *s)
 static bool
 part(struct hub *hub, struct stream *s, enum end_reason reason)
 {
+	if (reason == END_DONE) /* end.c has said so */
+		return s->framed;
+	/* A bare stream is cut, so that nobody takes it for a whole one. */
 	if (stream_is_between(s) && reason >= END_AGE &&
-	    reason <= END_SHUTDOWN) {
+	    reason <= END_SHUTDOWN && !sub_is_bare(s->sub)) {
 		say_bye(hub, s);
 		return s->framed;
 	}
@@ -141,6 +145,38 @@ stream_each(struct hub *hub, void (*fn)(void *arg, struct stream *), void *arg)
 
 /* --- opening ------------------------------------------------------------ */
 
+static struct sub *
+subscribe(struct hub *hub, const struct request *rq)
+{
+	const struct request_text *data = &rq->form.end;
+	const struct request_text *event = &rq->form.end_event;
+	char last[SSE_LAST_SIZE(2 * REQUEST_END_BYTES)];
+	struct sub_form form = {.bare = rq->form.bare, .last = last};
+
+	if (data->s != NULL)
+		form.last_len = (uint16_t)sse_last(last,
+		    (struct store_text){event->s, event->len},
+		    (struct store_text){data->s, data->len});
+	return topics_subscribe(
+	    &hub->topics, rq->topics, rq->ntopics, &form, hub->head);
+}
+
+/*
+ * The subscription learns where its topics have ended.  What the log has just
+ * said is newer than what was known.  Without prefixes the topics are those of
+ * the request, in order.
+ */
+static void
+tell_ends(struct sub *sub, const struct stream_start *start)
+{
+	size_t i;
+
+	for (i = 0; start->has_ends && i < sub->ntopics; i++) {
+		sub->topics[i]->end = start->ends[i];
+		sub->topics[i]->end_known = true;
+	}
+}
+
 static struct stream *
 make_stream(struct hub *hub, const struct stream_start *start)
 {
@@ -154,14 +190,14 @@ make_stream(struct hub *hub, const struct stream_start *start)
 	s->framed = start->framed;
 	s->keep_conn = start->keep_conn;
 	s->id = start->id;
-	s->sub = topics_subscribe(&hub->topics, start->request->topics,
-	    start->request->ntopics, hub->head);
+	s->sub = subscribe(hub, start->request);
 	if (s->sub == NULL || topics_join(s->sub, s, &s->index) == -1) {
 		if (s->sub != NULL)
 			topics_forget(&hub->topics, s->sub);
 		free(s);
 		return NULL;
 	}
+	tell_ends(s->sub, start);
 	return s;
 }
 
@@ -173,6 +209,9 @@ opening(struct hub *hub, const struct stream_start *start, char *buf)
 	size_t len = control_head(buf, start->headers);
 
 	store_place_print(hub->store, start->id, id);
+	if (start->request->form.bare)
+		return len + control_place(buf + len,
+				 (struct store_text){id, strlen(id)}, false);
 	len += control_start(buf + len, CONTROL_OPEN_SIZE, hub_retry_ms(hub),
 	    id, start->request, store_log_id(hub->store));
 	if (start->gap != GAP_NONE) {

@@ -57,6 +57,31 @@ stream_want_no_room(struct hub *hub, struct stream *s)
 	poller_out(&hub->poller, &s->conn, s->conn.fd, false);
 }
 
+bool
+stream_put_last(struct hub *hub, struct stream *s, char *buf, size_t len)
+{
+	uint8_t *record = (uint8_t *)buf;
+	size_t from = len > 0 ? 0 : RECORD_HEADER;
+	ssize_t n;
+
+	if (!s->framed) {
+		n = len > 0 ? write(s->conn.fd, buf + RECORD_HEADER, len) : 0;
+	} else {
+		record_header(record, s->request_id, (uint16_t)len);
+		record_end(record + RECORD_HEADER + len, s->request_id);
+		len += RECORD_HEADER + RECORD_END_SIZE - from;
+		n = send(
+		    s->conn.fd, buf + from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	if (n == (ssize_t)len)
+		return true;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		set_blocked(hub, s);
+	else
+		s->failed = true;
+	return false;
+}
+
 static ssize_t
 write_pieces(struct stream *s, struct iovec *iov, int n)
 {

@@ -40,6 +40,14 @@ size_t stream_put_record(
 bool stream_put_control(
     struct hub *, struct stream *, const char *text, size_t len);
 
+/*
+ * Writes the last content of a stream, len bytes that begin RECORD_HEADER bytes
+ * into buf, and the end of its request, for which there is room behind them.
+ * True when all went out.  If nothing did, the stream is blocked; else it has
+ * failed.
+ */
+bool stream_put_last(struct hub *, struct stream *, char *buf, size_t len);
+
 /* The stream has everything: the poller need not tell of room any more. */
 void stream_want_no_room(struct hub *, struct stream *);
 

@@ -158,6 +158,13 @@ control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
 }
 
 size_t
+control_place(char *buf, struct store_text id, bool too_large)
+{
+	return (size_t)sprintf(buf, "%sid: %.*s\n\n",
+	    too_large ? ": an event over the limit\n" : "", (int)id.len, id.s);
+}
+
+size_t
 control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms)
 {
 	return (size_t)snprintf(

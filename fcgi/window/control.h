@@ -53,6 +53,13 @@ size_t control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason,
 size_t control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
     const struct request *, const char *log_id);
 
+/*
+ * A block with an id and no data: a place that no page sees.  too_large: a
+ * comment says that the event which was there is.  At most CONTROL_GAP_SIZE
+ * bytes.  Returns its length.
+ */
+size_t control_place(char *buf, struct store_text id, bool too_large);
+
 /* The last bytes of a stream: when the browser may connect again. */
 size_t control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms);
 

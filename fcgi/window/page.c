@@ -72,7 +72,7 @@ struct filling {
 	struct pages *pages;
 	struct page *page;
 	const struct store *store;
-	bool failed;
+	bool bare, failed;
 };
 
 static bool
@@ -85,8 +85,8 @@ page_add(void *arg, const struct store_event *ev)
 
 	room = run_room(r, window_encode_size(ev, f->pages->max_event_bytes));
 	len = room == NULL ? 0
-			   : window_encode(
-				 room, f->store, ev, f->pages->max_event_bytes);
+			   : window_encode(room, f->store, ev,
+				 f->pages->max_event_bytes, f->bare);
 	if (room == NULL || run_add(r, ev->id, len) == -1) {
 		f->failed = true;
 		return false;
@@ -118,7 +118,7 @@ static enum store_result
 fill_page(struct pages *ps, struct store *st, const struct sub *sub,
     struct store_id *id, struct store_id head, struct page *p)
 {
-	struct filling f = {ps, p, st, false};
+	struct filling f = {ps, p, st, sub_is_bare(sub), false};
 	struct store_topic topics[REQUEST_TOPICS_MAX];
 	struct store_seek seek = {.from = STORE_FROM_ID, .id = *id};
 	struct store_span span;
@@ -127,7 +127,7 @@ fill_page(struct pages *ps, struct store *st, const struct sub *sub,
 
 	for (i = 0; i < sub->ntopics; i++)
 		topics[i] = (struct store_topic){sub->topics[i]->name,
-		    sub->topics[i]->len, sub->topics[i]->prefix};
+		    sub->topics[i]->len, sub->topics[i]->kind & TOPIC_PREFIX};
 	run_reset(&p->run, *id);
 	r = store_read(
 	    st, *id, topics, sub->ntopics, ps->rows, page_add, &f, &span);

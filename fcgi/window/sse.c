@@ -114,11 +114,19 @@ put_data(char *buf, const char *s, size_t len)
 	return buf;
 }
 
+static bool
+is_end_type(const char *s, size_t len)
+{
+	return len == sizeof(STORE_END_TYPE) - 1 &&
+	       memcmp(s, STORE_END_TYPE, len) == 0;
+}
+
 /* The type of an event.  A type that only we may use is changed: see sse.h. */
 static char *
 put_type(char *buf, const char *s, size_t len)
 {
-	if (len >= OURS_LEN && memcmp(s, OURS, OURS_LEN) == 0) {
+	if (len >= OURS_LEN && memcmp(s, OURS, OURS_LEN) == 0 &&
+	    !is_end_type(s, len)) {
 		buf = put_bytes(buf, OURS, OURS_LEN - 1);
 		buf = put_bytes(buf, UTF8_BAD, UTF8_BAD_LEN);
 		s += OURS_LEN;
@@ -127,28 +135,46 @@ put_type(char *buf, const char *s, size_t len)
 	return buf + sse_utf8(buf, s, len, true);
 }
 
-size_t
-sse_event(char *buf, const struct store_event *ev, const char *id)
+struct store_text
+sse_id(const struct store_event *ev, const char *id)
 {
-	char *p = buf;
+	return sse_uid_ok(ev->uid) ? ev->uid
+				   : (struct store_text){id, strlen(id)};
+}
 
-	p = put_bytes(p, "id: ", 4);
-	if (sse_uid_ok(ev->uid))
-		p = put_bytes(p, ev->uid.s, ev->uid.len);
-	else
-		p = put_bytes(p, id, strlen(id));
-	*p++ = '\n';
-	if (ev->event.s != NULL && ev->event.len > 0) {
+/* A block from its type on. */
+static char *
+put_block(char *p, struct store_text event, struct store_text data)
+{
+	if (event.s != NULL && event.len > 0) {
 		p = put_bytes(p, "event: ", 7);
-		p = put_type(p, ev->event.s, ev->event.len);
+		p = put_type(p, event.s, event.len);
 		*p++ = '\n';
 	}
-	if (ev->data.s != NULL)
-		p = put_data(p, ev->data.s, ev->data.len);
+	if (data.s != NULL)
+		p = put_data(p, data.s, data.len);
 	else
 		p = put_bytes(p, "data: \n", 7);
 	*p++ = '\n';
-	return p - buf;
+	return p;
+}
+
+size_t
+sse_event(char *buf, const struct store_event *ev, const char *id)
+{
+	struct store_text name = sse_id(ev, id);
+	char *p = buf;
+
+	p = put_bytes(p, "id: ", 4);
+	p = put_bytes(p, name.s, name.len);
+	*p++ = '\n';
+	return put_block(p, ev->event, ev->data) - buf;
+}
+
+size_t
+sse_last(char *buf, struct store_text event, struct store_text data)
+{
+	return put_block(buf, event, data) - buf;
 }
 
 /* The most bytes that data can become, without the first "data: ". */

@@ -9,8 +9,8 @@
  *            and other control characters stay; NULL is the empty text
  *   event    CR, LF and NUL become U+FFFD; NULL or empty: no field.  Types
  *            that begin with `stream-` are ours: in a row the `-` becomes
- *            U+FFFD, so that no publisher can forge a gap.  (Our own events
- *            are written by control.c)
+ *            U+FFFD, so that no publisher can forge a gap; but `stream-end` is
+ *            theirs, too.  (Our own events are written by control.c)
  *   uid      is the id on the wire if sse_uid_ok; otherwise the row's id is
  *   any      bytes that are not UTF-8 become U+FFFD, one for each maximal
  *            subpart, as in a browser's decoder
@@ -28,6 +28,16 @@ size_t sse_event_size(const struct store_event *);
  * its printed id.  Returns the bytes written; no NUL is added.
  */
 size_t sse_event(char *buf, const struct store_event *, const char *id);
+
+/* The id that such an event has: its uid, or else `id'. */
+struct store_text sse_id(const struct store_event *, const char *id);
+
+/*
+ * Writes a block without an id: data, and its type unless that is empty.  buf
+ * holds SSE_LAST_SIZE(bytes of both) bytes.
+ */
+size_t sse_last(char *buf, struct store_text event, struct store_text data);
+#define SSE_LAST_SIZE(n) (32 + 7 * (n))
 
 /*
  * Can this uid be an id on the wire?  It comes back in a header, through web

@@ -31,6 +31,7 @@ free_topic_node(struct hash_node *node)
 static void
 free_sub(struct sub *sub)
 {
+	free(sub->last);
 	free(sub->streams);
 	free(sub);
 }
@@ -53,43 +54,53 @@ topics_close(struct topics *ts)
 /* --- topics ------------------------------------------------------------- */
 
 static uint32_t
-hash_name(const struct topics *ts, const char *name, size_t len, bool prefix)
+hash_name(const struct topics *ts, const char *name, size_t len, unsigned kind)
 {
-	return hash_bytes(ts->topics.seed + prefix, name, len);
+	return hash_bytes(ts->topics.seed + kind, name, len);
 }
 
 struct topic *
-topics_find(const struct topics *ts, const char *name, size_t len, bool prefix)
+topics_find(
+    const struct topics *ts, const char *name, size_t len, unsigned kind)
 {
-	uint32_t hash = hash_name(ts, name, len, prefix);
+	uint32_t hash = hash_name(ts, name, len, kind);
 	struct hash_node *n = hash_first(&ts->topics, hash);
 
 	for (; n != NULL; n = hash_next(n)) {
 		struct topic *t = (struct topic *)n;
 
-		if (t->len == len && t->prefix == prefix &&
+		if (t->len == len && t->kind == kind &&
 		    memcmp(t->name, name, len) == 0)
 			return t;
 	}
 	return NULL;
 }
 
+/* Counts it, or with -1 no more, where it is looked for only if there is one.
+ */
+static void
+count_kind(struct topics *ts, const struct topic *t, int more)
+{
+	if (t->kind & TOPIC_PREFIX)
+		ts->prefixes[t->len] += (uint32_t)more;
+	if (t->kind & TOPIC_BARE)
+		ts->bare += (uint32_t)more;
+}
+
 static struct topic *
-make_topic(
-    struct topics *ts, const struct request_topic *rt, struct store_id floor)
+make_topic(struct topics *ts, const struct request_topic *rt, unsigned kind,
+    struct store_id floor)
 {
 	struct topic *t = calloc(1, sizeof(*t) + rt->len);
 
 	if (t == NULL)
 		return NULL;
 	t->len = (uint16_t)rt->len;
-	t->prefix = rt->prefix;
+	t->kind = (uint8_t)kind;
 	t->run.floor = floor;
 	memcpy(t->name, rt->name, rt->len);
-	hash_add(&ts->topics, &t->node,
-	    hash_name(ts, rt->name, rt->len, rt->prefix));
-	if (t->prefix)
-		ts->prefixes[t->len]++;
+	hash_add(&ts->topics, &t->node, hash_name(ts, rt->name, rt->len, kind));
+	count_kind(ts, t, 1);
 	return t;
 }
 
@@ -99,8 +110,7 @@ topics_drop(struct topics *ts, struct topic *t)
 	if (t->nsubs > 0 || t->queued > 0)
 		return;
 	hash_remove(&ts->topics, &t->node);
-	if (t->prefix)
-		ts->prefixes[t->len]--;
+	count_kind(ts, t, -1);
 	free_topic(t);
 }
 
@@ -110,13 +120,15 @@ topics_drop(struct topics *ts, struct topic *t)
  * again, its run begins at floor.
  */
 static struct topic *
-want_topic(
-    struct topics *ts, const struct request_topic *rt, struct store_id floor)
+want_topic(struct topics *ts, const struct request_topic *rt, bool bare,
+    struct store_id floor)
 {
-	struct topic *t = topics_find(ts, rt->name, rt->len, rt->prefix);
+	unsigned kind =
+	    (rt->prefix ? TOPIC_PREFIX : 0U) | (bare ? TOPIC_BARE : 0U);
+	struct topic *t = topics_find(ts, rt->name, rt->len, kind);
 
 	if (t == NULL)
-		t = make_topic(ts, rt, floor);
+		t = make_topic(ts, rt, kind, floor);
 	else if (t->nsubs == 0)
 		t->run.floor = floor;
 	return t;
@@ -137,8 +149,17 @@ is_covered(const struct request_topic *rt, size_t n, size_t i)
 	return false;
 }
 
+static bool
+has_last(const struct sub *sub, const struct sub_form *form)
+{
+	return sub->last_len == form->last_len &&
+	       (sub->last_len == 0 ||
+		   memcmp(sub->last, form->last, sub->last_len) == 0);
+}
+
 static struct sub *
-find_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t hash)
+find_sub(struct topics *ts, struct topic **topics, size_t n,
+    const struct sub_form *form, uint32_t hash)
 {
 	struct hash_node *node = hash_first(&ts->subs, hash);
 
@@ -146,7 +167,8 @@ find_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t hash)
 		struct sub *sub = (struct sub *)node;
 
 		if (sub->ntopics == n &&
-		    memcmp(sub->topics, topics, n * sizeof(*topics)) == 0)
+		    memcmp(sub->topics, topics, n * sizeof(*topics)) == 0 &&
+		    has_last(sub, form))
 			return sub;
 	}
 	return NULL;
@@ -168,13 +190,27 @@ array_room(void *array, uint32_t n, uint32_t *cap, size_t size)
 	return 0;
 }
 
+/* False without memory. */
+static bool
+set_last(struct sub *sub, const struct sub_form *form)
+{
+	if (form->last_len == 0)
+		return true;
+	if ((sub->last = malloc(form->last_len)) == NULL)
+		return false;
+	memcpy(sub->last, form->last, form->last_len);
+	sub->last_len = form->last_len;
+	return true;
+}
+
 static struct sub *
-make_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t hash)
+make_sub(struct topics *ts, struct topic **topics, size_t n,
+    const struct sub_form *form, uint32_t hash)
 {
 	struct sub *sub = calloc(1, sizeof(*sub) + n * sizeof(*topics));
 	size_t i;
 
-	if (sub == NULL ||
+	if (sub == NULL || !set_last(sub, form) ||
 	    array_room(&ts->due, ts->subs.n, &ts->due_cap, sizeof(*ts->due)))
 		goto fail;
 	for (i = 0; i < n; i++)
@@ -188,31 +224,37 @@ make_sub(struct topics *ts, struct topic **topics, size_t n, uint32_t hash)
 	hash_add(&ts->subs, &sub->node, hash);
 	return sub;
 fail:
-	free(sub);
+	if (sub != NULL)
+		free_sub(sub);
 	return NULL;
 }
 
 struct sub *
 topics_subscribe(struct topics *ts, const struct request_topic *rt, size_t n,
-    struct store_id floor)
+    const struct sub_form *form, struct store_id floor)
 {
+	static const struct sub_form plain;
 	struct topic *topics[REQUEST_TOPICS_MAX] = {NULL};
 	struct sub *sub = NULL;
 	size_t i, m = 0;
 	uint32_t hash;
 
+	if (form == NULL)
+		form = &plain;
 	for (i = 0; i < n; i++) {
 		if (is_covered(rt, n, i))
 			continue;
-		if ((topics[m] = want_topic(ts, &rt[i], floor)) == NULL)
+		topics[m] = want_topic(ts, &rt[i], form->bare, floor);
+		if (topics[m] == NULL)
 			break;
 		m++;
 	}
 	if (i == n) {
 		hash = hash_bytes(ts->subs.seed, topics, m * sizeof(topics[0]));
-		sub = find_sub(ts, topics, m, hash);
+		hash = hash_bytes(hash, form->last, form->last_len);
+		sub = find_sub(ts, topics, m, form, hash);
 		if (sub == NULL)
-			sub = make_sub(ts, topics, m, hash);
+			sub = make_sub(ts, topics, m, form, hash);
 	}
 	for (i = 0; sub == NULL && i < m; i++)
 		topics_drop(ts, topics[i]);
@@ -260,6 +302,22 @@ topics_forget(struct topics *ts, struct sub *sub)
 			quiet_topic(ts, sub->topics[i]);
 	}
 	free_sub(sub);
+}
+
+enum sub_end
+sub_end(const struct sub *sub, size_t *i)
+{
+	for (*i = 0; *i < sub->ntopics; ++*i) {
+		const struct topic *t = sub->topics[*i];
+
+		if (t->kind & TOPIC_PREFIX)
+			return SUB_OPEN;
+		if (!t->end_known)
+			return SUB_UNKNOWN;
+		if (t->end.hi == 0 && t->end.lo == 0)
+			return SUB_OPEN;
+	}
+	return SUB_ENDED;
 }
 
 int

@@ -16,14 +16,30 @@
 
 struct stream;
 
+/*
+ * A topic is an exact name or a prefix.  Streams that get nothing but what was
+ * published have a topic of their own, because in its run our events are not.
+ */
+enum topic_kind {
+	TOPIC_PREFIX = 1,
+	TOPIC_BARE = 2,
+	TOPIC_KINDS = 4
+};
+
 struct topic {
 	struct hash_node node; /* first: see hash.h */
 	uint32_t nsubs, cap;   /* nsubs 0: freed with its last event */
 	uint32_t queued;       /* events of it in the window's queue */
 	struct sub **subs;
 	struct run run; /* its part of the window */
+	/*
+	 * Where it has ended, or {0, 0}; of an exact name.  It is known from
+	 * when somebody has set it, and then each event that is added tells.
+	 */
+	struct store_id end;
+	bool end_known;
+	uint8_t kind; /* of enum topic_kind */
 	uint16_t len;
-	bool prefix;
 	char name[]; /* len bytes */
 };
 
@@ -31,14 +47,24 @@ struct sub {
 	struct hash_node node; /* first: see hash.h */
 	uint32_t nstreams, cap;
 	struct stream **streams;
+	char *last; /* last_len bytes: the last block when all has ended */
+	uint16_t last_len;
 	bool due; /* is in the list `due` below */
 	uint8_t ntopics;
 	struct topic *topics[]; /* none covers another */
 };
 
+/* How the streams of a subscription begin and end. */
+struct sub_form {
+	bool bare;
+	const char *last; /* last_len bytes */
+	uint16_t last_len;
+};
+
 struct topics {
 	struct hash_table topics, subs;
 	uint64_t kept_bytes; /* by all runs together, see topic_kept */
+	uint32_t bare;	     /* topics of TOPIC_BARE */
 	uint32_t prefixes[REQUEST_TOPIC_BYTES + 1]; /* prefix topics a length */
 	struct sub **due; /* with news since the last flush; room for all */
 	uint32_t ndue, due_cap;
@@ -48,11 +74,27 @@ int topics_open(struct topics *); /* -1 without memory */
 void topics_close(struct topics *);
 
 /*
- * Finds or makes the subscription to these topics of a request.  For a new
- * topic the window will hold the events after floor.  NULL without memory.
+ * Finds or makes the subscription to these topics of a request.  form may be
+ * NULL: our events are sent, and no last block.  For a new topic the window
+ * will hold the events after floor.  NULL without memory.
  */
 struct sub *topics_subscribe(struct topics *, const struct request_topic *,
-    size_t n, struct store_id floor);
+    size_t n, const struct sub_form *form, struct store_id floor);
+
+/* Does it get nothing but what was published? */
+static inline bool
+sub_is_bare(const struct sub *sub)
+{
+	return (sub->topics[0]->kind & TOPIC_BARE) != 0;
+}
+
+/* Has each of its topics ended, as far as it is known? */
+enum sub_end {
+	SUB_OPEN,
+	SUB_UNKNOWN, /* of topics[*i] */
+	SUB_ENDED
+};
+enum sub_end sub_end(const struct sub *, size_t *i);
 
 /* A stream joins at place *index.  -1 without memory. */
 int topics_join(struct sub *, struct stream *, uint32_t *index);
@@ -61,9 +103,9 @@ struct stream *topics_leave(struct sub *, uint32_t index);
 /* Frees a subscription without streams, and topics without subscriptions. */
 void topics_forget(struct topics *, struct sub *);
 
-/* The topic of this name, or NULL: it has no listener. */
+/* The topic of this name and kind, or NULL: it has no listener. */
 struct topic *topics_find(
-    const struct topics *, const char *name, size_t len, bool prefix);
+    const struct topics *, const char *name, size_t len, unsigned kind);
 
 /* Goes through all topics and subscriptions: the next one, NULL at the end. */
 static inline struct topic *

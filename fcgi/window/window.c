@@ -89,13 +89,16 @@ window_encode_size(const struct store_event *ev, uint64_t max)
 
 size_t
 window_encode(char *buf, const struct store *st, const struct store_event *ev,
-    uint64_t max)
+    uint64_t max, bool bare)
 {
+	bool fits = event_fits(ev, max);
 	char id[STORE_ID_SIZE];
 
 	store_event_print_id(st, ev, id);
-	return event_fits(ev, max) ? sse_event(buf, ev, id)
-				   : control_gap(buf, GAP_TOO_LARGE, id, id);
+	if (bare && (!fits || store_is_end(ev)))
+		return control_place(buf, sse_id(ev, id), !fits);
+	return fits ? sse_event(buf, ev, id)
+		    : control_gap(buf, GAP_TOO_LARGE, id, id);
 }
 
 /* An event is encoded in the run of its first topic, then copied to others. */
@@ -128,8 +131,8 @@ add_to_run(struct window *w, struct topic *t, struct encoded *en)
 	if (en->first != NULL)
 		memcpy(room, first_bytes(en), en->len);
 	else
-		en->len =
-		    window_encode(room, en->store, en->ev, w->max_event_bytes);
+		en->len = window_encode(room, en->store, en->ev,
+		    w->max_event_bytes, t->kind & TOPIC_BARE);
 	if (run_add(&t->run, en->ev->id, en->len) == -1)
 		return false;
 	if (en->first == NULL)
@@ -137,9 +140,12 @@ add_to_run(struct window *w, struct topic *t, struct encoded *en)
 	return true;
 }
 
-/* The next topic that the event belongs to: its own, then each prefix. */
+/*
+ * The next topic that the event belongs to: its own, then each prefix.  bare is
+ * TOPIC_BARE or 0.
+ */
 static bool
-next_topic(const struct topics *ts, const struct store_event *ev,
+next_topic(const struct topics *ts, const struct store_event *ev, unsigned bare,
     size_t *prefix_len, struct topic **t)
 {
 	size_t len = ev->topic.len;
@@ -148,7 +154,7 @@ next_topic(const struct topics *ts, const struct store_event *ev,
 		*prefix_len = 0;
 		*t = len > REQUEST_TOPIC_BYTES
 			 ? NULL
-			 : topics_find(ts, ev->topic.s, len, false);
+			 : topics_find(ts, ev->topic.s, len, bare);
 		if (*t != NULL)
 			return true;
 	}
@@ -156,7 +162,8 @@ next_topic(const struct topics *ts, const struct store_event *ev,
 	     (*prefix_len)++) {
 		if (ts->prefixes[*prefix_len] == 0)
 			continue;
-		*t = topics_find(ts, ev->topic.s, *prefix_len, true);
+		*t = topics_find(
+		    ts, ev->topic.s, *prefix_len, bare | TOPIC_PREFIX);
 		if (*t != NULL) {
 			(*prefix_len)++;
 			return true;
@@ -165,17 +172,24 @@ next_topic(const struct topics *ts, const struct store_event *ev,
 	return false;
 }
 
-void
-window_add(struct window *w, struct topics *ts, const struct store *st,
-    const struct store_event *ev)
+/* This is the newest event of its topic.  Has the topic ended with it? */
+static void
+set_end(struct topic *t, const struct store_event *ev)
+{
+	t->end_known = true;
+	t->end = store_is_end(ev) ? ev->id : (struct store_id){0, 0};
+}
+
+static void
+add_to_topics(struct window *w, struct topics *ts, const struct store *st,
+    const struct store_event *ev, unsigned bare)
 {
 	struct encoded en = {.store = st, .ev = ev};
 	size_t prefix_len = SIZE_MAX;
 	struct topic *t;
 
-	if (ev->topic.s == NULL)
-		return;
-	while (next_topic(ts, ev, &prefix_len, &t)) {
+	while (next_topic(ts, ev, bare, &prefix_len, &t)) {
+		set_end(t, ev);
 		if (t->nsubs == 0)
 			continue;
 		topics_due(ts, t);
@@ -188,6 +202,17 @@ window_add(struct window *w, struct topics *ts, const struct store *st,
 		t->queued++;
 		ts->kept_bytes += en.len + KEEP_BYTES;
 	}
+}
+
+void
+window_add(struct window *w, struct topics *ts, const struct store *st,
+    const struct store_event *ev)
+{
+	if (ev->topic.s == NULL)
+		return;
+	add_to_topics(w, ts, st, ev, 0);
+	if (ts->bare > 0)
+		add_to_topics(w, ts, st, ev, TOPIC_BARE);
 	while (ts->kept_bytes > w->max_bytes && w->count > 0)
 		drop_oldest(w, ts);
 }
@@ -199,7 +224,9 @@ window_forget(struct window *w, struct topics *ts, struct store_id place)
 
 	while (w->count > 0)
 		drop_oldest(w, ts);
-	while ((t = topics_next(ts, t)) != NULL)
+	while ((t = topics_next(ts, t)) != NULL) {
 		run_reset(&t->run, place);
+		t->end_known = false;
+	}
 	ts->kept_bytes = 0;
 }

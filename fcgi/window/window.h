@@ -50,8 +50,12 @@ void window_forget(struct window *, struct topics *, struct store_id place);
  */
 size_t window_encode_size(const struct store_event *, uint64_t max);
 
-/* Encodes an event for the wire; buf holds that many bytes. */
-size_t window_encode(
-    char *buf, const struct store *, const struct store_event *, uint64_t max);
+/*
+ * Encodes an event for the wire; buf holds that many bytes.  bare: what would
+ * be an event of ours becomes a block with its id and no data, which clients
+ * pass over.
+ */
+size_t window_encode(char *buf, const struct store *,
+    const struct store_event *, uint64_t max, bool bare);
 
 #endif

@@ -39,6 +39,16 @@ def test_nobody_gives_up_while_the_server_behind_is_away(way):
         away(y, y.stop_web, y.start_web)
 
 
+@each("way", ["nginx", "lighttpd", "apache"])
+def test_down_is_no_end_for_a_bare_stream(way):
+    """It would be taken for an answer that has ended, and is empty."""
+    with site(way, how="none") as y:
+        s, _ = y.get("/events?topic=a&start=bare")
+        assert s.status in (502, 503), s.status
+        s, _ = y.get("/events?topic=a&start=event")
+        assert s.status == 200, s.status
+
+
 def test_nobody_gives_up_with_too_many_streams():
     """The responder tells a client over its limit to come back."""
     with site("nginx", options=["--max-streams", "1"]) as y:

@@ -62,8 +62,8 @@ setup(void **state)
 	w->conf.window_bytes = w->conf.max_event_bytes = 1 << 20;
 	w->conf.page_rows = 100;
 	lone_hub_open(&w->hub, &w->loop, &w->conf, &w->stub.store);
-	w->sub =
-	    topics_subscribe(&w->hub.topics, &rt, 1, (struct store_id){0, 0});
+	w->sub = topics_subscribe(
+	    &w->hub.topics, &rt, 1, NULL, (struct store_id){0, 0});
 	assert_non_null(w->sub);
 	*state = w;
 	return 0;

@@ -97,7 +97,7 @@ static struct sub *
 subscribe(struct world *w, const struct request_topic *rt, size_t n)
 {
 	struct sub *sub = topics_subscribe(
-	    &w->topics, rt, n, (struct store_id){0, w->id[w->n]});
+	    &w->topics, rt, n, NULL, (struct store_id){0, w->id[w->n]});
 
 	assert_non_null(sub);
 	return sub;
