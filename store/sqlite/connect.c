@@ -20,7 +20,8 @@ enum {
 	PAUSE_MAX_MS = 800,  /* ...as often as it likes */
 	ATTACH_TRIES = 4,    /* of a writer; a reader waits in between */
 	READY_TRIES = 4,
-	WRITER_MS = 5000 /* that a writer waits for a lock */
+	WRITER_MS = 5000, /* that a writer waits for a lock... */
+	READER_MS = 1000  /* ...and a reader, before there is a loop */
 };
 
 #define INSERT "INSERT INTO events(topic, event, data, uid, time) VALUES"
@@ -263,17 +264,31 @@ prepare_all(struct sqlite *sq)
 	return prepare_self(sq);
 }
 
-/* How long SQLite waits for a lock. */
+/*
+ * How long SQLite waits for a lock.  Whoever is the last to close a log locks
+ * it for a moment, to write back its -wal: the sqlite3 program at the end of
+ * each INSERT, if nobody else has the log open.
+ */
 static int
 busy_ms(const struct sqlite *sq)
 {
-	if (sq->mode == STORE_READ)
+	if (sq->in_loop)
 		return 0;
-	return sq->wait_ms == STORE_PATIENT ? WRITER_MS : sq->wait_ms;
+	if (sq->wait_ms != STORE_PATIENT)
+		return sq->wait_ms;
+	return sq->mode == STORE_READ ? READER_MS : WRITER_MS;
 }
 
-enum store_result
-sqlite_attach(struct sqlite *sq)
+void
+sqlite_in_loop(struct sqlite *sq)
+{
+	sq->in_loop = true;
+	if (sq->db != NULL)
+		sqlite3_busy_timeout(sq->db, busy_ms(sq));
+}
+
+static enum store_result
+attach(struct sqlite *sq)
 {
 	int flags = sq->mode == STORE_WRITE ? SQLITE_OPEN_READWRITE
 					    : SQLITE_OPEN_READONLY;
@@ -317,6 +332,23 @@ trouble:
 		r = sqlite_no_log(sq);
 	sqlite_detach(sq);
 	return r;
+}
+
+/*
+ * A reader that waited for the last publisher to close the log has a log that
+ * was written to since it was opened, which looks like cp.  So it is opened
+ * once more.
+ */
+enum store_result
+sqlite_attach(struct sqlite *sq)
+{
+	enum store_result r = attach(sq);
+
+	if (r != STORE_OK || sq->mode != STORE_READ ||
+	    !files_moved(&sq->follow.files))
+		return r;
+	sqlite_detach(sq);
+	return attach(sq);
 }
 
 void

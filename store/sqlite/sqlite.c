@@ -102,6 +102,15 @@ sqlite_first_look(struct sqlite *sq)
 	return sq->base.log_id[0] != '\0' ? STORE_OK : sqlite_no_log(sq);
 }
 
+static enum store_result
+reader_looks(struct sqlite *sq)
+{
+	enum store_result r = sqlite_first_look(sq);
+
+	sqlite_in_loop(sq);
+	return r;
+}
+
 /*
  * A writer may wait.  While the files are moved what has their names may not
  * fit together, and whoever has them open lets go of them at once.
@@ -148,8 +157,7 @@ sqlite_open(
 		    path, strerror(errno));
 	else {
 		sq->base.fd = sq->news.epoll_fd;
-		r = mode == STORE_WRITE ? writer_looks(sq)
-					: sqlite_first_look(sq);
+		r = mode == STORE_WRITE ? writer_looks(sq) : reader_looks(sq);
 	}
 	if (r == STORE_BUSY &&
 	    (wait_ms != STORE_PATIENT || place_read_only(path)))

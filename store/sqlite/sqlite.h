@@ -178,6 +178,7 @@ struct sqlite {
 	int schemas;	     /* of the log that ST_SELF has seen */
 	enum store_mode mode;
 	int wait_ms;   /* see store_open_within, or STORE_PATIENT */
+	bool in_loop;  /* it waits for nobody's lock any more */
 	bool lazy;     /* a commit does not wait for the disk */
 	bool singly;   /* a trigger of the log's wants rows one by one */
 	bool watching; /* news is open */
@@ -231,6 +232,8 @@ sqlite_of(struct store *st)
  * trying again; STORE_ERROR: it is not, this is no log of ours.
  */
 enum store_result sqlite_attach(struct sqlite *);
+/* A reader was opened: from now on it delays nobody. */
+void sqlite_in_loop(struct sqlite *);
 /* Gives back the connection; db is NULL then. */
 void sqlite_detach(struct sqlite *);
 /*

@@ -376,6 +376,12 @@ files_opened(struct files *f, sqlite3 *db)
 }
 
 bool
+files_moved(const struct files *f)
+{
+	return f->log.size > 0 && f->read.size == -1;
+}
+
+bool
 files_as_noted(const struct files *f, sqlite3 *db)
 {
 	return files_have_wal(f, db) ||

@@ -60,6 +60,9 @@ void files_begin(struct files *);
  */
 void files_opened(struct files *, sqlite3 *);
 
+/* Did the log move so? */
+bool files_moved(const struct files *);
+
 /*
  * Are the open files those that have the names, and whole?  path: as it was
  * given.
