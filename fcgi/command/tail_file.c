@@ -28,6 +28,7 @@ struct tail_file {
 	size_t ntopics;
 	struct store_id id; /* the newest event printed */
 	uint64_t printed;
+	bool may_end; /* the last event was the end of its topic, or none was */
 	struct run event; /* the one that is printed */
 };
 
@@ -49,6 +50,7 @@ print_event(void *arg, const struct store_event *ev)
 	    window_encode(room, tf->store, ev, MAX_EVENT, false),
 	    tf->tail->on_terminal);
 	tf->id = ev->id;
+	tf->may_end = store_is_end(ev);
 	tf->printed++;
 	return !enough(tf) && !ferror(stdout);
 }
@@ -159,6 +161,36 @@ print_rest(struct tail_file *tf)
 	return r == STORE_ERROR || ferror(stdout) ? -1 : 0;
 }
 
+/* Has this topic ended at the place where we are, or before it? */
+static bool
+topic_ended(struct tail_file *tf, const struct store_topic *t)
+{
+	struct pollfd pfd = {.fd = store_fd(tf->store), .events = POLLIN};
+	struct store_text name = {t->name, t->len};
+	struct store_id end, place;
+	enum store_result r;
+
+	while ((r = store_end(tf->store, name, &end)) == STORE_LATER) {
+		if (poll(&pfd, 1, -1) != 1)
+			return false;
+		store_news(tf->store, &place);
+	}
+	return r == STORE_OK && (end.hi != 0 || end.lo != 0) &&
+	       store_id_cmp(end, tf->id) <= 0;
+}
+
+/* Have all topics ended?  Then nothing more is to come, as for a stream. */
+static bool
+is_told_all(struct tail_file *tf)
+{
+	size_t i;
+
+	for (i = 0; tf->may_end && i < tf->ntopics; i++)
+		if (tf->topics[i].prefix || !topic_ended(tf, &tf->topics[i]))
+			return false;
+	return tf->may_end;
+}
+
 /* Waits for news.  -1 when waiting failed. */
 static int
 wait_news(struct tail_file *tf)
@@ -180,7 +212,7 @@ wait_news(struct tail_file *tf)
 int
 tail_file(const struct tail *tail)
 {
-	struct tail_file tf = {.tail = tail};
+	struct tail_file tf = {.tail = tail, .may_end = true};
 	int status = STATUS_FAILED;
 	char why[512];
 
@@ -192,10 +224,14 @@ tail_file(const struct tail *tail)
 	else if (take_topics(&tf) == -1)
 		status = STATUS_USAGE;
 	else if (find_start(&tf) == 0) {
-		while (print_rest(&tf) == 0 && !enough(&tf))
+		while (print_rest(&tf) == 0) {
+			if (enough(&tf) || is_told_all(&tf)) {
+				status = command_done();
+				break;
+			}
 			if (wait_news(&tf) == -1)
 				break;
-		status = enough(&tf) ? command_done() : STATUS_FAILED;
+		}
 	}
 	store_close(tf.store);
 	run_free(&tf.event);

@@ -34,7 +34,8 @@ read_text(struct request_text *t, const struct query_pair *pair)
 static const char *
 read_active(struct request_form *form, const struct query_pair *pair)
 {
-	if (pair->value_len > 0 && strcmp(pair->value, "1") != 0)
+	if (pair->value_len > 0 &&
+	    (pair->value_len != 1 || pair->value[0] != '1'))
 		return "active: it has no value";
 	form->active = true;
 	return NULL;

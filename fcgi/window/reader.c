@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fcgi/window/reader.h"
+#include "fcgi/window/sse.h"
 
 enum {
 	/* More than any real event: a peer must not fill our memory. */
@@ -106,7 +107,7 @@ read_field(struct reader *r, const char *line, size_t len)
 	if (name_is("data", line, name_len))
 		r->data = true;
 	else if (name_is("event", line, name_len))
-		r->ours = value_len >= 7 && memcmp(value, "stream-", 7) == 0;
+		r->ours = sse_type_is_ours(value, value_len);
 	else if (name_is("retry", line, name_len))
 		read_retry(r, value, value_len);
 	else if (name_is("id", line, name_len) &&

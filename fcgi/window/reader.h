@@ -25,7 +25,10 @@ struct reader {
 	bool data, ours;      /* block has data; its type is stream-* */
 };
 
-/* What a block is.  READER_OURS: an event stream-*, which a responder made. */
+/*
+ * What a block is.  READER_OURS: an event stream-*, which a responder made; but
+ * stream-end is a publisher's.
+ */
 enum reader_kind {
 	READER_EVENT,
 	READER_OURS,

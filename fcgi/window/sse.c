@@ -114,19 +114,21 @@ put_data(char *buf, const char *s, size_t len)
 	return buf;
 }
 
-static bool
-is_end_type(const char *s, size_t len)
+bool
+sse_type_is_ours(const char *s, size_t len)
 {
-	return len == sizeof(STORE_END_TYPE) - 1 &&
-	       memcmp(s, STORE_END_TYPE, len) == 0;
+	static const char end[] = STORE_END_TYPE;
+
+	if (len < OURS_LEN || memcmp(s, OURS, OURS_LEN) != 0)
+		return false;
+	return len != sizeof(end) - 1 || memcmp(s, end, len) != 0;
 }
 
 /* The type of an event.  A type that only we may use is changed: see sse.h. */
 static char *
 put_type(char *buf, const char *s, size_t len)
 {
-	if (len >= OURS_LEN && memcmp(s, OURS, OURS_LEN) == 0 &&
-	    !is_end_type(s, len)) {
+	if (sse_type_is_ours(s, len)) {
 		buf = put_bytes(buf, OURS, OURS_LEN - 1);
 		buf = put_bytes(buf, UTF8_BAD, UTF8_BAD_LEN);
 		s += OURS_LEN;

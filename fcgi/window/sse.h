@@ -29,6 +29,9 @@ size_t sse_event_size(const struct store_event *);
  */
 size_t sse_event(char *buf, const struct store_event *, const char *id);
 
+/* Is it a type that only we may send?  `stream-end' is not. */
+bool sse_type_is_ours(const char *s, size_t len);
+
 /* The id that such an event has: its uid, or else `id'. */
 struct store_text sse_id(const struct store_event *, const char *id);
 

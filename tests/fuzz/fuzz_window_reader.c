@@ -30,7 +30,9 @@ see(void *arg, const struct text *type, const struct text *data,
     const struct text *id)
 {
 	struct events *e = arg;
-	bool ours = type->len >= 7 && memcmp(type->s, "stream-", 7) == 0;
+	bool end = type->len == 10 && memcmp(type->s, "stream-end", 10) == 0;
+	bool ours =
+	    !end && type->len >= 7 && memcmp(type->s, "stream-", 7) == 0;
 
 	text_add(&e->text, type->s, type->len);
 	text_add(&e->text, "\1", 1);

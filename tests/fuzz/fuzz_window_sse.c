@@ -78,7 +78,8 @@ meant_type(struct store_text type)
 {
 	struct text all = decode(type.s, type.len), out = {0};
 	size_t i;
-	bool ours = all.len >= 7 && memcmp(all.s, "stream-", 7) == 0;
+	bool end = type.len == 10 && memcmp(type.s, "stream-end", 10) == 0;
+	bool ours = !end && all.len >= 7 && memcmp(all.s, "stream-", 7) == 0;
 
 	text_add(&out, "", 0);
 	for (i = 0; i < all.len; i++)

@@ -166,6 +166,25 @@ test_ours_are_still_not_theirs(void)
 	want_nothing_more(c, sv, "main");
 }
 
+/* A command at a terminal ends with the topic, too. */
+static void
+test_tail_ends(void)
+{
+	struct server *sv = serve();
+	struct ran ran;
+
+	append(sv, "a", "x");
+	append(sv, "b", "y");
+	end_topic(sv, "a", "done");
+	ran = run_with(sv, NULL, "tail", sv->db, "--topic", "a",
+	    "--last-event-id", "earliest", NULL);
+	check(ran.status == 0);
+	check(strstr(ran.out, "data: x\n") != NULL);
+	check(strstr(ran.out, "event: stream-end\ndata: done\n") != NULL);
+	ran = run_with(sv, NULL, "tail", sv->db, "--topic", "a", NULL);
+	check(ran.status == 0 && strcmp(ran.out, "") == 0);
+}
+
 /* --- nothing but what was published --------------------------------------- */
 
 /* The rest of a bare stream, from its first block on. */
@@ -369,6 +388,7 @@ main(int argc, char **argv)
 	    TALK(test_a_prefix_never_ends),
 	    TALK(test_a_gap_before_the_end),
 	    TALK(test_ours_are_still_not_theirs),
+	    TALK(test_tail_ends),
 	    TALK(test_bare_has_no_event_of_ours),
 	    TALK(test_the_last_block),
 	    TALK(test_bare_is_told_of_a_gap_before),

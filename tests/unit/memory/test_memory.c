@@ -332,8 +332,8 @@ keep_a_window(void *arg)
 	(void)arg;
 	if (topics_open(&topics) == 0 &&
 	    window_open(&window, 1 << 20, 1 << 16) == 0 &&
-	    (sub = topics_subscribe(
-		 &topics, two_topics, 2, NULL, floor)) != NULL &&
+	    (sub = topics_subscribe(&topics, two_topics, 2, NULL, floor)) !=
+		NULL &&
 	    topics_join(sub, (struct stream *)&topics, &at) == 0) {
 		for (i = 1; i <= 40; i++) {
 			ev.id.lo = (uint64_t)i;

@@ -525,6 +525,55 @@ test_query_of_who_was_handed_over(void **state)
 }
 
 static void
+want_form(const char *query, bool bare, bool active, const char *end,
+    const char *end_event)
+{
+	struct asked a = ask_query(query);
+	const struct request_form *form = &a.r.form;
+
+	assert_int_equal(a.status, 0);
+	assert_int_equal(form->bare, bare);
+	assert_int_equal(form->active, active);
+	assert_int_equal(form->end.s != NULL, end != NULL);
+	if (end != NULL)
+		assert_string_equal(form->end.s, end);
+	assert_int_equal(form->end_event.s != NULL, end_event != NULL);
+	if (end_event != NULL)
+		assert_string_equal(form->end_event.s, end_event);
+	request_free(&a.r);
+}
+
+static void
+test_how_it_begins_and_ends(void **state)
+{
+	char longer[300] = "end=";
+	struct asked a;
+
+	(void)state;
+	want_form("topic=a", false, false, NULL, NULL);
+	want_form("start=bare", true, false, NULL, NULL);
+	want_form("start=bare&start=event", false, false, NULL, NULL);
+	want_form("active", false, true, NULL, NULL);
+	want_form("active=1&end=", false, true, "", NULL);
+	want_form("end=%5BDONE%5D&end=x+y&endEvent=update", false, false, "x y",
+	    "update");
+	want_refused_query("start=", "start: neither `bare` nor `event`");
+	want_refused_query("start=Bare", "start: neither `bare` nor `event`");
+	want_refused_query(
+	    "start=bare%00", "start: neither `bare` nor `event`");
+	want_refused_query("active=0", "active: it has no value");
+	want_refused_query("active=1%00", "active: it has no value");
+	memset(longer + 4, 'x', 255);
+	a = ask_query(longer);
+	assert_int_equal(a.status, 0);
+	request_free(&a.r);
+	longer[4 + 255] = 'x';
+	want_refused_query(longer, "end, endEvent: longer than 255 bytes");
+	want_refused_query("endevent=x",
+	    "the query has a name that is not known: did you mean endEvent?");
+}
+
+static void
 test_last_is_a_number_with_a_cap(void **state)
 {
 	static const char why[] = "last: not a number of events";
@@ -1054,6 +1103,7 @@ main(void)
 	    cmocka_unit_test(test_id_that_cannot_be_ours_is_unknown),
 	    cmocka_unit_test(test_id_of_who_was_handed_over),
 	    cmocka_unit_test(test_query_of_who_was_handed_over),
+	    cmocka_unit_test(test_how_it_begins_and_ends),
 	    cmocka_unit_test(test_last_is_a_number_with_a_cap),
 	    cmocka_unit_test(test_since_an_age_or_a_time),
 	    cmocka_unit_test(test_since_in_each_form_of_iso_8601),

@@ -32,8 +32,8 @@ setup(void **state)
 		return -1;
 	w->stub.store.ops = &ops;
 	assert_int_equal(topics_open(&w->topics), 0);
-	w->sub = topics_subscribe(
-	    &w->topics, &rt, 1, NULL, (struct store_id){0, 0});
+	w->sub =
+	    topics_subscribe(&w->topics, &rt, 1, NULL, (struct store_id){0, 0});
 	assert_non_null(w->sub);
 	pages_open(&w->pages, 100, 1 << 20);
 	w->pages.until_ns = UINT64_MAX;

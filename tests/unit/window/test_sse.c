@@ -181,6 +181,10 @@ test_type_of_ours_is_not_forged(void **state)
 	(void)state;
 	WANT_TYPE("stream-gap", "event: stream" FFFD "gap\n");
 	WANT_TYPE("stream-", "event: stream" FFFD "\n");
+	WANT_TYPE("stream-end", "event: stream-end\n");
+	WANT_TYPE("stream-en", "event: stream" FFFD "en\n");
+	WANT_TYPE("stream-end\n", "event: stream" FFFD "end" FFFD "\n");
+	WANT_TYPE("stream-ends", "event: stream" FFFD "ends\n");
 	WANT_TYPE("stream", "event: stream\n");
 	WANT_TYPE("streams-x", "event: streams-x\n");
 	WANT_TYPE("Stream-x", "event: Stream-x\n");
