@@ -41,7 +41,7 @@ static const struct option list[] = {
 	    .help = "when busy, send at most once in this time",
 	    .max = 60 * 1000},
 	{"start", "HOW", STRING(start), "event",
-	    .help = "how streams begin: event, or bare: no event of ours"},
+	    .help = "of a stream: event, or bare: none of ours"},
 	{"max-age", "SECONDS", AGE(max_age_ms), "0",
 	    .help = "end a stream of this age; 0: never"},
 	{"stall", "SECONDS", AGE(stall_ms), "60",

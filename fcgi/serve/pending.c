@@ -1,6 +1,10 @@
 /*
  * pending.c - an accepted connection until its request is whole and answered.
  *
+ * A request for a bare stream stays in the socket as well.  If such a stream is
+ * cut, or this process is killed, the kernel then resets the connection.  nginx
+ * passes a reset on as a cut, but takes a mere end for the end of the response.
+ *
  * A web server sends a request in one piece, so it is read into memory that all
  * connections share.  Only a request that comes in pieces, or has to wait, gets
  * memory of its own.  A client that stops half way keeps that memory and its
@@ -28,6 +32,7 @@ enum {
 	REQUEST_MS = 30 * 1000, /* from the first byte to a whole request */
 	IDLE_MS = 300 * 1000,	/* between two requests on one connection */
 	DRAIN_MS = 5 * 1000,	/* for a refused peer to stop sending */
+	LOOK_BYTES = 16 * 1024, /* where the query of a request is */
 	ROOM_BYTES = 4096	/* to read into, at least */
 };
 
@@ -36,6 +41,7 @@ struct pending {
 	struct gate gate;
 	struct bytes own; /* s NULL: the bytes are in the scratch of the hub */
 	size_t len;	  /* number of bytes read */
+	size_t unread;	  /* of them, that are still in the socket, too */
 	size_t body;	  /* where the body of the request begins */
 	int64_t came_ms;  /* since 1970: when the request was whole */
 	bool newcomer;	  /* has not been answered yet */
@@ -89,11 +95,27 @@ let_go(struct server *srv, struct pending *p)
 	todo_over(&srv->hub, &p->conn);
 }
 
+/* Takes out of the socket what was only looked at. */
+static void
+take_unread(struct pending *p)
+{
+	char buf[ROOM_BYTES];
+	size_t want;
+	ssize_t n = 1;
+
+	for (; p->unread > 0 && n > 0; p->unread -= n > 0 ? (size_t)n : 0) {
+		want = p->unread < sizeof(buf) ? p->unread : sizeof(buf);
+		n = recv(p->conn.fd, buf, want, MSG_DONTWAIT);
+	}
+	p->unread = 0;
+}
+
 void
 pending_close(struct server *srv, struct pending *p)
 {
 	if (p->conn.over)
 		return;
+	take_unread(p);
 	close(p->conn.fd);
 	let_go(srv, p);
 }
@@ -208,6 +230,7 @@ take_answered(struct server *srv, struct pending *p, struct answering *a,
 		let_go(srv, p);
 		return false;
 	case ANSWERED_LATER:
+		take_unread(p);
 		open = wait_for_writer(srv, p, a);
 		break;
 	case ANSWERED_WAIT:
@@ -221,6 +244,7 @@ take_answered(struct server *srv, struct pending *p, struct answering *a,
 		open = false;
 		break;
 	case ANSWERED_REPLY:
+		take_unread(p);
 		if (too_long)
 			return drain(srv, p);
 		if ((open = p->gate.keep_conn))
@@ -240,6 +264,7 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		.request_id = p->gate.id,
 		.framed = true,
 		.keep_conn = p->gate.keep_conn,
+		.unread = p->unread > 0,
 		.may_wait = parked_may(&srv->hub, &p->parked)},
 	    .come = p->come != NULL ? *p->come
 				    : (struct start_come){.is_active = false}};
@@ -316,6 +341,34 @@ scan(struct server *srv, struct pending *p)
 	}
 }
 
+/* May the request that begins with these bytes be for a bare stream? */
+static bool
+may_be_bare(const struct server *srv, const char *bytes, size_t len)
+{
+	static const char name[] = "start=bare";
+
+	return srv->bare || memmem(bytes, len < LOOK_BYTES ? len : LOOK_BYTES,
+				name, sizeof(name) - 1) != NULL;
+}
+
+/* As recv.  What a request begins with may stay in the socket. */
+static ssize_t
+read_bytes(struct server *srv, struct pending *p, size_t room)
+{
+	char *to = (char *)bytes_of(srv, p) + p->len;
+	ssize_t n;
+
+	if (p->len > 0 || p->draining)
+		return recv(p->conn.fd, to, room, MSG_DONTWAIT);
+	n = recv(p->conn.fd, to, room, MSG_DONTWAIT | MSG_PEEK);
+	if (n <= 0)
+		return n;
+	if (!may_be_bare(srv, to, (size_t)n))
+		return recv(p->conn.fd, to, (size_t)n, MSG_DONTWAIT);
+	p->unread = (size_t)n;
+	return n;
+}
+
 /*
  * Reads until there is no more, because the poller tells only of changes.  A
  * request that has to wait ends it early; `more' then says that the socket
@@ -328,6 +381,7 @@ read_all(struct server *srv, struct pending *p)
 	ssize_t n;
 
 	do {
+		take_unread(p);
 		if (p->draining)
 			p->len = 0;
 		if (p->own.s != NULL && p->len == p->own.size &&
@@ -339,8 +393,7 @@ read_all(struct server *srv, struct pending *p)
 				break;
 			continue;
 		}
-		n = recv(
-		    p->conn.fd, bytes_of(srv, p) + p->len, room, MSG_DONTWAIT);
+		n = read_bytes(srv, p, room);
 		p->more = n == (ssize_t)room;
 		if (n == -1 && errno == EINTR)
 			continue;

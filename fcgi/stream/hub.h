@@ -61,6 +61,7 @@ struct stream {
 	bool by_token : 1;  /* `ends` is the time when its token expires */
 	bool queued : 1;    /* is in the list of todo.c */
 	bool keep_conn : 1; /* the web server reuses the connection */
+	bool unread : 1;    /* its request is still in the socket */
 	bool left : 1;	    /* a write found that the client has gone */
 	bool failed : 1;    /* a write failed, for this or another reason */
 };

@@ -51,24 +51,37 @@ say_end(const struct stream *s)
 }
 
 /*
- * Sends the last bytes that this reason allows.  True when the request was
- * ended properly: then the connection can be used for another request.
+ * Does this reason allow last bytes, after which nobody takes the end for a
+ * cut?  A bare stream is cut, so that nobody takes it for a whole one.
+ */
+static bool
+may_part(const struct stream *s, enum end_reason reason)
+{
+	if (reason == END_DONE)
+		return true;
+	if (reason == END_ABORTED)
+		return s->record.left == 0;
+	return stream_is_between(s) && reason >= END_AGE &&
+	       reason <= END_SHUTDOWN && !sub_is_bare(s->sub);
+}
+
+/*
+ * Sends the last bytes, and takes out of the socket what is still there: else
+ * the kernel would reset the connection.  True when the request was ended
+ * properly: then the connection can be used for another request.
  */
 static bool
 part(struct hub *hub, struct stream *s, enum end_reason reason)
 {
-	if (reason == END_DONE) /* end.c has said so */
-		return s->framed;
-	/* A bare stream is cut, so that nobody takes it for a whole one. */
-	if (stream_is_between(s) && reason >= END_AGE &&
-	    reason <= END_SHUTDOWN && !sub_is_bare(s->sub)) {
-		say_bye(hub, s);
-		return s->framed;
-	}
-	if (reason != END_ABORTED || s->record.left > 0)
+	if (!may_part(s, reason))
 		return false;
-	say_end(s);
-	return true;
+	if (reason == END_ABORTED)
+		say_end(s);
+	else if (reason != END_DONE) /* end.c has said all then */
+		say_bye(hub, s);
+	if (s->unread)
+		recv(s->conn.fd, hub->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
+	return s->framed;
 }
 
 void
@@ -189,6 +202,7 @@ make_stream(struct hub *hub, const struct stream_start *start)
 	s->request_id = start->request_id;
 	s->framed = start->framed;
 	s->keep_conn = start->keep_conn;
+	s->unread = start->unread;
 	s->id = start->id;
 	s->sub = subscribe(hub, start->request);
 	if (s->sub == NULL || topics_join(s->sub, s, &s->index) == -1) {
@@ -300,6 +314,23 @@ read_more(struct hub *hub, struct stream *s)
 		stream_end(hub, s, END_PROTOCOL);
 }
 
+/* The same if its request is still in the socket, before what came then. */
+static void
+look_for_more(struct hub *hub, struct stream *s, uint32_t events)
+{
+	const char *end = hub->scratch;
+	ssize_t n = recv(
+	    s->conn.fd, hub->scratch, SCRATCH_SIZE, MSG_DONTWAIT | MSG_PEEK);
+
+	if (n > 0)
+		end += n;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		stream_end(hub, s, END_LEFT);
+	else if (n >= RECORD_HEADER &&
+		 record_is_abort(end - RECORD_HEADER, RECORD_HEADER))
+		stream_end(hub, s, END_ABORTED);
+}
+
 void
 stream_event(struct hub *hub, struct stream *s, uint32_t events)
 {
@@ -309,8 +340,12 @@ stream_event(struct hub *hub, struct stream *s, uint32_t events)
 		/* Some servers close a CGI's input early: only errors count. */
 		if (events & (EPOLLERR | EPOLLHUP))
 			stream_end(hub, s, END_LEFT);
-	} else if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		read_more(hub, s);
+	} else if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+		if (s->unread)
+			look_for_more(hub, s, events);
+		else
+			read_more(hub, s);
+	}
 	if (!s->conn.over && s->blocked && (events & EPOLLOUT)) {
 		s->blocked = false;
 		todo_add(hub, s);

@@ -14,7 +14,7 @@
 struct stream_start {
 	int fd;
 	uint16_t request_id;
-	bool framed, keep_conn;
+	bool framed, keep_conn, unread; /* as struct peer has them */
 	struct store_id id;  /* the place it starts from */
 	enum gap_reason gap; /* a gap to tell at once, or GAP_NONE */
 	const char *asked;   /* the id that was asked for, if there is a gap */

@@ -157,6 +157,11 @@ def request(target, method="GET", last_id=None, headers=(), body=b""):
     return "\r\n".join(lines + ["", ""]).encode() + body
 
 
+def is_ours(event):
+    """Is it one of the responder's?  stream-end is a publisher's."""
+    return event.event.startswith("stream-") and event.event != "stream-end"
+
+
 class Stream:
     """One connection and the response on it.  Blocking, with time-outs."""
 
@@ -195,11 +200,11 @@ class Stream:
             self.wire.feed(data)
 
     def next_event(self, timeout=PATIENCE):
-        """The next event of a publisher; stream-* events go into notes."""
+        """The next event of a publisher; the responder's go into notes."""
         while True:
             self._until(lambda: self.wire.events, timeout)
             event = self.wire.events.popleft()
-            if not event.event.startswith("stream-"):
+            if not is_ours(event):
                 return event
             self.notes.append(event)
 
@@ -292,8 +297,7 @@ class Follower(threading.Thread):
         with self.news:
             while wire.events:
                 event = wire.events.popleft()
-                ours = event.event.startswith("stream-")
-                (self.notes if ours else self.got).append(event)
+                (self.notes if is_ours(event) else self.got).append(event)
             self.last_id = wire.last_id
             self.news.notify_all()
 
