@@ -55,6 +55,17 @@ queue_again(struct redis *rs)
 	rs->nsent = 0;
 }
 
+/* Some are put together as they are sent.  False: none is needed. */
+static bool
+put_together(struct redis *rs, struct redis_ask *a)
+{
+	if (a->cmd != NULL)
+		return true;
+	return a->kind == ASK_ENTRIES ? redis_entries_put(rs, a)
+	       : a->kind == ASK_ENDS  ? redis_ends_put(rs, a)
+				      : true;
+}
+
 static bool
 send_queued(struct redis *rs)
 {
@@ -62,8 +73,7 @@ send_queued(struct redis *rs)
 	bool any = false;
 
 	while ((a = redis_ask_next(rs)) != NULL) {
-		if (a->kind == ASK_ENTRIES && a->cmd == NULL &&
-		    !redis_entries_put(rs, a)) {
+		if (!put_together(rs, a)) {
 			redis_ask_free(rs, a);
 			continue;
 		}
@@ -168,6 +178,45 @@ are_entries(const redisReply *r, size_t most)
 	return true;
 }
 
+/* An id and a marked topic, and so on. */
+static bool
+are_passed(const redisReply *r)
+{
+	struct store_id id;
+	size_t i;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0)
+		return false;
+	for (i = 0; i < r->elements; i += 2)
+		if (!redis_id(r->element[i], &id) ||
+		    r->element[i + 1]->type != REDIS_REPLY_STRING ||
+		    r->element[i + 1]->len == 0)
+			return false;
+	return true;
+}
+
+/* What redis_script_ends answers, for at most so many topics. */
+static bool
+are_ends(const redisReply *r, size_t most)
+{
+	const redisReply *ends;
+	struct store_id id;
+	size_t i;
+
+	if (!is_array(r, 5) || !redis_id(r->element[0], &id) ||
+	    !is_number(r->element[1], 1) || !is_id_or_nil(r->element[2]) ||
+	    !are_passed(r->element[3]))
+		return false;
+	ends = r->element[4];
+	if (ends->type != REDIS_REPLY_ARRAY || ends->elements == 0 ||
+	    ends->elements > most)
+		return false;
+	for (i = 0; i < ends->elements; i++)
+		if (!is_id_or_nil(ends->element[i]))
+			return false;
+	return true;
+}
+
 /* Has the answer the form of what was asked for? */
 static bool
 has_form(const struct redis_ask *a, const redisReply *r)
@@ -182,6 +231,8 @@ has_form(const struct redis_ask *a, const redisReply *r)
 		return redis_entries(r, (struct store_id){0, 0}, 1);
 	case ASK_ENTRIES:
 		return are_entries(r, a->rows);
+	case ASK_ENDS:
+		return are_ends(r, a->rows);
 	case ASK_PLACE:
 		return is_id_or_nil(r);
 	case ASK_SCAN:
@@ -223,6 +274,7 @@ finish_range(struct redis *rs, struct redis_ask *a)
 		return;
 	}
 	redis_pace(rs, p->entries, a->rows);
+	redis_newest_entries(rs, p->entries, rs->known);
 	if (!more && store_id_cmp(p->upto, p->state.last) < 0)
 		p->upto = p->state.last;
 }
@@ -276,6 +328,8 @@ take_answer(struct redis *rs, struct redis_ask *a, redisReply *r)
 		finish_range(rs, a);
 	if (a->kind == ASK_ENTRIES)
 		redis_entries_take(rs, a);
+	if (a->kind == ASK_ENDS)
+		redis_ends_take(rs, a);
 	bound_bytes(rs, a);
 	return v;
 }

@@ -75,6 +75,7 @@ redis_ask_forget(struct redis *rs)
 
 	redis_search_forget(rs);
 	redis_entries_forget(rs);
+	redis_ends_forget(rs);
 	for (i = 0; i < REDIS_ASKS; i++)
 		if (rs->ask[i].stage == ASK_SENT)
 			rs->ask[i].stale = true;
@@ -118,12 +119,17 @@ count_sent(const struct redis *rs, bool cold)
 	return n;
 }
 
-/* Is a to be sent rather than b? */
+/*
+ * Is a to be sent rather than b?  Whether a topic has ended is asked last: the
+ * answer has to be as new as the place where a stream of it begins.
+ */
 static bool
 is_first(const struct redis_ask *a, const struct redis_ask *b)
 {
-	if (b == NULL || a->cold != b->cold)
-		return b == NULL || b->cold;
+	if (b == NULL || (a->kind == ASK_ENDS) != (b->kind == ASK_ENDS))
+		return b == NULL || b->kind == ASK_ENDS;
+	if (a->cold != b->cold)
+		return b->cold;
 	return a->order < b->order;
 }
 
@@ -435,17 +441,17 @@ redis_ask_command(struct redis *rs, enum ask_kind kind, int argc,
 
 /* One that is not sent yet is put together then, of all that are wanted. */
 void
-redis_ask_entries(struct redis *rs)
+redis_ask_batch(struct redis *rs, enum ask_kind kind)
 {
 	struct redis_ask *a;
 
 	for (a = rs->ask; a < rs->ask + REDIS_ASKS; a++)
-		if (a->kind == ASK_ENTRIES && a->stage == ASK_QUEUED &&
+		if (a->kind == kind && a->stage == ASK_QUEUED &&
 		    a->cmd == NULL) {
 			a->asked_ms = clock_steady_ms();
 			return;
 		}
-	new_ask(rs, ASK_ENTRIES, true);
+	new_ask(rs, kind, kind == ASK_ENTRIES);
 }
 
 const struct redis_ask *

@@ -20,7 +20,7 @@ enum {
 };
 
 #define LUA_STREAM                                                     \
-	LUA_TOPIC_OF LUA_BEFORE                                        \
+	LUA_TOPIC_OF LUA_BEFORE LUA_ENDED                              \
 	    "local function stream() local t = {}"                     \
 	    " if redis.call('EXISTS', KEYS[1]) == 1 then"              \
 	    " local r = redis.call('XINFO', 'STREAM', KEYS[1])"        \
@@ -71,6 +71,9 @@ static const char copy_script[] =
     LUA_STREAM "if redis.call('HGET', KEYS[2], 'id') ~= ARGV[1] or"
 	       " stream().last ~= ARGV[2] then return {err = 'OTHERLOG'} end\n"
 	       "redis.call('HLEN', KEYS[3]) redis.call('LLEN', KEYS[4])\n"
+	       "redis.call('HLEN', KEYS[6])\n"
+	       "local was = redis.call('HGET', KEYS[2], 'ended') or '0-0'\n"
+	       "local upto, all = catch_up(was, 2000)\n"
 	       "local at = 8\n"
 	       "local function take(names) local add = {}"
 	       " for _, name in ipairs(names) do local v = ARGV[at] at = at + 1"
@@ -84,6 +87,8 @@ static const char copy_script[] =
 	       " redis.call('HSET', KEYS[2], 'revoked', ARGV[5]) end\n"
 	       "while at <= #ARGV do\n"
 	       " local id, topic, uid = ARGV[at], ARGV[at + 1], ARGV[at + 4]\n"
+	       " if all then upto = id ended[string.sub(topic, 2)] ="
+	       "  ARGV[at + 2] == '=stream-end' and id end\n"
 	       " at = at + 1\n"
 	       " redis.call('XADD', KEYS[1], id,"
 	       "  unpack(take({'topic', 'event', 'data', 'uid', 'time'})))\n"
@@ -93,6 +98,7 @@ static const char copy_script[] =
 	       "   topic_of(uid), string.sub(topic, 2)) end\n"
 	       "  redis.call('RPUSH', KEYS[4], id .. ' ' .. uid) end\n"
 	       "end\n"
+	       "if upto ~= was then note_ended(upto) end\n"
 	       "local last = stream().last\n"
 	       "if last == '0-0' and ARGV[3] ~= last then\n"
 	       " redis.call('XADD', KEYS[1], ARGV[3], 'data', '')\n"

@@ -75,7 +75,7 @@ redis_entry(struct redis *rs, struct store_id id)
 		e->asked_ms = now;
 	}
 	if (e->stage == ENTRY_WANTED)
-		redis_ask_entries(rs);
+		redis_ask_batch(rs, ASK_ENTRIES);
 	return NULL;
 }
 
@@ -140,7 +140,7 @@ redis_entries_take(struct redis *rs, const struct redis_ask *a)
 			e->next);
 	}
 	if (more)
-		redis_ask_entries(rs);
+		redis_ask_batch(rs, ASK_ENTRIES);
 }
 
 void

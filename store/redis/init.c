@@ -108,6 +108,39 @@ redis_init(
 
 /* --- pruning ------------------------------------------------------------- */
 
+/* The answer to a script that counts; -1 and why. */
+static int64_t
+count_by(struct redis_once *o, const char *script, int argc, const char **argv,
+    char *why, size_t size)
+{
+	redisReply *r = redis_once_script(o, script, argc, argv, why, size);
+	int64_t n;
+
+	if (r == NULL)
+		return -1;
+	n = r->type == REDIS_REPLY_INTEGER ? r->integer : -1;
+	freeReplyObject(r);
+	if (n >= 0 && n <= INT32_MAX)
+		return n;
+	snprintf(why, size, "%s: not an answer of Redis", o->url->shown);
+	return -1;
+}
+
+/*
+ * What was added by XADD alone is gone through, so that it is known which
+ * topics have ended.
+ */
+static int64_t
+note_ended(struct redis_once *o, char *why, size_t size)
+{
+	int64_t more;
+
+	do
+		more = count_by(o, redis_script_ended, 0, NULL, why, size);
+	while (more > 0);
+	return more;
+}
+
 /* A few at a time, so that no other client of Redis has to wait long. */
 static int64_t
 prune_entries(
@@ -116,23 +149,14 @@ prune_entries(
 	char now[24], rows[24], age[24];
 	const char *argv[] = {now, rows, age};
 	int64_t removed = 0, n;
-	redisReply *r;
 
 	print_keep(rows, keep->rows);
 	print_keep(age, keep->age_ms);
 	do {
 		snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
-		r = redis_once_script(
-		    o, redis_script_prune, 3, argv, why, size);
-		if (r == NULL)
+		n = count_by(o, redis_script_prune, 3, argv, why, size);
+		if (n < 0)
 			return -1;
-		n = r->type == REDIS_REPLY_INTEGER ? r->integer : -1;
-		freeReplyObject(r);
-		if (n < 0 || n > INT32_MAX) {
-			snprintf(why, size, "%s: not an answer of Redis",
-			    o->url->shown);
-			return -1;
-		}
 		removed += n;
 	} while (n > 0);
 	return removed;
@@ -150,7 +174,9 @@ redis_prune(
 		what = *keep;
 	if (!redis_once_open(&o, path, why, size))
 		return -1;
-	removed = prune_entries(&o, &what, why, size);
+	removed = note_ended(&o, why, size);
+	if (removed == 0)
+		removed = prune_entries(&o, &what, why, size);
 	if (removed == -1 && strstr(why, "NOKEEP") != NULL)
 		snprintf(why, size,
 		    "%s: keeps all: say how much with --keep-rows or "

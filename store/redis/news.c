@@ -227,6 +227,7 @@ take_entries(struct redis *rs, const struct redis_state *st)
 		: 0;
 	if (store_id_cmp(rs->newest, rs->known) < 0)
 		rs->newest = rs->known;
+	redis_newest_entries(rs, entries, rs->known_before);
 	return true;
 }
 
@@ -275,13 +276,29 @@ pass_over(struct redis *rs, const struct redis_state *st)
 	redis_ask_less(rs);
 	redis_page_free(&rs->tail);
 	rs->known_before = rs->known;
-	rs->known = st->last;
+	rs->known = rs->told = st->last;
 	rs->mark = st->entry;
 	rs->mark_ms = 0;
 	rs->revoked_known = st->revoked;
 	rs->counted = st->added >= 0;
 	rs->added = st->added;
+	redis_newest_begin(rs);
 	return STORE_LOOK;
+}
+
+/*
+ * News may be behind other answers.  Up to where has it told all there is?  An
+ * entry may be gone again, so it is not enough to wait for the newest id.
+ */
+static void
+note_told(struct redis *rs, const struct redis_state *st)
+{
+	struct store_id told = rs->known;
+
+	if (store_id_cmp(st->entry, told) <= 0 || st->length == 0)
+		told = st->last;
+	if (store_id_cmp(rs->told, told) < 0)
+		rs->told = told;
 }
 
 /* It is our log: is there anything in it that we did not know? */
@@ -294,9 +311,12 @@ take_same(struct redis *rs, const struct redis_state *st)
 	redis_state_note(rs, st, rs->asked_mark);
 	if (rs->passing)
 		return pass_over(rs, st);
-	if (rs->heard == NULL)
+	if (rs->heard == NULL) {
+		note_told(rs, st);
 		return STORE_QUIET;
+	}
 	look = take_entries(rs, st);
+	note_told(rs, st);
 	look |= take_revocations(rs);
 	if (rs->heard == rs->tail.owner)
 		rs->heard = NULL;

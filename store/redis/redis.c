@@ -50,6 +50,8 @@ redis_close(struct store *st)
 	redis_news_close(rs);
 	redis_search_forget(rs);
 	redis_entries_forget(rs);
+	redis_ends_forget(rs);
+	redis_newest_free(rs);
 	if (rs->timer_fd != -1)
 		close(rs->timer_fd);
 	if (rs->base.fd != -1)

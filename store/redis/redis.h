@@ -14,9 +14,9 @@
  *	page.c		entries as events
  *	read.c, seek.c	readers, from what has come; revoke.c likewise
  *	entry.c		entries that clients come back with
- *	end.c		has a topic ended?
- *	append.c	publishers; copy.c a log that is copied to here
- *	words.c		a command with a script; script.c the scripts in Lua
+ *	end.c		has a topic ended?  newest.c has those written to of
+ *late append.c	publishers; copy.c a log that is copied to here words.c a
+ *command with a script; script.c the scripts in Lua
  *	init.c		makes and prunes; check.c examines
  *	once.c		a link for one command, as those two need it
  *
@@ -79,6 +79,7 @@ enum ask_kind {
 	ASK_REVOKED, /* entries of the other stream */
 	ASK_ENTRY,   /* is there this entry? */
 	ASK_ENTRIES, /* what redis_script_entries answers */
+	ASK_ENDS,    /* what redis_script_ends answers */
 	ASK_PLACE,   /* an id, or nil */
 	ASK_SCAN,    /* what redis_script_last and redis_script_uid answer */
 	ASK_SEARCH,  /* what redis_script_revoked answers */
@@ -133,6 +134,35 @@ struct redis_entry {
 	struct redis_state state;
 };
 
+/* A topic, as two hashes of it. */
+struct redis_topic {
+	uint64_t a, b;
+};
+
+/* What is known of a topic (newest.c). */
+struct redis_fact {
+	struct redis_topic key;
+	struct store_id id;   /* of its newest entry; 0: not known */
+	bool is;	      /* or else the place is free */
+	bool ended;	      /* with that entry */
+	bool unsure;	      /* there may be more than Redis could look at */
+	struct store_id upto; /* this is how it was there... */
+	int64_t told_ms;      /* ...when Redis said so; 0: the entry came */
+};
+
+struct redis_half {
+	struct redis_fact *at;
+	size_t n, size;
+};
+
+struct redis_newest {
+	struct redis_half now, before;
+	struct store_id low, middle; /* they have all that came after this */
+	struct store_id upto; /* how far the hash in Redis goes, as was told */
+	uint64_t seed[2];
+	size_t passed; /* entries that were gone back through, about */
+};
+
 /* What a subject lost: found in several steps, kept for a while (revoke.c). */
 struct redis_search {
 	char *subject; /* NULL: free */
@@ -163,10 +193,12 @@ struct redis {
 	struct store_id last;	 /* the end of the log as a state told it... */
 	struct store_id entry;	 /* ...and the newest entry there, or 0... */
 	struct store_id deleted; /* ...and the newest that XDEL took */
+	struct store_id start;	 /* the place before the oldest entry */
 
 	/* news (news.c) */
 	struct store_id known;	       /* all up to here was news... */
 	struct store_id known_before;  /* ...and to here, when it came */
+	struct store_id told;	       /* there is no more up to here */
 	int64_t added;		       /* entries ever added up to known... */
 	bool counted;		       /* ...if that is so */
 	struct redis_page tail;	       /* the last news */
@@ -193,6 +225,8 @@ struct redis {
 	uint64_t asked; /* how many so far */
 	struct redis_search search[REDIS_SEARCHES];
 	struct redis_entries *entries; /* NULL: none was asked for */
+	struct redis_newest topics;
+	struct redis_wishes *wishes; /* as entries, of end.c */
 	int64_t ask_used_ms;
 	uint64_t turn;
 	bool held; /* answers of the moment are good until release */
@@ -305,8 +339,8 @@ enum store_result redis_later(struct redis *);
 /* Opening has seen the state: as if it had been asked for. */
 void redis_ask_answered(struct redis *, const struct redis_state *);
 
-/* Wants a question for the entries of entry.c. */
-void redis_ask_entries(struct redis *);
+/* Wants a question for all that entry.c or end.c have by then. */
+void redis_ask_batch(struct redis *, enum ask_kind);
 
 /* Answers of the moment are no longer good. */
 void redis_ask_expire(struct redis *);
@@ -337,6 +371,29 @@ const struct redis_entry *redis_entry(struct redis *, struct store_id);
 bool redis_entries_put(struct redis *, struct redis_ask *);
 void redis_entries_take(struct redis *, const struct redis_ask *);
 void redis_entries_forget(struct redis *);
+
+/* --- newest.c --- */
+void redis_newest_begin(struct redis *);
+void redis_newest_free(struct redis *);
+struct redis_topic redis_newest_key(const struct redis *, struct store_text);
+/* What is known of a topic, or NULL. */
+struct redis_fact *redis_newest_find(const struct redis *, struct redis_topic);
+/* It has an entry of this id.  NULL: a newer one is known, or no memory. */
+struct redis_fact *redis_newest_note(
+    struct redis *, struct redis_topic, struct store_id, bool ended);
+/* The same, unless one is known.  False: there is no room for it. */
+bool redis_newest_older(
+    struct redis *, struct redis_topic, struct store_id, bool ended);
+/* Notes these entries, if any of them comes after a place. */
+void redis_newest_entries(
+    struct redis *, const redisReply *, struct store_id after);
+
+/* --- end.c, for answer.c --- */
+
+/* As redis_entries_put, of topics that may have ended. */
+bool redis_ends_put(struct redis *, struct redis_ask *);
+void redis_ends_take(struct redis *, const struct redis_ask *);
+void redis_ends_forget(struct redis *);
 
 /* --- full.c --- */
 /* Queues a command (NULL: none) and the state of the log as one script. */

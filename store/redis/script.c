@@ -14,7 +14,7 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 
 	argv[0] = how;
 	argv[1] = script;
-	argv[2] = "5"; /* REDIS_KEYS of them */
+	argv[2] = "6"; /* REDIS_KEYS of them */
 	for (i = 0; i < REDIS_KEYS; i++)
 		argv[3 + i] = u->key[i];
 }
@@ -181,6 +181,44 @@ const char redis_script_uid[] = LUA_IDS LUA_TOPIC_OF LUA_WANTED("4") LUA_BACK
     " found = e[1] return true end end)\n"
     "return {found, reached, gone, passed}\n";
 
+/*
+ * Where the hash of ended topics is true, an end that it does not have is none
+ * any more.
+ */
+const char redis_script_ends[] = LUA_BEFORE LUA_ENDED
+    "local upto = redis.call('HGET', KEYS[2], 'ended') or '0-0'\n"
+    "local left, seen, passed = tonumber(ARGV[3]), {}, {}\n"
+    "local function later(a, b) return before(a, b) and b or a end\n"
+    "local function back(from, low, left) local n, came = 4, false\n"
+    " while left > 0 do\n"
+    "  local es = redis.call('XREVRANGE', KEYS[1], from, '(' .. low,"
+    "   'COUNT', n)\n"
+    "  for _, e in ipairs(es) do came = e[1] from = '(' .. came"
+    "   local topic = value(e, 'topic') or 'main'"
+    "   if not seen[topic] and #topic <= 4096 then"
+    "    seen[topic] = true passed[#passed + 1] = came"
+    "    passed[#passed + 1] = (is_end(e) and '!' or '=') .. topic end\n"
+    "   left = left - 1 - (#topic + #(value(e, 'data') or '')) / 4096 end\n"
+    "  if #es < n then return false end\n"
+    "  n = math.min(n * 2, 100) end\n"
+    " return came or low end\n"
+    "local gap = back('+', later(upto, ARGV[1]), 200)\n"
+    "local reached = false\n"
+    "if before(upto, ARGV[2]) then"
+    " reached = left > 0 and back(ARGV[2], upto, left)"
+    " if left <= 0 then reached = ARGV[2] end end\n"
+    "local out, cost = {}, 0\n"
+    "for i = 4, #ARGV, 2 do local topic, id = ARGV[i + 1], ARGV[i]\n"
+    " if id == '' or not before(upto, id) then"
+    "  id = redis.call('HGET', KEYS[6], topic) end\n"
+    " local e = id and redis.pcall('XRANGE', KEYS[1], id, id)[1]\n"
+    " out[#out + 1] = e and is_end(e) and"
+    "  (value(e, 'topic') or 'main') == topic and e[1] or false\n"
+    " cost = cost + 1 + (e and #(value(e, 'data') or '') or 0) / 1024\n"
+    " if cost > 300 then break end\n"
+    "end\n"
+    "return {upto, gap and 1 or 0, reached, passed, out}\n";
+
 /* A topic that is longer than any may be is nobody's. */
 const char redis_script_revoked[] =
     LUA_IDS "local out, seen, from = {}, {}, ARGV[2]\n"
@@ -233,12 +271,12 @@ const char redis_script_range[] =
  * and the uids that went with it.
  */
 #define LUA_TRIM                                                               \
-	LUA_IDS LUA_INFO LUA_TOPIC_OF                                          \
+	LUA_IDS LUA_INFO LUA_TOPIC_OF LUA_ENDED                                \
 	    "local function trim(rows, age, now, most, slack)\n"               \
 	    " local limit = age > 0 and now - age or 0\n"                      \
 	    " local over = rows > 0 and redis.call('XLEN', KEYS[1]) - rows "   \
 	    "or 0\n"                                                           \
-	    " local removed, last = 0, false\n"                                \
+	    " local removed, last, gone = 0, false, {}\n"                      \
 	    " if over <= slack then over = 0 end\n"                            \
 	    " local probe = limit > 0 and 1 or 0\n"                            \
 	    " if over > 0 then probe = 100 end\n"                              \
@@ -248,13 +286,18 @@ const char redis_script_range[] =
 	    "  local n = 0\n"                                                  \
 	    "  for _, e in ipairs(es) do"                                      \
 	    "  if removed + n < over or time(e) < limit then n = n + 1"        \
-	    "  last = e[1] else break end end\n"                               \
+	    "  last = e[1] if is_end(e) then gone[#gone + 1] = e end"          \
+	    "  else break end end\n"                                           \
 	    "  if n > 0 then redis.call('XTRIM', KEYS[1], 'MAXLEN', '=',"      \
 	    "   redis.call('XLEN', KEYS[1]) - n) end\n"                        \
 	    "  removed = removed + n\n"                                        \
 	    "  if n < #es or n == 0 then break end\n"                          \
 	    "  probe = 100\n"                                                  \
 	    " end\n"                                                           \
+	    " for _, e in ipairs(gone) do"                                     \
+	    "  local topic = value(e, 'topic') or 'main'"                      \
+	    "  if redis.call('HGET', KEYS[6], topic) == e[1] then"             \
+	    "  redis.call('HDEL', KEYS[6], topic) end end\n"                   \
 	    " if last then local i = info(KEYS[1])\n"                          \
 	    "  redis.call('HSET', KEYS[2], 'pruned', last, 'gone',"            \
 	    "   (i['entries-added'] or 0) - i['length']) end\n"                \
@@ -281,7 +324,7 @@ const char redis_script_range[] =
  * event.
  */
 const char redis_script_append[] = LUA_TRIM
-    "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"
+    "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age', 'ended')\n"
     "if not log[1] then return {err = 'NOLOG'} end\n"
     "local has, of, out, n = {}, {}, {}, (#ARGV - 1) / 5\n"
     "if n == 0 then redis.call('HSET', KEYS[2], 'id', log[1]) end\n"
@@ -295,7 +338,9 @@ const char redis_script_append[] = LUA_TRIM
     "   if e then has[uid] = id of[uid] = field(e, 'topic') or 'main' end\n"
     "  end\n"
     "  if of[uid] ~= topic then return {err = 'TAKEN'} end end end\n"
-    "redis.call('LLEN', KEYS[4])\n"
+    "redis.call('LLEN', KEYS[4]) redis.call('HLEN', KEYS[6])\n"
+    "local was, upto, all = log[4] or '0-0', false, false\n"
+    "if n > 0 then upto, all = catch_up(was, 2 * n + 200) end\n"
     "for i = 0, n - 1 do local uid, add = false, {}\n"
     " for j, name in ipairs({'topic', 'event', 'data', 'uid', 'time'}) do\n"
     "  local v = ARGV[1 + i * 5 + j]\n"
@@ -304,16 +349,29 @@ const char redis_script_append[] = LUA_TRIM
     " if uid and has[uid] then out[#out + 1] = '=' .. has[uid] else\n"
     "  local id = redis.call('XADD', KEYS[1], '*', unpack(add))\n"
     "  out[#out + 1] = id\n"
+    "  if all then upto = id"
+    "   local topic = ARGV[2 + i * 5]"
+    "   ended[topic ~= '' and string.sub(topic, 2) or 'main'] ="
+    "    ARGV[3 + i * 5] == '=stream-end' and id end\n"
     "  if uid then has[uid] = id redis.call('HSET', KEYS[3], uid, id)"
     "  if topic_of(uid) then"
     "  redis.call('HSET', KEYS[2], topic_of(uid), of[uid]) end"
     "  redis.call('RPUSH', KEYS[4], id .. ' ' .. uid) end\n"
     " end end\n"
+    "if upto and upto ~= was then note_ended(upto) end\n"
     "local rows, age = tonumber(log[2] or 0), tonumber(log[3] or 0)\n"
     "if rows > 0 or age > 0 then"
     " trim(rows, age, tonumber(ARGV[1]), 2 * n + 200, 99)"
     " forget(2 * n + 8) end\n"
     "return out\n";
+
+const char redis_script_ended[] =
+    LUA_ENDED "local log = redis.call('HMGET', KEYS[2], 'id', 'ended')\n"
+	      "if not log[1] then return {err = 'NOLOG'} end\n"
+	      "local was = log[2] or '0-0'\n"
+	      "local upto, all = catch_up(was, 1000)\n"
+	      "if upto ~= was then note_ended(upto) end\n"
+	      "return all and 0 or 1\n";
 
 const char redis_script_prune[] =
     LUA_TRIM "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"

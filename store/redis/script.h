@@ -39,6 +39,40 @@ void redis_head(const char *argv[REDIS_HEAD], const struct redis_url *,
 	" local a, b = words(x) local c, d = words(y)"            \
 	" return less(a, c) or (a == c and less(b, d)) end\n"
 
+/*
+ * Which topics have ended: a hash of topics, each with the id of the entry that
+ * ended it.  It is true up to the entry that the hash of the log names in the
+ * field `ended'.  Whoever adds entries goes through those first that came since
+ * by XADD, as many as one call may; what is beyond is left to the next.
+ */
+#define LUA_ENDED                                                         \
+	"local ended = {}\n"                                              \
+	"local function value(e, name) local v = false"                   \
+	" for i = 1, #e[2], 2 do"                                         \
+	" if e[2][i] == name then v = e[2][i + 1] end end return v end\n" \
+	"local function is_end(e)"                                        \
+	" return value(e, 'event') == 'stream-end' end\n"                 \
+	"local function catch_up(upto, left) local n = 4\n"               \
+	" if not redis.call('XREVRANGE', KEYS[1], '+', '(' .. upto,"      \
+	"  'COUNT', 1)[1] then return upto, true end\n"                   \
+	" while left > 0 do"                                              \
+	"  local es = redis.call('XRANGE', KEYS[1], '(' .. upto, '+',"    \
+	"   'COUNT', n)\n"                                                \
+	"  for _, e in ipairs(es) do upto = e[1]"                         \
+	"   ended[value(e, 'topic') or 'main'] = is_end(e) and upto"      \
+	"   left = left - 1 - #(value(e, 'data') or '') / 4096 end\n"     \
+	"  if #es < n then return upto, true end\n"                       \
+	"  n = math.min(n * 2, 100) end\n"                                \
+	" return upto, false end\n"                                       \
+	"local function note_ended(upto) local del = {}\n"                \
+	" for topic, id in pairs(ended) do"                               \
+	"  if id then redis.call('HSET', KEYS[6], topic, id)"             \
+	"  else del[#del + 1] = topic end"                                \
+	"  if #del == 500 then redis.call('HDEL', KEYS[6], unpack(del))"  \
+	"  del = {} end end\n"                                            \
+	" if del[1] then redis.call('HDEL', KEYS[6], unpack(del)) end\n"  \
+	" redis.call('HSET', KEYS[2], 'ended', upto) ended = {} end\n"
+
 /* ARGV: an id.  What struct redis_state has, in its order. */
 extern const char redis_script_state[];
 
@@ -78,6 +112,23 @@ extern const char redis_script_revoked[];
  * have, bytes in all.  Whether there may be more (1 or 0), and the entries.
  */
 extern const char redis_script_range[];
+
+/*
+ * Has a topic ended?  ARGV: two places between which the asker knows all, how
+ * many entries to pass before the second one; then for each topic two: the id
+ * of its end as the asker knows it, or empty, and the topic.  The script
+ * answers: up to where the hash of ended topics is true; whether entries after
+ * the first place are left out (1 or 0); how far it came before the second one,
+ * if the hash is not true up to there (nil: all the way); of the entries that
+ * it passed the newest of each topic, two for each: the id, and the topic with
+ * a `!' before it if it ended there, else a `='; and for each topic that was
+ * asked for, as long as that does not take long, the id of its end or nil, as
+ * far as the hash goes.
+ */
+extern const char redis_script_ends[];
+
+/* Goes through what XADD added; whether there is more of it (1 or 0). */
+extern const char redis_script_ended[];
 
 /*
  * ARGV: now ms, then for each event five: topic, event, data, uid, time, each

@@ -190,13 +190,14 @@ redis_state_note(
 	rs->last = st->last;
 	rs->entry = st->entry;
 	rs->deleted = st->deleted;
+	rs->start = redis_state_floor(st);
 }
 
 void
 redis_state_adopt(struct redis *rs, const struct redis_state *st)
 {
 	memcpy(rs->base.log_id, st->log_id, sizeof(rs->base.log_id));
-	rs->newest = rs->known = rs->known_before = st->last;
+	rs->newest = rs->known = rs->known_before = rs->told = st->last;
 	rs->mark = st->entry;
 	rs->mark_ms = 0;
 	rs->base.revoked = rs->revoked_known = st->revoked;
@@ -206,8 +207,10 @@ redis_state_adopt(struct redis *rs, const struct redis_state *st)
 	rs->last = st->last;
 	rs->entry = st->entry;
 	rs->deleted = st->deleted;
+	rs->start = redis_state_floor(st);
 	rs->number = (struct store_id){0, 0};
 	rs->served.is = false;
+	redis_newest_begin(rs);
 }
 
 struct store_id

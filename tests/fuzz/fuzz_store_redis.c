@@ -13,6 +13,7 @@
  *		   n, a  words, on the link for news and on the one that asks
  *		   N, A  the same in an answer that is otherwise good
  *		   r, s, v, u  reads, seeks, asks what was revoked
+ *		   e  asks whether a topic has ended
  *		   L, K  sets the newest entry and revocation of %
  *		   t  time passes;  x, y  the links are cut;  h, H  hold,
  *release 1  a reader whose connections all say what the first line is 2  a
@@ -326,6 +327,18 @@ ask_revoked(struct store *st, const char *s, bool of_subject)
 }
 
 static void
+ask_end(struct store *st, const char *s)
+{
+	struct store_id end = {0, 0};
+	struct store_text topic = {s, strlen(s)};
+
+	char buf[STORE_ID_SIZE];
+
+	st->ops->end(st, topic, &end);
+	store_id_print(st, end, buf);
+}
+
+static void
 answer(struct redis *rs, char op, char *words)
 {
 	struct said s;
@@ -362,6 +375,9 @@ do_line(struct redis *rs, char *s)
 	case 'v':
 	case 'u':
 		ask_revoked(st, s + 1, *s == 'u');
+		break;
+	case 'e':
+		ask_end(st, s + 1);
 		break;
 	case 'L':
 		snprintf(last, sizeof(last), "%.40s", s + 1);

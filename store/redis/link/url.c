@@ -268,6 +268,7 @@ make_keys(struct redis_url *u)
 	    [KEY_UID] = "uid",
 	    [KEY_UIDS] = "uids",
 	    [KEY_REVOKED] = "revoked",
+	    [KEY_ENDED] = "ended",
 	};
 	int i;
 

@@ -26,6 +26,7 @@ enum redis_key {
 	KEY_UID,     /* hash: uid -> id */
 	KEY_UIDS,    /* list of `id uid`, oldest first */
 	KEY_REVOKED, /* stream: what was taken away */
+	KEY_ENDED,   /* hash: topic -> id of the entry that ended it */
 	REDIS_KEYS
 };
 
