@@ -1,6 +1,7 @@
 /*
  * body_event.c - an event of a POST: its four members, and its check.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "fcgi/publish/body_event.h"
@@ -34,6 +35,13 @@ topic_wrong(struct store_text t)
 	return NULL;
 }
 
+static bool
+is_named(struct store_text t, const char *type)
+{
+	return t.len == strlen(type) && memcmp(t.s, type, t.len) == 0;
+}
+
+/* Of our own types a publisher has one: that which ends a topic. */
 static const char *
 type_wrong(struct store_text t)
 {
@@ -42,8 +50,10 @@ type_wrong(struct store_text t)
 	if (!utf8_clean(t.s, t.len))
 		return "event: not UTF-8, or a control character in it";
 	if (t.len >= sizeof(ours) - 1 &&
-	    memcmp(t.s, ours, sizeof(ours) - 1) == 0)
-		return "event: types that begin with stream- are our own";
+	    memcmp(t.s, ours, sizeof(ours) - 1) == 0 &&
+	    !is_named(t, STORE_END_TYPE))
+		return "event: of the types that begin with stream- only "
+		       "stream-end can be published";
 	return NULL;
 }
 

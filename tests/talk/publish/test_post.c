@@ -54,6 +54,39 @@ test_json_array_and_lines(void)
 	want_logged(sv, three, 3);
 }
 
+/* It is stored as it is; no other type of ours can be published. */
+static void
+test_the_end_of_a_topic_is_published(void)
+{
+	struct server *sv = serve_ready();
+	struct client *c = stream(sv, "/events?topic=run");
+	struct logged *row;
+	size_t n;
+
+	want_refusal(post(sv, FORM, "topic=run&event=stream-gap"), 400);
+	want_refusal(post(sv, FORM, "topic=run&event=stream-ended"), 400);
+	want_id(post(sv, FORM, "topic=run&event=stream-end&data=done"), 201);
+	want_event(c, NULL, "stream-end", "done");
+	want_end(c);
+	want_id(post(sv, JSON,
+		    "{\"topic\":\"run\",\"event\":\"stream-end\","
+		    "\"data\":{\"status\":2}}"),
+	    201);
+	want_ids(post(sv, NDJSON,
+		     "{\"topic\":\"run\",\"data\":\"last\"}\n"
+		     "{\"topic\":\"run\",\"event\":\"stream-end\"}"),
+	    201, 2);
+	row = log_all(sv, &n);
+	check(n == 4);
+	for (size_t i = 0; i < n; i++) {
+		check(strcmp(row[i].topic, "run") == 0);
+		check(i == 2 || strcmp(row[i].event, "stream-end") == 0);
+	}
+	check(strcmp(row[0].data, "done") == 0);
+	check(strcmp(row[1].data, "{\"status\":2}") == 0);
+	check(*row[3].data == '\0');
+}
+
 static void
 test_its_id_is_a_place(void)
 {
@@ -280,6 +313,7 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_a_form_reaches_a_stream),
 	    TALK(test_json_array_and_lines),
+	    TALK(test_the_end_of_a_topic_is_published),
 	    TALK(test_its_id_is_a_place),
 	    TALK(test_a_uid_is_published_once),
 	    TALK(test_a_bad_line_takes_all_with_it),

@@ -54,6 +54,19 @@ test_who_may(void)
 	check(log_count(sv) == 2);
 }
 
+/* Whoever may publish to a topic may end it, and no other topic. */
+static void
+test_who_may_publish_may_end(void)
+{
+	struct server *sv = serve_ready();
+
+	take_token(sv, "--publish", "run/7");
+	want_refusal(post(sv, FORM, "topic=run/8&event=stream-end"), 403);
+	check(log_count(sv) == 0);
+	want_id(post(sv, FORM, "topic=run/7&event=stream-end"), 201);
+	check(log_count(sv) == 1);
+}
+
 static void
 want_taken(struct client *c)
 {
@@ -211,6 +224,7 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_a_cookie_counts_from_our_own_pages),
 	    TALK(test_who_may),
+	    TALK(test_who_may_publish_may_end),
 	    TALK(test_a_uid_is_of_one_topic),
 	    TALK(test_a_uid_of_another_topic_is_no_place),
 	    TALK(test_publish_tells_of_a_uid_of_another_topic),

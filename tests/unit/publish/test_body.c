@@ -407,6 +407,8 @@ test_bad_events(void **state)
 	REFUSED(JSON, "{\"topic\":\"a*\"}", 400, "topic:");
 	REFUSED(JSON, "{\"event\":\"a\\rb\"}", 400, "event:");
 	REFUSED(JSON, "{\"event\":\"stream-gap\"}", 400, "event:");
+	REFUSED(JSON, "{\"event\":\"stream-end2\"}", 400, "event:");
+	REFUSED(JSON, "{\"event\":\"stream-en\"}", 400, "event:");
 	REFUSED(JSON, "{\"uid\":\"\"}", 400, "uid: empty");
 	REFUSED(JSON, "{\"uid\":\"12\"}", 400, "uid: all digits");
 	REFUSED(JSON, "{\"uid\":\"a b\"}", 400, "uid:");
