@@ -1,33 +1,33 @@
 /*
  * cmd_publish.c - largesse publish: append events from a script.
  *
- * With DATA it appends one event; without, each line of standard input is an
- * event.  A transaction takes the lines that can be read without waiting, up
- * to BATCH of them: so a line that is typed is published at once, and a file
- * in large batches.  An id is printed when its event is committed, not before.
+ * With DATA it appends one event; without, what comes on standard input is
+ * cut into events by join.c.  A transaction takes the events that can be read
+ * without waiting, up to BATCH of them: so a line that is typed is published
+ * at once, and a file in large batches.  An id is printed when its event is
+ * committed, not before.
  */
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fcgi/base/bytes.h"
 #include "fcgi/base/log.h"
 #include "fcgi/base/options.h"
 #include "fcgi/command/commands.h"
+#include "fcgi/command/input.h"
+#include "fcgi/command/join.h"
 #include "store/store.h"
 
 enum {
-	BATCH = 500,		   /* events a transaction */
-	READ_BYTES = 64 * 1024,	   /* asked for at once */
-	AHEAD_BYTES = 1024 * 1024, /* enough for a batch, once it has a line */
+	BATCH = 500,		   /* events a transaction, and one more */
+	BATCH_BYTES = 1024 * 1024, /* enough for a batch */
+	JOIN_MS_MAX = 10000
 };
 
 struct publish_conf {
-	const char *topic, *event, *uid;
-	bool quiet;
+	const char *topic, *event, *uid, *join_at;
+	uint64_t join_ms;
+	bool end, quiet;
 };
 
 /* clang-format off */
@@ -38,6 +38,14 @@ static const struct option list[] = {
 	    .help = "event type; none is EventSource's message"},
 	{"uid", "U", OPTION_STRING, AT_STRING(struct publish_conf, uid),
 	    .help = "your own id, not all digits: never published twice"},
+	{"end", NULL, OPTION_FLAG, AT_FLAG(struct publish_conf, end),
+	    .help = "end the topic: with DATA, or when the input ends"},
+	{"join", "AGE", OPTION_AGE, AT_NUMBER(struct publish_conf, join_ms),
+	    .help = "what comes within this time (50ms) is one event",
+	    .min = 1, .max = JOIN_MS_MAX},
+	{"join-at", "PATH", OPTION_STRING,
+	    AT_STRING(struct publish_conf, join_at),
+	    .help = "join lines of JSON that differ in the string there"},
 	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct publish_conf, quiet),
 	    .help = "do not print the ids"},
 };
@@ -54,10 +62,13 @@ static const struct options options = {
     .operands_max = 2,
 };
 
-/* Where events go, and the options that all of them share. */
+/* Where events go, and those that are not yet appended. */
 struct publishing {
 	struct store *store;
 	const struct publish_conf *conf;
+	struct bytes data;	/* of all events, one behind the other */
+	size_t ends[BATCH + 1]; /* where each of them ends in it */
+	size_t n;
 };
 
 static struct store_text
@@ -75,6 +86,15 @@ make_event(const struct publish_conf *conf, struct store_text data)
 	    .uid = text_of(conf->uid),
 	    .data = data,
 	};
+}
+
+static struct store_event
+make_end(const struct publish_conf *conf, struct store_text data)
+{
+	struct store_event ev = make_event(conf, data);
+
+	ev.event = text_of(STORE_END_TYPE);
+	return ev;
 }
 
 static int
@@ -95,112 +115,128 @@ append_and_print(
 	return command_done();
 }
 
-/* --- lines -------------------------------------------------------------- */
+/* --- standard input ----------------------------------------------------- */
 
-/* What was read from standard input and is not yet published. */
-struct input {
-	struct bytes text; /* the byte at `at` begins a line */
-	size_t lines;	   /* whole ones among them */
-	bool ended;
-};
-
-static size_t
-count_lines(const char *s, size_t len)
-{
-	const char *end = s + len;
-	size_t n = 0;
-
-	while ((s = memchr(s, '\n', (size_t)(end - s))) != NULL) {
-		s++;
-		n++;
-	}
-	return n;
-}
-
-static bool
-more_is_there(void)
-{
-	struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
-
-	return poll(&pfd, 1, 0) == 1;
-}
-
-/* Reads once.  If the last line has no newline, the end adds it.  0 or -1. */
+/* Appends the batch, and behind it the end of the topic unless it is NULL. */
 static int
-input_read(struct input *in)
+publish_batch(struct publishing *pub, const char *end)
 {
-	struct bytes *text = &in->text;
-	ssize_t n;
-
-	bytes_trim(text);
-	if (bytes_room(text, READ_BYTES) == -1)
-		return -1;
-	do
-		n = read(STDIN_FILENO, text->s + text->len, READ_BYTES);
-	while (n == -1 && errno == EINTR);
-	if (n == -1)
-		return -1;
-	in->ended = n == 0;
-	in->lines += count_lines(text->s + text->len, (size_t)n);
-	text->len += (size_t)n;
-	if (in->ended && text->len > 0 && text->s[text->len - 1] != '\n') {
-		text->s[text->len++] = '\n'; /* READ_BYTES were free */
-		in->lines++;
-	}
-	return 0;
-}
-
-/* Waits for one line, then takes what can be read at once, up to a batch. */
-static int
-input_fill(struct input *in)
-{
-	while (!in->ended && in->lines < BATCH &&
-	       (in->lines == 0 || (in->text.len - in->text.at < AHEAD_BYTES &&
-				      more_is_there())))
-		if (input_read(in) == -1) {
-			log_error("standard input", "%s", strerror(errno));
-			return -1;
-		}
-	return 0;
-}
-
-/* Publishes the lines in the buffer, at most a batch, and removes them. */
-static int
-publish_batch(const struct publishing *pub, struct input *in)
-{
-	struct store_event events[BATCH];
-	const char *s = in->text.s + in->text.at, *end;
-	size_t n = 0, len;
+	struct store_event events[BATCH + 1];
+	size_t n, at = 0;
 	int status;
 
-	for (; n < BATCH && n < in->lines; n++) {
-		end = memchr(s, '\n', in->text.len - (size_t)(s - in->text.s));
-		len = (size_t)(end - s);
-		if (len > 0 && s[len - 1] == '\r')
-			len--;
-		events[n] = make_event(pub->conf, (struct store_text){s, len});
-		s = end + 1;
+	for (n = 0; n < pub->n; n++) {
+		events[n] = make_event(pub->conf,
+		    (struct store_text){pub->data.s + at, pub->ends[n] - at});
+		at = pub->ends[n];
 	}
-	status = append_and_print(pub, events, n);
-	in->lines -= n;
-	in->text.at = (size_t)(s - in->text.s);
+	if (end != NULL)
+		events[n++] = make_end(pub->conf, text_of(end));
+	status = n > 0 ? append_and_print(pub, events, n) : STATUS_DONE;
+	pub->n = 0;
+	pub->data.len = 0;
+	bytes_trim(&pub->data);
+	return status;
+}
+
+/* Takes an event into the batch, which is appended when it is full. */
+static int
+add_event(void *arg, const char *s, size_t len)
+{
+	struct publishing *pub = arg;
+
+	if (bytes_add(&pub->data, s, len) == -1)
+		return command_failed("no memory");
+	pub->ends[pub->n++] = pub->data.len;
+	return pub->n == BATCH || pub->data.len >= BATCH_BYTES
+		   ? publish_batch(pub, NULL)
+		   : STATUS_DONE;
+}
+
+/* What the end of the topic says of the end of the input; NULL: no end. */
+static const char *
+end_of_input(const struct publishing *pub, const struct input *in)
+{
+	if (!pub->conf->end || !in->ended)
+		return NULL;
+	return in->failed ? "failed" : in->stopped != 0 ? "stopped" : "";
+}
+
+static int
+publish_read(struct publishing *pub, struct join *join, struct input *in)
+{
+	bool more, late;
+	int status = STATUS_DONE;
+
+	while (status == STATUS_DONE && !in->ended) {
+		more = input_read(in, pub->n > 0 ? 0 : join_wait(join));
+		late = join_wait(join) == 0;
+		status = join_take(join, &in->text, in->ended);
+		if (status == STATUS_DONE && (!more || late || in->ended))
+			status = publish_batch(pub, end_of_input(pub, in));
+	}
+	return in->failed ? STATUS_FAILED : status;
+}
+
+static int
+publish_input(struct publishing *pub)
+{
+	const struct publish_conf *conf = pub->conf;
+	struct join join = {
+	    .how = conf->join_ms == 0	   ? JOIN_LINES
+		   : conf->join_at == NULL ? JOIN_TEXT
+					   : JOIN_CHUNKS,
+	    .ms = (int64_t)conf->join_ms,
+	    .path = conf->join_at,
+	    .put = add_event,
+	    .arg = pub,
+	};
+	struct input in;
+	int status = STATUS_FAILED;
+
+	if (input_open(&in) == 0)
+		status = publish_read(pub, &join, &in);
+	join_free(&join);
+	bytes_free(&pub->data);
+	store_close(pub->store);
+	pub->store = NULL;
+	input_close(&in);
 	return status;
 }
 
 static int
-publish_lines(const struct publishing *pub)
+publish_one(const struct publishing *pub, const char *data)
 {
-	struct input in = {0};
-	int status = STATUS_DONE;
+	struct store_event ev = pub->conf->end
+				    ? make_end(pub->conf, text_of(data))
+				    : make_event(pub->conf, text_of(data));
 
-	while (status == STATUS_DONE && (!in.ended || in.lines > 0)) {
-		if (input_fill(&in) == -1)
-			status = STATUS_FAILED;
-		else if (in.lines > 0)
-			status = publish_batch(pub, &in);
+	return append_and_print(pub, &ev, 1);
+}
+
+/* Options that have no meaning together. */
+static int
+check_together(const struct publish_conf *conf, bool has_data)
+{
+	const char *what = NULL, *why = NULL;
+
+	if (conf->uid != NULL && !has_data) {
+		what = "--uid";
+		why = "is of one event: give its DATA, too";
+	} else if (conf->join_ms != 0 && has_data) {
+		what = "--join";
+		why = "is for what comes on standard input: give no DATA";
+	} else if (conf->join_at != NULL && conf->join_ms == 0) {
+		what = "--join-at";
+		why = "needs --join, which says for how long";
+	} else if (conf->end && has_data && conf->event != NULL) {
+		what = "--event";
+		why = "the end of a topic is of the type " STORE_END_TYPE;
 	}
-	bytes_free(&in.text);
-	return status;
+	if (what == NULL)
+		return STATUS_DONE;
+	log_error(what, "%s", why);
+	return STATUS_USAGE;
 }
 
 int
@@ -208,26 +244,18 @@ cmd_publish(int argc, char **argv)
 {
 	struct publish_conf conf;
 	struct publishing pub = {.conf = &conf};
-	struct store_event event;
 	char why[512];
 	int status = options_take(&options, &argc, argv, &conf);
 
 	if (status != -1)
 		return status;
-	if (conf.uid != NULL && argc < 3) {
-		log_error("--uid", "is of one event: give its DATA, too");
-		return STATUS_USAGE;
-	}
+	if ((status = check_together(&conf, argc == 3)) != STATUS_DONE)
+		return status;
 	pub.store = store_open(argv[1], STORE_WRITE, why, sizeof(why));
 	if (pub.store == NULL)
 		return command_failed(why);
 	log_doubt(store_doubt(pub.store));
-	if (argc == 3) {
-		event = make_event(&conf, text_of(argv[2]));
-		status = append_and_print(&pub, &event, 1);
-	} else {
-		status = publish_lines(&pub);
-	}
+	status = argc == 3 ? publish_one(&pub, argv[2]) : publish_input(&pub);
 	store_close(pub.store);
 	return status;
 }
