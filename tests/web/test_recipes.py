@@ -1,6 +1,8 @@
 """test_recipes.py - runs the recipes of deploy/recipes as they are."""
 
+import http.server
 import json
+import os
 import pathlib
 import sqlite3
 import subprocess
@@ -130,3 +132,141 @@ def test_recipe_snapshot_and_stream():
         finally:
             ended.set()
             writer.join()
+
+
+JOIN = ["py", "php", "mjs"]
+WORDS = ["it's ", "\u00e4\u20ac", "", "\U0001f600", "\n", "\\ \"", "\n\n ", "x"]
+
+
+class Model:
+    """A server that answers as OpenAI's does.  The prompt says how: `burst N'
+    sends N tokens at once, `cut N' the same without the end, `slow' a token
+    each time that it is told to go on."""
+    def __init__(self):
+        self.go = threading.Semaphore(0)
+        self.asked = []
+        model = self
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(
+                    int(self.headers["Content-Length"])))
+                model.asked.append((self.path, self.headers, body))
+                word, *n = body["messages"][-1]["content"].split()
+                self.send_response(500 if word == "no" else 200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.chunked = self.request_version == "HTTP/1.1"
+                if self.chunked:
+                    self.send_header("Transfer-Encoding", "chunked")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                if word != "no":
+                    self.chunk('{"choices":[{"delta":{"role":"assistant"}}]}')
+                for token in model.tokens(word, n):
+                    self.chunk(json.dumps(
+                        {"choices": [{"index": 0,
+                                      "delta": {"content": token}}]}))
+                if word in ("burst", "slow"):
+                    self.chunk('{"choices":[]}')
+                    self.chunk("[DONE]")
+                    if self.chunked:
+                        self.wfile.write(b"0\r\n\r\n")
+                self.close_connection = True
+
+            def chunk(self, data):
+                data = f"data: {data}\n\n".encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data)
+                                 if self.chunked else data)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.server.handle_error = lambda *_: None  # the recipe has left
+        threading.Thread(target=self.server.serve_forever).start()
+        self.env = {**os.environ, "OPENAI_API_KEY": "secret", "MODEL": "m",
+                    "OPENAI_BASE_URL": "http://127.0.0.1:%d/v1"
+                                       % self.server.server_address[1]}
+
+    def tokens(self, word, n):
+        if word in ("burst", "cut"):
+            yield from self.text(int(n[0]))
+        while word == "slow" and self.go.acquire() and not self.ended():
+            yield "word "
+
+    def ended(self):
+        return self.asked[-1] is None
+
+    @staticmethod
+    def text(n):
+        return [WORDS[i % len(WORDS)] for i in range(n)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.asked.append(None)
+        self.go.release()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def joined(language, y, model, prompt):
+    path = RECIPES / ("join." + language)
+    return subprocess.Popen([*WITH[language], str(path), str(y.log), "run/7",
+                             prompt], env=model.env, stderr=subprocess.PIPE)
+
+
+def rows(y):
+    return ask(y, "SELECT event, data FROM events WHERE topic = 'run/7'"
+                  " ORDER BY id")
+
+
+@each("language", JOIN)
+def test_recipe_joins(language):
+    """Every byte of the answer is in few rows, and the end behind them."""
+    with Yard("nginx") as y, Model() as model:
+        run = joined(language, y, model, "burst 2000")
+        assert run.wait(60) == 0
+        *text, end = rows(y)
+        assert "".join(data for _, data in text) == "".join(model.text(2000))
+        assert {event for event, _ in text} == {None}
+        assert len(text) <= 200
+        assert end == ("stream-end", "done")
+        path, head, body = model.asked[0]
+        assert path == "/v1/chat/completions" and body["model"] == "m" \
+            and body["stream"] and head["Authorization"] == "Bearer secret"
+        print(f"# {language}: 2000 tokens in {len(text)} rows")
+
+
+@each("language", JOIN)
+def test_recipe_holds_nothing_back(language):
+    """A token is in the log while the model thinks about the next one; and
+    SIGTERM ends the topic as stopped, whatever the model does."""
+    with Yard("nginx") as y, Model() as model:
+        run = joined(language, y, model, "slow")
+        for n in range(1, 4):
+            model.go.release()
+            until("its row", lambda: len(rows(y)) == n)
+        run.terminate()
+        assert run.wait(60) == 1
+        assert rows(y) == [(None, "word ")] * 3 + [("stream-end", "stopped")]
+
+
+@each("language", JOIN)
+def test_recipe_tells_of_a_failure(language):
+    """The answer is cut, or there is none, or nobody listens there."""
+    with Yard("nginx") as y, Model() as model:
+        run = joined(language, y, model, "cut 100")
+        assert run.wait(60) == 1
+        *text, end = rows(y)
+        assert "".join(data for _, data in text) == "".join(model.text(100))
+        assert end == ("stream-end", "failed")
+        for prompt in "no", "nobody":
+            y.sqlite3("DELETE FROM events")
+            if prompt == "nobody":
+                model.env["OPENAI_BASE_URL"] = "http://127.0.0.1:1"
+            assert joined(language, y, model, prompt).wait(60) != 0
+            assert rows(y) == [("stream-end", "failed")]
