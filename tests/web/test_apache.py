@@ -1,7 +1,7 @@
 """test_apache.py - what each directive of deploy/apache is for."""
 
-from probes import (answer, at_once, back, crowd, echoed, ends, file_of, lives,
-                    retry, silent_start, spread, starts, status_here)
+from probes import (answer, at_once, back, bare, crowd, echoed, ends, file_of,
+                    lives, retry, silent_start, spread, starts, status_here)
 from tap import each
 from without import CACHED, DOWN, ECHO, POST, Row, run
 
@@ -29,6 +29,8 @@ APACHE = [
         "%{REQUEST_METHOD} == 'GET' && ", **DOWN),
     Row("apache", "If events", answer("/events/health", 503),
         swap=[(" && %{REQUEST_URI} =~ m#^/events/?$#", "")], **DOWN),
+    Row("apache", "If not bare", bare, swap=[
+        (" && %{QUERY_STRING} !~ /(^|&)start=bare(&|$)/", "")], **DOWN),
     Row("apache", "Alias", retry, 'Alias "/events-retry" '
         '"/etc/apache2/largesse/retry.asis"', **DOWN),
     Row("apache", "Require all granted", retry, swap=[

@@ -4,7 +4,8 @@ import select
 import socket
 
 from client import request
-from probes import answer, at_once, discreet, quiet, responder_is_down
+from probes import (answer, at_once, bare_when_down, discreet, quiet,
+                    responder_is_down)
 from tap import each
 from ways import site
 from without import HERE, SLOW, Row, run
@@ -38,6 +39,8 @@ WRAP = [
         ("NO_BUFFERING 1;", "NO_BUFFERING 1;\n\treturn 502;")]),
     Row("fcgiwrap", "error_page", responder_is_down,
         "error_page 502 503 504 = @largesse_retry;"),
+    Row("fcgiwrap", "error_page, not for bare", bare_when_down,
+        'if ($args ~ "(^|&)start=bare(&|$)") { return 503; }'),
 ]
 
 

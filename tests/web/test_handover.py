@@ -766,6 +766,12 @@ def told_to_come_back(y):
     return s.status == 200 and b"retry: " in s.rest()
 
 
+def bare_is_told(y):
+    """It would take the other answer for one without text."""
+    y.say(TO + "&start=bare")
+    return all(at_app(y, **how).status == 503 for how in METHODS)
+
+
 def at_once(y):
     return hears(y, 10)
 
@@ -787,6 +793,9 @@ NGINX = {
                 "X-Accel-Buffering;\nlocation = /events {")])),
     "error_page": (told_to_come_back, "error_page 502 503 504 = "
                    "@largesse_handover_retry;", dict(how="none")),
+    "not for bare": (
+        bare_is_told, 'if ($args ~ "(^|&)start=bare(&|$)") '
+        "{ return 503; }", dict(how="none")),
 }
 
 

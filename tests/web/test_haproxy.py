@@ -3,7 +3,7 @@
 import socket
 
 from hosts import Site
-from probes import (behind_dies, behind_is_down, forwarded,
+from probes import (bare_of_nobody, behind_dies, behind_is_down, forwarded,
                     health_of_nobody, noticed, post_to_nobody, prompt, retry,
                     silent_start, spread_behind)
 from tap import each
@@ -27,12 +27,15 @@ HAPROXY = [
         "timeout connect 5s", "timeout client 60s", "timeout server 60s")],
     Row("haproxy", "use_backend", behind_is_down, way=FIRST, env=SOON,
         cut="use_backend events if { path_reg ^/events/?$ } "
-        "{ method GET HEAD }"),
+        "{ method GET HEAD } !{ query -m reg (^|&)start=bare(&|$) }"),
     Row("haproxy", "use_backend, for streams", post_to_nobody, way=FIRST,
         env=SOON, swap=[(" { method GET HEAD }", "")]),
     Row("haproxy", "use_backend, not for health", health_of_nobody,
         way=FIRST, env=SOON,
         swap=[("path_reg ^/events/?$", "path_beg /events")]),
+    Row("haproxy", "use_backend, not for bare", bare_of_nobody, way=FIRST,
+        env=SOON, swap=[
+            (" !{ query -m reg (^|&)start=bare(&|$) }", "")]),
     Row("haproxy", "http-request return", spread_behind, way=FIRST, env=SOON,
         swap=[KNOWN]),
     Row("haproxy", "check", spread_behind, way=FIRST, env=SOON,

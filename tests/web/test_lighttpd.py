@@ -1,6 +1,6 @@
 """test_lighttpd.py - what each directive of deploy/lighttpd is for."""
 
-from probes import (answer, at_once, back, crowd, discreet, file_of,
+from probes import (answer, at_once, back, bare, crowd, discreet, file_of,
                     processes, retry, soon, spread, starts, status_here,
                     user)
 from tap import each
@@ -43,6 +43,8 @@ LIGHTTPD = [
     Row("lighttpd", "error-handler, not for health",
         answer("/events/health", 503),
         swap=[(PAGE, '$HTTP["url"] =~ "^/events" {')], **DOWN),
+    Row("lighttpd", "error-handler, not for bare", bare,
+        swap=[('!~ "(^|&)start=bare(&|$)"', '!~ "x=y"')], **DOWN),
     Row("lighttpd", "alias.url", retry, swap=[
         ('alias.url = (\n\t\t"/events-retry"', 'alias.url = (\n\t\t"/no"')],
         **DOWN),

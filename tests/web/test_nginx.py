@@ -1,7 +1,7 @@
 """test_nginx.py - what each directive of deploy/nginx is for."""
 
 from probes import (answer, at_once, back, backlog, crowd, discreet, echoed,
-                    file_of, health, private_socket, quiet, retry, software,
+                    bare, file_of, health, private_socket, quiet, retry, software,
                     spread, starts, status_here, too_many, topics, worker_a_core)
 from tap import each
 from without import CACHED, DOWN, ECHO, HERE, POST, SLOW, Row, run
@@ -56,6 +56,8 @@ NGINX = [
         GUARD, **DOWN),
     Row("nginx", "error_page, not for health", answer("/events/health", 503),
         GUARD, **DOWN),
+    Row("nginx", "error_page, not for bare", bare,
+        'if ($args ~ "(^|&)start=bare(&|$)") { return 503; }', **DOWN),
     Row("nginx", "$request_id", spread, swap=JITTER, **DOWN),
     Row("nginx", "default_type", retry, "default_type text/event-stream;",
         **DOWN),

@@ -18,7 +18,7 @@ import time
 
 from client import Crowd, Cut, Ended, Stream, request
 from fronts import listens
-from yard import ROOTED, children, end_process, free_port, until
+from yard import ROOTED, alive, children, end_process, free_port, until
 
 LONG, SHORT = 60, 1     # seconds, see above
 
@@ -184,6 +184,9 @@ health = answer("/events/health", 200, "text/plain")
 # The responder is down: an EventSource is told to come back, and does.
 retry = answer("/events", 200, "text/event-stream", b"retry: ")
 
+# A client that would take that for an answer without text.
+bare = answer("/events?topic=run/7&start=bare", 503)
+
 
 @probe("status")
 def status_here(y, patience):
@@ -293,6 +296,12 @@ def health_of_nobody(y, patience):
     return answer("/events/health", 503)(y, LONG)
 
 
+@probe("behind, bare")
+def bare_of_nobody(y, patience):
+    y.stop_web()
+    return bare(y, LONG)
+
+
 @probe("behind, post")
 def post_to_nobody(y, patience):
     y.stop_web()
@@ -309,12 +318,28 @@ def behind_dies(y, patience):
         return b" 200 OK\r\n" in sock.recv(4096)
 
 
-@probe("responder")
-def responder_is_down(y, patience):
-    for pid in children(y.responder.pid):   # fcgiwrap does not end its workers
+def stop_fcgiwrap(y):
+    """It does not end its workers, which take requests as long as they live."""
+    until("all workers are there",
+          lambda: len(children(y.responder.pid)) == 8)
+    workers = children(y.responder.pid)
+    for pid in workers:
         os.kill(pid, signal.SIGTERM)
     end_process(y.responder)
+    for pid in workers:
+        until("worker %d is gone" % pid, lambda: not alive(pid))
+
+
+@probe("responder")
+def responder_is_down(y, patience):
+    stop_fcgiwrap(y)
     return retry(y, patience)
+
+
+@probe("responder, bare")
+def bare_when_down(y, patience):
+    stop_fcgiwrap(y)
+    return bare(y, patience)
 
 
 @probe("lives")
