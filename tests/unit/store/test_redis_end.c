@@ -290,6 +290,96 @@ test_an_end_far_back_is_found_after_a_prune(void **state)
 	check_all(lg);
 }
 
+/* --- many ------------------------------------------------------------------
+ */
+
+enum {
+	MANY = 20000,
+	BATCH = 500
+};
+
+/* One event of each of n topics; every second one ends. */
+static void
+publish_many(struct log *lg, int n, struct store_id *ids)
+{
+	static struct store_event ev[BATCH];
+	static char names[BATCH][16];
+	int i, j;
+
+	for (i = 0; i < n; i += BATCH) {
+		memset(ev, 0, sizeof(ev));
+		for (j = 0; j < BATCH; j++) {
+			snprintf(names[j], 16, "run/%d", i + j);
+			ev[j].topic = text(names[j]);
+			ev[j].event = text(j % 2 ? "stream-end" : "message");
+		}
+		assert_int_equal(store_append(lg->writer, ev, BATCH), STORE_OK);
+		for (j = 0; j < BATCH; j++)
+			ids[i + j] = j % 2 ? ev[j].id : none;
+		lg->newest = ev[BATCH - 1].id;
+	}
+}
+
+/* As the streams of n topics open, and ask again when something was told. */
+static int
+ask_many(struct log *lg, int from, int n, const struct store_id *ids)
+{
+	struct store_id place, end;
+	int turns = 0, left, i;
+	char name[16];
+
+	for (;; turns++) {
+		left = 0;
+		store_hold(lg->reader);
+		for (i = from; i < from + n; i++) {
+			snprintf(name, sizeof(name), "run/%d", i);
+			if (store_end(lg->reader, text(name), &end) ==
+			    STORE_LATER)
+				left++;
+			else if (store_id_cmp(end, ids[i]) != 0)
+				fail_msg("%s", name);
+		}
+		store_release(lg->reader);
+		if (left == 0)
+			return turns;
+		do
+			kit_turn(lg, &place);
+		while (!store_answered(lg->reader));
+	}
+}
+
+static void
+test_thousands_are_asked_in_a_few_turns(void **state)
+{
+	static struct store_id ids[MANY];
+	struct log *lg = *state;
+	int turns;
+
+	publish_many(lg, 2000, ids);
+	kit_reopen(lg, 0);
+	turns = ask_many(lg, 0, 2000, ids);
+	print_message("2000 topics in %d turns\n", turns);
+	assert_in_range(turns, 1, 20);
+	assert_int_equal(ask_many(lg, 0, 2000, ids), 0);
+}
+
+/* More topics than the reader remembers. */
+static void
+test_what_was_forgotten_is_asked_again(void **state)
+{
+	static struct store_id ids[MANY];
+	struct log *lg = *state;
+	int i;
+
+	publish_many(lg, MANY / 2, ids);
+	kit_settle(lg);
+	publish_many(lg, MANY, ids);
+	kit_settle(lg);
+	for (i = 0; i < MANY; i += 1000)
+		ask_many(lg, i, 1000, ids);
+	assert_true(ask_many(lg, 0, 1000, ids) > 0);
+}
+
 /* The hash does not grow for ever. */
 static void
 test_ends_go_with_their_entries(void **state)
@@ -322,9 +412,15 @@ main(void)
 		test_an_end_far_back_is_found_after_a_prune, kit_setup_redis,
 		kit_teardown),
 	    cmocka_unit_test_setup_teardown(
+		test_thousands_are_asked_in_a_few_turns, kit_setup_redis,
+		kit_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_what_was_forgotten_is_asked_again, kit_setup_redis,
+		kit_teardown),
+	    cmocka_unit_test_setup_teardown(
 		test_ends_go_with_their_entries, kit_setup_redis, kit_teardown),
 	};
-	int rc = _cmocka_run_group_tests("redis_end", tests, 5, NULL, NULL);
+	int rc = _cmocka_run_group_tests("redis_end", tests, 7, NULL, NULL);
 
 	redis_gone(&kit_server);
 	return rc;

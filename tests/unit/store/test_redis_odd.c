@@ -273,8 +273,10 @@ ask_all(struct store *st, unsigned *got)
 		*got |= 1024;
 	if (store_numbers(st, &numbers) == STORE_OK)
 		*got |= 2048;
+	if (store_end(st, (struct store_text){"t", 1}, &id) == STORE_OK)
+		*got |= 4096;
 	store_release(st);
-	return *got == 4095;
+	return *got == 8191;
 }
 
 static void
