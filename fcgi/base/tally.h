@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fcgi/base/listeners.h"
+
 /*
  * Why a stream ended: one value and one word, the same in the log, in
  * /metrics and in the manual.
@@ -100,6 +102,7 @@ tally_number(const struct tally *t, const struct tally_line *line)
  */
 struct tallies {
 	uint64_t n;
+	struct listeners *listeners; /* of each topic */
 	struct tally of[];
 };
 

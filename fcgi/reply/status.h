@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "fcgi/auth/allow.h"
 #include "fcgi/request/peer.h"
 #include "fcgi/request/request.h"
 #include "fcgi/stream/hub.h"
@@ -54,6 +55,18 @@ char *status_metrics(const struct status *, size_t *len); /* metrics.c */
  * parameter LARGESSE_STATUS=on?
  */
 bool status_open(char *const *env);
+
+/*
+ * With a topic in the query it is how many streams this topic has: may this
+ * request be told?  The answer is for the site's owner (status_open), and for
+ * whoever has a token that may publish to the topic.  0; 404 for a stranger,
+ * who is told nothing; 403 for another token; 503: the log cannot tell now
+ * (no->later: but soon).
+ */
+int status_topic_allowed(
+    struct hub *, struct allow *, const struct request *, struct refusal *);
+bool status_topic_reply(
+    struct hub *, const struct peer *, const struct request *);
 
 /* Answers GET and HEAD.  False when the answer did not go out. */
 bool status_reply(struct hub *, const struct peer *, const struct request *);

@@ -34,6 +34,8 @@ status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
 	struct status st;
 	char *text;
 
+	if (json && rq->named)
+		return status_topic_reply(hub, peer, rq);
 	status_gather(hub, &st);
 	text = json ? status_json(&st, &rp.len) : status_metrics(&st, &rp.len);
 	if (text == NULL)

@@ -440,7 +440,8 @@ request_read(
 	if (status == 0)
 		status = read_query(
 		    r, env_value(env, "HTTP_LAST_EVENT_ID"), max_topics, why);
-	if (r->ntopics == 0) {
+	r->named = r->ntopics > 0;
+	if (!r->named) {
 		r->topics[0] = (struct request_topic){"main", 4, false};
 		r->ntopics = 1;
 	}

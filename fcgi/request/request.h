@@ -133,6 +133,7 @@ struct request {
 	bool since_age;
 	struct request_form form;
 	size_t ntopics; /* at least 1: `main` when none was given */
+	bool named;	/* one was given */
 	/* Exact names first, then prefixes, both by their bytes; no repeats. */
 	struct request_topic topics[REQUEST_TOPICS_MAX];
 	const char *address;	      /* REMOTE_ADDR or "" */

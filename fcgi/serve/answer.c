@@ -215,6 +215,35 @@ is_page(const struct request *rq, char *const *env)
 	return rq->path != PATH_UNKNOWN;
 }
 
+/*
+ * A page that is not open to this request.  Of one topic, /status tells how
+ * many streams it has also to those who publish to it.
+ */
+static enum answered
+answer_closed(struct server *srv, struct answering *a, struct request *rq)
+{
+	const struct peer *peer = &a->peer;
+	uint64_t began = uv_hrtime();
+	struct refusal no;
+	int status = 404;
+
+	if (rq->path == PATH_STATUS && rq->named &&
+	    (rq->method == METHOD_GET || rq->method == METHOD_HEAD) &&
+	    !over_share(srv, rq)) {
+		status = status_topic_allowed(&srv->hub, srv->allow, rq, &no);
+		if (status != 0)
+			spend(srv, rq, began);
+	}
+	if (status == 0)
+		return answered(status_topic_reply(&srv->hub, peer, rq));
+	if (status == 404)
+		return answered(
+		    reply_line(&srv->hub, peer, 404, "no such page here"));
+	if (status == 503 && no.later && peer->may_wait)
+		return ANSWERED_WAIT;
+	return answered(reply_refusal(&srv->hub, peer, &no));
+}
+
 static enum answered
 answer_post(struct server *srv, struct answering *a, struct request *rq)
 {
@@ -236,8 +265,7 @@ answer_request(struct server *srv, struct answering *a, struct request *rq,
 	const struct peer *peer = &a->peer;
 
 	if (!is_page(rq, env))
-		return answered(
-		    reply_line(&srv->hub, peer, 404, "no such page here"));
+		return answer_closed(srv, a, rq);
 	if (rq->method == METHOD_POST && rq->path == PATH_STREAM)
 		return answer_post(srv, a, rq);
 	if (rq->method != METHOD_GET && rq->method != METHOD_HEAD)

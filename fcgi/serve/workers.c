@@ -82,6 +82,7 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 	memset(&left, 0, sizeof(left));
 	left.count = pt->tallies->of[i].count;
 	pt->tallies->of[i] = left;
+	listeners_forget(pt->tallies->listeners, i);
 	if (!pt->closing)
 		log_info(quiet, "worker", "%d ended by %s %d, starting another",
 		    (int)pid, WIFSIGNALED(status) ? "signal" : "status",

@@ -130,11 +130,24 @@ stream_is_level(struct hub *hub, struct stream *s)
 	s->caller = NULL;
 }
 
+/* The other workers see that a stream listens, or with -1 not any more. */
+static void
+share_listener(const struct hub *hub, const struct sub *sub, int more)
+{
+	uint8_t i;
+
+	for (i = 0; hub->tallies != NULL && i < sub->ntopics; i++)
+		listeners_count(hub->tallies->listeners, hub->worker,
+		    sub->topics[i]->name, sub->topics[i]->len,
+		    (sub->topics[i]->kind & TOPIC_PREFIX) != 0, more);
+}
+
 void
 stream_free(struct hub *hub, struct stream *s)
 {
 	struct stream *moved = topics_leave(s->sub, s->index);
 
+	share_listener(hub, s->sub, -1);
 	if (moved != NULL)
 		moved->index = s->index;
 	if (s->sub->nstreams == 0) {
@@ -211,6 +224,7 @@ make_stream(struct hub *hub, const struct stream_start *start)
 		free(s);
 		return NULL;
 	}
+	share_listener(hub, s->sub, 1);
 	tell_ends(s->sub, start);
 	return s;
 }

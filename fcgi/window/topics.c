@@ -342,6 +342,33 @@ topics_leave(struct sub *sub, uint32_t index)
 	return last;
 }
 
+static uint64_t
+streams_of(const struct topics *ts, const char *name, size_t len, unsigned kind)
+{
+	const struct topic *t = topics_find(ts, name, len, kind);
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; t != NULL && i < t->nsubs; i++)
+		sum += t->subs[i]->nstreams;
+	return sum;
+}
+
+uint64_t
+topics_listeners(const struct topics *ts, const char *name, size_t len)
+{
+	uint64_t sum = streams_of(ts, name, len, 0) +
+		       streams_of(ts, name, len, TOPIC_BARE);
+	size_t i;
+
+	for (i = 0; i <= len; i++)
+		if (ts->prefixes[i] > 0)
+			sum +=
+			    streams_of(ts, name, i, TOPIC_PREFIX) +
+			    streams_of(ts, name, i, TOPIC_PREFIX | TOPIC_BARE);
+	return sum;
+}
+
 void
 topics_due(struct topics *ts, struct topic *t)
 {

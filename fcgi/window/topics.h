@@ -107,6 +107,13 @@ void topics_forget(struct topics *, struct sub *);
 struct topic *topics_find(
     const struct topics *, const char *name, size_t len, unsigned kind);
 
+/*
+ * How many streams get the events of this topic, by its name or by a prefix
+ * that covers it.  No stream is counted twice, for none of its topics covers
+ * another.
+ */
+uint64_t topics_listeners(const struct topics *, const char *name, size_t len);
+
 /* Goes through all topics and subscriptions: the next one, NULL at the end. */
 static inline struct topic *
 topics_next(const struct topics *ts, const struct topic *t)

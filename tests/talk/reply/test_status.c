@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/talk/peer/keyed.h"
 #include "tests/talk/peer/peer.h"
 
 /* The body of a whole answer that is not a stream. */
@@ -246,6 +247,147 @@ test_no_uri_opens_status(void)
 		want_start(get(sv, uris[i], NULL));
 }
 
+/* --- of one topic ------------------------------------------------------- */
+
+static int64_t
+listeners(struct server *sv, const char *topic)
+{
+	const char *uri = text("/events/status?topic=%s", topic);
+
+	return json_number(
+	    answer_of(get(sv, uri, NULL), 200, "application/json"),
+	    "$.streams");
+}
+
+static void
+test_status_of_a_topic_counts_its_streams(void)
+{
+	struct server *sv = serve();
+	struct client *a, *both, *all;
+
+	check(listeners(sv, "run/7") == 0);
+	a = get(sv, "/events?topic=run/7", NULL);
+	both = get(sv, "/events?topic=other&topic=run/7&topic=run/*", NULL);
+	all = get(sv, "/events?topic=*", NULL);
+	want_start(a);
+	want_start(both);
+	want_start(all);
+	check(listeners(sv, "run/7") == 3);
+	check(listeners(sv, "run/77") == 2);
+	check(listeners(sv, "run") == 1);
+	check(listeners(sv, "other") == 2);
+	check(strcmp(answer_of(get(sv, "/events/status?topic=run%2F7", NULL),
+			 200, "application/json"),
+		  "{\"topic\":\"run/7\",\"streams\":3}\n") == 0);
+	leave(a);
+	until(listeners(sv, "run/7") == 2);
+	leave(both);
+	leave(all);
+	until(listeners(sv, "run/7") == 0);
+}
+
+/* Streams that get nothing but what was published have topics of their own. */
+static void
+test_status_of_a_topic_counts_bare_streams(void)
+{
+	struct server *sv = serve();
+	struct client *c =
+	    get(sv, "/events?topic=run/7&start=bare&end=x", NULL);
+	struct client *p = get(sv, "/events?topic=run/*&start=bare", NULL);
+
+	check(want_headers(c) == 200);
+	check(want_headers(p) == 200);
+	check(listeners(sv, "run/7") == 2);
+	check(listeners(sv, "run/8") == 1);
+}
+
+/* Whichever worker answers, and whichever has the streams. */
+static void
+test_status_of_a_topic_is_that_of_all_workers(void)
+{
+	enum {
+		STREAMS = 24,
+		ASKED = 40
+	};
+	struct server *sv = serve_with("--workers", "3", NULL);
+	pid_t pids[8];
+	struct client *c[STREAMS];
+	int i;
+
+	until(children_of(sv->pid, pids, 8) == 3);
+	for (i = 0; i < STREAMS; i++) {
+		c[i] = get(sv,
+		    i % 2 ? "/events?topic=run/7" : "/events?topic=run/*",
+		    NULL);
+		want_start(c[i]);
+	}
+	for (i = 0; i < ASKED; i++) {
+		check(listeners(sv, "run/7") == STREAMS);
+		check(listeners(sv, "run/8") == STREAMS / 2);
+		check(listeners(sv, "jump/7") == 0);
+	}
+	for (i = 0; i < STREAMS; i += 2)
+		leave(c[i]);
+	for (i = 0; i < ASKED; i++)
+		until(listeners(sv, "run/7") == STREAMS / 2);
+	check(kill(pids[0], SIGKILL) == 0);
+	check(kill(pids[1], SIGKILL) == 0);
+	check(kill(pids[2], SIGKILL) == 0);
+	for (i = 0; i < ASKED; i++)
+		until(listeners(sv, "run/7") == 0);
+}
+
+static void
+test_status_of_a_topic_wants_one_name(void)
+{
+	struct server *sv = serve();
+
+	want_refusal(get(sv, "/events/status?topic=run/*", NULL), 400);
+	want_refusal(get(sv, "/events/status?topic=a&topic=b", NULL), 400);
+	check(*answer_of(ask(sv, "HEAD", "/events/status?topic=a", NULL, NULL),
+		  200, "application/json") == '\0');
+}
+
+/* A token with these rights, asked for a topic on a page that is closed. */
+static struct client *
+ask_closed(struct server *sv, const char *topic, const char *claims)
+{
+	return get(sv, text("/events/status?topic=%s", topic),
+	    "LARGESSE_STATUS", "", "HTTP_AUTHORIZATION",
+	    text("Bearer %s", claims), NULL);
+}
+
+static void
+test_status_of_a_topic_is_for_those_who_publish_to_it(void)
+{
+	struct server *sv = serve_keyed();
+	char *mine = kept(forge(FORGE_HS256, "{\"exp\":4102444800,\"largesse\":"
+					     "{\"publish\":[\"run/7\"]}}"));
+	char *old = kept(forge(
+	    FORGE_HS256, "{\"exp\":1,\"largesse\":{\"publish\":[\"run/7\"]}}"));
+	char *reads = token_for("al", "\"*\"");
+	const char *nothing =
+	    whole(get(sv, "/events/nothing", "PATH_INFO", "/nothing", NULL));
+
+	check(json_number(answer_of(ask_closed(sv, "run/7", mine), 200,
+			      "application/json"),
+		  "$.streams") == 0);
+	want_refusal(ask_closed(sv, "run/8", mine), 403);
+	want_refusal(ask_closed(sv, "run/7", reads), 403);
+	check(strcmp(whole(ask_closed(sv, "run/7", "x")), nothing) == 0);
+	check(strcmp(whole(ask_closed(sv, "run/7", old)), nothing) == 0);
+	check(strcmp(whole(get(sv, "/events/status", "LARGESSE_STATUS", "",
+			 "HTTP_AUTHORIZATION", text("Bearer %s", mine), NULL)),
+		  nothing) == 0);
+	check(strcmp(whole(get(sv, "/events/status?topic=run/7",
+			 "LARGESSE_STATUS", "", NULL)),
+		  nothing) == 0);
+	check(strcmp(whole(get(sv, "/events/metrics?topic=run/7",
+			 "LARGESSE_STATUS", "", "HTTP_AUTHORIZATION",
+			 text("Bearer %s", mine), NULL)),
+		  nothing) == 0);
+}
+
 /* --- /health ------------------------------------------------------------ */
 
 static struct client *
@@ -410,6 +552,11 @@ main(int argc, char **argv)
 	    TALK(test_other_methods_are_refused),
 	    TALK(test_status_is_no_page_for_strangers),
 	    TALK(test_no_uri_opens_status),
+	    TALK(test_status_of_a_topic_counts_its_streams),
+	    TALK(test_status_of_a_topic_counts_bare_streams),
+	    TALK(test_status_of_a_topic_is_that_of_all_workers),
+	    TALK(test_status_of_a_topic_wants_one_name),
+	    TALK(test_status_of_a_topic_is_for_those_who_publish_to_it),
 	    TALK(test_health_tells_strangers_no_name),
 	    TALK(test_health_was_not_good_while_it_was_stopped),
 	    TALK(test_health_says_each_change_once),
