@@ -141,14 +141,15 @@ find_set_triggers(sqlite3 *db)
 		if (schema_set_trigger(db, triggers[i].name, triggers[i].sql) ==
 		    -1)
 			return -1;
-	return 0;
+	return cuts_set_triggers(db);
 }
 
 const char *
 find_trigger(size_t i)
 {
-	return i < sizeof(triggers) / sizeof(triggers[0]) ? triggers[i].name
-							  : NULL;
+	size_t n = sizeof(triggers) / sizeof(triggers[0]);
+
+	return i < n ? triggers[i].name : cuts_trigger(i - n);
 }
 
 /* --- for readers -------------------------------------------------------- */

@@ -24,11 +24,12 @@ static const char misfit[] =
     "  WHEN rootpage = 0 THEN ' is a virtual table' ELSE"
     "  ' has a column that is computed' END"
     " FROM sqlite_schema AS s WHERE type IN ('table', 'view')"
-    " AND lower(name) IN ('events', 'largesse', 'largesse_revoke')"
+    " AND lower(name) IN"
+    "  ('events', 'largesse', 'largesse_revoke', 'largesse_cuts')"
     " AND (type = 'view' OR rootpage = 0 OR EXISTS"
     "  (SELECT 1 FROM pragma_table_xinfo(s.name) WHERE hidden <> 0"
     "   AND lower(name) IN ('topic', 'event', 'data', 'uid', 'time', 'key',"
-    "   'value', 'subject'))) LIMIT 1";
+    "   'value', 'subject', 'folded', 'made'))) LIMIT 1";
 
 /* Not 0 stops the statement.  The time of the first call is its beginning. */
 static int

@@ -14,6 +14,7 @@
  *	row.c		an event as a row
  *	read.c, seek.c	pages of events; the place where a reader starts
  *	find.c		does an id or a uid still stand for one place?
+ *	cuts.c		rows that were removed from the middle
  *	merge.c		the ids of some topics, by their index
  *	end.c		has a topic ended?
  *	news.c		when to look for a commit; follow.c looks

@@ -97,6 +97,12 @@ static const char *const misfits[] = {
     " AND column1 NOT IN"
     "  (SELECT name FROM pragma_table_info('largesse_revoke'))",
 
+    "SELECT 'largesse_cuts has no column ' || column1"
+    " FROM (VALUES('topic'), ('id'), ('folded'), ('made'))"
+    " WHERE EXISTS (SELECT 1 FROM pragma_table_info('largesse_cuts'))"
+    " AND column1 NOT IN"
+    "  (SELECT name FROM pragma_table_info('largesse_cuts'))",
+
     "SELECT 'largesse has no column ' || column1"
     " FROM (VALUES('key'), ('value'))"
     " WHERE EXISTS (SELECT 1 FROM pragma_table_info('largesse'))"

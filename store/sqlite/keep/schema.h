@@ -2,8 +2,8 @@
  * schema.h - a log in the making, between those that make it.
  *
  * Private to store/sqlite: schema.c has the tables, retention.c and prune.c
- * what is kept, find.c what the log notes by itself, modes.c who may open the
- * files.
+ * what is kept, find.c and cuts.c what the log notes by itself, modes.c who may
+ * open the files.
  */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
@@ -39,12 +39,14 @@ int schema_version(sqlite3 *db);
 /* Makes a trigger be as sql says, or drops it if sql is NULL.  0 or -1. */
 int schema_set_trigger(sqlite3 *db, const char *name, const char *sql);
 
-/* --- find.c --- */
+/* --- find.c, and cuts.c for what was removed from the middle --- */
 
 /* Installs the triggers by which a log takes notes.  0 or -1. */
 int find_set_triggers(sqlite3 *db);
+int cuts_set_triggers(sqlite3 *db); /* some of them */
 /* Their names, or NULL after the last. */
 const char *find_trigger(size_t i);
+const char *cuts_trigger(size_t i);
 
 /* --- retention.c --- */
 

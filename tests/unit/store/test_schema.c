@@ -248,7 +248,7 @@ test_init_at_once_by_many(void **state)
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
 		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
-	assert_int_equal(number(pl, "SELECT count(*) FROM largesse"), 4);
+	assert_int_equal(number(pl, "SELECT count(*) FROM largesse"), 5);
 }
 
 static void
@@ -505,7 +505,7 @@ test_init_makes_again_what_was_dropped(void **state)
 	assert_int_equal(number(pl, "SELECT count(*) FROM sqlite_schema"
 				    " WHERE type = 'index'"
 				    " AND name LIKE 'largesse_%'"),
-	    4);
+	    6);
 }
 
 static void
@@ -683,7 +683,7 @@ test_keep_each_is_set_by_itself(void **state)
 				    " WHERE type = 'trigger'"
 				    " AND name LIKE '%keep%'"),
 	    0);
-	assert_int_equal(number(pl, "SELECT count(*) FROM largesse"), 4);
+	assert_int_equal(number(pl, "SELECT count(*) FROM largesse"), 5);
 }
 
 static void
