@@ -223,7 +223,14 @@ store_seek(struct store *st, struct store_seek *seek, struct store_id *id)
 	/* What was found in the log before means nothing in this one. */
 	if (seek->come.life != st->life)
 		seek->come = (struct store_come){.life = st->life};
+	seek->folded = false;
 	return st->ops->seek(st, seek, id);
+}
+
+uint64_t
+store_cuts(const struct store *st)
+{
+	return st->cuts;
 }
 
 enum store_result

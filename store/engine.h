@@ -79,6 +79,7 @@ struct store {
 	char log_id[40];	 /* empty: no log was seen so far */
 	uint32_t life;		 /* how often the log was another one */
 	struct store_id revoked; /* the newest revocation, or 0 */
+	uint64_t cuts;		 /* see store_cuts */
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
 	int64_t broken_ms;	 /* last trouble that does not just pass */
 	int64_t seen_ms;	 /* see store_seen_ms */

@@ -266,8 +266,10 @@ struct store_seek {
 	uint32_t check; /* that came with it; 0: none */
 	uint64_t count; /* more than STORE_LAST_MAX counts as that */
 	int64_t time_ms;
-	const struct store_topic *topics; /* for LAST and UID; n 0: all */
+	const struct store_topic *topics; /* not for TIME; n 0: all */
 	size_t n;
+	uint64_t cuts; /* for ID and UID: the cuts that are known already */
+	bool folded;   /* set: see STORE_GONE */
 
 	struct store_come come; /* set to zero by the caller */
 };
@@ -282,7 +284,10 @@ void store_seek_named(
 
 /*
  * Finds the place after which the reader reads on.  STORE_GONE: events after
- * the place were pruned, *id is the place before the oldest one left.
+ * the place were removed.  *id is the place before the oldest one left; or it
+ * is the place asked for, when older events of other topics are left and only
+ * some of these topics were cut (store_cuts).  folded: they were not lost but
+ * folded, so the next event of the topic has what they had, too.
  * STORE_UNKNOWN: this log never had it (another log's, another life's of this
  * one, or one still to come), or its event has none of these topics; *id is the
  * head.  STORE_AGAIN: not found yet; ask with the same seek, which goes on
@@ -290,6 +295,16 @@ void store_seek_named(
  */
 enum store_result store_seek(
     struct store *, struct store_seek *, struct store_id *id);
+
+/*
+ * A cut is where events of one topic were removed and older ones of other
+ * topics stayed.  This is how many were made in this log so far, when it was
+ * last read; 0 where none is noted.  A reader that remembers it from when its
+ * place was found, and says so at the next seek, is told of each cut once;
+ * UINT64_MAX: of none.  When that seek is STORE_AGAIN, seek->cuts is what it
+ * may say next.
+ */
+uint64_t store_cuts(const struct store *);
 
 /*
  * An event of this type says that its topic has ended.  A later event of the

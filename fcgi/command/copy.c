@@ -202,7 +202,8 @@ source_failed(const struct copy *cp, enum store_result r)
 static int
 find_origin(struct copy *cp)
 {
-	struct store_seek before_all = {.from = STORE_FROM_ID};
+	struct store_seek before_all = {
+	    .from = STORE_FROM_ID, .cuts = UINT64_MAX};
 	struct store_id place;
 	enum store_result r = seek_source(cp, before_all, &place);
 
@@ -223,7 +224,9 @@ find_origin(struct copy *cp)
 static enum store_result
 read_page(struct copy *cp, struct store_span *span)
 {
-	struct store_seek what = {STORE_FROM_ID, .id = cp->done.upto};
+	/* What was cut from the middle is not in the copy, and that is all. */
+	struct store_seek what = {
+	    STORE_FROM_ID, .id = cp->done.upto, .cuts = UINT64_MAX};
 	struct store_id place;
 	enum store_result r;
 
@@ -330,7 +333,7 @@ check_newest(struct copy *cp)
 static enum store_result
 begin_at_target(struct copy *cp)
 {
-	struct store_seek upto = {.from = STORE_FROM_ID};
+	struct store_seek upto = {.from = STORE_FROM_ID, .cuts = UINT64_MAX};
 	struct store_id place;
 	enum store_result r;
 

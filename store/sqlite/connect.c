@@ -35,7 +35,8 @@ static const char *const sql[ST_COUNT] = {
 		" (SELECT value FROM largesse WHERE key = 'pruned'),"
 		" (SELECT seq FROM sqlite_sequence"
 		"  WHERE name = 'largesse_revoke'),"
-		" (SELECT max(id) FROM events)",
+		" (SELECT max(id) FROM events),"
+		" (SELECT value FROM largesse WHERE key = 'cuts')",
     [ST_SCAN] =
 	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
     [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
@@ -221,6 +222,7 @@ sqlite_detach(struct sqlite *sq)
 	finalize_all(sq->st, ST_COUNT);
 	finalize_all(sq->revoke, REVOKE_COUNT);
 	sqlite_merge_forget(sq);
+	sqlite_cuts_forget(sq);
 	sq->schemas = 0;
 	sq->row.version = 0;
 	close_db(sq);
@@ -239,7 +241,8 @@ prepare_statement(struct sqlite *sq, const char *text, sqlite3_stmt **st)
 static const char self_without_sequences[] =
     "SELECT (SELECT value FROM largesse WHERE key = 'log'), 0,"
     " (SELECT value FROM largesse WHERE key = 'pruned'), NULL,"
-    " (SELECT max(id) FROM events)";
+    " (SELECT max(id) FROM events),"
+    " (SELECT value FROM largesse WHERE key = 'cuts')";
 
 static int
 prepare_self(struct sqlite *sq)

@@ -130,6 +130,7 @@ guard_tables_again(struct sqlite *sq)
 	if (n == sq->schemas)
 		return STORE_OK;
 	sqlite_merge_forget(sq);
+	sqlite_cuts_forget(sq);
 	for (i = 0; i < REVOKE_COUNT; i++) {
 		sqlite3_finalize(sq->revoke[i]);
 		sq->revoke[i] = NULL;

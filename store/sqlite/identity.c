@@ -134,6 +134,7 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 				 ? INT64_MAX
 				 : sqlite3_column_int64(st, 2);
 		sq->base.revoked.lo = (uint64_t)sqlite3_column_int64(st, 3);
+		sq->base.cuts = (uint64_t)sqlite3_column_int64(st, 5);
 	}
 	sqlite3_reset(st);
 	if (found)

@@ -240,6 +240,8 @@ sqlite_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 		place = sqlite_seek_time(sq, seek->time_ms);
 		break;
 	}
+	if (seek->from == STORE_FROM_ID || seek->from == STORE_FROM_UID)
+		r = sqlite_find_cut(sq, seek, r, place);
 	if (sqlite_is_torn(sq, true) || sq->failed != SQLITE_OK)
 		r = sqlite_trouble(sq);
 	if (r != STORE_BUSY && r != STORE_ERROR)

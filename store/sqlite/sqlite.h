@@ -92,6 +92,15 @@ enum revoke_statement {
 	REVOKE_COUNT
 };
 
+enum cut_statement {
+	CUT_OF,	  /* that of a topic, if it is after a place and newer */
+	CUT_FROM, /* topics with a cut, from this one on */
+	CUT_UPTO, /* id and topic of those between two places, newest first */
+	CUT_MADE, /* number and topic of those after a number */
+	CUT_LAST, /* the last place with a cut */
+	CUT_COUNT
+};
+
 enum index_statement {
 	INDEX_AFTER, /* ids of a topic after an id */
 	INDEX_UPTO,  /* ids of a topic up to an id, newest first */
@@ -166,6 +175,7 @@ struct sqlite {
 	sqlite3 *db; /* NULL while the log is out of reach */
 	sqlite3_stmt *st[ST_COUNT];
 	sqlite3_stmt *revoke[REVOKE_COUNT]; /* a log may lack their table */
+	sqlite3_stmt *cuts[CUT_COUNT];	    /* likewise */
 	sqlite3_stmt *index[INDEX_COUNT];   /* or its index: see merge.c */
 	bool index_known;		    /* it was seen whether it has */
 	uint32_t plain_version; /* data_version whose topics are all text */
@@ -416,6 +426,18 @@ enum store_result sqlite_find_id(
     struct sqlite *, const struct store_seek *, int64_t oldest, int64_t *id);
 enum store_result sqlite_find_uid(
     struct sqlite *, const struct store_seek *, int64_t oldest, int64_t *id);
+
+/* --- cuts.c --- */
+
+/*
+ * A place was found, with this result.  Was anything of the topics removed
+ * after it, of which the reader does not know?  STORE_GONE, as store_seek says;
+ * between enter and leave.
+ */
+enum store_result sqlite_find_cut(
+    struct sqlite *, struct store_seek *, enum store_result, int64_t place);
+/* Gives back its statements. */
+void sqlite_cuts_forget(struct sqlite *);
 
 /* --- identity.c --- */
 

@@ -223,7 +223,7 @@ test_ids_of_a_life_before(void **state)
 	    "UPDATE sqlite_sequence SET seq = 0 WHERE name = 'events'");
 	next_ms();
 	sqlite_run(lg, "INSERT INTO events(data) VALUES(4), (5), (6)");
-	want_id(lg, 3, STORE_OK);
+	want_id(lg, 3, STORE_GONE);
 	want_id(lg, 4, STORE_UNKNOWN);
 	want_id(lg, 5, STORE_UNKNOWN);
 	want_id(lg, 6, STORE_OK);
@@ -240,13 +240,14 @@ test_ids_of_this_life(void **state)
 	sqlite_run(lg, "DELETE FROM events WHERE id IN (2, 5)");
 	next_ms();
 	sqlite_run(lg, "INSERT INTO events(data) VALUES(6), (7)");
-	want_id(lg, 1, STORE_OK);
-	want_id(lg, 3, STORE_OK);
+	want_id(lg, 1, STORE_GONE);
+	want_id(lg, 3, STORE_GONE);
 	want_id(lg, 5, STORE_OK);
 	want_id(lg, 6, STORE_OK);
 	sqlite_run(lg, "DELETE FROM events WHERE id < 4");
 	want_id(lg, 1, STORE_GONE);
-	want_id(lg, 4, STORE_OK);
+	want_id(lg, 4, STORE_GONE);
+	want_id(lg, 5, STORE_OK);
 	want_id(lg, 8, STORE_UNKNOWN);
 }
 

@@ -244,7 +244,7 @@ test_removed_rows_prove_nothing(void **state)
 	strcpy(third, told(lg, 3));
 	strcpy(last, told(lg, 5));
 	sqlite_run(lg, "DELETE FROM events WHERE id IN (3, 5)");
-	want(lg, "removing", third, STORE_OK, 3);
+	want(lg, "removing", third, STORE_GONE, 3);
 	want(lg, "removing", last, STORE_OK, 5);
 	sqlite_run(lg, "INSERT INTO events(time) VALUES(1006)");
 	want(lg, "removing", last, STORE_OK, 5);
@@ -322,7 +322,8 @@ test_an_id_that_is_another_events_uid(void **state)
 	    "DELETE FROM events WHERE id = 6",
 	    id);
 	kit_reopen(lg, 0);
-	want(lg, "removing the second", id, STORE_OK, 3);
+	want(lg, "removing the second", id, STORE_GONE, 3);
+	want_of(lg, "b", id, STORE_OK, 3);
 	fill(lg);
 	store_event_print_id(lg->reader,
 	    &(struct store_event){.id = {0, 6}, .time_ms = 1006}, id);
@@ -351,7 +352,7 @@ test_a_uid_of_that_form_that_was_lost(void **state)
 		kit_reopen(lg, 0);
 		want(lg, "nothing", "9-main", STORE_OK, 6);
 		sqlite_run(lg, "DELETE FROM events WHERE id = 9");
-		want(lg, "removing the row", "9-main", STORE_OK, 6);
+		want(lg, "removing the row", "9-main", STORE_GONE, 6);
 		sqlite_run(lg, losses[i]);
 		kit_reopen(lg, 0);
 		head = head_of(lg);
