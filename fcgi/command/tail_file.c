@@ -131,7 +131,7 @@ find_start(struct tail_file *tf)
 	case STORE_OK:
 		return 0;
 	case STORE_GONE:
-		print_gap(tf, GAP_PRUNED, asked);
+		print_gap(tf, seek.folded ? GAP_FOLDED : GAP_PRUNED, asked);
 		return 0;
 	case STORE_UNKNOWN:
 		print_gap(tf, GAP_UNKNOWN, asked);

@@ -70,13 +70,18 @@ static enum store_result
 read_cold(
     struct hub *hub, struct stream *s, struct store_id *id, struct page **page)
 {
+	struct page_cuts cuts = {s->cuts, false};
 	uint64_t began = uv_hrtime(), reads = hub->pages.reads, now;
 	enum store_result r;
 
 	hub->pages.until_ns = hub->turn.until;
 	if (hub->pages.until_ns < began + PAGE_NS)
 		hub->pages.until_ns = began + PAGE_NS;
-	r = pages_get(&hub->pages, hub->store, s->sub, id, hub->head, page);
+	r = pages_get(
+	    &hub->pages, hub->store, s->sub, &cuts, id, hub->head, page);
+	s->cuts = cuts.known;
+	if (r == STORE_GONE)
+		s->gap = cuts.folded ? GAP_FOLDED : GAP_PRUNED;
 	if (s->caller != NULL && hub->pages.reads != reads) {
 		now = uv_hrtime();
 		share_spend(
@@ -99,8 +104,9 @@ from_log(struct hub *hub, struct stream *s, struct due *d)
 		if (!store_revocations_after(hub->store, hub->revoked))
 			break;
 		return SOURCE_WAIT; /* read the revocations first */
+	case STORE_AGAIN: /* what it has to be told is not known yet */
+		return SOURCE_AGAIN;
 	case STORE_GONE:
-		s->gap = GAP_PRUNED;
 		return tell_gap(hub, s, id) ? SOURCE_AGAIN : SOURCE_OVER;
 	case STORE_UNKNOWN: /* an older log: news_take() sees to it */
 	default:

@@ -46,6 +46,7 @@ struct stream {
 	struct caller *caller; /* who opened it, or NULL */
 	struct stream *todo;   /* the next in the list of todo.c */
 	struct store_id id;    /* the last event begun; offset 0: it is sent */
+	uint64_t cuts;	       /* of the log, that it knows (store_cuts) */
 	uint32_t offset;       /* bytes of it that are sent, 0 when all are */
 	uint32_t index;	       /* its place in sub */
 	uint32_t written;      /* tick of the last bytes sent */

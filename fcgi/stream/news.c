@@ -23,6 +23,7 @@ static void
 set_replaced(void *hub, struct stream *s)
 {
 	s->gap = GAP_REPLACED;
+	s->cuts = store_cuts(((struct hub *)hub)->store);
 	todo_add(hub, s);
 }
 

@@ -76,7 +76,10 @@ find_place(struct hub *hub, const struct request *rq, struct store_come *come,
 		r = STORE_UNKNOWN;
 	if (r != STORE_GONE && r != STORE_UNKNOWN)
 		return r;
-	start->gap = r == STORE_GONE ? GAP_PRUNED : GAP_UNKNOWN;
+	if (r == STORE_UNKNOWN)
+		start->gap = GAP_UNKNOWN;
+	else
+		start->gap = seek.folded ? GAP_FOLDED : GAP_PRUNED;
 	return STORE_OK;
 }
 
@@ -108,6 +111,7 @@ start_find(struct hub *hub, const struct request *rq, struct start_come *come,
 	if (r != STORE_OK || start->over)
 		return r;
 	r = find_place(hub, rq, &come->place, start);
+	start->cuts = store_cuts(hub->store);
 	if (r == STORE_OK && start->gap == GAP_NONE)
 		start->over = end_is_past(rq, start, start->id);
 	return r;

@@ -217,6 +217,7 @@ make_stream(struct hub *hub, const struct stream_start *start)
 	s->keep_conn = start->keep_conn;
 	s->unread = start->unread;
 	s->id = start->id;
+	s->cuts = start->cuts;
 	s->sub = subscribe(hub, start->request);
 	if (s->sub == NULL || topics_join(s->sub, s, &s->index) == -1) {
 		if (s->sub != NULL)

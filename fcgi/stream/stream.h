@@ -16,10 +16,11 @@ struct stream_start {
 	uint16_t request_id;
 	bool framed, keep_conn, unread; /* as struct peer has them */
 	struct store_id id;		/* the place it starts from */
-	enum gap_reason gap;		/* a gap to tell at once, or GAP_NONE */
-	const char *asked; /* the id that was asked for, if there is a gap */
-	bool over;	   /* there is nothing for it: what ended it is past */
-	bool has_ends;	   /* the next is known; false: one is a prefix */
+	uint64_t cuts;	     /* of the log, when that was found (store_cuts) */
+	enum gap_reason gap; /* a gap to tell at once, or GAP_NONE */
+	const char *asked;   /* the id that was asked for, if there is a gap */
+	bool over;     /* there is nothing for it: what ended it is past */
+	bool has_ends; /* the next is known; false: one is a prefix */
 	struct store_id ends[REQUEST_TOPICS_MAX]; /* of topics, or {0, 0} */
 	const struct request *request;
 	const char *headers;   /* more header lines, or NULL */

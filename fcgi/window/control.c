@@ -15,7 +15,7 @@ const char *
 control_gap_word(enum gap_reason reason)
 {
 	static const char *const words[] = {
-	    "none", "pruned", "unknown", "replaced", "too-large"};
+	    "none", "pruned", "unknown", "replaced", "too-large", "folded"};
 
 	return words[reason];
 }

@@ -12,10 +12,11 @@
 
 enum gap_reason {
 	GAP_NONE,
-	GAP_PRUNED,   /* events after the place were pruned */
-	GAP_UNKNOWN,  /* this log never had that place */
-	GAP_REPLACED, /* another log is there now, or an older copy */
-	GAP_TOO_LARGE /* this takes the place of one event over the limit */
+	GAP_PRUNED,    /* events after the place were pruned */
+	GAP_UNKNOWN,   /* this log never had that place */
+	GAP_REPLACED,  /* another log is there now, or an older copy */
+	GAP_TOO_LARGE, /* this takes the place of one event over the limit */
+	GAP_FOLDED     /* the next event has what those after the place had */
 };
 
 enum {

@@ -36,14 +36,16 @@ pages_forget(struct pages *ps, const struct sub *sub)
 }
 
 static struct page *
-find_page(struct pages *ps, const struct sub *sub, struct store_id id)
+find_page(
+    struct pages *ps, const struct sub *sub, uint64_t known, struct store_id id)
 {
 	size_t i;
 
 	for (i = 0; i < PAGES; i++) {
 		struct page *p = &ps->page[i];
 
-		if (p->sub == sub && store_id_cmp(p->run.floor, id) <= 0 &&
+		if (p->sub == sub && p->known <= known &&
+		    store_id_cmp(p->run.floor, id) <= 0 &&
 		    store_id_cmp(id, p->upto) < 0)
 			return p;
 	}
@@ -110,17 +112,23 @@ cut_page(struct page *p, struct store_span *span)
 }
 
 /*
- * Reads a page, and then asks the log whether *id is still there.  In this
- * order nothing is lost unnoticed: if the log was pruned during the read, the
- * question comes after the pruning and is answered with STORE_GONE.
+ * Reads a page, and then asks the log whether *id is still there, and what came
+ * after it of these topics.  In this order nothing is lost unnoticed: if the
+ * log was pruned during the read, the question comes after the pruning and is
+ * answered with STORE_GONE.
  */
 static enum store_result
 fill_page(struct pages *ps, struct store *st, const struct sub *sub,
-    struct store_id *id, struct store_id head, struct page *p)
+    struct page_cuts *cuts, struct store_id *id, struct store_id head,
+    struct page *p)
 {
 	struct filling f = {ps, p, st, sub_is_bare(sub), false};
 	struct store_topic topics[REQUEST_TOPICS_MAX];
-	struct store_seek seek = {.from = STORE_FROM_ID, .id = *id};
+	struct store_seek seek = {.from = STORE_FROM_ID,
+	    .id = *id,
+	    .topics = topics,
+	    .n = sub->ntopics,
+	    .cuts = cuts->known};
 	struct store_span span;
 	enum store_result r;
 	size_t i;
@@ -136,7 +144,13 @@ fill_page(struct pages *ps, struct store *st, const struct sub *sub,
 	if (r != STORE_OK && !cut_page(p, &span))
 		return r;
 	ps->reads++;
+	p->known = cuts->known;
 	r = store_seek(st, &seek, id);
+	cuts->folded = seek.folded;
+	if (r == STORE_AGAIN)
+		cuts->known = seek.cuts;
+	else if (r == STORE_OK || r == STORE_GONE)
+		cuts->known = store_cuts(st);
 	p->upto = span.upto;
 	if (r == STORE_OK && span.at_end && store_id_cmp(p->upto, head) < 0)
 		p->upto = head;
@@ -145,15 +159,16 @@ fill_page(struct pages *ps, struct store *st, const struct sub *sub,
 
 enum store_result
 pages_get(struct pages *ps, struct store *st, const struct sub *sub,
-    struct store_id *id, struct store_id head, struct page **page)
+    struct page_cuts *cuts, struct store_id *id, struct store_id head,
+    struct page **page)
 {
-	struct page *p = find_page(ps, sub, *id);
+	struct page *p = find_page(ps, sub, cuts->known, *id);
 	enum store_result r;
 
 	if (p == NULL) {
 		p = free_or_oldest(ps);
 		p->sub = NULL;
-		if ((r = fill_page(ps, st, sub, id, head, p)) != STORE_OK)
+		if ((r = fill_page(ps, st, sub, cuts, id, head, p)) != STORE_OK)
 			return r;
 		p->sub = sub;
 	}

@@ -19,6 +19,7 @@ struct world {
 	struct sub *sub;
 	struct pages pages;
 	struct page *page;
+	struct page_cuts cuts;
 	struct store_id id; /* where the reader is, and then went */
 };
 
@@ -60,8 +61,8 @@ get(struct world *w, uint64_t after)
 
 	w->id = (struct store_id){0, after};
 	w->page = NULL;
-	return pages_get(
-	    &w->pages, &w->stub.store, w->sub, &w->id, head, &w->page);
+	return pages_get(&w->pages, &w->stub.store, w->sub, &w->cuts, &w->id,
+	    head, &w->page);
 }
 
 static void

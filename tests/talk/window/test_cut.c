@@ -1,0 +1,260 @@
+/*
+ * test_cut.c - a run was deleted or folded while older rows of other topics
+ * stay: its clients are told, wherever they stand, and nobody else is.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/talk/peer/witness.h"
+
+/* news at 1, 4, 7, 10; run/1 at 2, 5, 8, 11; run/2 at 3, 6, 9, 12. */
+static struct server *
+serve_runs(void)
+{
+	struct server *sv = serve();
+
+	for (int i = 0; i < 4; i++) {
+		append(sv, "news", text("n%d", i));
+		append(sv, "run/1", text("a%d", i));
+		append(sv, "run/2", text("b%d", i));
+	}
+	return sv;
+}
+
+static struct client *
+resume_at(struct server *sv, const char *query, const char *id)
+{
+	struct client *c =
+	    get(sv, text("/events?%s", query), "HTTP_LAST_EVENT_ID", id, NULL);
+
+	want_start(c);
+	return c;
+}
+
+/* The gap is told, and the stream goes on from the place that was asked for. */
+static void
+want_gap_at(struct client *c, const char *reason, const char *id)
+{
+	const char *gap = want_gap(c);
+
+	if (strcmp(json(gap, "$.reason"), reason) != 0 ||
+	    strcmp(plain_id(json(gap, "$.id")), id) != 0)
+		talk_fail("not %s at %s: %s", reason, id, gap);
+}
+
+static void
+test_a_run_that_was_deleted(void)
+{
+	struct server *sv = serve_runs();
+	struct client *c;
+
+	sql(sv, "DELETE FROM events WHERE topic = 'run/1'");
+	c = resume_at(sv, "topic=run/1", "5");
+	want_gap_at(c, "pruned", "4");
+	append(sv, "run/1", "again");
+	want(c, "id: 13\ndata: again\n\n");
+	want_nothing_more(c, sv, "run/1");
+}
+
+static void
+test_other_topics_have_no_gap(void)
+{
+	struct server *sv = serve_runs();
+	struct client *c;
+
+	sql(sv, "DELETE FROM events WHERE topic = 'run/1'");
+	c = resume_at(sv, "topic=run/2", "6");
+	want(c, "id: 9\ndata: b2\n\nid: 12\ndata: b3\n\n");
+	check(c->gap == NULL);
+	c = resume_at(sv, "topic=run/1", "11");
+	append(sv, "run/1", "13");
+	want(c, "id: 13\ndata: 13\n\n");
+	check(c->gap == NULL);
+	c = resume_at(sv, "topic=news&topic=run/2*", "9");
+	want(c, "id: 10\ndata: n3\n\nid: 12\ndata: b3\n\n");
+	check(c->gap == NULL);
+}
+
+static void
+test_several_topics_and_prefixes(void)
+{
+	static const char *const query[] = {
+	    "topic=news&topic=run/1", "topic=news&topic=run/1*"};
+	struct server *sv = serve_runs();
+
+	sql(sv, "DELETE FROM events WHERE topic = 'run/1'");
+	for (size_t i = 0; i < 2; i++) {
+		struct client *c = resume_at(sv, query[i], "6");
+
+		want_gap_at(c, "pruned", "6");
+		want(c, "id: 7\ndata: n2\n\nid: 10\ndata: n3\n\n");
+		want_nothing_more(c, sv, "news");
+		sql(sv, "DELETE FROM events WHERE id > 12");
+	}
+}
+
+static void
+test_a_client_with_a_uid(void)
+{
+	struct server *sv = serve();
+	struct client *c;
+
+	append(sv, "news", "1");
+	append_event(sv, "run/1", NULL, "2", "first");
+	append_event(sv, "run/1", NULL, "3", "second");
+	append_event(sv, "run/1", NULL, "4", "third");
+	sql(sv, "DELETE FROM events WHERE id = 3");
+	c = resume_at(sv, "topic=run/1", "first");
+	want_gap_at(c, "pruned", "2");
+	want(c, "id: third\ndata: 4\n\n");
+}
+
+/* All rows of a run become the last of them. */
+static void
+fold(struct server *sv, const char *run, int last, const char *data)
+{
+	sql(sv,
+	    "BEGIN; UPDATE events SET data = '%s' WHERE id = %d;"
+	    "DELETE FROM events WHERE topic = '%s' AND id < %d;"
+	    "INSERT INTO largesse_cuts(topic, id, folded)"
+	    " VALUES('%s', %d, 1) ON CONFLICT(topic) DO UPDATE"
+	    " SET id = max(id, excluded.id), folded = 1; COMMIT",
+	    data, last, run, last, run, last);
+}
+
+static void
+test_a_run_that_was_folded(void)
+{
+	struct server *sv = serve_runs();
+	struct client *c;
+
+	fold(sv, "run/1", 11, "a0a1a2a3");
+	c = resume_at(sv, "topic=run/1", "8");
+	want_gap_at(c, "folded", "7");
+	want(c, "id: 11\ndata: a0a1a2a3\n\n");
+	want_nothing_more(c, sv, "run/1");
+	c = resume_at(sv, "topic=run/1", "11");
+	check(c->gap == NULL);
+	c = get(sv, "/events?topic=run/1&lastEventId=earliest", NULL);
+	want_start(c);
+	want(c, "id: 11\ndata: a0a1a2a3\n\n");
+	check(c->gap == NULL);
+	c = resume_at(sv, "topic=run/2", "8");
+	want(c, "id: 9\ndata: b2\n\n");
+	check(c->gap == NULL);
+}
+
+/* The row that has all the text now was the next one of this client. */
+static void
+test_a_fold_just_before_its_last(void)
+{
+	struct server *sv = serve();
+	struct client *c;
+
+	append(sv, "run/1", "a");
+	append(sv, "run/1", "b");
+	append(sv, "run/1", "c");
+	fold(sv, "run/1", 3, "abc");
+	c = resume_at(sv, "topic=run/1", "2");
+	want_gap_at(c, "folded", "2");
+	want(c, "id: 3\ndata: abc\n\n");
+	c = resume_at(sv, "topic=run/1", "1");
+	check(strcmp(json(want_gap(c), "$.reason"), "folded") == 0);
+	want(c, "id: 3\ndata: abc\n\n");
+}
+
+enum {
+	MANY = 3000,
+	SIZE = 4096
+};
+
+/* Row by row after the first, until a gap is told. */
+static void
+read_until_gap(struct client *c, const char *reason)
+{
+	const struct event *e;
+	int last = 1;
+
+	while (strcmp((e = want_next(c))->type, "stream-gap") != 0)
+		check(atoi(e->data) == ++last);
+	check(strcmp(json(e->data, "$.reason"), reason) == 0);
+	check(last < MANY);
+}
+
+/* A stream that reads the run page by page, while it is removed. */
+static void
+test_a_slow_reader_is_told(void)
+{
+	struct server *sv = serve();
+	struct client *c, *other;
+
+	append(sv, "news", "old");
+	append_many(sv, "run/1", 1, MANY, SIZE);
+	c = resume_at(sv, "topic=run/1", "1");
+	other = resume_at(sv, "topic=news", "1");
+	want_next(c);
+	sql(sv, "DELETE FROM events WHERE topic = 'run/1'");
+	append(sv, "run/1", "end");
+	append(sv, "news", "new");
+	want(other, text("id: %d\ndata: new\n\n", MANY + 3));
+	check(other->gap == NULL);
+	read_until_gap(c, "pruned");
+	want(c, text("id: %d\ndata: end\n\n", MANY + 2));
+	want_nothing_more(c, sv, "run/1");
+}
+
+static void
+test_a_slow_reader_of_a_run_that_is_folded(void)
+{
+	struct server *sv = serve();
+	struct client *c;
+
+	append(sv, "news", "old");
+	append_many(sv, "run/1", 1, MANY, SIZE);
+	c = resume_at(sv, "topic=run/1", "1");
+	want_next(c);
+	fold(sv, "run/1", MANY + 1, "all");
+	append(sv, "news", "new");
+	read_until_gap(c, "folded");
+	want(c, text("id: %d\ndata: all\n\n", MANY + 1));
+	want_nothing_more(c, sv, "run/1");
+}
+
+/* Rows that nobody has read yet are removed before the responder looks. */
+static void
+test_removed_before_it_was_read(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events?topic=run/1");
+	struct client *other = stream(sv, "/events?topic=news");
+
+	append(sv, "news", "old");
+	want(other, "id: 1\ndata: old\n\n");
+	sql(sv,
+	    "BEGIN; INSERT INTO events(topic, data) VALUES('run/1', 'lost'),"
+	    " ('news', 'kept'), ('run/1', 'kept');"
+	    "DELETE FROM events WHERE data = 'lost'; COMMIT");
+	check(strcmp(json(want_gap(c), "$.reason"), "pruned") == 0);
+	want(c, "id: 4\ndata: kept\n\n");
+	want(other, "id: 3\ndata: kept\n\n");
+	check(other->gap == NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    TALK(test_a_run_that_was_deleted),
+	    TALK(test_other_topics_have_no_gap),
+	    TALK(test_several_topics_and_prefixes),
+	    TALK(test_a_client_with_a_uid),
+	    TALK(test_a_run_that_was_folded),
+	    TALK(test_a_fold_just_before_its_last),
+	    TALK(test_a_slow_reader_is_told),
+	    TALK(test_a_slow_reader_of_a_run_that_is_folded),
+	    TALK(test_removed_before_it_was_read),
+	};
+
+	return talk_main_sqlite(
+	    argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
