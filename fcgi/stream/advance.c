@@ -29,6 +29,12 @@ tell_gap(struct hub *hub, struct stream *s, struct store_id place)
 	store_place_print(hub->store, place, id);
 	len = control_gap(text, s->gap, asked, id);
 	if (!stream_put_control(hub, s, text, len)) {
+		/*
+		 * Without room it is told later.  The place that a replaced
+		 * log goes on from is known; any other is found again.
+		 */
+		if (s->gap != GAP_REPLACED)
+			s->gap = GAP_NONE;
 		stream_end_failed(hub, s);
 		return false;
 	}
@@ -96,6 +102,7 @@ from_log(struct hub *hub, struct stream *s, struct due *d)
 {
 	struct due_place place = {s->id, s->offset};
 	struct store_id id = due_after(place);
+	uint64_t cuts = s->cuts;
 	struct page *page;
 
 	switch (read_cold(hub, s, &id, &page)) {
@@ -107,7 +114,10 @@ from_log(struct hub *hub, struct stream *s, struct due *d)
 	case STORE_AGAIN: /* what it has to be told is not known yet */
 		return SOURCE_AGAIN;
 	case STORE_GONE:
-		return tell_gap(hub, s, id) ? SOURCE_AGAIN : SOURCE_OVER;
+		if (tell_gap(hub, s, id))
+			return SOURCE_AGAIN;
+		s->cuts = cuts;
+		return SOURCE_OVER;
 	case STORE_UNKNOWN: /* an older log: news_take() sees to it */
 	default:
 		return SOURCE_WAIT;
