@@ -254,6 +254,28 @@ test_who_listened_goes_on_at_the_copy(void)
 }
 
 static void
+test_a_topic_that_ended_has_ended_in_the_copy(void)
+{
+	struct server *from = prepare(), *to = place(other());
+	struct client *c;
+
+	append(from, "run/1", "1");
+	append_event(from, "run/1", "stream-end", "done", NULL);
+	append_event(from, "run/2", "stream-end", "done", NULL);
+	append(from, "run/2", "again");
+	want_copy(from, to, 4);
+	start(to, NULL);
+	check(want_headers(get(to, "/events?topic=run/1", NULL)) == 204);
+	c = get(to, "/events?topic=run/2", NULL);
+	want_start(c);
+	check(run_with(to, NULL, "publish", to->db, "--topic", "run/2",
+		  "--event", "stream-end", "done", NULL)
+		  .status == 0);
+	want_event(c, NULL, "stream-end", "done");
+	want_end(c);
+}
+
+static void
 test_times_are_kept(void)
 {
 	struct server *from = prepare(), *to = place(other());
@@ -602,6 +624,7 @@ main(int argc, char **argv)
 	    TALK(test_large_events_are_copied_whole),
 	    TALK(test_every_id_is_the_same_place_in_the_copy),
 	    TALK(test_who_listened_goes_on_at_the_copy),
+	    TALK(test_a_topic_that_ended_has_ended_in_the_copy),
 	    TALK(test_times_are_kept),
 	    TALK(test_a_uid_is_not_published_twice_after_the_move),
 	    TALK(test_there_and_back_is_the_same_log),

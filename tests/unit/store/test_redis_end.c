@@ -398,6 +398,58 @@ test_ends_go_with_their_entries(void **state)
 	freeReplyObject(r);
 }
 
+/* --- a copy ----------------------------------------------------------------
+ */
+
+static bool
+take_newest(void *arg, const struct store_event *ev)
+{
+	(void)arg;
+	(void)ev;
+	return true;
+}
+
+static void
+want_ended(struct log *lg, const char *topic, const char *id)
+{
+	redisReply *r = run("HGET {%s}:ended %s", stream_of(lg->path), topic);
+
+	if (id == NULL)
+		assert_int_equal(r->type, REDIS_REPLY_NIL);
+	else
+		assert_string_equal(r->str, id);
+	freeReplyObject(r);
+}
+
+/* Who reads the copy need not go through it. */
+static void
+test_a_copy_has_the_ends_of_the_log(void **state)
+{
+	static const char log_id[] = "00112233445566778899aabbccddeeff";
+	struct store_event ev[] = {
+	    {.id = {0, 3}, .topic = {"a", 1}, .event = {"stream-end", 10}},
+	    {.id = {0, 5}, .topic = {"b", 1}, .event = {"stream-end", 10}},
+	    {.id = {0, 7}, .topic = {"a", 1}}};
+	struct store_copy copy = {.log_id = log_id,
+	    .upto = {0, 7},
+	    .events = ev,
+	    .n = sizeof(ev) / sizeof(*ev)};
+	struct store_copied done = {.upto = {0, 0}};
+	struct store_origin origin = {.log_id = log_id, .numbers = 7};
+	struct log *lg = *state;
+	redisReply *r;
+
+	assert_int_equal(
+	    store_copy_begin(lg->writer, &origin, &done, take_newest, NULL),
+	    STORE_OK);
+	assert_int_equal(store_copy_in(lg->writer, &copy), STORE_OK);
+	want_ended(lg, "a", NULL);
+	want_ended(lg, "b", "0-5");
+	r = run("HGET {%s}:log ended", stream_of(lg->path));
+	assert_string_equal(r->str, "0-7");
+	freeReplyObject(r);
+}
+
 int
 main(void)
 {
@@ -417,10 +469,12 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_what_was_forgotten_is_asked_again, kit_setup_redis,
 		kit_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_copy_has_the_ends_of_the_log,
+		kit_setup_redis, kit_teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_ends_go_with_their_entries, kit_setup_redis, kit_teardown),
 	};
-	int rc = _cmocka_run_group_tests("redis_end", tests, 7, NULL, NULL);
+	int rc = _cmocka_run_group_tests("redis_end", tests, 8, NULL, NULL);
 
 	redis_gone(&kit_server);
 	return rc;
