@@ -141,6 +141,33 @@ note_ended(struct redis_once *o, char *why, size_t size)
 	return more;
 }
 
+/* What XTRIM took has to go from there, too. */
+static int64_t
+drop_ended(struct redis_once *o, char *why, size_t size)
+{
+	char at[24] = "0";
+	const char *argv[] = {at};
+	redisReply *r;
+	bool is;
+
+	do {
+		r = redis_once_script(
+		    o, redis_script_trimmed, 1, argv, why, size);
+		if (r == NULL)
+			return -1;
+		is = r->type == REDIS_REPLY_STRING && r->len > 0 &&
+		     r->len < sizeof(at) &&
+		     strspn(r->str, "0123456789") == r->len;
+		if (is)
+			snprintf(at, sizeof(at), "%s", r->str);
+		freeReplyObject(r);
+	} while (is && strcmp(at, "0") != 0);
+	if (!is)
+		snprintf(
+		    why, size, "%s: not an answer of Redis", o->url->shown);
+	return is ? 0 : -1;
+}
+
 /* A few at a time, so that no other client of Redis has to wait long. */
 static int64_t
 prune_entries(
@@ -175,6 +202,8 @@ redis_prune(
 	if (!redis_once_open(&o, path, why, size))
 		return -1;
 	removed = note_ended(&o, why, size);
+	if (removed == 0)
+		removed = drop_ended(&o, why, size);
 	if (removed == 0)
 		removed = prune_entries(&o, &what, why, size);
 	if (removed == -1 && strstr(why, "NOKEEP") != NULL)

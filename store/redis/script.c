@@ -373,6 +373,19 @@ const char redis_script_ended[] =
 	      "if upto ~= was then note_ended(upto) end\n"
 	      "return all and 0 or 1\n";
 
+/*
+ * A user with the rights of a version before may not scan: then they stay, and
+ * harm nobody, for who reads the hash looks whether the entry is there.
+ */
+const char redis_script_trimmed[] = LUA_BEFORE
+    "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]\n"
+    "local r = redis.pcall('HSCAN', KEYS[6], ARGV[1], 'COUNT', 500)\n"
+    "if r.err then return '0' end\n"
+    "for i = 1, #r[2], 2 do"
+    " if not first or before(r[2][i + 1], first[1]) then"
+    " redis.call('HDEL', KEYS[6], r[2][i]) end end\n"
+    "return r[1]\n";
+
 const char redis_script_prune[] =
     LUA_TRIM "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"
 	     "if not log[1] then return {err = 'NOLOG'} end\n"

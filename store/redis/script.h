@@ -131,6 +131,12 @@ extern const char redis_script_ends[];
 extern const char redis_script_ended[];
 
 /*
+ * Drops ends from the hash whose entries XTRIM took.  ARGV: where to go on, `0'
+ * at first.  Answers the same, `0' at last.
+ */
+extern const char redis_script_trimmed[];
+
+/*
  * ARGV: now ms, then for each event five: topic, event, data, uid, time, each
  * with a `=' before it, or empty where there is none.  The ids, `=' before
  * one that was there.

@@ -398,6 +398,22 @@ test_ends_go_with_their_entries(void **state)
 	freeReplyObject(r);
 }
 
+/* Nor if it is XTRIM that takes the entries. */
+static void
+test_ends_that_were_trimmed_are_dropped(void **state)
+{
+	static struct store_id ids[MANY];
+	struct log *lg = *state;
+	redisReply *r;
+
+	publish_many(lg, MANY, ids);
+	freeReplyObject(run("XTRIM %s MAXLEN 10", stream_of(lg->path)));
+	prune(lg, MOST);
+	r = run("HLEN {%s}:ended", stream_of(lg->path));
+	assert_int_equal(r->integer, 5);
+	freeReplyObject(r);
+}
+
 /* --- a copy ----------------------------------------------------------------
  */
 
@@ -473,8 +489,11 @@ main(void)
 		kit_setup_redis, kit_teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_ends_go_with_their_entries, kit_setup_redis, kit_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_ends_that_were_trimmed_are_dropped, kit_setup_redis,
+		kit_teardown),
 	};
-	int rc = _cmocka_run_group_tests("redis_end", tests, 8, NULL, NULL);
+	int rc = _cmocka_run_group_tests("redis_end", tests, 9, NULL, NULL);
 
 	redis_gone(&kit_server);
 	return rc;
