@@ -441,10 +441,16 @@ void store_rest(struct store *);
  */
 int store_set_synchronous(struct store *, bool on);
 
-/* How much to keep; 0 is without limit. */
+/*
+ * How much to keep; 0 is without limit.  With a topic: of the topics of this
+ * pattern, the newest rows of each.  If ended is set nothing is kept of those
+ * that ended longer ago than age_ms, and everything of all others.
+ */
 struct store_keep {
 	uint64_t rows;
 	uint64_t age_ms;
+	const char *topic; /* `name', `prefix*' or `*'; NULL: see above */
+	bool ended;
 };
 
 /* In either place of store_keep: what store_init has set before. */

@@ -47,7 +47,7 @@ cmd_init(int argc, char **argv)
 
 	if (status != -1)
 		return status;
-	keep = (struct store_keep){conf.rows, conf.age_ms};
+	keep = (struct store_keep){.rows = conf.rows, .age_ms = conf.age_ms};
 	if (store_init(argv[1], &keep, why, sizeof(why)) == -1)
 		return command_failed(why);
 	if (!conf.quiet)

@@ -45,7 +45,7 @@ static const struct options options = {
 static struct store_keep
 only_given(const struct prune_conf *conf)
 {
-	struct store_keep keep = {conf->rows, conf->age_ms};
+	struct store_keep keep = {.rows = conf->rows, .age_ms = conf->age_ms};
 
 	if (keep.rows == STORE_KEEP_SAME && keep.age_ms == STORE_KEEP_SAME)
 		return keep;

@@ -193,7 +193,8 @@ int64_t
 redis_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
-	struct store_keep what = {STORE_KEEP_SAME, STORE_KEEP_SAME};
+	struct store_keep what = {
+	    .rows = STORE_KEEP_SAME, .age_ms = STORE_KEEP_SAME};
 	struct redis_once o;
 	int64_t removed;
 

@@ -511,7 +511,7 @@ static void
 run_once(const uint8_t *in, size_t len)
 {
 	struct store_check check = {.found = found};
-	struct store_keep keep = {10, 1000};
+	struct store_keep keep = {.rows = 10, .age_ms = 1000};
 	char why[512] = "", *s;
 	uint8_t which = len > 0 ? in[0] : 0;
 

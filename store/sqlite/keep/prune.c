@@ -156,7 +156,7 @@ prune_all(struct pruning *pr, const struct store_keep *keep)
 static int
 fill_in_keep(const struct sql_job *job, struct store_keep *keep)
 {
-	struct store_keep set = {0, 0};
+	struct store_keep set = {.rows = 0, .age_ms = 0};
 	int version = schema_version(job->db);
 
 	if (version == -1 ||
@@ -181,7 +181,8 @@ int64_t
 sqlite_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
-	struct store_keep what = {STORE_KEEP_SAME, STORE_KEEP_SAME};
+	struct store_keep what = {
+	    .rows = STORE_KEEP_SAME, .age_ms = STORE_KEEP_SAME};
 	struct pruning pr = {.job = {.path = path, .why = why, .size = size},
 	    .page = PAGE_MAX / 4};
 	int64_t removed = -1;

@@ -403,7 +403,7 @@ keep_a_log(void *arg)
 {
 	static const char *const users[] = {"root"};
 	struct log *lg = arg;
-	struct store_keep keep = {5, 0};
+	struct store_keep keep = {.rows = 5, .age_ms = 0};
 	struct store_watch watch = {.table = "notes", .on_insert = true};
 	struct store_check check = {
 	    .users = users, .nusers = 1, .found = found};

@@ -280,7 +280,7 @@ static void
 test_only_so_many_are_kept(void **state)
 {
 	struct stage *s = *state;
-	struct store_keep keep = {50, 0};
+	struct store_keep keep = {.rows = 50, .age_ms = 0};
 	int i;
 
 	assert_int_equal(store_init(s->path, &keep, s->why, sizeof(s->why)), 0);

@@ -276,7 +276,7 @@ static void
 prune_while(void (*replace)(struct stage *), const char *topic, int rows)
 {
 	struct stage *s = stage_of("WAL", replace, 1);
-	struct store_keep keep = {10, 0};
+	struct store_keep keep = {.rows = 10, .age_ms = 0};
 	char *why = s->log.why;
 
 	store_close(s->log.writer);

@@ -217,7 +217,7 @@ count(const struct log *lg, const char *sql)
 static void
 test_retention_makes_no_cuts(void **state)
 {
-	struct store_keep keep = {20, 0};
+	struct store_keep keep = {.rows = 20, .age_ms = 0};
 	struct log *lg = *state;
 	int i;
 

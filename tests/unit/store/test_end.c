@@ -101,7 +101,7 @@ test_an_end_is_known_as_soon_as_its_place_is(void **state)
 static void
 test_an_end_that_was_pruned_is_none(void **state)
 {
-	struct store_keep keep = {1, 0};
+	struct store_keep keep = {.rows = 1, .age_ms = 0};
 	struct log *lg = *state;
 
 	append(lg, "run/1", "stream-end");

@@ -135,7 +135,7 @@ test_a_uid_that_stays_is_found(void **state)
 static void
 test_notes_of_uids_are_few(void **state)
 {
-	struct store_keep keep = {10, 0};
+	struct store_keep keep = {.rows = 10, .age_ms = 0};
 	struct log *lg = *state;
 
 	assert_int_equal(

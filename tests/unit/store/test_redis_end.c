@@ -133,7 +133,7 @@ trim(struct log *lg)
 static void
 prune(struct log *lg, uint64_t rows)
 {
-	struct store_keep keep = {rows, 0};
+	struct store_keep keep = {.rows = rows, .age_ms = 0};
 
 	assert_true(
 	    store_prune(lg->path, &keep, lg->why, sizeof(lg->why)) >= 0);

@@ -169,7 +169,7 @@ static void
 test_what_was_removed_proves_nothing(void **state)
 {
 	char ids[EVENTS][STORE_ID_SIZE], one[STORE_ID_SIZE];
-	struct store_keep keep = {2, 0};
+	struct store_keep keep = {.rows = 2, .age_ms = 0};
 	struct log *lg = *state;
 
 	fill(lg, ids);
@@ -321,7 +321,7 @@ test_a_number_that_is_gone_is_not_searched_for(void **state)
 {
 	static const char *const gone[] = {
 	    "2-k52q", "4-k52q", "900-k52q", "5-main"};
-	struct store_keep keep = {3000, 0};
+	struct store_keep keep = {.rows = 3000, .age_ms = 0};
 	struct log *lg = *state;
 	const char *stream = stream_of(lg->path);
 	long before;
@@ -394,7 +394,7 @@ is_noted(const char *stream, const char *uid)
 static void
 test_a_lost_uid_of_another_topic_is_as_none(void **state)
 {
-	struct store_keep keep = {1, 0};
+	struct store_keep keep = {.rows = 1, .age_ms = 0};
 	struct store_event ev = {.topic = {"c", 1}, .uid = {"2-main", 6}};
 	struct log *lg = *state;
 	const char *stream = stream_of(lg->path);
@@ -429,7 +429,7 @@ test_large_numbers_are_pruned_one_by_one(void **state)
 {
 	static const char *const from[] = {
 	    "179534000000000000", "922337203685477580"};
-	struct store_keep keep = {2, 0};
+	struct store_keep keep = {.rows = 2, .age_ms = 0};
 	struct log *lg = *state;
 	const char *stream = stream_of(lg->path);
 	char id[STORE_ID_SIZE];

@@ -215,7 +215,7 @@ test_init_time_is_exact_to_the_ms(void **state)
 static void
 test_init_twice_writes_nothing(void **state)
 {
-	struct store_keep keep = {1000, 60000};
+	struct store_keep keep = {.rows = 1000, .age_ms = 60000};
 	struct place *pl = *state;
 	size_t len;
 	char *before;
@@ -511,7 +511,7 @@ test_init_makes_again_what_was_dropped(void **state)
 static void
 test_init_of_a_dropped_table_is_another_log(void **state)
 {
-	struct store_keep keep = {10, 0};
+	struct store_keep keep = {.rows = 10, .age_ms = 0};
 	struct place *pl = *state;
 	char before[64], after[64];
 
@@ -552,7 +552,7 @@ assert_rows(const struct place *pl, int64_t first, int64_t last, int64_t n)
 static void
 test_keep_rows_holds_within_one_look(void **state)
 {
-	struct store_keep keep = {1000, 0};
+	struct store_keep keep = {.rows = 1000, .age_ms = 0};
 	struct place *pl = *state;
 
 	init(pl, &keep);
@@ -568,7 +568,7 @@ test_keep_rows_holds_within_one_look(void **state)
 static void
 test_keep_few_rows_is_near_the_number(void **state)
 {
-	struct store_keep keep = {1, 0};
+	struct store_keep keep = {.rows = 1, .age_ms = 0};
 	struct place *pl = *state;
 
 	init(pl, &keep);
@@ -584,7 +584,7 @@ test_keep_few_rows_is_near_the_number(void **state)
 static void
 test_keep_rows_catches_up_in_parts(void **state)
 {
-	struct store_keep keep = {100, 0};
+	struct store_keep keep = {.rows = 100, .age_ms = 0};
 	struct place *pl = *state;
 
 	init(pl, NULL);
@@ -599,7 +599,7 @@ test_keep_rows_catches_up_in_parts(void **state)
 static void
 test_keep_age_removes_from_the_old_end(void **state)
 {
-	struct store_keep keep = {0, 3600 * 1000};
+	struct store_keep keep = {.rows = 0, .age_ms = 3600 * 1000};
 	struct place *pl = *state;
 
 	init(pl, NULL);
@@ -619,7 +619,7 @@ test_keep_age_whatever_time_a_row_has(void **state)
 {
 	static const char *const odd[] = {
 	    "4102444800000", "1700000000000000", "'tomorrow'"};
-	struct store_keep keep = {0, 3600 * 1000};
+	struct store_keep keep = {.rows = 0, .age_ms = 3600 * 1000};
 	struct place *pl = *state;
 	char sql[400];
 	size_t i;
@@ -650,7 +650,7 @@ test_keep_age_whatever_time_a_row_has(void **state)
 static void
 test_keep_age_removes_a_bounded_number(void **state)
 {
-	struct store_keep keep = {0, 3600 * 1000};
+	struct store_keep keep = {.rows = 0, .age_ms = 3600 * 1000};
 	struct place *pl = *state;
 
 	init(pl, NULL);
@@ -666,9 +666,9 @@ test_keep_age_removes_a_bounded_number(void **state)
 static void
 test_keep_each_is_set_by_itself(void **state)
 {
-	struct store_keep both = {100, 60000};
-	struct store_keep no_rows = {0, STORE_KEEP_SAME};
-	struct store_keep no_age = {STORE_KEEP_SAME, 0};
+	struct store_keep both = {.rows = 100, .age_ms = 60000};
+	struct store_keep no_rows = {.rows = 0, .age_ms = STORE_KEEP_SAME};
+	struct store_keep no_age = {.rows = STORE_KEEP_SAME, .age_ms = 0};
 	struct place *pl = *state;
 
 	init(pl, &both);
@@ -689,7 +689,7 @@ test_keep_each_is_set_by_itself(void **state)
 static void
 test_keep_counts_a_dropped_trigger_as_none(void **state)
 {
-	struct store_keep keep = {100, 0};
+	struct store_keep keep = {.rows = 100, .age_ms = 0};
 	struct place *pl = *state;
 
 	init(pl, &keep);
@@ -701,7 +701,8 @@ test_keep_counts_a_dropped_trigger_as_none(void **state)
 static void
 test_keep_takes_any_number(void **state)
 {
-	struct store_keep keep = {UINT64_MAX - 1, UINT64_MAX - 1};
+	struct store_keep keep = {
+	    .rows = UINT64_MAX - 1, .age_ms = UINT64_MAX - 1};
 	struct place *pl = *state;
 
 	init(pl, &keep);
@@ -714,7 +715,7 @@ test_keep_takes_any_number(void **state)
 static int64_t
 prune(struct place *pl, uint64_t rows, uint64_t age_ms)
 {
-	struct store_keep keep = {rows, age_ms};
+	struct store_keep keep = {.rows = rows, .age_ms = age_ms};
 
 	return store_prune(pl->path, &keep, pl->why, sizeof(pl->why));
 }
@@ -768,7 +769,7 @@ test_prune_both(void **state)
 static void
 test_prune_as_init_has_set(void **state)
 {
-	struct store_keep keep = {10, 0};
+	struct store_keep keep = {.rows = 10, .age_ms = 0};
 	struct place *pl = *state;
 
 	init(pl, &keep);
