@@ -54,7 +54,8 @@ static const struct {
 	" INSERT INTO largesse_cuts(topic, id)"
 	"  SELECT CAST(OLD.topic AS TEXT), OLD.id WHERE " HAS_OLDER
 	"  ON CONFLICT(topic) DO UPDATE"
-	"  SET id = max(id, excluded.id), folded = 0;"
+	"  SET id = max(id, excluded.id), folded = 0"
+	"  WHERE excluded.id > id OR folded <> 0;"
 	" DELETE FROM largesse_cuts WHERE id <="
 	"  CASE WHEN " HAS_OLDER " THEN 0"
 	"   WHEN EXISTS (SELECT 1 FROM events) THEN OLD.id"

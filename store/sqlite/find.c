@@ -60,6 +60,14 @@ static const char uids_put_back[] =
     " FROM largesse_uids_old;"
     "DROP TABLE largesse_uids_old;";
 
+/*
+ * While an older event is there no note is forgotten, and none is looked at:
+ * whoever removes many from the middle would look at all notes for each.
+ */
+#define FORGET_BEFORE                                       \
+	"CASE WHEN EXISTS (SELECT 1 FROM events WHERE id <" \
+	" OLD.id) THEN 0 ELSE OLD.id END"
+
 static const struct {
 	const char *name, *sql;
 } triggers[] = {
@@ -95,11 +103,10 @@ static const struct {
 	" INSERT INTO largesse_uids VALUES(OLD.uid, OLD.topic, OLD.id, 0)"
 	"  ON CONFLICT(uid, topic) DO NOTHING;"
 	" UPDATE largesse_uids SET present = 1"
-	"  WHERE present = 0 AND id < OLD.id AND"
-	"  EXISTS (SELECT 1 FROM events WHERE uid = largesse_uids.uid)"
-	"  AND NOT EXISTS (SELECT 1 FROM events WHERE id < OLD.id);"
-	" DELETE FROM largesse_uids WHERE present = 0 AND id < OLD.id AND"
-	"  NOT EXISTS (SELECT 1 FROM events WHERE id < OLD.id); END"},
+	"  WHERE present = 0 AND id < " FORGET_BEFORE " AND"
+	"  EXISTS (SELECT 1 FROM events WHERE uid = largesse_uids.uid);"
+	" DELETE FROM largesse_uids"
+	"  WHERE present = 0 AND id < " FORGET_BEFORE "; END"},
 
     {"largesse_uid_update",
 	"CREATE TRIGGER largesse_uid_update AFTER UPDATE OF id, uid ON events"
