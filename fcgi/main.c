@@ -41,6 +41,7 @@ static const struct {
     {"publish", cmd_publish, "append events to it"},
     {"tail", cmd_tail, "print its stream, or that of a URL"},
     {"prune", cmd_prune, "remove old events from it"},
+    {"fold", cmd_fold, "join the events of a topic that has ended"},
     {"copy", cmd_copy, "carry it to another engine, ids and all"},
     {"doctor", cmd_doctor, "say what holds up a stream, and what mends it"},
     {"token", cmd_token, "make a token for a reader or a publisher"},

@@ -89,6 +89,20 @@ store_prune(
 					: -1;
 }
 
+int64_t
+store_fold(
+    const char *path, const struct store_fold *fold, char *why, size_t size)
+{
+	if (!redis_url_is(path))
+		return is_file(path, why, size)
+			   ? sqlite_fold(path, fold, why, size)
+			   : -1;
+	snprintf(why, size,
+	    "a log on Redis cannot be folded: that is for a log in a SQLite "
+	    "file");
+	return -1;
+}
+
 int
 store_check(const char *path, const struct store_check *check, char *summary,
     size_t size)

@@ -148,6 +148,8 @@ int sqlite_watched(const char *path, void (*each)(void *arg, const char *line),
     void *arg, char *why, size_t size);
 int64_t sqlite_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size);
+int64_t sqlite_fold(
+    const char *path, const struct store_fold *, char *why, size_t size);
 int sqlite_check(
     const char *path, const struct store_check *, char *summary, size_t size);
 

@@ -494,6 +494,29 @@ int store_watched(const char *path, void (*each)(void *arg, const char *line),
 int64_t store_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size);
 
+/* How the rows of a topic become few. */
+struct store_fold {
+	const char *topic;
+	size_t max_bytes; /* no event gets larger, all of its texts together */
+	bool lines;	  /* a line feed is put between two of them */
+	/*
+	 * Where the text that is joined stands in the data: n bytes from at.
+	 * What is before it and behind it has to be the same in both.  False:
+	 * this event is joined with no other.  NULL: all of the data is joined.
+	 */
+	bool (*text_of)(
+	    void *arg, const char *s, size_t len, size_t *at, size_t *n);
+	void *arg;
+};
+
+/*
+ * Joins neighbours of a topic that has ended, if they are of one event type,
+ * into the last of them, which keeps its id, time and uid.  The ends stay.
+ * Returns rows removed, or -1; why says in one line what came of it.
+ */
+int64_t store_fold(
+    const char *path, const struct store_fold *, char *why, size_t size);
+
 /* --- copying ------------------------------------------------------------ */
 
 /*

@@ -21,6 +21,7 @@
 #include "fcgi/base/command.h"
 
 command cmd_copy;
+command cmd_fold;
 command cmd_init;
 command cmd_prune;
 command cmd_publish;

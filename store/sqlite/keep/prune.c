@@ -157,16 +157,11 @@ static int
 fill_in_keep(const struct sql_job *job, struct store_keep *keep)
 {
 	struct store_keep set = {.rows = 0, .age_ms = 0};
-	int version = schema_version(job->db);
 
-	if (version == -1 ||
-	    (version > 0 && retention_get(job->db, &set) == -1))
+	if (schema_ready(job) == -1)
+		return -1;
+	if (retention_get(job->db, &set) == -1)
 		return sql_trouble(job);
-	if (version == 0)
-		return sql_no_log(job);
-	if (version > SCHEMA_VERSION)
-		return sql_refuse(
-		    job, "made by a newer largesse, with schema %d", version);
 	if (keep->rows == STORE_KEEP_SAME)
 		keep->rows = set.rows;
 	if (keep->age_ms == STORE_KEEP_SAME)

@@ -147,6 +147,21 @@ schema_version(sqlite3 *db)
 }
 
 int
+schema_ready(const struct sql_job *job)
+{
+	int version = schema_version(job->db);
+
+	if (version == -1)
+		return sql_trouble(job);
+	if (version == 0)
+		return sql_no_log(job);
+	if (version > SCHEMA_VERSION)
+		return sql_refuse(
+		    job, "made by a newer largesse, with schema %d", version);
+	return 0;
+}
+
+int
 schema_set_trigger(sqlite3 *db, const char *name, const char *sql)
 {
 	char *old = NULL;

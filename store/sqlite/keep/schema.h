@@ -2,8 +2,8 @@
  * schema.h - a log in the making, between those that make it.
  *
  * Private to store/sqlite: schema.c has the tables, retention.c and prune.c
- * what is kept, find.c and cuts.c what the log notes by itself, modes.c who may
- * open the files.
+ * what is kept, fold.c a run that is over, find.c and cuts.c what the log notes
+ * by itself, modes.c who may open the files.
  */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
@@ -35,6 +35,9 @@ enum {
 
 /* The version of the log in db; 0 is none yet, -1 an error. */
 int schema_version(sqlite3 *db);
+
+/* Is the file of this job a log that this program knows?  0, or -1 and why. */
+int schema_ready(const struct sql_job *);
 
 /* Makes a trigger be as sql says, or drops it if sql is NULL.  0 or -1. */
 int schema_set_trigger(sqlite3 *db, const char *name, const char *sql);
