@@ -13,8 +13,9 @@
 #include "store/store.h"
 
 struct prune_conf {
+	const char *topic;
 	uint64_t rows, age_ms;
-	bool quiet;
+	bool ended, quiet;
 };
 
 /* clang-format off */
@@ -25,6 +26,11 @@ static const struct option list[] = {
 	{"keep-age", "AGE", OPTION_AGE, AT_NUMBER(struct prune_conf, age_ms),
 	    .help = "keep events of this age, 7d or 12h",
 	    .absent = STORE_KEEP_SAME, .min = 1},
+	{"topic", "PATTERN", OPTION_STRING,
+	    AT_STRING(struct prune_conf, topic),
+	    .help = "the limits are for each of these topics: job/*"},
+	{"ended", NULL, OPTION_FLAG, AT_FLAG(struct prune_conf, ended),
+	    .help = "remove topics that ended before that age"},
 	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct prune_conf, quiet),
 	    .help = "do not say how many were removed"},
 };
@@ -45,7 +51,10 @@ static const struct options options = {
 static struct store_keep
 only_given(const struct prune_conf *conf)
 {
-	struct store_keep keep = {.rows = conf->rows, .age_ms = conf->age_ms};
+	struct store_keep keep = {.rows = conf->rows,
+	    .age_ms = conf->age_ms,
+	    .topic = conf->topic,
+	    .ended = conf->ended};
 
 	if (keep.rows == STORE_KEEP_SAME && keep.age_ms == STORE_KEEP_SAME)
 		return keep;
@@ -67,6 +76,9 @@ cmd_prune(int argc, char **argv)
 
 	if (status != -1)
 		return status;
+	if (!command_keeps(conf.topic, conf.ended, conf.rows != STORE_KEEP_SAME,
+		conf.age_ms != STORE_KEEP_SAME))
+		return STATUS_USAGE;
 	keep = only_given(&conf);
 	removed = store_prune(argv[1], &keep, why, sizeof(why));
 	if (removed == -1)

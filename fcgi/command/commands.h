@@ -29,4 +29,10 @@ command cmd_tail;
 command cmd_token;
 command cmd_watch;
 
+/*
+ * Do --topic, --ended and the limits of init and prune go together?  If not,
+ * it says so.  topic is NULL if none was given.
+ */
+bool command_keeps(const char *topic, bool ended, bool rows, bool age);
+
 #endif

@@ -117,6 +117,10 @@ retention_set(sqlite3 *db, const struct store_keep *keep)
 
 	if (retention_get(db, &now) == -1)
 		return -1;
+	if (topics_set(db, keep) == -1)
+		return -1;
+	if (keep != NULL && (keep->topic != NULL || keep->ended))
+		keep = NULL;
 	if (keep != NULL && keep->rows != STORE_KEEP_SAME)
 		now.rows = keep->rows;
 	if (keep != NULL && keep->age_ms != STORE_KEEP_SAME)

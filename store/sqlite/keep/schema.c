@@ -45,6 +45,8 @@ static const char besides[] =
     "CREATE INDEX IF NOT EXISTS largesse_topic ON events(topic);"
     "CREATE UNIQUE INDEX IF NOT EXISTS largesse_uid ON events(uid)"
     " WHERE uid IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS largesse_ends ON events(time)"
+    " WHERE event = '" STORE_END_TYPE "';"
     "INSERT OR IGNORE INTO largesse(key, value)"
     " VALUES('log', lower(hex(randomblob(16)))), ('pruned', 0);"
     "CREATE TABLE IF NOT EXISTS largesse_revoke (\n"
@@ -176,7 +178,7 @@ schema_set_trigger(sqlite3 *db, const char *name, const char *sql)
 	sqlite3_free(old);
 	if (same)
 		return 0;
-	if (sql_run(db, "DROP TRIGGER IF EXISTS %s", name) == -1)
+	if (sql_run(db, "DROP TRIGGER IF EXISTS \"%w\"", name) == -1)
 		return -1;
 	return sql == NULL ? 0 : sql_run(db, "%s", sql);
 }
@@ -297,24 +299,29 @@ static int
 describe_log(const struct sql_job *job)
 {
 	struct store_keep keep;
-	char rows[32] = "", age[32] = "", *log_id = NULL;
+	char rows[32] = "", age[32] = "", *log_id = NULL, *topics;
 	int64_t lost = 0;
 
-	if (retention_get(job->db, &keep) == -1 ||
+	topics = topics_describe(job->db);
+	if (topics == NULL || retention_get(job->db, &keep) == -1 ||
 	    sql_number(job->db, &lost, SCHEMA_LOST_AUTOINCREMENT) == -1 ||
 	    sql_text(job->db, &log_id,
-		"SELECT value FROM largesse WHERE key = 'log'") != 1)
+		"SELECT value FROM largesse WHERE key = 'log'") != 1) {
+		sqlite3_free(topics);
 		return sql_trouble(job);
+	}
 	if (keep.rows != 0)
 		sqlite3_snprintf(sizeof(rows), rows, " %llu rows", keep.rows);
 	if (keep.age_ms != 0)
 		sqlite3_snprintf(
 		    sizeof(age), age, " %llu s", keep.age_ms / 1000);
 	sqlite3_snprintf((int)job->size, job->why,
-	    "%s: schema %d, log %s, keeps%s%s%s%s%s", job->path, SCHEMA_VERSION,
-	    log_id, rows, *rows != '\0' && *age != '\0' ? " and" : "", age,
-	    *rows == '\0' && *age == '\0' ? " all" : "",
+	    "%s: schema %d, log %s, keeps%s%s%s%s%s%s", job->path,
+	    SCHEMA_VERSION, log_id, rows,
+	    *rows != '\0' && *age != '\0' ? " and" : "", age,
+	    *rows == '\0' && *age == '\0' ? " all" : "", topics,
 	    lost == 1 ? "; its table has lost AUTOINCREMENT" : "");
+	sqlite3_free(topics);
 	sqlite3_free(log_id);
 	return 0;
 }

@@ -1,9 +1,9 @@
 /*
  * schema.h - a log in the making, between those that make it.
  *
- * Private to store/sqlite: schema.c has the tables, retention.c and prune.c
- * what is kept, fold.c a run that is over, find.c and cuts.c what the log notes
- * by itself, modes.c who may open the files.
+ * Private to store/sqlite: schema.c has the tables, retention.c, topics.c and
+ * prune.c what is kept, fold.c a run that is over, find.c and cuts.c what the
+ * log notes by itself, modes.c who may open the files.
  */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
@@ -61,6 +61,25 @@ int retention_set(sqlite3 *db, const struct store_keep *keep);
 
 /* What is set.  0 or -1. */
 int retention_get(sqlite3 *db, struct store_keep *keep);
+
+/* --- topics.c --- */
+
+/* SQL that is true of a topic of this pattern; NULL: no memory. */
+char *topics_match_sql(const char *column, const char *pattern);
+bool topics_is_prefix(const char *pattern);
+
+/*
+ * Installs the triggers for a rule of a pattern.  If keep has none, those that
+ * an older largesse has made for its rules are made anew.  0 or -1.
+ */
+int topics_set(sqlite3 *db, const struct store_keep *keep);
+
+/* Calls for each rule until it does not return 0.  What it returned, or -1. */
+typedef int topics_each(void *arg, const struct store_keep *);
+int topics_each_rule(sqlite3 *db, topics_each *, void *arg);
+
+/* All rules in words, to be freed with sqlite3_free; NULL: trouble. */
+char *topics_describe(sqlite3 *db);
 
 /* --- modes.c --- */
 

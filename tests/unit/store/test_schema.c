@@ -505,7 +505,7 @@ test_init_makes_again_what_was_dropped(void **state)
 	assert_int_equal(number(pl, "SELECT count(*) FROM sqlite_schema"
 				    " WHERE type = 'index'"
 				    " AND name LIKE 'largesse_%'"),
-	    6);
+	    7);
 }
 
 static void
