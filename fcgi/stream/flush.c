@@ -14,7 +14,9 @@
 enum {
 	SEND_COST_NS = 25000, /* what one write costs, mostly the web server */
 	READ_SHARE = 4,	      /* reading takes at most 1/4 of the time... */
-	REST_NS = 100 * 1000000 /* ...but no pause for it is longer */
+	REST_NS = 100 * 1000000, /* ...but no pause for it is longer */
+	ROWS_A_WRITE = 4,	 /* are enough: see reads_on */
+	AHEAD_NS = 10 * 1000000	 /* of reading before a flush */
 };
 
 static uint64_t
@@ -113,6 +115,25 @@ flush_sub(struct hub *hub, struct sub *sub, bool *spent)
 	}
 }
 
+/*
+ * A turn reads some hundred rows.  If they are of as many topics, each of which
+ * has a stream of its own, every row would be a write, and a write costs the
+ * web server the same with ten rows in it.  So while the log has more, that is
+ * read first: the more a flush is late, the more rows there are in a write.
+ */
+static bool
+reads_on(struct hub *hub, uint64_t began, uint64_t read_ns)
+{
+	struct ahead *a = &hub->ahead;
+
+	if (a->began == 0)
+		a->began = began;
+	a->read_ns += read_ns;
+	return hub->look_again && a->read_ns < AHEAD_NS &&
+	       hub->count.events - a->events <
+		   (uint64_t)ROWS_A_WRITE * hub->topics.ndue;
+}
+
 void
 flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 {
@@ -120,9 +141,16 @@ flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 	bool spent = false;
 	uint32_t i;
 
-	hub->next_flush = after_rest(began, read_ns);
 	/* Its runs may have changed, and its subscription may be another. */
 	hub->burst.sub = NULL;
+	if (reads_on(hub, began, read_ns)) {
+		hub->next_flush = 0;
+		return;
+	}
+	began = hub->ahead.began;
+	read_ns = hub->ahead.read_ns;
+	hub->ahead = (struct ahead){.events = hub->count.events};
+	hub->next_flush = after_rest(began, read_ns);
 	if (ts->ndue == 0)
 		return;
 	hub->flush =

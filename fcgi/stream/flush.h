@@ -12,6 +12,9 @@
  * on reading the log.  If there are more streams than the time of a step is
  * enough for, flush_todo sends to the others: the flush goes on.
  *
+ * If the log has more, and what was read is less than a few rows for each
+ * subscription, nothing is sent yet: the next turn reads on.
+ *
  * Sets the time of the next flush.  By then the web server is likely to be done
  * with this flush, and as much time has passed as this flush took.  Reading the
  * log may take only a part of all time, because no publisher can restart the

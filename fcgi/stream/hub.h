@@ -84,6 +84,13 @@ struct flush {
 	uint64_t left;		 /* streams of it that still have to be sent */
 };
 
+/* What has been read for the next flush (flush.c). */
+struct ahead {
+	uint64_t began;	  /* ns; 0: nothing yet */
+	uint64_t read_ns; /* that it took */
+	uint64_t events;  /* count.events when it began */
+};
+
 /* Does it deliver?  The worse is the greater. */
 enum health {
 	HEALTH_GOOD,
@@ -124,6 +131,7 @@ struct hub {
 	struct store_id revoked; /* revocations up to here are done */
 	int64_t looked_ms;	 /* steady: the last look that ended well */
 	struct flush flush;
+	struct ahead ahead;
 	uint64_t next_flush; /* ns; when busy, no flush before this time */
 
 	/* the log's head, asked for at most once a turn (start.c) */
