@@ -25,6 +25,8 @@ static const char *const sql[INDEX_COUNT] = {
     [INDEX_UPTO] =
 	"SELECT id" BY_INDEX "= ?1 AND id <= ?2 ORDER BY id DESC LIMIT ?3",
     [INDEX_TOPIC] = "SELECT topic" BY_INDEX ">= ?1 ORDER BY topic LIMIT 1",
+    [INDEX_ROWS] =
+	"SELECT " EVENT_COLUMNS BY_INDEX "= ?1 AND id > ?2 ORDER BY id",
     [INDEX_ODD] = "SELECT EXISTS(SELECT 1" BY_INDEX ">= x''),"
 		  " EXISTS(SELECT 1" BY_INDEX "< '')",
 };

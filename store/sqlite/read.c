@@ -217,6 +217,62 @@ read_merge(struct row_page *pg, struct merge *m)
 	return m->failed ? STOP_SPARSE : STOP_END; /* not by the index */
 }
 
+/* The next row of the topic is too large.  False: the page ends. */
+static bool
+pass_too_large(struct row_page *pg, bool *failed)
+{
+	sqlite3_stmt *st = pg->sq->index[INDEX_AFTER];
+	int64_t id;
+
+	sqlite3_bind_text(
+	    st, 1, pg->topics->name, (int)pg->topics->len, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, (int64_t)pg->span->upto.lo);
+	sqlite3_bind_int(st, 3, 1);
+	id = sqlite_number(pg->sq, st, 0);
+	*failed = id <= (int64_t)pg->span->upto.lo;
+	return !*failed && give_too_large(pg, id) &&
+	       clock_steady_ns() < pg->until_ns;
+}
+
+/*
+ * The same for one topic: the rows themselves, by one statement.  To ask for
+ * each row by its id takes twice the time.
+ */
+static enum stop
+read_alone(struct row_page *pg)
+{
+	sqlite3_stmt *st = pg->sq->index[INDEX_ROWS];
+	uint64_t from = pg->span->upto.lo;
+	bool go_on, failed = false;
+	size_t given = 0;
+	int rc;
+
+	do {
+		go_on = true;
+		sqlite3_bind_text(st, 1, pg->topics->name, (int)pg->topics->len,
+		    SQLITE_STATIC);
+		sqlite3_bind_int64(st, 2, (int64_t)pg->span->upto.lo);
+		while (go_on && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+			struct store_event ev = sqlite_event(pg->sq, st);
+
+			go_on = give(pg, &ev);
+			if (++given == PROBE_ROWS &&
+			    pg->span->upto.lo - from <= PROBE_ROWS * DENSE) {
+				sqlite3_reset(st);
+				return go_on ? STOP_DENSE : STOP_PAGE;
+			}
+		}
+		sqlite3_reset(st);
+		if (!go_on)
+			return STOP_PAGE;
+		if (rc == SQLITE_DONE)
+			return STOP_END;
+		if ((rc & 0xff) != SQLITE_TOOBIG)
+			return STOP_FAILED;
+	} while (pass_too_large(pg, &failed));
+	return failed ? STOP_FAILED : STOP_PAGE;
+}
+
 /* Passes over rows while there is time, and reads no more than topics. */
 static enum stop
 scan_sparse(struct row_page *pg)
@@ -269,7 +325,9 @@ fill_span(struct row_page *pg)
 			return stop;
 		if (sqlite_merge_begin(&m, pg->sq, pg->topics, pg->n,
 			(int64_t)pg->span->upto.lo, false))
-			stop = read_merge(pg, &m);
+			stop = pg->n == 1 && !pg->topics->prefix
+				   ? read_alone(pg)
+				   : read_merge(pg, &m);
 		if (stop == STOP_SPARSE)
 			return scan_sparse(pg);
 	} while (stop == STOP_DENSE && clock_steady_ns() < pg->until_ns);

@@ -105,6 +105,7 @@ enum index_statement {
 	INDEX_AFTER, /* ids of a topic after an id */
 	INDEX_UPTO,  /* ids of a topic up to an id, newest first */
 	INDEX_TOPIC, /* the first topic that is not before this one */
+	INDEX_ROWS,  /* the rows of a topic after an id */
 	INDEX_ODD,   /* is any topic no text? */
 	INDEX_COUNT
 };

@@ -370,6 +370,35 @@ test_without_the_index_and_with_large_rows(void **state)
 	compare_logs(*state, false, true);
 }
 
+/* One topic in a log of others: most of who is behind asks so. */
+static void
+test_one_topic_with_large_rows(void **state)
+{
+	struct rows *rs = calloc(1, sizeof(*rs));
+	struct asked *a = calloc(1, sizeof(*a));
+	struct taste others = {.mass = SIZE_MAX};
+	struct log *lg = *state;
+	sqlite3 *db = open_log(lg);
+	size_t i;
+
+	store_set_event_max(lg->reader, EVENT_MAX);
+	a->n = 1;
+	a->topic[0] = (struct store_topic){"a", 1, false};
+	for (i = 0; i < 12; i++) {
+		grow(db, rs, &others, 50);
+		make_row(rs, &others);
+		rs->row[rs->n - 1].topic[0] = 'a';
+		rs->row[rs->n - 1].len = 1;
+		rs->row[rs->n - 1].data = i % 3 == 1 ? LARGE : i;
+		insert(db, &rs->row[rs->n - 1]);
+	}
+	for (i = 0; i < rs->n; i += 7)
+		read_from(lg, db, rs, a, &others, rs->row[i].id);
+	sqlite3_close(db);
+	free(a);
+	free(rs);
+}
+
 #define TEST(t) \
 	cmocka_unit_test_setup_teardown(t, kit_setup_sqlite, kit_teardown)
 
@@ -381,6 +410,7 @@ main(void)
 	    TEST(test_without_the_index),
 	    TEST(test_with_the_index_and_large_rows),
 	    TEST(test_without_the_index_and_with_large_rows),
+	    TEST(test_one_topic_with_large_rows),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
