@@ -29,7 +29,7 @@ packages() {
 	coverage) echo gcovr ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
-	    php8.2-fpm php8.2-sqlite3 nodejs python3 procps redis-server ;;
+	    php8.2-fpm php8.2-sqlite3 nodejs npm python3 procps redis-server ;;
 	*) echo "need.sh: unknown purpose: $1" >&2; exit 2 ;;
 	esac
 }

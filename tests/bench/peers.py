@@ -3,6 +3,7 @@
 A peer that runs has a port and a target for the client, the command that
 starts its publisher, and the processes of web server and responder.
 """
+import filecmp
 import os
 import re
 import shutil
@@ -36,6 +37,8 @@ class Peer:
 
     most_streams = 9900
     durable = False     # publishes through SQLite
+    runs, rows_s = 2000, 20     # runs at once, and rows of each a second
+    run_target = '/events?topic=run/%d'
 
     def __init__(self, yard, small=False, first='newest', gather=None,
                  options=(), free_cpus=False, streams=0, publishing=None,
@@ -80,6 +83,9 @@ class Peer:
 
     def refresh(self):
         """Starts a responder anew, so that it remembers nothing."""
+
+    def make_runs(self, count):
+        """Before their readers come."""
 
     def restart_responder(self):
         """Its socket is held."""
@@ -372,7 +378,72 @@ class LargesseKept(behind(Largesse, 'nginx')):
             '\tkeepalive_requests 100000000;\n}\n'))
 
 
+def npm_modules():
+    """Where npm's packages are; they are installed once."""
+    there = os.path.join(BUILT, 'npm')
+    lock = os.path.join(HERE, 'peers', 'package-lock.json')
+    mark = os.path.join(there, 'installed.json')
+    if not os.path.exists(mark) or not filecmp.cmp(lock, mark, False):
+        os.makedirs(there, exist_ok=True)
+        for name in ('package.json', 'package-lock.json'):
+            shutil.copy(os.path.join(HERE, 'peers', name), there)
+        subprocess.run(['npm', 'ci', '--prefix', there, '--no-audit',
+                        '--no-fund'], check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(lock, mark)     # last: a broken install is done again
+    return there
+
+
+class Resumable(Peer):
+    """npm's resumable-stream.  One process of node makes the runs and serves
+    their readers, with no web server before it, and Redis is beside it."""
+
+    name = 'resumable-stream'
+    reader = 'again'    # it comes later than whoever made the run
+    runs = 300
+    run_target = '/run/%d'
+
+    def start(self):
+        sock = self.yard.path('redis.sock')
+        self.redis = self.yard.spawn(
+            ['redis-server', '--port', '0', '--unixsocket', sock,
+             '--save', '', '--logfile', self.yard.path('redis.log')],
+            SERVER_CPUS)
+        wait_for('redis-server', 10, lambda: os.path.exists(sock))
+        self.talker = Talker(
+            self.yard,
+            ['node', os.path.join(HERE, 'peers', 'resumable.mjs'),
+             str(self.port), sock, npm_modules(), self.reader],
+            cpus=SERVER_CPUS)
+        self.responder = self.talker.p
+
+    def publisher(self, topic='main', first=1):
+        return self.talker
+
+    def make_runs(self, count):
+        if self.reader == 'again':
+            self.talker.ask(f'make {count}')
+
+    def web_pids(self):
+        """What is not the program itself: Redis."""
+        return [self.redis.pid]
+
+
+class ResumableTokens(Resumable):
+    """Nothing joins its tokens unless a site does."""
+
+    name = 'resumable-stream, each token'
+    runs, rows_s = 100, 50
+
+
+class ResumableFirst(Resumable):
+    """The reader is who made the run: nothing goes through Redis."""
+
+    name = 'resumable-stream, first reader'
+    reader = 'first'
+
+
 PEERS = {p.name: p for p in (
     Nchan, behind(Ceiling, 'nginx'), behind(Ceiling, 'lighttpd'),
     behind(Largesse, 'nginx'), behind(Largesse, 'lighttpd'), Php, Node,
-    LargesseRedis, NchanSmall, LargesseKept)}
+    LargesseRedis, NchanSmall, LargesseKept, Resumable,
+    ResumableTokens, ResumableFirst)}

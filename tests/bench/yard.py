@@ -129,9 +129,9 @@ class Yard:
 class Talker:
     """A process that takes commands and answers with JSON, line by line."""
 
-    def __init__(self, yard, argv, user=None):
+    def __init__(self, yard, argv, user=None, cpus=CLIENT_CPUS):
         self.name = os.path.basename(argv[0])
-        self.p = yard.spawn(argv, CLIENT_CPUS, user=user, text=True,
+        self.p = yard.spawn(argv, cpus, user=user, text=True,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def say(self, command):
