@@ -24,12 +24,15 @@ import harm     # noqa: E402
 import plot     # noqa: E402
 import report   # noqa: E402
 import rows     # noqa: E402
+import runs     # noqa: E402
 import storms   # noqa: E402
 from rows import BOTH, CEILINGS     # noqa: E402
 from yard import BUILT, CLIENT_CPUS, Others, Trouble    # noqa: E402
 
 ALL = ('nchan',) + CEILINGS + BOTH
 REDIS = ('largesse/nginx, redis',)
+RESUMABLE = ('resumable-stream', 'resumable-stream, each token',
+             'resumable-stream, first reader')
 NGINX = ('nchan', 'ceiling/nginx', 'largesse/nginx')
 
 
@@ -62,6 +65,8 @@ ROWS = (
         ('nchan',) + CEILINGS[:1] + BOTH[:1]),
     Row(rows.scale, ('ceiling/nginx', 'largesse/nginx')),
     Row(rows.topic, BOTH[:1], BOTH[:1]),
+    Row(runs.runs, BOTH + RESUMABLE, BOTH[:1] + RESUMABLE[:1]),
+    Row(runs.history, BOTH + RESUMABLE[:1], BOTH[:1]),
     Row(rows.streams, ALL, rounds=dict.fromkeys(ALL, 1)),
     Row(harm.harm, BOTH[:1] + REDIS, BOTH[:1] + REDIS),
 )
