@@ -148,6 +148,8 @@ answer_stream(struct server *srv, struct answering *a, struct request *rq)
 
 	if (!head && over_limit(srv, rq))
 		return send_away(srv, peer, rq);
+	/* All who ask in one poll phase see one state of the log (loop.c). */
+	store_hold(srv->hub.store);
 	if (head && over_share(srv, rq)) /* what GET would be told */
 		return answered(reply_head(&srv->hub, peer));
 	status = allow_stream(srv->allow, srv->hub.store, rq, &who, &no);

@@ -117,6 +117,9 @@ take_turn(struct server *srv)
 
 	uv_idle_stop(&hub->idle); /* this is the turn that hub_wake asked for */
 
+	/* Requests of the poll phase have held the log. */
+	store_release(hub->store);
+
 	turn_step(&hub->turn);
 
 	/* Before the look: its age says whether we were stopped. */
@@ -163,6 +166,7 @@ on_wait(uv_prepare_t *prepare)
 {
 	struct server *srv = prepare->data;
 
+	store_release(srv->hub.store); /* a timer may have asked it */
 	turn_waits(&srv->hub.turn);
 }
 
