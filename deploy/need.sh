@@ -1,8 +1,8 @@
 #!/bin/sh
 # need.sh - install the Debian packages that are missing, and say so.
 #
-# usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, bench,
-#			valgrind, analyze, coverage, long, wordpress
+# usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, examples,
+#			bench, valgrind, analyze, coverage, long, wordpress
 #
 # One list a purpose, here and nowhere else.  A machine that has everything
 # is left alone and nothing is printed.
@@ -16,6 +16,7 @@ packages() {
 	    libhiredis-dev libc-ares-dev libssl-dev libseccomp-dev ;;
 	demo) echo sqlite3 nginx spawn-fcgi curl ;;
 	lighttpd) echo lighttpd ;;
+	examples) echo php8.2-cli php8.2-fpm php8.2-sqlite3 python3 ;;
 	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \
 	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \

@@ -1,13 +1,14 @@
 #!/bin/sh
 # demo.sh - the whole path on this machine, until Ctrl-C.
 #
-# usage: [WEB=nginx|lighttpd] [PORT=N] [DEMO_SECONDS=N] demo.sh
+# usage: [APP=chat|build|import] [WEB=nginx|lighttpd] [PORT=N] [DEMO_SECONDS=N]
+#	demo.sh
 #
 # A stock web server with the shipped configuration, the responder by
 # spawn-fcgi, and a publisher, all in one scratch directory and all our
 # children: whatever ends this script ends them, by their ids, and removes the
 # directory.  Root and ordinary users run the same thing; for root, web server
-# and responder become www-data.
+# and responder become www-data.  APP shows an example, see deploy/examples.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -16,6 +17,7 @@ export no_proxy=127.0.0.1	# whatever else curl is told
 umask 022			# www-data has to read what root lays out
 
 web=${WEB:-nginx}
+app=${APP:-}
 pids=		# the newest first
 nap=
 dir=
@@ -33,6 +35,7 @@ down() {
 	for pid in $nap $pids; do
 		kill "$pid" 2>/dev/null || :
 	done
+	[ -z "$dir" ] || [ -z "$app" ] || app_down
 	for pid in $pids; do
 		i=0
 		while kill -0 "$pid" 2>/dev/null && [ $i -lt 100 ]; do
@@ -77,6 +80,7 @@ lay_out() {
 	    "$dir/demo"
 	sed "s,events\.db,$log," deploy/demo/index.html >"$dir/demo/index.html"
 	$bin init "$log" >/dev/null
+	[ -z "$app" ] || app_lay_out
 	[ "$(id -u)" -eq 0 ] || return 0
 	# The clone may lie where www-data may not look, as in /root.
 	install -m 755 build/largesse "$dir/largesse.fcgi"
@@ -89,7 +93,8 @@ respond() {
 	as=
 	[ "$(id -u)" -ne 0 ] || as='-u www-data -g www-data'
 	child spawn-fcgi -n -s "$sock" -M 0660 -b 1024 $as -- \
-	    "$bin" serve --db "$log" 2>"$dir/responder.log"
+	    "$bin" serve --db "$log" ${app:+--key-file "$dir/key"} \
+	    2>"$dir/responder.log"
 }
 
 serve() {
@@ -100,6 +105,7 @@ serve() {
 		    s,^server\.port = 8080,server.port = $port," \
 		    "$f" >"$dir/${f##*/}"
 	done
+	[ -z "$app" ] || app_configure
 	case $web in
 	nginx) child nginx -p "$dir" -c "$dir/nginx.conf" \
 	    -g 'daemon off;' 2>"$dir/start.log" ;;
@@ -119,6 +125,14 @@ answers() {
 		kill -0 "${pids%% *}" 2>/dev/null || return 1
 		sleep 0.1
 	done
+}
+
+from_afar() {
+	[ -z "${SSH_CONNECTION:-}" ] || cat <<-END
+		(From your own machine: ssh -L $port:127.0.0.1:$port THIS-HOST, then
+		the same address.)
+
+	END
 }
 
 # Until it is time, something has ended, or the terminal is gone: a terminal
@@ -141,11 +155,18 @@ watch() {
 	done
 }
 
+need="build demo"
 case $web in
-nginx) deploy/need.sh build demo ;;
-lighttpd) deploy/need.sh build demo lighttpd ;;
+nginx) ;;
+lighttpd) need="$need lighttpd" ;;
 *) fail "WEB is nginx or lighttpd, not $web" ;;
 esac
+case $app in
+'') ;;
+chat|build|import) need="$need examples"; . deploy/examples/demo.sh ;;
+*) fail "APP is chat, build or import, not $app" ;;
+esac
+deploy/need.sh $need
 make -s build/largesse
 
 port=$(free_port)
@@ -153,6 +174,7 @@ trap down EXIT
 trap 'exit 0' INT TERM HUP
 lay_out
 respond
+[ -z "$app" ] || app_start
 for try in 1 2 3; do
 	serve
 	answers && break
@@ -161,6 +183,11 @@ for try in 1 2 3; do
 	port=$(free_port)
 done
 url=http://127.0.0.1:$port
+if [ -n "$app" ]; then
+	app_say
+	watch
+	exit
+fi
 child deploy/demo/figures.sh "$log"
 
 stream="$url/events?topic=load&topic=news&topic=demo"
@@ -179,10 +206,6 @@ The same stream in a terminal:
 Ctrl-C takes everything down.  Until then, here it is:
 
 END
-[ -z "${SSH_CONNECTION:-}" ] || cat <<END
-(From your own machine: ssh -L $port:127.0.0.1:$port THIS-HOST, then the same
-address.)
-
-END
+from_afar
 child build/largesse tail "$stream"
 watch

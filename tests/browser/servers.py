@@ -25,6 +25,9 @@ origin that is not allowed.
 With `shared` as an argument, it is the folder for shared hosting, behind Apache,
 and PHP answers at first.
 
+With `example NAME WEB` it is one of deploy/examples behind that web server, and
+examples.py has more commands.
+
 With `handover NAME` it is a site with an application, one of those of
 tests/web/test_handover.py.  The first line then also has the address of the
 application.
@@ -40,6 +43,7 @@ WEB = pathlib.Path(__file__).resolve().parents[1] / "web"
 sys.path[:0] = [str(WEB / "kit"), str(WEB)]
 
 import tokens  # noqa: E402  (the path comes first)
+from examples import Example  # noqa: E402  (the path comes first)
 from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)
 
 
@@ -51,6 +55,10 @@ def insert(y, event):
 
 
 def obey(y, command, rest):
+    if isinstance(y, Example):
+        done = y.obey(command, rest)
+        if done is not None:
+            return done
     if command == "kill":
         y.kill_responder()
     elif command == "term":
@@ -96,6 +104,8 @@ app = None
 if sys.argv[1:] == ["shared"]:
     from test_events_php import PhpHost, hold
     y = PhpHost(how="fcgid", settings=hold(1))
+elif sys.argv[1:2] == ["example"]:
+    y = Example(*sys.argv[2:])
 elif sys.argv[1:2] == ["handover"]:
     from test_handover import application
     with_app = application(sys.argv[2],

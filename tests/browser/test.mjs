@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { auth } from "./auth.mjs";
 import { doctor } from "./doctor.mjs";
+import { examples } from "./examples.mjs";
 import { handover } from "./handover.mjs";
 import { ways } from "./ways.mjs";
 
@@ -19,7 +20,7 @@ const require = createRequire(here("../../build/browser/package.json"));
 const { chromium } = require("playwright-core");
 const POLYFILL = require.resolve(
     "event-source-polyfill/src/eventsource.min.js");
-const LIMIT_MS = 60000;		/* for anything that is waited for */
+const LIMIT_MS = +process.env.LIMIT_MS || 60000;		/* for anything that is waited for */
 const CLIENTS = ["EventSource", "EventSourcePolyfill"];
 
 /* --- the servers -------------------------------------------------------- */
@@ -286,6 +287,7 @@ auth(test, { same, require, LIMIT_MS });
 doctor(test, { same, here, LIMIT_MS });
 ways(test, { same, LIMIT_MS });
 handover(test, { same, LIMIT_MS });
+examples(test, { same, here, LIMIT_MS });
 
 /* --- and run ------------------------------------------------------------ */
 
