@@ -35,6 +35,7 @@ const SETTINGS = [
 	'PUBLISH' => '1',           // 1: take events by POST, too, of whoever has a token that says so
 	'PUBLIC' => '',             // topics that need no token, with blanks between them; * is all
 	'COOKIE_NAME' => 'largesse',
+	'START' => 'event',         // how streams begin that do not say it; bare: nothing but what was published
 ];
 // The program knows these too, and they say who may read.  Here nobody may, then.
 const NOT_HERE = ['JWKS_FILE', 'TRUST_USER', 'USER_TOPIC', 'ISSUER', 'AUDIENCE', 'MAX_TOKEN_AGE', 'LEEWAY', 'HANDOVER',
@@ -52,6 +53,8 @@ const LOOKS_S = 4;              // looks into the log in a second
 const PIECE_BYTES = 65536;      // that are read at once, and its rows, and those that are looked at
 const PIECE_ROWS = 200;
 const PIECE_SCAN = 20000;
+const END_TYPE = 'stream-end';  // of the event that ends its topic
+const END_BYTES = 255;          // of the last block that a client wants
 const MEMBERS = ['topic', 'event', 'data', 'uid'];
 const LAST_IDS = ['lastEventId', 'last_event_id', 'lastEventID'];
 const BAD = "\u{FFFD}";         // in the place of what is no text
@@ -68,9 +71,11 @@ function main(): void
 	header_remove('X-Powered-By');
 	while (ob_get_level() > 0 && @ob_end_clean()) {
 	}
+	$rq = ['bare' => false];
 	try {
 		check_host();
-		dispatch(read_request());
+		$rq = read_request();
+		dispatch($rq);
 	} catch (Refusal $e) {
 		answer($e->getCode(), $e->getMessage() . "\n", $e->headers);
 	} catch (Misfit $e) {
@@ -79,7 +84,7 @@ function main(): void
 	} catch (Throwable $e) {
 		error_log('events.php: ' . $e->getMessage());
 		if (is_log_trouble($e)) {
-			say_later();
+			say_later($rq['bare']);
 		} else {
 			answer(500, "something is wrong here: PHP's error log says what\n");
 		}
@@ -145,11 +150,14 @@ function answer(int $status, string $body, array $headers = []): void
 	echo $head ? '' : $body;
 }
 
-// EventSource gives up at any other status than 200.  So this is an empty stream.
-function say_later(): void
+// EventSource gives up at any other status than 200.  So this is an empty stream.  Who asks for
+// a bare one would take that for a whole one.
+function say_later(bool $bare): void
 {
 	if ($_SERVER['REQUEST_METHOD'] === 'POST') {
 		answer(503, "too busy: nothing was written, try again\n", ['Retry-After: 1']);
+	} elseif ($bare) {
+		answer(503, "busy: come back\n", [retry_after()]);
 	} elseif (headers_sent()) {
 		echo bye();
 	} else {
@@ -173,6 +181,11 @@ function retry_ms(): int
 	return intdiv((int) setting('RETRY'), 2) + mt_rand(0, (int) setting('RETRY'));
 }
 
+function retry_after(): string
+{
+	return 'Retry-After: ' . (intdiv(retry_ms(), 1000) + 1);
+}
+
 function bye(bool $soon = false): string
 {
 	return 'retry: ' . ($soon ? mt_rand(10, 100) : retry_ms()) . "\n\n";
@@ -192,6 +205,9 @@ function check_host(): void
 		if (variable($name) !== null) {
 			throw new Misfit("it does not know LARGESSE_$name: take largesse.cgi, or remove it");
 		}
+	}
+	if (!in_array(setting('START'), ['event', 'bare'], true)) {
+		throw new Misfit('LARGESSE_START: neither event nor bare');
 	}
 }
 
@@ -250,7 +266,8 @@ function pairs(string $query): Generator
 function read_request(): array
 {
 	$rq = ['method' => $_SERVER['REQUEST_METHOD'], 'path' => read_path(), 'topics' => [], 'tokens' => [],
-		'id' => null, 'last' => null, 'since' => null, 'event_in_query' => false, 'said' => [], 'sign' => null];
+		'id' => null, 'last' => null, 'since' => null, 'event_in_query' => false, 'said' => [], 'sign' => null,
+		'bare' => setting('START') === 'bare', 'end' => null, 'end_event' => '', 'active' => false];
 	$query = param('QUERY_STRING') ?? '';
 	foreach (pairs($query) as [$name, $value, $at]) {
 		if ($rq['sign'] !== null && !in_array($name, LAST_IDS, true)) {
@@ -306,16 +323,41 @@ function read_pair(array &$rq, string $name, string $value): void
 		}
 	} elseif (in_array($name, ['expires', 'iat', 'sub', 'iss', 'aud'], true)) {
 		$rq['said'][$name][] = $value; // which counts if a signature follows
-	} elseif ($rq['path'] === '') {
+	} elseif ($rq['path'] === '' && !read_manner($rq, $name, $value)) {
 		check_name($name);
 	}
+}
+
+// How the client wants its stream to begin and to end.
+function read_manner(array &$rq, string $name, string $value): bool
+{
+	if ($name === 'start') {
+		if ($value !== 'bare' && $value !== 'event') {
+			throw new Refusal(400, 'start: neither `bare` nor `event`');
+		}
+		$rq['bare'] = $value === 'bare';
+	} elseif ($name === 'end' || $name === 'endEvent') {
+		if (strlen($value) > END_BYTES) {
+			throw new Refusal(400, 'end, endEvent: longer than ' . END_BYTES . ' bytes');
+		}
+		$rq[$name === 'end' ? 'end' : 'end_event'] = $value;
+	} elseif ($name === 'active') {
+		if ($value !== '' && $value !== '1') {
+			throw new Refusal(400, 'active: it has no value');
+		}
+		$rq['active'] = true;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 // A name that is almost one of ours would be passed over, and nothing would come.
 function check_name(string $name): void
 {
 	$near = ['sign' => 'sign', 'topic' => 'topic, once for each topic', 'since' => 'since', 'last' => 'last', 'lasts' => 'last',
-		'lasteventid' => 'lastEventId', 'lastid' => 'lastEventId', 'accesstoken' => 'access_token'];
+		'lasteventid' => 'lastEventId', 'lastid' => 'lastEventId', 'accesstoken' => 'access_token',
+		'endevent' => 'endEvent'];
 	$letters = preg_replace('/^amp;(?=.)|\[.*|[^a-z]/s', '', strtolower($name));
 	foreach ($near as $word => $right) {
 		if ($letters === $word || !in_array($word, ['sign', 'last', 'lasts', 'lastid'], true) && is_typing_error($letters, $word)) {
@@ -1029,6 +1071,16 @@ class Log
 		return $row === null || $row[0] < 1 || $row[1] === null ? (string) $id : checked_id($row[0], $row[1]);
 	}
 
+	// The place of the newest event of a topic, if that ends it, or null.  In a log with topics that are no
+	// text, which was made by hand, none ends.
+	public function end_of(string $topic): ?int
+	{
+		$row = $this->row('SELECT id, CAST(event AS BLOB) = CAST(? AS BLOB) FROM events WHERE topic = ?' .
+			' ORDER BY id DESC LIMIT 1', END_TYPE, $topic);
+		$ended = $row !== null && $row[0] > 0 && (int) $row[1] === 1;
+		return $ended && $this->row("SELECT 1 FROM events WHERE topic >= x'' LIMIT 1") === null ? (int) $row[0] : null;
+	}
+
 	// The topics that were taken from this subject; null among them is all topics.
 	public function revoked(string $sub, int $issued_ms): array
 	{
@@ -1267,6 +1319,34 @@ function topics_sql(array $topics, string $where, array $bounds, string $order, 
 	return [implode(' UNION ', $parts) . " ORDER BY id $order LIMIT $limit", $values];
 }
 
+// Where each of the topics has ended; null: it goes on.  A prefix always does.
+function ends(Log $log, array $topics): array
+{
+	return array_map(function (array $topic) use ($log): ?int {
+		return $topic[1] ? null : $log->end_of($topic[0]);
+	}, $topics);
+}
+
+// Have all topics ended, at this place or before it?
+function is_past(array $ends, int $place): bool
+{
+	return !in_array(null, $ends, true) && max($ends) <= $place;
+}
+
+// Is something going on: has one of the topics an event, and has it not ended?
+function is_active(Log $log, array $topics, array $ends): bool
+{
+	if (in_array(true, array_column($topics, 1), true)) {
+		return true;
+	}
+	$open = array_diff_key($topics, array_filter($ends));
+	if ($open === []) {
+		return false;
+	}
+	[$sql, $values] = topics_sql($open, 'id <= ?', [PHP_INT_MAX], 'DESC', 1);
+	return $log->row($sql, ...$values) !== null;
+}
+
 // --- the stream -----------------------------------------------------------------
 
 function listen(array $rq): void
@@ -1278,24 +1358,97 @@ function listen(array $rq): void
 		answer(200, '', ['Content-Type: text/event-stream', 'X-Accel-Buffering: no']);
 		return;
 	}
-	[$place, $gap, $opening] = $log->reading(function () use ($log, $rq): array {
-		[$place, $gap] = find_start($log, $rq);
-		$id = $log->place($place);
-		return [$place, $gap, start_event($id, $rq, $log->id) . ($gap === null ? '' : gap_event($gap, $rq['id'], $id))];
+	$start = $log->reading(function () use ($log, $rq): ?array {
+		return open_place($log, $rq);
 	});
+	if ($start === null) { // who comes back stops at that
+		answer(204, '');
+		return;
+	}
 	foreach (['Content-Type: text/event-stream', 'Cache-Control: no-store, no-transform',
 		'X-Content-Type-Options: nosniff', 'X-Accel-Buffering: no'] as $line) {
 		header($line);
 	}
-	send($opening);
-	$hold_s = is_kept_back() && ($rq['id'] === null || $gap !== null) ? 0 : (float) setting('PHP_HOLD_S');
-	function_exists('set_time_limit') && set_time_limit((int) $hold_s + 60); // some hosts forbid it
-	send(bye(follow($log, $rq, $place, $revoked, min(microtime(true) + $hold_s, ($who['ends'] ?? INF) / 1000))));
+	if ($rq['bare']) {
+		send_bare($log, $rq, $start, $revoked, ($who['ends'] ?? INF) / 1000);
+	} else {
+		send_events($log, $rq, $start, $revoked, ($who['ends'] ?? INF) / 1000);
+	}
 }
 
-function send(string $text): void
+// [place, reason of a gap, the place's id], or null if there is nothing for this client.
+function open_place(Log $log, array $rq): ?array
+{
+	$ends = ends($log, $rq['topics']);
+	if ($rq['active'] && !is_active($log, $rq['topics'], $ends)) {
+		return null;
+	}
+	[$place, $gap] = find_start($log, $rq);
+	if ($rq['bare']) {
+		check_bare($gap, setting('PHP_HOLD_S') > 0 || !in_array(null, $ends, true));
+	}
+	return $gap === null && is_past($ends, $place) ? null : [$place, $gap, $log->place($place)];
+}
+
+function send_events(Log $log, array $rq, array $start, int $revoked, float $until): void
+{
+	[$place, $gap, $id] = $start;
+	send(start_event($id, $rq, $log->id) . ($gap === null ? '' : gap_event($gap, $rq['id'], $id)));
+	$hold_s = is_kept_back() && ($rq['id'] === null || $gap !== null) ? 0 : (float) setting('PHP_HOLD_S');
+	function_exists('set_time_limit') && set_time_limit((int) $hold_s + 60); // some hosts forbid it
+	$why = follow($log, $rq, $place, $revoked, min(microtime(true) + $hold_s, $until));
+	send($why === 'ended' ? last_block($rq) : bye($why === 'more'));
+}
+
+// Nothing but what was published.  The request is kept open until its topics have ended.
+function send_bare(Log $log, array $rq, array $start, int $revoked, float $until): void
+{
+	$ended = false;
+	register_shutdown_function(function () use (&$ended): void {
+		$ended || cut();
+	});
+	function_exists('set_time_limit') && set_time_limit(0);
+	send("id: $start[2]\n\n", true);
+	$ended = follow($log, $rq, $start[0], $revoked, $until) === 'ended';
+	if ($ended) {
+		send(last_block($rq));
+	}
+}
+
+// What the client wants to be told when all has been sent.
+function last_block(array $rq): string
+{
+	return $rq['end'] === null ? '' : block($rq['end_event'], $rq['end']);
+}
+
+// A bare stream has no event that says that something is missing, or that it goes on in another
+// answer: its client takes the end of the answer for the end of its topics.
+function check_bare(?string $gap, bool $gets_all): void
+{
+	if ($gap !== null) {
+		throw new Refusal(410, "the place asked for is gone: $gap");
+	}
+	if (!$gets_all) {
+		throw new Refusal(503, 'not all of it is there yet, and no request is kept open here: come back', [retry_after()]);
+	}
+}
+
+// Cuts the connection.  A process of php-fpm can do that behind Apache, by its own end; any other
+// end of it is one that was meant.
+function cut(): void
+{
+	if (PHP_SAPI === 'fpm-fcgi' && is_kept_back() && !connection_aborted() && function_exists('posix_kill')) {
+		posix_kill(getmypid(), 9);
+	}
+}
+
+// A bare stream goes on where answers are kept back: with a comment that is as large as what is.
+function send(string $text, bool $push = false): void
 {
 	echo $text;
+	if ($push && is_kept_back()) {
+		echo ':', str_repeat(' ', PHP_SAPI === 'fpm-fcgi' ? 8192 : 65536), "\n";
+	}
 	flush();
 }
 
@@ -1307,8 +1460,9 @@ function is_kept_back(): bool
 		stripos(param('SERVER_SOFTWARE') ?? '', 'nginx') === false;
 }
 
-// Sends what there is and then what comes, until then.  True: there is more, come back at once.
-function follow(Log $log, array $rq, int $place, int $revoked, float $until): bool
+// Sends what there is and then what comes, until then.  Why it stops: all topics have ended, there
+// is more and the client is to come back at once, or it is late.
+function follow(Log $log, array $rq, int $place, int $revoked, float $until): string
 {
 	$version = null;
 	$quiet = microtime(true);
@@ -1316,47 +1470,52 @@ function follow(Log $log, array $rq, int $place, int $revoked, float $until): bo
 	while (!connection_aborted() && !$log->is_moved()) {
 		$now = $log->version();
 		if ($now !== $version) {
-			[$sent, $place, $all] = send_new($log, $rq, $place, $known);
-			if (!$all) {
-				return true;
+			[$sent, $place, $all, $ended] = send_new($log, $rq, $place, $known);
+			if (!$all || $ended) {
+				return $ended ? 'ended' : 'more';
 			}
-			if ($sent > 0 && is_kept_back()) {
-				return false;
+			if ($sent > 0 && is_kept_back() && !$rq['bare']) {
+				return 'late';
 			}
 			$version = $now;
 			$quiet = $sent > 0 ? microtime(true) : $quiet;
 		}
 		if (microtime(true) >= $until) {
-			return false;
+			return 'late';
 		}
 		if (microtime(true) - $quiet >= (float) setting('HEARTBEAT')) {
-			send(":\n");
+			send(":\n", $rq['bare']);
 			$quiet = microtime(true);
 		}
 		usleep((int) min(1000000 / LOOKS_S, max(0, $until - microtime(true)) * 1000000));
 	}
-	return true;
+	return 'more';
 }
 
-// Sends all that comes after a place: [bytes sent, the new place, was that all?].  It reads
-// a piece, lets go of the log, and then sends, for a client may take its time.
+// Sends all that comes after a place: [bytes sent, the new place, was that all?, and have the
+// topics ended?].  It reads a piece, lets go of the log, and then sends, for a client may take
+// its time.
 function send_new(Log $log, array $rq, int $place, array &$known): array
 {
 	$sent = 0;
 	do {
 		$piece = $log->reading(function () use ($log, $rq, $place, &$known): ?array {
-			return is_as_known($log, $known) ? next_piece($log, $rq, $place, $known) : null;
+			if (!is_as_known($log, $known)) {
+				return null;
+			}
+			[$text, $place, $all] = next_piece($log, $rq, $place, $known);
+			return [$text, $place, $all, $all && is_past(ends($log, $rq['topics']), $place)];
 		});
 		if ($piece === null) {
-			return [$sent, $place, false];
+			return [$sent, $place, false, false];
 		}
-		[$text, $place, $all] = $piece;
+		[$text, $place, $all, $ended] = $piece;
 		$sent += strlen($text);
 		if ($text !== '') {
-			send($text);
+			send($text, $rq['bare']);
 		}
-	} while (!$all && $sent < ANSWER_MAX && !connection_aborted());
-	return [$sent, $place, $all];
+	} while (!$all && ($sent < ANSWER_MAX || $rq['bare']) && !connection_aborted());
+	return [$sent, $place, $all, $ended];
 }
 
 // Is it another log, or an older copy of it, or was a right taken away?  The client comes
@@ -1376,6 +1535,9 @@ function next_piece(Log $log, array $rq, int $place, array &$known): array
 	$text = '';
 	$floor = $log->floor();
 	if ($place < $floor && $place < $log->pruned) {
+		if ($rq['bare']) {
+			throw new Refusal(410, 'events were removed that it had not been sent'); // which nobody is told
+		}
 		$text = gap_event('pruned', (string) $place, $log->place($floor));
 		$place = $floor;
 	}
@@ -1386,7 +1548,7 @@ function next_piece(Log $log, array $rq, int $place, array &$known): array
 	[$sql, $values] = topics_sql($rq['topics'], 'id > ? AND id <= ?', [$place, $upto], 'ASC', PIECE_ROWS);
 	$ids = $log->run($sql, ...$values)->fetchAll(PDO::FETCH_COLUMN);
 	foreach ($ids as $id) {
-		$text .= row_event($log, (int) $id);
+		$text .= row_event($log, (int) $id, $rq['bare']);
 		$place = (int) $id;
 		if (strlen($text) >= PIECE_BYTES) {
 			return [$text, $place, false];
@@ -1397,24 +1559,27 @@ function next_piece(Log $log, array $rq, int $place, array &$known): array
 	return [$text, $place, $place >= $log->newest];
 }
 
-function row_event(Log $log, int $id): string
+function row_event(Log $log, int $id, bool $bare): string
 {
 	[$time, $size, $event, $uid, $data] = $log->row('SELECT time, size, CASE WHEN size <= ?1 THEN event END,' .
-		' CASE WHEN size <= ?1 THEN uid END, CASE WHEN size <= ?1 THEN data END FROM (SELECT *, max(length(' .
-		'CAST(data AS BLOB)), coalesce(length(CAST(event AS BLOB)), 0)) AS size FROM events WHERE id = ?2)', EVENT_MAX, $id);
+		' CASE WHEN size <= ?2 THEN uid END, CASE WHEN size <= ?1 THEN data END FROM (SELECT *, max(length(' .
+		'CAST(data AS BLOB)), coalesce(length(CAST(event AS BLOB)), 0)) AS size FROM events WHERE id = ?3)',
+		EVENT_MAX, TEXT_MAX, $id);
 	$told = $size > TEXT_MAX ? (string) $id : checked_id($id, (int) $time);
-	if ($size > EVENT_MAX) {
-		return gap_event('too-large', $told, $told);
+	$name = is_uid($uid) ? $uid : $told;
+	$fits = $size <= EVENT_MAX;
+	if ($bare && (!$fits || $event === END_TYPE)) {
+		return ($fits ? '' : ": an event over the limit\n") . "id: $name\n\n";
 	}
-	return sse(is_uid($uid) ? $uid : $told, (string) $event, (string) $data);
+	return $fits ? "id: $name\n" . block((string) $event, (string) $data) : gap_event('too-large', $told, $told);
 }
 
-// No byte of a row gets out of its field.  Types that begin with stream- are ours: the
-// type of a row cannot be one.
-function sse(string $id, string $event, string $data): string
+// No byte of a row gets out of its field.  Types that begin with stream- are ours, but for the
+// one that ends a topic: the type of a row cannot be another.
+function block(string $event, string $data): string
 {
-	$event = preg_replace('/^stream-/', 'stream' . BAD, str_replace(["\r", "\n", "\0"], BAD, $event));
-	return "id: $id\n" . ($event === '' ? '' : 'event: ' . utf8($event) . "\n") .
+	$event = preg_replace('/^stream-(?!end$)/D', 'stream' . BAD, str_replace(["\r", "\n", "\0"], BAD, $event));
+	return ($event === '' ? '' : 'event: ' . utf8($event) . "\n") .
 		'data: ' . preg_replace('/\r\n?|\n/', "\ndata: ", utf8($data)) . "\n\n";
 }
 
@@ -1669,7 +1834,8 @@ function check_event(array $e, string $at): array
 		'topic: `*` is for readers, an event has one topic' => strpos($topic, '*') !== false,
 		'topic: not UTF-8, or a control character in it' => !is_clean($topic),
 		'event: not UTF-8, or a control character in it' => !is_clean($event),
-		'event: types that begin with stream- are our own' => strncmp($event, 'stream-', 7) === 0,
+		'event: of the types that begin with stream- only stream-end can be published' =>
+			strncmp($event, 'stream-', 7) === 0 && $event !== END_TYPE,
 		"uid: not of ASCII's visible characters" => !preg_match('/^[!-~]*$/D', $uid),
 		'uid: empty' => $uid === '',
 		"uid: all digits, as the log's own ids are" => preg_match('/^[0-9]+$/D', $uid) === 1,

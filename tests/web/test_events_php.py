@@ -336,6 +336,153 @@ def test_php_tells_the_same_gaps():
         gaps(b"unknown")
 
 
+# --- topics that end -----------------------------------------------------------
+
+RUNS = (    # numbers 1 to 13
+    ("run/1", None, "one", None), ("run/2", None, "open", None),
+    ("run/1", "x", "a\nb", "r-1"), ("run/3", "stream-end", "", None),
+    ("run/1", "stream-end", "done", None), ("run/4", "stream-end", "a\nb",
+                                            "end-of-4"),
+    ("run/3", None, "again", None), ("run/5", None, "x" * 1048577, "big-5"),
+    ("run/5", "stream-end", "y" * 1048577, None), ("run/6", "stream-end\n",
+                                                   "", None),
+    ("run/7", "stream-end2", "", None), ("run/8", "Stream-end", "", None),
+    ("main", None, "m", None))
+
+MANNERS = [
+    "start=bare", "start=event", "start=", "start", "start=Bare", "start=x",
+    "start=bare%00", "start=bare&start=event", "start=event&start=bare",
+    "end=[DONE]", "end=", "end", "end=a%0Ab%0D%0Ac&endEvent=update",
+    "end=%ff%00&endEvent=a%0Ab%ff", "end=1&endEvent=stream-gap",
+    "end=1&endEvent=stream-end", "endEvent=x", "end=a&end=b&endEvent=",
+    "start=bare&end=</stream>&endEvent=update", "end=" + "x" * 255,
+    "end=" + "x" * 256, "end=1&endEvent=" + "x" * 255, "endEvent=" + "x" * 256,
+    "end=" + "%C3%A9" * 127, "end=" + "%C3%A9" * 128, "active", "active=1",
+    "active=", "active=0", "active=11", "active=%31", "active=yes",
+    "active&start=bare", "endevent=1", "EndEvent=1", "end-event=1", "edn=1",
+    "endEvnt=1", "ends=1", "activ=1", "strat=bare", "endEvent[]=1"]
+
+ENDED = [
+    "topic=run/1&lastEventId=%s" % i for i in (
+        "earliest", 0, 1, 3, "r-1", 4, 5, 6, 13, 14, "5-aaaa", "nowhere")] + [
+    "topic=run/1&topic=run/4&" + q for q in (
+        "lastEventId=5", "lastEventId=6", "lastEventId=end-of-4", "last=1",
+        "", "last=0", "last=9", "since=1d", "since=1700000000", "active")] + [
+    "topic=run/%d%s" % (n, q) for n in (1, 4, 5) for q in (
+        "", "&last=1", "&lastEventId=earliest", "&active")]
+
+OPEN = [
+    "topic=run/%s%s" % (n, q) for n in ("2", "3", "6", "7", "8", "9", "*")
+    for q in ("", "&lastEventId=earliest", "&active")] + [
+    "topic=run/1&topic=run/2&lastEventId=earliest",
+    "topic=run/1&topic=run/9&active", "topic=run/1&topic=none*&active",
+    "topic=run/9&topic=none&active", "active&since=1d", "topic=run/*&last=2"]
+
+
+def fill_runs(p):
+    for i, row in enumerate(RUNS):
+        p.insert(*row, at=T + 60000 * i)
+
+
+def bare(query):
+    return query + "&start=bare" + "&end=%5BDONE%5D"
+
+
+def test_php_ends_topics_the_same():
+    with Pair() as p:
+        fill_runs(p)
+        told = p.same(ENDED + OPEN + [bare(q) for q in ENDED] + [
+            "topic=run/1&last=9&" + q for q in MANNERS] + [
+            ("topic=run/1" + q, more) for q in ("", "&last=9&start=event",
+                                                "&last=2", "&last=0")
+            for more in ({"LARGESSE_START": "bare"}, {"method": "HEAD"}, {
+                "LARGESSE_START": "bare", "HTTP_LAST_EVENT_ID": "99"})] + [
+            signed("topic=run/1&lastEventId=0&start=bare&" + LATER, more=q)
+            for q in ("", "&end=x", "&lastEventId=5", "&active")] + [
+            ("start=x&end=" + "x" * 256, {"uri": "/events/health"})])
+        assert {204, 200, 400, 410} == {a[0] for a in told}
+        for about in (rb"\nevent: stream-end\ndata: done\n\n$", rb"over the",
+                      rb"\n\nid: 5-\w{4}\n\ndata: \[DONE\]\n\n$"):
+            assert any(re.search(about, a[2]) for a in told), about
+        p.sql("DELETE FROM events WHERE id < 4")
+        told = p.same([bare("topic=run/1&lastEventId=%d" % i)
+                       for i in range(6)] + [bare("topic=run/1&since=9999w")])
+        assert [a[0] for a in told] == [410] * 3 + [200] * 2 + [204, 200]
+        p.insert(b"bytes", data="the topic is a BLOB")  # then none ends
+        p.same(ENDED)
+
+
+def test_php_keeps_a_bare_stream_open_until_it_has_ended():
+    """It says what the program says, and then waits for the end, longer than
+    any other answer."""
+    with Pair() as p:
+        fill_runs(p)
+        queries = ["topic=run/2&start=bare&lastEventId=earliest",
+                   "topic=run/1&topic=run/2&start=bare&last=5",
+                   "topic=run/2&start=bare", "topic=run/*&start=bare&last=9"]
+        held = [Holding(p, q, hold="0.01") for q in queries]
+        told = [p.program(q)[2] for q in queries]
+        for h, said in zip(held, told):
+            assert said.startswith(b"id: ") and b"stream-" not in said
+            until("all is told", lambda: h.body() == said)
+        # Where no request is kept open, the client is not deceived.
+        for q in queries:
+            status, headers, body = p.php(q)
+            assert status == 503 and b"not all of it" in body, body
+            assert headers["retry-after"].isdigit(), headers
+        p.insert("run/2", data="two")
+        for h in held:
+            until("the news", lambda: h.body().endswith(b"\ndata: two\n\n"))
+        p.insert("run/2", "stream-end", "done")
+        for h in held[:3]:
+            assert h.proc.wait(60) == 0
+            assert re.search(rb"\ndata: two\n\nid: 15-\w+\n\n$", h.body())
+        until("the prefix", lambda: re.search(rb"id: 15-\w+\n\n$",
+                                              held[3].body()))
+        assert held[3].proc.poll() is None
+        for h in held:
+            end_process(h.proc)
+
+
+def test_php_ends_a_stream_with_its_topics():
+    with Pair() as p:
+        fill_runs(p)
+        with Holding(p, "topic=run/2&topic=run/3&end=over") as h:
+            until("it waits", lambda: b"stream-start" in h.said)
+            for n in 2, 3:
+                assert h.proc.poll() is None
+                p.insert("run/%d" % n, "stream-end", "end of %d" % n)
+            assert h.proc.wait(60) == 0
+            assert h.body().endswith(b"data: end of 3\n\ndata: over\n\n")
+            assert h.body().count(b"retry:") == 1
+
+
+def test_php_sends_a_bare_stream_no_gap():
+    """It ends without a word, and not with its last block."""
+    with Pair() as p:
+        fill_runs(p)
+        for sql in ("UPDATE largesse SET value = 'f' WHERE key = 'log'",
+                    "UPDATE largesse SET value = 99 WHERE key = 'pruned';"
+                    " DELETE FROM events WHERE id < 99;"
+                    " INSERT INTO events(id, topic) VALUES(100, 'run/2')"):
+            with Holding(p, bare("topic=run/2&lastEventId=2")) as h:
+                until("it waits", lambda: h.body() != b"")
+                db = sqlite3.connect(p.log)
+                db.executescript("BEGIN; %s; COMMIT" % sql)
+                db.close()
+                assert h.proc.wait(60) == 0
+                assert re.fullmatch(rb"id: 2-\w+\n\n", h.body()), h.said
+
+
+def test_php_tells_a_bare_client_of_a_busy_log():
+    with Pair() as p:
+        misfits(p, p.php(LARGESSE_START="all"), "neither event nor bare")
+        p.log.write_bytes(p.log.read_bytes()[:2000])
+        for said in p.php("start=bare"), p.php(LARGESSE_START="bare"):
+            assert said[0] == 503 and said[2] == b"busy: come back\n", said
+            assert said[1]["retry-after"].isdigit(), said
+
+
 # --- who may -------------------------------------------------------------------
 
 def part(data):
@@ -600,7 +747,12 @@ BODIES = [
     form("topic=a&event=e&data=other&uid=f1"), form("uid=f1&topic=b"),
     form(""), form("data=1&data=2"), form("topics=a"), form("a%00b=1"),
     form("topic=&event=&uid=&data="), form("topic=a*"), form("topic=%ff"),
-    form("event=stream-x"), form("event=a%0Ab"), form("uid=12"),
+    form("event=stream-x"), form("event=stream-end&data=over&topic=a"),
+    form("event=stream-end2"), form("event=stream-"), form("event=stream-end+"),
+    js('{"event":"stream-end","topic":"b"}'), js('{"event":"stream-end\\u0000"}'),
+    lines('{"event":"stream-end"}\n{"event":"stream-gap"}'),
+    form("data=1", query="start=bare&end=1"), form("data=1", query="start=x"),
+    form("event=a%0Ab"), form("uid=12"),
     form("uid=earliest"), form("uid=%3F"), form("uid=a+b"), form("data=%ff"),
     form("topic=" + "x" * 256), form("event=" + "x" * 256), form("data=%00"),
     form("uid=" + "x" * 129), form("data=" + "x" * 1048570),
@@ -786,11 +938,11 @@ class Holding:
     """A PHP that keeps its request open, of a host whose php.ini keeps back
     and compresses what pages say."""
 
-    def __init__(self, p, query):
+    def __init__(self, p, query, hold="250"):
         env = {"PATH": os.environ["PATH"], "REDIRECT_STATUS": "1",
                "REQUEST_METHOD": "GET", "QUERY_STRING": query,
                "REQUEST_URI": "/events", "GATEWAY_INTERFACE": "CGI/1.1",
-               "LARGESSE_PHP_HOLD_S": "250", "SCRIPT_FILENAME":
+               "LARGESSE_PHP_HOLD_S": hold, "SCRIPT_FILENAME":
                str(p.dir / "events.php"), "HTTP_ACCEPT_ENCODING": "gzip",
                **p.settings}
         self.proc = subprocess.Popen(
@@ -803,6 +955,11 @@ class Holding:
     def read(self):
         for line in self.proc.stdout:
             self.said += line
+
+    def body(self):
+        """Without the comments that say that it is there."""
+        body = self.said.partition(b"\r\n\r\n")[2]
+        return re.sub(rb"(?m)^:\n", b"", body)
 
     def __enter__(self):
         return self
