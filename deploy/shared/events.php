@@ -1400,17 +1400,13 @@ function send_events(Log $log, array $rq, array $start, int $revoked, float $unt
 	send($why === 'ended' ? last_block($rq) : bye($why === 'more'));
 }
 
-// Nothing but what was published.  The request is kept open until its topics have ended.
+// Nothing but what was published.  The request is kept open until its topics have ended.  If it has
+// to end before, it has no last block; PHP cannot cut the connection.
 function send_bare(Log $log, array $rq, array $start, int $revoked, float $until): void
 {
-	$ended = false;
-	register_shutdown_function(function () use (&$ended): void {
-		$ended || cut();
-	});
 	function_exists('set_time_limit') && set_time_limit(0);
 	send("id: $start[2]\n\n", true);
-	$ended = follow($log, $rq, $start[0], $revoked, $until) === 'ended';
-	if ($ended) {
+	if (follow($log, $rq, $start[0], $revoked, $until) === 'ended') {
 		send(last_block($rq));
 	}
 }
@@ -1430,15 +1426,6 @@ function check_bare(?string $gap, bool $gets_all): void
 	}
 	if (!$gets_all) {
 		throw new Refusal(503, 'not all of it is there yet, and no request is kept open here: come back', [retry_after()]);
-	}
-}
-
-// Cuts the connection.  A process of php-fpm can do that behind Apache, by its own end; any other
-// end of it is one that was meant.
-function cut(): void
-{
-	if (PHP_SAPI === 'fpm-fcgi' && is_kept_back() && !connection_aborted() && function_exists('posix_kill')) {
-		posix_kill(getmypid(), 9);
 	}
 }
 

@@ -25,7 +25,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from client import Ended, Follower
+from client import Ended, Follower, Stream
 from fronts import listens
 from tap import each
 from test_auth import Php
@@ -38,6 +38,7 @@ T = 1700000000000
 # Without php.ini, which brings all extensions there are: it takes half the time.
 PHP_CGI = ["php-cgi", "-n", "-d", "extension=pdo.so", "-d",
            "extension=pdo_sqlite.so", "-d", "error_log=php.log"]
+WAYS = ("events.php", "largesse.cgi", "largesse.fcgi")
 RULE = "RewriteRule ^events(/.*)?$ %s$1 [L]"
 
 
@@ -1072,10 +1073,13 @@ class PhpHost(Host):
             RULE % way) + self.settings)
         new.replace(self.folder / ".htaccess")
 
-    def insert(self, data, topic="main", uid=None):
+    def insert(self, data, topic="main", uid=None, event=None):
+        self.sql("INSERT INTO events(topic, data, uid, event)"
+                 " VALUES(?, ?, ?, ?)", topic, data, uid, event)
+
+    def sql(self, sql, *values):
         db = sqlite3.connect(self.log, timeout=20, isolation_level=None)
-        db.execute("INSERT INTO events(topic, data, uid) VALUES(?, ?, ?)",
-                   (topic, data, uid))
+        db.execute(sql, values)
         db.close()
 
     def stop_web(self):
@@ -1122,6 +1126,45 @@ def test_php_sends_an_event_while_it_waits(sapi):
         assert sapi == "fpm" or f.connects == 1, f.connects
 
 
+@each("sapi", ["cgi", "fpm"])
+def test_php_sends_a_bare_stream_as_it_comes(sapi):
+    """Also where Apache keeps back what is short."""
+    with PhpHost(sapi, settings=hold(1)) as y:
+        y.get("/live/events/health")    # makes the log
+        y.insert("0", "run/7")
+        s = y.stream("?topic=run/7&start=bare&lastEventId=earliest&end=over")
+        for i in range(5):
+            assert s.next_event().data == "%d" % i
+            y.insert("%d" % (i + 1), "run/7")
+        assert s.next_event().data == "5"
+        y.insert("", "run/7", event="stream-end")
+        body = re.sub(rb"(?m)^:.*\n", b"", s.rest())
+        assert body.endswith(b"\n\ndata: over\n\n"), body[-200:]
+        assert b"stream-" not in body and b"retry" not in body
+
+
+@each("way", WAYS[:2])
+def test_run_has_an_address_of_its_own(way):
+    """With the two lines of .htaccess."""
+    with PhpHost(way=way, settings=hold(1)) as y:
+        y.rules = y.rules.replace("#RewriteRule", "RewriteRule")
+        y.go(way)
+        run, chat = "/live/events/run/7", "/live/api/chat/7/stream"
+        s, body = y.get(chat)
+        assert (s.status, body) == (204, b"")
+        y.insert("one", "run/7")
+        s = Stream(y.address, chat)
+        y.streams.append(s)
+        assert s.next_event().data == "one"
+        y.insert("", "run/7", event="stream-end")
+        for path in run, chat:
+            assert y.get(path)[0].status == 204
+        s, body = y.get(run + "?lastEventId=earliest&end=over")
+        assert re.fullmatch(rb"id: 0\n\nid: 1-\w+\ndata: one\n\n"
+                            rb"id: 2-\w+\n\ndata: over\n\n", body), body
+        assert y.get("/live/events/helth")[0].status == 404
+
+
 def test_php_serves_who_is_far_behind_in_pieces():
     with PhpHost(settings=hold(0)) as y:
         y.stream().started()
@@ -1155,9 +1198,6 @@ def test_php_ends_when_a_right_is_revoked():
         s, body = y.get("/live/events?topic=secret", headers=[
             "Authorization: Bearer " + mine])
         assert s.status == 401 and body == b"token: revoked\n", body
-
-
-WAYS = ("events.php", "largesse.cgi", "largesse.fcgi")
 
 
 @each("way", WAYS)
