@@ -916,7 +916,7 @@ function is_log_trouble(Throwable $e): bool
 
 class Log
 {
-	public $id, $seq, $pruned, $newest, $revoked;
+	public $id, $seq, $pruned, $newest, $revoked, $cuts;
 	private $db, $path, $file, $statements = [];
 
 	public function __construct(bool $write)
@@ -1024,11 +1024,12 @@ class Log
 		$row = $this->row("SELECT (SELECT value FROM largesse WHERE key = 'log')," .
 			" (SELECT seq FROM sqlite_sequence WHERE name = 'events')," .
 			" (SELECT value FROM largesse WHERE key = 'pruned')," .
-			" (SELECT seq FROM sqlite_sequence WHERE name = 'largesse_revoke'), (SELECT max(id) FROM events)");
+			" (SELECT seq FROM sqlite_sequence WHERE name = 'largesse_revoke'), (SELECT max(id) FROM events)," .
+			" (SELECT value FROM largesse WHERE key = 'cuts')");
 		[$this->id, $this->newest] = [(string) $row[0], (int) $row[4]];
 		$this->seq = max((int) $row[1], $this->newest);
 		$this->pruned = $row[2] === null ? PHP_INT_MAX : (int) $row[2];
-		$this->revoked = (int) $row[3];
+		[$this->revoked, $this->cuts] = [(int) $row[3], (int) $row[5]];
 	}
 
 	// Has anybody committed since this was last asked?  It costs less than a read.
@@ -1185,7 +1186,9 @@ function find_start(Log $log, array $rq): array
 		return [$log->floor(), null];
 	}
 	if ($rq['id'] !== null) {
-		return find_id($log, $rq);
+		[$place, $gap] = find_id($log, $rq);
+		$asked = $gap === 'pruned' ? (int) $rq['id'] : $place;
+		return [$place, $gap === 'unknown' ? $gap : find_cut($log, $rq['topics'], $asked, 0, $gap)];
 	}
 	if ($rq['last'] > 0) {
 		[$sql, $values] = topics_sql($rq['topics'], 'id <= ?', [PHP_INT_MAX], 'DESC', $rq['last']);
@@ -1285,6 +1288,36 @@ function uid_notes(Log $log, string $uid): array
 			if (is_log_trouble($e)) {
 				throw $e;
 			}
+		}
+	}
+	return [];
+}
+
+// Rows of a topic may be removed while older ones of others stay.  That is a cut.  The reason of a
+// gap after this place: that which there is, or that of the cuts of these topics after so many.
+function find_cut(Log $log, array $topics, int $place, int $known, ?string $gap): ?string
+{
+	$folded = [];
+	foreach ($log->cuts > $known ? $topics : [] as [$name, $prefix]) {
+		$found = $prefix && $gap !== null ? [] : cuts($log, $name, $prefix, $place, $known);
+		if ($gap !== null && $found === []) { // not all of it was folded
+			return $gap;
+		}
+		array_push($folded, ...$found);
+	}
+	return $folded === [] ? $gap : (in_array(0, $folded, true) ? 'pruned' : 'folded');
+}
+
+// Of each cut of a topic: 1 if what was removed is in the row that comes next, and 0 if it is lost.
+function cuts(Log $log, string $name, bool $prefix, int $place, int $known): array
+{
+	$is = $prefix ? 'substr(CAST(topic AS BLOB), 1, length(CAST(?1 AS BLOB))) = CAST(?1 AS BLOB)' : 'topic = ?1';
+	try {
+		return array_map('intval', $log->run("SELECT folded <> 0 FROM largesse_cuts WHERE $is AND id > ?2 AND made > ?3",
+			$name, $place, $known)->fetchAll(PDO::FETCH_COLUMN));
+	} catch (PDOException $e) {
+		if (is_log_trouble($e)) {
+			throw $e;
 		}
 	}
 	return [];
@@ -1453,7 +1486,8 @@ function follow(Log $log, array $rq, int $place, int $revoked, float $until): st
 {
 	$version = null;
 	$quiet = microtime(true);
-	$known = ['id' => $log->id, 'seq' => $log->seq, 'revoked' => $revoked, 'row' => $log->row_at($place)];
+	$known = ['id' => $log->id, 'seq' => $log->seq, 'revoked' => $revoked, 'cuts' => $log->cuts,
+		'row' => $log->row_at($place)];
 	while (!connection_aborted() && !$log->is_moved()) {
 		$now = $log->version();
 		if ($now !== $version) {
@@ -1521,12 +1555,16 @@ function next_piece(Log $log, array $rq, int $place, array &$known): array
 {
 	$text = '';
 	$floor = $log->floor();
-	if ($place < $floor && $place < $log->pruned) {
-		if ($rq['bare']) {
-			throw new Refusal(410, 'events were removed that it had not been sent'); // which nobody is told
-		}
-		$text = gap_event('pruned', (string) $place, $log->place($floor));
-		$place = $floor;
+	$is_gone = $place < $floor && $place < $log->pruned;
+	$gap = find_cut($log, $rq['topics'], $place, $known['cuts'], $is_gone ? 'pruned' : null);
+	$known['cuts'] = $log->cuts;
+	if ($gap !== null && $rq['bare']) {
+		throw new Refusal(410, 'events were removed that it had not been sent'); // which nobody is told
+	}
+	if ($gap !== null) {
+		$to = $is_gone ? $floor : $place;
+		$text = gap_event($gap, (string) $place, $log->place($to));
+		$place = $to;
 	}
 	$upto = $log->number('SELECT max(id) FROM (SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?)', $place, PIECE_SCAN);
 	if ($upto === null) {
@@ -1929,6 +1967,7 @@ CREATE TABLE events (
 INSERT INTO largesse VALUES('schema', 1);
 CREATE INDEX largesse_topic ON events(topic);
 CREATE UNIQUE INDEX largesse_uid ON events(uid) WHERE uid IS NOT NULL;
+CREATE INDEX largesse_ends ON events(time) WHERE event = 'stream-end';
 INSERT INTO largesse(key, value) VALUES('log', lower(hex(randomblob(16)))), ('pruned', 0);
 CREATE TABLE largesse_revoke (
   id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -1968,11 +2007,10 @@ CREATE TRIGGER largesse_uid_delete AFTER DELETE ON events\
  INSERT INTO largesse_uids VALUES(OLD.uid, OLD.topic, OLD.id, 0)\
   ON CONFLICT(uid, topic) DO NOTHING;\
  UPDATE largesse_uids SET present = 1\
-  WHERE present = 0 AND id < OLD.id AND\
-  EXISTS (SELECT 1 FROM events WHERE uid = largesse_uids.uid)\
-  AND NOT EXISTS (SELECT 1 FROM events WHERE id < OLD.id);\
- DELETE FROM largesse_uids WHERE present = 0 AND id < OLD.id AND\
-  NOT EXISTS (SELECT 1 FROM events WHERE id < OLD.id); END;
+  WHERE present = 0 AND id < CASE WHEN EXISTS (SELECT 1 FROM events WHERE id < OLD.id) THEN 0 ELSE OLD.id END AND\
+  EXISTS (SELECT 1 FROM events WHERE uid = largesse_uids.uid);\
+ DELETE FROM largesse_uids\
+  WHERE present = 0 AND id < CASE WHEN EXISTS (SELECT 1 FROM events WHERE id < OLD.id) THEN 0 ELSE OLD.id END; END;
 CREATE TRIGGER largesse_uid_update AFTER UPDATE OF id, uid ON events\
  WHEN NEW.uid IS NOT OLD.uid OR NEW.id <> OLD.id BEGIN\
  UPDATE largesse_uids SET id = OLD.id, present = 0\
@@ -1983,6 +2021,33 @@ CREATE TRIGGER largesse_uid_update AFTER UPDATE OF id, uid ON events\
  INSERT INTO largesse_uids SELECT NEW.uid, NEW.topic, 0, 1\
   WHERE NEW.uid IS NOT NULL\
   ON CONFLICT(uid, topic) DO NOTHING; END;
+CREATE TABLE largesse_cuts (
+  topic  TEXT PRIMARY KEY,
+  id     INTEGER NOT NULL,
+  folded INTEGER NOT NULL DEFAULT 0,
+  made   INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX largesse_cuts_id ON largesse_cuts(id);
+CREATE INDEX largesse_cuts_made ON largesse_cuts(made);
+INSERT INTO largesse(key, value) VALUES('cuts', 0);
+CREATE TRIGGER largesse_cut_delete AFTER DELETE ON events\
+ WHEN EXISTS (SELECT 1 FROM events WHERE id < OLD.id) OR EXISTS (SELECT 1 FROM largesse_cuts WHERE id <= OLD.id) BEGIN\
+ INSERT INTO largesse_cuts(topic, id)\
+  SELECT CAST(OLD.topic AS TEXT), OLD.id WHERE EXISTS (SELECT 1 FROM events WHERE id < OLD.id)\
+  ON CONFLICT(topic) DO UPDATE\
+  SET id = max(id, excluded.id), folded = 0\
+  WHERE excluded.id > id OR folded <> 0;\
+ DELETE FROM largesse_cuts WHERE id <=\
+  CASE WHEN EXISTS (SELECT 1 FROM events WHERE id < OLD.id) THEN 0 \
+  WHEN EXISTS (SELECT 1 FROM events) THEN OLD.id   ELSE 9223372036854775807 END; END;
+CREATE TRIGGER largesse_cut_insert AFTER INSERT ON largesse_cuts BEGIN\
+ UPDATE largesse SET value = value + 1 WHERE key = 'cuts';\
+ UPDATE largesse_cuts SET made = coalesce((SELECT value FROM largesse WHERE key = 'cuts'), 0)\
+  WHERE topic = NEW.topic; END;
+CREATE TRIGGER largesse_cut_update AFTER UPDATE OF id, folded ON largesse_cuts BEGIN\
+ UPDATE largesse SET value = value + 1 WHERE key = 'cuts';\
+ UPDATE largesse_cuts SET made = coalesce((SELECT value FROM largesse WHERE key = 'cuts'), 0)\
+  WHERE topic = NEW.topic; END;
 CREATE TRIGGER largesse_keep_rows AFTER INSERT ON events\
  WHEN NEW.id % EVERY = 0 BEGIN\
  DELETE FROM events WHERE id IN (SELECT id FROM events\

@@ -81,6 +81,12 @@ class Pair:
         db.close()
         return rows
 
+    def sqls(self, sql):
+        """In one transaction."""
+        db = sqlite3.connect(self.log, timeout=20)
+        db.executescript("BEGIN; %s; COMMIT" % sql)
+        db.close()
+
     def insert(self, topic="main", event=None, data="x", uid=None, at=T):
         """CAST, for Python binds what is no UTF-8 as a BLOB."""
         self.sql("INSERT INTO events(topic, event, data, uid, time) VALUES"
@@ -468,9 +474,7 @@ def test_php_sends_a_bare_stream_no_gap():
                     " INSERT INTO events(id, topic) VALUES(100, 'run/2')"):
             with Holding(p, bare("topic=run/2&lastEventId=2")) as h:
                 until("it waits", lambda: h.body() != b"")
-                db = sqlite3.connect(p.log)
-                db.executescript("BEGIN; %s; COMMIT" % sql)
-                db.close()
+                p.sqls(sql)
                 assert h.proc.wait(60) == 0
                 assert re.fullmatch(rb"id: 2-\w+\n\n", h.body()), h.said
 
@@ -482,6 +486,66 @@ def test_php_tells_a_bare_client_of_a_busy_log():
         for said in p.php("start=bare"), p.php(LARGESSE_START="bare"):
             assert said[0] == 503 and said[2] == b"busy: come back\n", said
             assert said[1]["retry-after"].isdigit(), said
+
+
+# --- rows that were removed from the middle -------------------------------------
+
+FOLD = ("DELETE FROM events WHERE id IN (5, 6)", "UPDATE largesse_cuts SET"
+        " id = 7, folded = 1 WHERE topic = 'run/2'")
+
+
+def test_php_tells_the_same_cuts():
+    with Pair() as p:
+        for topic in ("main", "run/1", "run/1", "run/1", "run/2", "run/2",
+                      "run/2", "main"):
+            p.insert(topic, uid="u" if topic == "main" else None)
+            p.sql("UPDATE events SET uid = NULL")
+        p.insert("run/1", uid="uid-9")
+        p.insert("run/2", "stream-end")
+        told = ids(p.program("topic=*&lastEventId=earliest")[2])[1:]
+        asks = ["topic=%s&lastEventId=%s" % (t, i) for i in told + [0, "0-aaaa"]
+                for t in ("run/1", "run/2", "main", "run/1&topic=run/2", "*",
+                          "run/*", "run/1*", "run/2&topic=x*")]
+        asks += [bare("topic=run/2&lastEventId=%d" % i) for i in range(8)]
+        asks += ["topic=run/2&lastEventId=" + i for i in ("uid-9", "earliest")]
+        asks += ["topic=run/1&last=9", "topic=run/1&since=9999w"]
+
+        def gaps():
+            said = b"".join(a[2] for a in p.same(asks))
+            return (said.count(b'"reason":"pruned"') > 0,
+                    said.count(b'"reason":"folded"') > 0)
+
+        assert gaps() == (False, False)
+        for sql in FOLD:
+            p.sql(sql)
+        assert gaps() == (False, True)
+        p.sql("DELETE FROM events WHERE id = 3")
+        assert gaps() == (True, True)
+        p.sql("DELETE FROM events WHERE id = 1")    # now what is gone is old
+        assert gaps() == (True, True)
+        p.sql("UPDATE largesse_cuts SET folded = 1")
+        p.sql("DROP TABLE largesse_cuts")
+        assert gaps() == (True, False)
+
+
+def test_php_tells_of_a_cut_while_it_waits():
+    with Pair() as p:
+        p.insert()
+        for n, folded in ((2, 0), (5, 1)):
+            with Holding(p, "topic=run/1&topic=run/2") as h, \
+                    Holding(p, "topic=main") as other:
+                for held in h, other:
+                    until("it waits", lambda: b"stream-start" in held.said)
+                p.sqls("INSERT INTO events(topic) VALUES('run/1');"
+                       "INSERT INTO events(topic, data) VALUES('run/1', 'new');"
+                       "DELETE FROM events WHERE id = %d;"
+                       "UPDATE largesse_cuts SET folded = %d" % (n, folded))
+                p.insert(data="other")
+                until("the news", lambda: b"data: new" in h.said)
+                until("the other", lambda: b"data: other" in other.said)
+                assert re.search(rb'{"reason":"%s","asked":"%d",' % (
+                    b"folded" if folded else b"pruned", n - 1), h.said)
+                assert b"gap" not in other.said, other.said
 
 
 # --- who may -------------------------------------------------------------------
