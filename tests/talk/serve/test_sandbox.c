@@ -138,10 +138,14 @@ inject(pid_t pid, bool *dead, long nr, long a, long b, long c)
 		check(ptrace(PTRACE_GETREGS, pid, 0, &regs) == 0);
 		status = next_stop(pid);
 	}
-	if ((*dead = WIFSIGNALED(status)))
-		return WTERMSIG(status);
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, __WALL);
+	*dead = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+	if (*dead)
+		return SIGSYS;
+	/* It may fall over what the call has answered: it asked for another. */
+	if (!WIFSIGNALED(status)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, __WALL);
+	}
 	return (long)regs.rax;
 }
 
