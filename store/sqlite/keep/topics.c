@@ -51,9 +51,9 @@ topics_match_sql(const char *column, const char *pattern)
 	if (!topics_is_prefix(pattern))
 		return sqlite3_mprintf("%s = %Q", column, pattern);
 	s = sqlite3_str_new(NULL);
-	for (i = 0; i + 1 < len; i++)
-		sqlite3_str_appendf(
-		    s, strchr("*?[", pattern[i]) ? "[%c]" : "%c", pattern[i]);
+	for (i = 0; i + 1 < len; i++) /* not with %c, which makes UTF-8 */
+		sqlite3_str_appendf(s,
+		    strchr("*?[", pattern[i]) ? "[%.1s]" : "%.1s", pattern + i);
 	sqlite3_str_appendchar(s, 1, '*');
 	glob = sqlite3_str_finish(s);
 	sql = glob == NULL ? NULL : sqlite3_mprintf("%s GLOB %Q", column, glob);
@@ -206,12 +206,46 @@ set_rule(sqlite3 *db, const struct rule *r, const char *pattern, uint64_t to)
 
 /* --- what is set --------------------------------------------------------- */
 
-/* Calls for each rule of one kind.  Its trigger has to be there. */
-static int
-each_of(sqlite3 *db, int kind, topics_each *each, void *arg)
+struct found_rule {
+	char *topic;
+	uint64_t n;
+};
+
+struct found_rules {
+	struct found_rule *at;
+	size_t n;
+};
+
+static void
+free_found(struct found_rules *found)
 {
-	const struct rule *r = &rules[kind];
-	struct store_keep keep = {.ended = kind == ENDED};
+	while (found->n > 0)
+		sqlite3_free(found->at[--found->n].topic);
+	sqlite3_free(found->at);
+}
+
+static int
+note_found(struct found_rules *found, sqlite3_stmt *st)
+{
+	struct found_rule *more =
+	    sqlite3_realloc64(found->at, (found->n + 1) * sizeof(*found->at));
+	char *topic = sqlite3_mprintf("%s", sqlite3_column_text(st, 0));
+
+	if (more != NULL)
+		found->at = more;
+	if (more == NULL || topic == NULL) {
+		sqlite3_free(topic);
+		return -1;
+	}
+	found->at[found->n++] =
+	    (struct found_rule){topic, (uint64_t)sqlite3_column_int64(st, 1)};
+	return 0;
+}
+
+/* The rules of one kind.  Their triggers have to be there. */
+static int
+find_rules(sqlite3 *db, const struct rule *r, struct found_rules *found)
+{
 	sqlite3_stmt *st;
 	char *sql = sqlite3_mprintf(
 	    "SELECT substr(key, length(%Q) + 1), value FROM largesse AS l"
@@ -226,15 +260,32 @@ each_of(sqlite3 *db, int kind, topics_each *each, void *arg)
 	sqlite3_free(sql);
 	if (rc != SQLITE_OK)
 		return -1;
-	while (done == 0 && sqlite3_step(st) == SQLITE_ROW) {
-		uint64_t n = (uint64_t)sqlite3_column_int64(st, 1);
-
-		keep.topic = (const char *)sqlite3_column_text(st, 0);
-		keep.rows = kind == ROWS ? n : 0;
-		keep.age_ms = kind == ROWS ? 0 : n;
-		done = keep.topic == NULL ? -1 : each(arg, &keep);
-	}
+	while (done == 0 && sqlite3_step(st) == SQLITE_ROW)
+		done = note_found(found, st);
 	return sqlite3_finalize(st) == SQLITE_OK ? done : -1;
+}
+
+/*
+ * Calls for each rule of one kind.  They are all read before: nobody can begin
+ * to write while a statement of his still reads the log as it was before
+ * somebody else wrote.
+ */
+static int
+each_of(sqlite3 *db, int kind, topics_each *each, void *arg)
+{
+	struct store_keep keep = {.ended = kind == ENDED};
+	struct found_rules found = {NULL, 0};
+	int done = find_rules(db, &rules[kind], &found);
+	size_t i;
+
+	for (i = 0; i < found.n && done == 0; i++) {
+		keep.topic = found.at[i].topic;
+		keep.rows = kind == ROWS ? found.at[i].n : 0;
+		keep.age_ms = kind == ROWS ? 0 : found.at[i].n;
+		done = each(arg, &keep);
+	}
+	free_found(&found);
+	return done;
 }
 
 int

@@ -2,9 +2,11 @@
  * test_prune_topic.c - what is kept of some topics: `prune' and the triggers of
  * `init' with --topic and --ended.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "tests/talk/peer/peer.h"
 
@@ -223,6 +225,63 @@ test_init_keeps_some_rows_of_each_topic(void)
 	want_ran(run_with(sv, NULL, "prune", sv->db, "--quiet", NULL), "");
 }
 
+/* A pattern is taken by its bytes, whatever they mean to SQL or to GLOB. */
+static void
+test_a_pattern_may_have_any_characters(void)
+{
+	static const char *const names[] = {
+	    "\xc3\xa9t\xc3\xa9/", "a[b/", "a]b/", "a?b/", "a%b/", "a\"b/"};
+	struct server *sv = prepare();
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *topic = text("%s1", names[i]);
+		const char *pattern = text("%s*", names[i]);
+
+		add_run(sv, topic, 5, 0);
+		add(sv, "axb/1", "", "x", 0);
+		want_ran(run_with(sv, NULL, "prune", sv->db, "--topic", pattern,
+			     "--keep-rows", "4", NULL),
+		    "2\n");
+		want_init(sv, text("; of %s 3 rows each", pattern), pattern,
+		    "--keep-rows", "3", NULL);
+		add(sv, topic, "", "x", 0);
+		check(rows_of(sv, topic) == 3);
+		want_init(sv, "", pattern, "--keep-rows", "0", NULL);
+	}
+	check(rows_of(sv, "axb/1") == (int64_t)i);
+}
+
+static pid_t writer;
+
+/* Writes until it is killed. */
+static void
+write_all_the_time(struct server *sv)
+{
+	writer = fork();
+	check(writer != -1);
+	while (writer == 0)
+		sql(sv, "INSERT INTO events(topic) VALUES('busy')");
+	until(rows_of(sv, "busy") > 0);
+}
+
+static void
+test_prune_by_rules_while_others_write(void)
+{
+	struct server *sv = prepare();
+	struct ran r;
+	int i;
+
+	for (i = 0; i < 40; i++)
+		add_run(sv, text("a%d", i), 500, 0);
+	want_init(sv, "; of a* 5 rows each", "a*", "--keep-rows", "5", NULL);
+	write_all_the_time(sv);
+	r = run_with(sv, NULL, "prune", sv->db, NULL);
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	want_ran(r, "19840\n");
+}
+
 /* --- by chance, against a model ------------------------------------------- */
 
 enum {
@@ -384,6 +443,8 @@ main(int argc, char **argv)
 	    TALK(test_init_removes_runs_as_others_end),
 	    TALK(test_no_open_topic_is_in_the_way_of_a_rule),
 	    TALK(test_init_keeps_some_rows_of_each_topic),
+	    TALK(test_a_pattern_may_have_any_characters),
+	    TALK(test_prune_by_rules_while_others_write),
 	    TALK(test_fold_and_prune_do_what_a_model_does),
 	};
 
