@@ -10,6 +10,10 @@ Each client does what EventSource does: after an end or a cut it comes back
 with its last id.  What it saw is in DIR/client-NAME.jsonl.  A client that
 begins anew (last=, since=, no id) begins a new chain, which owes nothing to
 the old one.
+
+A client of runs takes one that DIR/runs names, follows it until it is told that
+it has ended, or leaves it, and takes another.  One with start=bare is told so
+by the end of the answer, others by 204.
 """
 
 import json
@@ -26,10 +30,11 @@ import urllib.parse
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "web/kit")]
 
-from client import Wire, request  # noqa: E402  (the path comes first)
-from records import Writer, tag_of  # noqa: E402
+from client import Event, Wire, plain, request  # noqa: E402  (the path comes first)
+from records import END, Writer, parts_of, tag_of  # noqa: E402
 
 HEAD_S = 30     # without an answer for so long, a client asks again
+PATIENT_S = 12  # so much longer some clients of runs wait to be told the end
 BUSY_S = 1.0    # after so long without a rest, we were late ourselves
 
 # lives: how long a stream is kept; sleeps: how long until it comes back;
@@ -47,8 +52,26 @@ KINDS = {
     "earliest": dict(lives=(1, 10), sleeps=(0, 4), anew="lastEventId=earliest",
                      upto=0),
     "now": dict(fast=True, lives=(0.2, 6), sleeps=(0, 1), anew="", upto=0),
+    # runs: of how many at a time it is a client
+    "run": dict(fast=True, lives=(0.1, 4), sleeps=(0, 2), runs=1),
+    "two": dict(fast=True, lives=(0.1, 4), sleeps=(0, 2), runs=2),
+    "bare": dict(fast=True, lives=(0.1, 4), sleeps=(0, 2), runs=1),
     "cgi": dict(lives=(0.5, 6), sleeps=(0, 2)),
 }
+
+
+class Blocks(Wire):
+    """It tells of blocks that have nothing but an id, which say where a stream
+    with start=bare is."""
+    has_id = False
+
+    def _field(self, line):
+        if line:
+            self.has_id = self.has_id or line.startswith(b"id:")
+        elif self.has_id and not self._data:
+            self.events.append(Event(plain(self._id), "", "", 0, self._id))
+        super()._field(line)
+        self.has_id = self.has_id and bool(line)
 
 
 class Client:
@@ -59,6 +82,8 @@ class Client:
         self.write = Writer(world.dir / ("client-%s.jsonl" % name))
         self.write("client", topics, self.how.get("fast", False))
         self.last_id, self.sock, self.proc = None, None, None
+        self.bare = kind == "bare"
+        self.begins = None      # where, if it takes a run
         self.started = self.done = False
         self.wake = time.monotonic() + self.dice.uniform(0, 1)
         self.leave = self.stalled = None    # when to
@@ -73,6 +98,10 @@ class Client:
     def target(self):
         words = [("topic=" + urllib.parse.quote(t, safe="*/"))
                  for t in self.topics]
+        if self.bare:
+            words.append("start=bare")
+        if self.last_id is None and self.begins:
+            words.append(self.begins)
         anew = self.how.get("anew")
         if self.last_id is None and anew:
             upto = self.how["upto"]
@@ -83,13 +112,17 @@ class Client:
 
     def open(self):
         now = time.monotonic()
+        if "runs" in self.how and not self.topics and not self.take_runs(now):
+            return
         query = self.target()
-        self.write("open", now, self.last_id)
-        self.wire = Wire(self.last_id or "")
+        self.write("open", now, self.last_id, self.begins, self.bare)
+        self.wire = (Blocks if self.bare else Wire)(self.last_id or "")
         self.started = self.told_status = False
         self.opened = now
         if "lives" in self.how and not self.w.settled:
             self.leave = now + self.some("lives")
+            if "runs" in self.how and self.dice.random() < 0.3:
+                self.leave += PATIENT_S
         if "reads" in self.how:
             self.stalled = now + self.some("reads")
         try:
@@ -101,6 +134,34 @@ class Client:
             self.over("none")
             return
         self.w.add(self)
+
+    def take_runs(self, now):
+        """Mostly new ones.  False: there are none."""
+        names = self.w.runs()
+        n = self.dice.choice([4, 4, 12, 40])
+        some = names[-n:]
+        if len(some) < self.how["runs"]:
+            self.done = self.w.settled
+            self.wake = now + 0.3
+            return False
+        self.topics = self.dice.sample(some, self.how["runs"])
+        self.begins = self.dice.choice(
+            ["lastEventId=earliest", "lastEventId=earliest",
+             "last=%d" % self.dice.randint(1, 4), ""])
+        self.last_id = None
+        self.write("topics", now, self.topics)
+        return True
+
+    def leave_runs(self, how):
+        """Has it been told that they have ended?  Or will it take others?"""
+        told = self.wire.status == 204 or (
+            self.bare and how == "end" and self.wire.status == 200)
+        if self.wire.status == 410:
+            self.last_id, self.begins = None, "lastEventId=earliest"
+        if told or (how == "left" and not self.w.settled and
+                    self.dice.random() < 0.4):
+            self.topics = []
+        self.done = self.done or (told and self.w.settled)
 
     def open_socket(self, query):
         self.sock = socket.socket()
@@ -167,16 +228,23 @@ class Client:
         elif event.event == "stream-gap":
             about = json.loads(event.data)
             self.write("gap", now, about["reason"], about["asked"], event.id)
-        elif event.event.startswith("stream-"):
+        elif event.event == "":
+            self.write("start" if not self.started else "id", now, event.id)
+            self.started = True
+        elif event.event.startswith("stream-") and event.event != END:
             self.write("note", now, event.event)
         else:
-            tag, whole = tag_of(event.data)
-            self.write("event", now, event.id, tag, whole)
+            parts, data = parts_of(event.data)
+            tag, whole = tag_of(data)
+            more = [parts] if parts else []
+            self.write("event", now, event.id, tag, whole, *more)
             self.done = self.done or tag in self.w.finals
 
     def over(self, how):
         now = time.monotonic()
         self.write("end", now, how)
+        if "runs" in self.how:
+            self.leave_runs(how)
         if self.sock is not None:
             self.w.remove(self)
             self.sock.close()
@@ -238,6 +306,12 @@ class World:
         self.poll.register(0, selectors.EVENT_READ, None)
         self.words = b""
         self.idle = time.monotonic()
+
+    def runs(self):
+        try:
+            return (self.dir / "runs").read_text().split()
+        except FileNotFoundError:
+            return []
 
     def add(self, c):
         if not self.reads(c):
@@ -342,7 +416,7 @@ class World:
         if not self.settled:
             return
         waiting = [c.name for c in self.clients
-                   if not (c.done if self.finishing else
+                   if not (c.done or not self.finishing and
                            c.sock is not None and c.started)]
         said = "%s %s" % ("finished" if self.finishing else "settled",
                           " ".join(waiting))

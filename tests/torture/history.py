@@ -18,7 +18,12 @@ import collections
 import re
 
 # topic as published; data begins with, or contains, #tag#
-Row = collections.namedtuple("Row", "life id topic tag uid")
+# end: it is a stream-end, with which its topic ends until a later row
+Row = collections.namedtuple("Row", "life id topic tag uid end",
+                             defaults=(False,))
+# Rows of some topics were removed while older rows of others stayed.  how is
+# pruned or folded; gone has ids by topic, kept what was folded into which.
+Removal = collections.namedtuple("Removal", "start end life how gone kept")
 
 NEVER = float("inf")
 HARM_S = 5      # what was read meanwhile may come so late
@@ -71,6 +76,8 @@ class History:
         self.acks = {}          # tag: when its publisher was told
         self.begun = {}         # tag: when it was given to our writer
         self.failures = collections.Counter()   # what publishers were told
+        self.by_topic = {}      # the rows of each topic, of all lives
+        self.removals = []
         self.pruned = []        # (from, to): old rows were removed
         self.touched = []       # (from, to): the log's files were exchanged
         self.excuses = []       # (from, to, why): events may be late
@@ -96,8 +103,8 @@ class History:
                 life.over = NEVER
                 return
 
-    def add(self, life, id, topic, tag, uid=None):
-        row = Row(life, id, topic, tag, uid)
+    def add(self, life, id, topic, tag, uid=None, end=False):
+        row = Row(life, id, topic, tag, uid, end)
         if row == life.rows.get(id):
             return row      # noted twice
         life.add(row)
@@ -105,6 +112,7 @@ class History:
         if any(self.shared(old.life, life) >= old.id for old in was):
             self.twice.append(row)
         was.append(row)
+        self.by_topic.setdefault(topic, []).append(row)
         if uid:
             self.by_uid.setdefault(uid, []).append(row)
         return row
@@ -124,6 +132,42 @@ class History:
                   if self.shared(row.life, other) >= row.id]
         return any(row.id in one.holes for other in [life, *copies]
                    for one, _ in other.line())
+
+    # --- topics that end
+
+    def topic(self, name, life):
+        """The rows that this topic ever had in this life, in order."""
+        return sorted((row for row in self.by_topic.get(name, ())
+                       if self.shared(row.life, life) >= row.id),
+                      key=lambda row: row.id)
+
+    def committed(self, row):
+        """Between which two times it was."""
+        return (self.begun.get(row.tag, row.life.begun),
+                self.acks.get(row.tag, NEVER))
+
+    def removal(self, row, start, end, life=None):
+        """The first removal in this time that took this row, from this very
+        life if one is named: a copy of it may be older than the removal."""
+        for r in self.removals:
+            if (life in (None, r.life) and r.start <= end and r.end >= start and
+                    row.id in r.gone.get(row.topic, ()) and
+                    self.shared(row.life, r.life) >= row.id):
+                return r
+        return None
+
+    def may_be_gone(self, row, start, end):
+        return self.removal(row, start, end) is not None or any(
+            a <= end and b >= start for a, b in self.pruned)
+
+    def folds(self, row):
+        """(removal, the tags before its own) for each time that others were
+        folded into this row."""
+        for r in self.removals:
+            if row.id in r.kept and self.shared(row.life, r.life) >= row.id:
+                ids = set(r.kept[row.id])
+                yield r, [one.tag for one in self.topic(
+                    row.topic, r.life) if one.id in ids]
 
     def number(self, text):
         """The number of an id on the wire; None: it is a uid, or nothing."""

@@ -6,12 +6,13 @@ a wire that can stall; the responder, its writer and `largesse publish` go
 through it, the auditor and the publishers with XADD do not.
 """
 
+import json
 import socket
 import subprocess
 import threading
 import time
 
-from records import tag_of
+from records import END, tag_of
 from resp import Redis, RedisError
 from wire import Wire
 from yard import end_process, free_port, until
@@ -21,7 +22,7 @@ PASSWORD = "torture"
 
 class Log:
     engine = "redis"
-    publishers = ("row", "batch", "big", "post", "line")
+    publishers = ("row", "batch", "big", "post", "line", "run")
     env = {"LARGESSE_REDIS_PASSWORD": PASSWORD}
 
     def __init__(self, stage):
@@ -85,6 +86,13 @@ class Log:
             self.ask("XADD", "events", "*", "topic", topic, "data",
                      "#%s#" % tag)
 
+    def end_runs(self, ends):
+        """Each topic gets its end: (topic, tag)."""
+        for i in range(0, len(ends), 50):
+            self.stage.post("\n".join(json.dumps(dict(
+                topic=topic, event=END, data="done #%s#" % tag,
+                uid="u-" + tag)) for topic, tag in ends[i:i + 50]) + "\n")
+
     # --- its lives
 
     def begin_life(self, parent=None, upto=0):
@@ -113,7 +121,8 @@ class Log:
                 self.upto = (int(a) << 64) + int(b)
                 rows.append((self.upto, fields.get("topic", "main"),
                              tag_of(fields["data"] + " ")[0],
-                             fields.get("uid")))
+                             fields.get("uid"),
+                             fields.get("event") == END))
             if rows:
                 self.stage.note("rows", self.life, rows)
             if len(got) < 500:

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import time
 
-from records import tag_of
+from records import END, tag_of
 from yard import ROOTED
 
 ROOM = 600 << 20        # of the file system that the log has to itself
@@ -21,10 +21,10 @@ TAILS = ("", "-wal", "-shm", "-journal")
 
 OURS = """
 CREATE TABLE IF NOT EXISTS torture_seen(
-  id INTEGER PRIMARY KEY, topic, uid, head);
+  id INTEGER PRIMARY KEY, topic, uid, head, event);
 CREATE TRIGGER IF NOT EXISTS torture_seen AFTER INSERT ON events BEGIN
   INSERT INTO torture_seen VALUES(
-    NEW.id, NEW.topic, NEW.uid, substr(NEW.data, 1, 300));
+    NEW.id, NEW.topic, NEW.uid, substr(NEW.data, 1, 300), NEW.event);
 END;
 CREATE TABLE IF NOT EXISTS torture_app(
   id INTEGER PRIMARY KEY, tag TEXT, topic TEXT);
@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS torture_app(
 
 class Log:
     engine, address, env = "sqlite", None, {}
-    publishers = ("row", "batch", "big", "watch", "post", "line")
+    publishers = ("row", "batch", "big", "watch", "post", "line",
+                  "run")
 
     def __init__(self, stage):
         self.stage = stage
@@ -111,6 +112,16 @@ class Log:
                            (topic, data + " %d " % (len(data) + 4)))
             db.execute("COMMIT")
 
+    def end_runs(self, ends):
+        """Each topic gets its end: (topic, tag)."""
+        with self.db() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO events(topic, event, data)"
+                           " VALUES (?, ?, ?)",
+                           [(topic, END, "done #%s#" % tag)
+                            for topic, tag in ends])
+            db.execute("COMMIT")
+
     # --- its lives
 
     def void_life(self):
@@ -130,13 +141,13 @@ class Log:
         """Note what was published in this life."""
         with self.db(path) as db:
             rows = db.execute(
-                "SELECT id, topic, uid, head FROM torture_seen WHERE id > ?"
-                " ORDER BY id", (self.upto,)).fetchall()
+                "SELECT id, topic, uid, head, event FROM torture_seen"
+                " WHERE id > ? ORDER BY id", (self.upto,)).fetchall()
             damage = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if damage != "ok":
             self.stage.note("damage", self.life, damage)
-        noted = [(id, topic, tag_of(head + " ")[0], uid)
-                 for id, topic, uid, head in rows]
+        noted = [(id, topic, tag_of(head + " ")[0], uid, event == END)
+                 for id, topic, uid, head, event in rows]
         for i in range(0, len(noted), 1000):
             self.stage.note("rows", self.life, noted[i:i + 1000])
         if rows:

@@ -8,6 +8,13 @@ event behind the place that the gap named.  Nothing comes twice.  While a
 stream is open and read, it is not silent for MUTE_S seconds although an event
 is due, or /health is not 200.
 
+A client is told that its topics have ended, by 204 or, with start=bare, by the
+end of the answer, only if it has all of them, and the newest event of each was
+a stream-end.  And it is told within MUTE_S seconds.  Rows of a run that were
+removed are owed to nobody who was told by a gap, and to nobody who came later.
+What was folded comes with all of its events, each of them once; those that a
+client has come again only if it was told.
+
 The model knows nothing of how the program works: it has the history of the log
 and the record of one client, and no more.
 """
@@ -23,7 +30,8 @@ SLACK_S = 5     # the responder may notice so late that the log was replaced
 BLIND_S = 20    # longer than any fault that keeps it from the log
 
 KINDS = ("lost untold", "repeated", "out of order", "foreign", "wrong topic",
-         "damaged", "published twice", "false gap", "mute", "crashed",
+         "damaged", "published twice", "false gap", "mute",
+         "an end that was not the end", "an end not told", "crashed",
          "unfinished")
 Finding = collections.namedtuple("Finding", "kind client at what")
 
@@ -34,6 +42,7 @@ class Counts:
         self.unseen = 0         # events of a life that ended unnoted
         self.moved = 0          # places whose uid was published again
         self.harmed = 0         # events of a file that was written into
+        self.ends = self.folded = 0
         self.statuses = collections.Counter()
 
     def add(self, other):
@@ -56,7 +65,7 @@ class Walk:
     def __init__(self, history, name, topics, fast, alone):
         self.h, self.name, self.fast = history, name, fast
         self.alone = alone      # each connection is served by a new process
-        self.wants = matcher(topics)
+        self.on_topics(0.0, topics)
         self.counts, self.findings = Counts(), []
         self.places = None      # (life, id) that it may be at; None: nowhere
         self.gap = None         # told, and no event since
@@ -67,6 +76,10 @@ class Walk:
         self.opened = self.reads = 0.0
         self.came_with = None   # the id with which it came back
         self.began = False      # an event came on this connection
+        self.told_at = 0.0      # nobody owes it what was removed before
+        self.fresh = set()      # what came since then
+        self.bare, self.begins, self.status = False, None, None
+        self.empty = 0          # streams that ended and had nothing
 
     def find(self, kind, at, what):
         self.findings.append(Finding(kind, self.name, at, what))
@@ -75,8 +88,13 @@ class Walk:
         kind, at, *rest = entry
         getattr(self, "on_" + kind)(at, *rest)
 
-    def on_open(self, at, last_id):
+    def on_topics(self, at, topics):
+        self.topics, self.wants = topics, matcher(topics)
+        self.exact = bool(topics) and not any("*" in t for t in topics)
+
+    def on_open(self, at, last_id, begins=None, bare=False):
         self.opened, self.reads = at, None
+        self.begins, self.bare, self.status = begins, bare, None
         self.counts.connects += 1
         self.came_with, self.began = last_id, False
         if last_id:
@@ -86,15 +104,23 @@ class Walk:
             return
         self.places, self.gap = None, None
         self.seen, self.again = set(), set()
+        self.told_at, self.fresh, self.empty = at, set(), 0
 
     def on_status(self, at, status):
         self.counts.statuses[status] += 1
+        self.status = status
+        if status == 204:
+            self.on_over(at, self.opened)
+        elif status == 410 and not any(self.gap_has_cause(at, reason)
+                                       for reason in ("pruned", "unknown")):
+            self.find("false gap", at, "410, asked %s" % self.came_with)
 
     def on_start(self, at, id):
         self.reads = at
         if self.places is None:
             self.places = self.h.places(id, self.opened, at, SLACK_S)
             self.level_at = self.opened
+            self.told_at = at
         elif self.places:
             self.move_with_uid(at)
 
@@ -117,6 +143,7 @@ class Walk:
         if reason == "pruned" and not self.began:
             self.forget_removed(at, id)
         self.forget_unread(at)
+        self.told_at, self.fresh = at, set()
         twice, self.gap = self.gap, id
         self.places = self.h.places(id, self.opened, at, SLACK_S)
         self.level_at = self.reads = at
@@ -165,7 +192,14 @@ class Walk:
             self.again.update(row for row in self.seen if row.id > low)
 
     def gap_has_cause(self, at, reason):
-        pruned = any(a <= at for a, _ in self.h.pruned)
+        low = min((id for _, id in self.places or ()), default=0)
+        removed = {r.how for r in self.h.removals if r.start <= at and
+                   any(self.wants(topic) and max([*ids, *r.kept]) >= low
+                       for topic, ids in r.gone.items())}
+        if reason == "folded":
+            return "folded" in removed
+        pruned = (any(a <= at for a, _ in self.h.pruned) or
+                  "pruned" in removed or reason == "unknown" and removed)
         if reason == "pruned":
             return pruned
         since = self.level_since()
@@ -185,9 +219,9 @@ class Walk:
         return (since - start < BLIND_S and
                 self.excused_until(start, at) >= since)
 
-    def on_event(self, at, id, tag, whole):
+    def on_event(self, at, id, tag, whole, parts=()):
         self.counts.deliveries += 1
-        self.began = True
+        self.began, self.empty = True, 0
         born = self.h.by_tag.get(tag, ())
         if (all(row.life.begun > at for row in born) and
                 self.died_unseen(at, tag)):
@@ -207,6 +241,10 @@ class Walk:
             return
         if not self.wants(rows[0].topic):
             self.find("wrong topic", at, "%s is of %s" % (tag, rows[0].topic))
+        if parts:
+            self.on_folded(at, rows[-1], parts)
+        else:
+            self.has_text(at, rows[-1])
         new = [row for row in rows
                if row not in self.seen or row in self.again]
         if new:
@@ -216,11 +254,52 @@ class Walk:
         self.is_late(at, tag, rows[-1].life)
         self.reads = at     # a stream that has much to send is not mute
         self.seen.update(self.first_of(new))
+        self.fresh.update(rows)
         self.again.difference_update(rows)
         self.places = {(row.life, row.id) for row in rows}
         self.gap = None
         if self.is_of_now(at, rows):
             self.level_at = at
+
+    def on_folded(self, at, row, parts):
+        """The text of several events, of which it may have had some."""
+        self.counts.folded += 1
+        folds = [r.start for r, tags in self.h.folds(row)
+                 if r.start <= at and (tags == parts or self.h.pruned and
+                                     tags[-len(parts):] == parts)]
+        if not folds:
+            self.find("damaged", at, "%s (%d) has the text of %s" % (
+                row.tag, row.id, ", ".join(parts)))
+            return
+        had = [one for one in self.h.topic(row.topic, row.life)
+               if one.tag in parts and one in self.seen]
+        if had and (min(folds) > self.told_at or self.fresh & set(had)):
+            self.find("repeated", at, "%s came again in %s, and it was told "
+                      "of no fold" % (had[0].tag, row.tag))
+        self.seen.update(one for tag in parts for one in self.h.by_tag[tag])
+
+    def has_text(self, at, row):
+        """Did the text of those that were folded into it come, too?"""
+        now = self.h.lives_at(self.opened, at, SLACK_S)
+        for r, tags in self.h.folds(row):
+            if r.end < self.opened and now == [r.life]:
+                self.find("lost untold", at, "%s (%d) came without %s" % (
+                    row.tag, row.id, ", ".join(tags)))
+                return
+
+    def on_id(self, at, id):
+        """An end, of which a client with start=bare gets the id alone."""
+        n = self.h.number(id)
+        rows = (self.h.by_uid.get(id, ()) if n is None else
+                [life.rows[n] for life in self.h.lives if n in life.rows])
+        now = self.h.lives_at(self.opened, at, SLACK_S)
+        ends = [row for row in rows if row.end and
+                self.h.committed(row)[0] <= at and
+                any(self.h.shared(row.life, life) >= row.id for life in now)]
+        if ends:
+            self.on_event(at, id, ends[-1].tag, True)
+        else:
+            self.find("foreign", at, "%s is the id of no end" % id)
 
     def is_of_now(self, at, rows):
         """Or was it on its way while the log was replaced?"""
@@ -284,6 +363,7 @@ class Walk:
         return [r for r in row.life.between(low, row.id)
                 if self.wants(r.topic) and
                 not self.h.is_hole(r, row.life, since, at) and
+                not self.h.removal(r, 0, self.told_at) and
                 not r.life.damage and r not in self.seen]
 
     # --- muteness
@@ -312,6 +392,9 @@ class Walk:
     def on_end(self, at, how):
         """What was due long ago and has not come by the end of a stream?"""
         reads, self.reads = self.reads, None
+        if self.bare and how == "end" and self.status == 200:
+            self.on_over(at, max(self.opened, min(at, reads or at) - LOOK_S))
+        self.is_told(at, reads, how)
         if not self.fast or reads is None or not self.places:
             return
         now = self.h.lives_at(at - MUTE_S, at, 0)
@@ -334,14 +417,95 @@ class Walk:
         low = max(min(id, self.h.shared(at, life)) for at, id in self.places)
         for row in life.between(low, NEVER_ID):
             if (self.wants(row.topic) and row not in self.seen and
-                    not self.h.is_hole(row, life, life.begun, NEVER)):
+                    not self.h.is_hole(row, life, life.begun, NEVER) and
+                    not self.h.removal(row, 0, NEVER)):
                 yield row
+
+    # --- ends
+
+    def on_over(self, at, since):
+        """It was told that its topics have ended.  Was there a moment since
+        then at which they had, and it had all of them?"""
+        self.counts.ends += 1
+        lives = self.h.lives_at(since, at, SLACK_S)
+        places = [(None, None)] if self.places is None else self.places
+        if self.places == set() or self.h.is_harmed(at, ""):
+            return
+        if self.exact and not (self.places is None and self.begins) and any(
+                self.had_ended(life, id and min(
+                    id, self.h.shared(born, life)), since, at)
+                for life in lives for born, id in places):
+            return
+        self.find("an end that was not the end", at, "%s, of %s, at %s%s" % (
+            self.status, ", ".join(self.topics),
+            max(id for _, id in places) if self.places else "no place",
+            ", from " + self.begins if self.begins else ""))
+
+    def had_ended(self, life, place, since, at):
+        return all(self.topic_had_ended(self.h.topic(topic, life), life, place,
+                                        since, at) for topic in self.topics)
+
+    def topic_had_ended(self, rows, life, place, since, at):
+        """place: it has had what is up to there; None: it wants nothing of
+        what there was."""
+        for row, after in zip(rows, [*rows[1:], None]):
+            begun, _ = self.h.committed(row)
+            if (row.end and begun <= at and
+                    (place is None or row.id <= place) and
+                    (after is None or self.h.committed(after)[1] >= since or
+                     self.h.removal(after, 0, at)) and
+                    not self.h.removal(row, 0, since - SLACK_S, life)):
+                return True
+        return False
+
+    def is_told(self, at, reads, how):
+        """Had its topics ended, and had it all, long before this stream
+        ended?"""
+        lives = self.h.lives_at(at - MUTE_S, at, 0)
+        if (not self.exact or not self.fast or not self.places or
+                self.status != 200 or len(lives) != 1 or
+                any(self.owed(lives[0]))):
+            return
+        ended = self.ended_at(lives[0], at)
+        if ended is None:
+            return
+        if how == "end" and not self.bare and not self.began and (
+                ended + MUTE_S < self.opened):
+            start = self.opened - 1
+            self.empty += self.excused_until(start, at) == start
+            if self.empty == MANY:
+                self.find("an end not told", at, "%s had ended, and it came "
+                          "back %d times" % (", ".join(self.topics), MANY))
+        if reads is None:
+            return
+        due = max(ended, reads, lives[0].begun)
+        if at - due > MUTE_S:
+            due = self.excused_until(due, at)
+        if at - due > MUTE_S:
+            self.find("an end not told", at, "%s had ended %.1f s before" % (
+                ", ".join(self.topics), at - due))
+
+    def ended_at(self, life, at):
+        """Since when all of its topics surely have ended, and still have at
+        this time."""
+        ended = 0.0
+        for topic in self.topics:
+            rows = [row for row in self.h.topic(topic, life)
+                    if self.h.committed(row)[0] <= at]
+            ack = self.h.committed(rows[-1])[1] if rows else NEVER
+            if not rows or not rows[-1].end or ack > at or (
+                    self.h.may_be_gone(rows[-1], ack, at)):
+                return None
+            ended = max(ended, ack)
+        return ended
 
     def on_note(self, at, name):
         pass
 
 
 NEVER_ID = 1 << 130
+LOOK_S = 1      # what was sent was seen in the log so long ago
+MANY = 3        # streams of a topic that has ended, one after the other
 
 
 def judge_client(history, name, topics, fast, entries, alone=False):

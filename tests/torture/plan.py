@@ -1,6 +1,7 @@
 """plan.py - which faults come when.  All of it is drawn from the seed.
 
-Two lanes run side by side: one does things to processes, the other to the log.
+Lanes run side by side: one does things to processes, one to the log, and one to
+the topics of runs that have ended.
 So their faults meet in random combinations, and within a lane each fault is
 undone before the next.  On a slow machine a fault may begin later than
 planned, but the faults of a lane come in the same order, with the same dice.
@@ -18,7 +19,7 @@ from resp import RedisError
 
 Item = collections.namedtuple("Item", "at fault dice")
 
-LANES = ("process", "log")
+LANES = ("process", "log", "runs")
 
 
 def draw(seed, seconds, faults):

@@ -32,7 +32,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "web/kit"), str(HERE.parent / "hosts")]
 
 from client import Cut, Ended, Stream  # noqa: E402  (the path comes first)
-from records import Writer, make_data  # noqa: E402
+from records import END, Writer, make_data  # noqa: E402
 from resp import Redis, RedisError  # noqa: E402
 
 BIG = 200_000
@@ -97,7 +97,7 @@ class Publisher:
             acked = self.unit(tags)
             self.write("done", time.monotonic(), acked)
         except (OSError, ValueError, sqlite3.Error, RedisError, Failed, Cut,
-                Ended) as e:
+                Ended, subprocess.TimeoutExpired) as e:
             self.write("failed", time.monotonic(), tags[:3], len(tags),
                        "%s: %s" % (type(e).__name__, e))
             self.forget()
@@ -293,6 +293,78 @@ class Lines(Publisher):
         self.got = b""
 
 
+class Runs(Posts):
+    """A few topics at a time, each of a few rows and an end.  Some of them are
+    opened again, and end again.  DIR/runs names them all."""
+    pause = (0.01, 0.1)
+    ways = ("insert", "insert", "post_one", "publish")
+
+    def __init__(self, name, folder):
+        super().__init__(name, folder)
+        self.going, self.over, self.n = [], [], 0
+
+    def unit(self, tags):
+        if len(self.going) < 3:
+            self.begin()
+        topic = self.dice.choice(self.going)
+        ends = self.dice.random() < 0.2
+        way = getattr(self, self.dice.choice(self.ways))
+        try:
+            if ends:
+                self.going.remove(topic)
+                self.over.append(topic)
+                tags.append(self.tag())
+                data = "%s #%s#" % (self.dice.choice(["done", "failed"]),
+                                    tags[0])
+                self.one(way, topic, data, tags, END)
+            else:
+                self.one(way, topic, self.event(tags), tags, None)
+        finally:
+            del self.over[:-20]
+        return tags
+
+    def one(self, way, topic, data, tags, event):
+        self.write("begun", time.monotonic(), tags)
+        way(topic, data, tags[0], event)
+
+    def begin(self):
+        if self.over and self.dice.random() < 0.25:
+            topic = self.dice.choice(self.over)
+            self.over.remove(topic)
+        else:
+            self.n += 1
+            topic = "run/%s-%d" % (self.name.partition("-")[2], self.n)
+            with open(self.dir / "runs", "a") as f:
+                f.write(topic + "\n")
+        self.going.append(topic)
+
+    def tag(self):
+        self.serial += 1
+        return "%s.%d" % (self.name, self.serial)
+
+    def insert(self, topic, data, tag, event):
+        self.log().execute("INSERT INTO events(topic, data, event)"
+                           " VALUES (?, ?, ?)", (topic, data, event))
+
+    def post_one(self, topic, data, tag, event):
+        fields = dict(topic=topic, data=data, uid="u-" + tag)
+        if event:
+            fields["event"] = event
+        self.deliver("application/x-www-form-urlencoded",
+                     urllib.parse.urlencode(fields).encode())
+
+    def publish(self, topic, data, tag, event):
+        """largesse publish, once.  Its lines have no line ends."""
+        more = ["--end", data] if event else []
+        done = subprocess.run(
+            [self.setup["program"], "publish", self.setup["log"],
+             "--topic", topic, *more], capture_output=True,
+            input=b"" if event else data.replace("\n", " ").encode() + b"\n",
+            env=dict(os.environ, **self.setup["env"]), timeout=10)
+        if done.returncode != 0:
+            raise Failed("largesse publish: %s" % done.stderr.decode()[-200:])
+
+
 # --- the same for Redis
 
 class RedisRows(Publisher):
@@ -342,11 +414,15 @@ class RedisBatches(RedisRows):
         return tags
 
 
+class RedisRuns(Runs):
+    ways = ("post_one", "publish")
+
+
 KINDS = {
     "sqlite": {"row": Rows, "batch": Batches, "big": Big, "watch": Watched,
-               "post": Posts, "line": Lines},
+               "post": Posts, "line": Lines, "run": Runs},
     "redis": {"row": RedisUnits, "batch": RedisBatches, "big": RedisBig,
-              "post": Posts, "line": Lines},
+              "post": Posts, "line": Lines, "run": RedisRuns},
 }
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ import os
 import re
 import threading
 
-from history import NEVER, History
+from history import NEVER, History, Removal
 
+END = "stream-end"
 TAG = re.compile(r"#([a-z][a-z0-9-]*\.\d+)#(?: (\d+) )?")
 
 
@@ -37,6 +38,18 @@ def lines(path):
                 yield json.loads(line)
             except ValueError:
                 continue
+
+
+def parts_of(data):
+    """The tags of the events that were folded into this one, but for the last,
+    and the data of the last."""
+    tags, at = [], 0
+    while True:
+        m = TAG.match(data, at)
+        if m is None or m[2] is None or at + int(m[2]) >= len(data):
+            return tags, data[at:]
+        tags.append(m[1])
+        at += int(m[2])
 
 
 def tag_of(data):
@@ -65,10 +78,14 @@ def load_history(folder, engine):
             h.void_life()
         elif kind == "rows":
             life = h.lives[entry[0]]
-            for id, topic, tag, uid in entry[1]:
-                h.add(life, id, topic, tag, uid)
+            for id, topic, tag, uid, *end in entry[1]:
+                h.add(life, id, topic, tag, uid, *end)
         elif kind == "holes":
             h.lives[entry[0]].holes.update(entry[1])
+        elif kind == "removed":
+            start, end, life, how, gone, kept = entry
+            h.removals.append(Removal(start, end, h.lives[life], how,
+                                      dict(gone), dict(kept)))
         elif kind == "pruned":
             h.pruned.append((entry[0], entry[1] or NEVER))
         elif kind == "touched":

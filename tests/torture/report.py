@@ -31,6 +31,8 @@ def summary(history, counts, findings, seconds, begun=0.0):
         sum(life.begun != NEVER for life in history.lives))
     yield "%d deliveries checked, %d connects (%d resumed), %d gaps" % (
         counts.deliveries, counts.connects, counts.resumes, counts.gaps)
+    yield "%d ends told, %d folded events, %d removals of rows of runs" % (
+        counts.ends, counts.folded, len(history.removals))
     if counts.moved:
         yield ("%d came back with a uid that was published again in another "
                "life" % counts.moved)

@@ -35,6 +35,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 USER = 47813 if ROOTED else None    # nobody else is this user
 TOPICS = ["main", "a/1", "a/2", "b"]
 LAG_S = 0.7
+LAST_RUN = "run/last"   # its event ends the test for clients of run/*
 
 # kind, topics; each of them once, and then again from the beginning
 CLIENTS = [
@@ -45,6 +46,10 @@ CLIENTS = [
     ("last", ["b"]), ("since", ["a/*"]), ("earliest", ["b"]),
     ("now", ["main", "a/1"]), ("cgi", ["a/2"]), ("fast", ["b", "a/2"]),
     ("vanish", ["a/*"]), ("away", ["b"]),
+    # no topics: it takes runs as they come
+    ("run", []), ("bare", []), ("two", []), ("fast", ["run/*"]),
+    ("vanish", ["run/*"]), ("run", []), ("bare", []), ("two", []),
+    ("run", []), ("bare", []), ("run", []), ("bare", []),
 ]
 
 
@@ -61,7 +66,7 @@ class Torn(Site):
 
 class Stage:
     def __init__(self, folder, log_kind, web="nginx", seed=0, workers=1,
-                 program=None, clients=20):
+                 program=None, clients=len(CLIENTS)):
         self.dir = folder
         self.web, self.seed, self.workers = web, seed, workers
         self.history = Writer(folder / "history.jsonl")
@@ -121,6 +126,7 @@ class Stage:
         token = self.largesse("token", "--key-file", self.site.dir / "key",
                               "--publish", "*", "--expires", "1d").strip()
         chosen = [CLIENTS[i % len(CLIENTS)] for i in range(clients)]
+        self.token = token
         setup = dict(
             seed=self.seed, web=self.web, engine=self.log.engine,
             address=self.site.address, program=self.source,
@@ -187,6 +193,18 @@ class Stage:
             finally:
                 self.generation += replaced
                 self.write_gate()
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """Inside, the log is not replaced, as for a publisher."""
+        with open(self.dir / "gate", "rb") as f:
+            while True:
+                if not self.wanted and not self.closed:
+                    with contextlib.suppress(BlockingIOError):
+                        fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                        break
+                time.sleep(0.02)
+            yield
 
     @contextlib.contextmanager
     def publishers_away(self):
@@ -349,18 +367,39 @@ class Stage:
             until("health is good", self.ask_health, patience)
         except TimeoutError:
             self.unfinished("health is bad at the end", [self.last_words()])
-        tags = ["final.%d" % i for i in range(len(TOPICS))]
+        topics = TOPICS + [LAST_RUN]
+        tags = ["final.%d" % i for i in range(len(topics))]
         self.tell_clients("settle " + " ".join(tags))
         self.wait_clients("settled", "have no stream at the end", patience)
+        ends = [(topic, "end-final.%d" % i)
+                for i, topic in enumerate(self.runs())]
+        journal = Writer(self.dir / "journal-final.jsonl")
+        journal("begun", time.monotonic(), [tag for _, tag in ends])
         try:
-            self.log.publish(list(zip(TOPICS, tags)))
+            self.log.end_runs(ends)
+            self.log.publish(list(zip(topics, tags)))
         except (OSError, sqlite3.Error, RedisError) as e:
             self.unfinished("nobody can publish at the end", [repr(e)])
-        Writer(self.dir / "journal-final.jsonl")(
-            "done", time.monotonic(), tags)
+        journal("done", time.monotonic(), tags + [tag for _, tag in ends])
         self.tell_clients("finish")
         self.wait_clients("finished", "have not got the last event", patience)
         self.log.collect()
+
+    def runs(self):
+        """All topics that publishers of runs have begun."""
+        try:
+            return (self.dir / "runs").read_text().split()
+        except FileNotFoundError:
+            return []
+
+    def post(self, lines):
+        s = Stream(self.site.address, "/events", method="POST", headers=[
+            "Authorization: Bearer " + self.token,
+            "Content-Type: application/x-ndjson"], body=lines.encode())
+        body = s.rest()
+        s.close()
+        if s.status not in (200, 201):
+            raise OSError("POST: %d %s" % (s.status, body))
 
     def wait_clients(self, word, what, patience):
         waiting = self.hear_clients(word, patience)

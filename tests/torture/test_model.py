@@ -4,8 +4,9 @@ finds nothing in a record without one.
 A checker that never fails proves nothing: this is how we know that it can.
 """
 
-from history import History
+from history import History, Removal
 from model import judge_client, judge_log
+from records import make_data, parts_of, tag_of
 
 
 def made(rows=10, **more):
@@ -518,3 +519,228 @@ def test_a_uid_may_have_been_pruned_before_it_was_noted():
     h.begun["post-1.1"] = 2.4
     h.pruned.append((2.6, 2.7))
     assert kinds(h, entries) == []
+
+
+# --- topics that end
+
+def run_of(ids, **more):
+    """A run with these rows, the last of which is its end; each was committed
+    at its id.  Row 1 is of another topic."""
+    h = made(1)
+    for id in ids:
+        add_run(h, id, end=id == ids[-1], **more)
+    return h
+
+
+def add_run(h, id, end=False, topic="run/1", life=0):
+    tag = "e%d.%d" % (life, id)
+    h.begun[tag] = float(id)
+    add(h, h.lives[life], id, topic, end=end)
+
+
+def of_run(h, entries, topics=("run/1",), **more):
+    return kinds(h, entries, topics, **more)
+
+
+NO_END, NOT_TOLD = "an end that was not the end", "an end not told"
+
+
+def told(at, last=None, begins=None):
+    """It came, and was answered 204."""
+    return [["open", at, last, begins], ["status", at, 204], ["end", at, "end"]]
+
+
+def bare(at=1.0, id=1, last=None):
+    return [["open", at, last, "lastEventId=earliest", True],
+            ["status", at, 200], ["start", at, str(id)]]
+
+
+def ended(*ids, how="end"):
+    """The end's id, and then the end of the stream."""
+    return [["id", float(ids[0]), str(ids[0])], ["end", ids[0] + 0.1, how]]
+
+
+def test_a_run_and_its_end():
+    h = run_of([2, 3, 4])
+    assert of_run(h, start(1, 1.0) + got(2, 3, 4) + [["end", 4.1, "end"]] +
+                  told(4.2, "4")) == []
+    assert of_run(h, bare() + got(2, 3) + ended(4)) == []
+    assert of_run(h, told(5.0)) == []       # it asks from now
+    assert of_run(h, start(1, 1.0) + got(2, 3, 4), ("run/*",)) == []
+
+
+def test_204_before_the_end():
+    h = run_of([2, 3, 14])
+    assert of_run(h, told(5.0)) == [NO_END]
+    assert of_run(h, start(1, 1.0) + got(2, 3) + [["end", 3.1, "cut"]] +
+                  told(4.0, "3")) == [NO_END]
+    assert of_run(h, told(15.0)) == []
+
+
+def test_204_before_all_has_come():
+    h = run_of([2, 3, 4])
+    away = start(1, 1.0) + got(2, 3) + [["end", 3.1, "cut"]]
+    assert of_run(h, away + told(5.0, "3")) == [NO_END]
+    assert of_run(h, told(5.0, None, "lastEventId=earliest")) == [NO_END]
+
+
+def test_204_of_a_run_that_was_opened_again():
+    h = run_of([2, 3])
+    add_run(h, 6)
+    assert of_run(h, told(5.0)) == []
+    assert of_run(h, told(9.0)) == [NO_END]
+    away = start(1, 1.0) + got(2, 3) + [["end", 3.1, "end"]]
+    assert of_run(h, away + told(9.0, "3")) == [NO_END]
+    add_run(h, 10, end=True)
+    assert of_run(h, away + told(11.0, "3")) == [NO_END]
+
+
+def test_204_of_a_prefix_or_of_one_of_two():
+    h = run_of([2, 3])
+    assert of_run(h, told(5.0), ("run/*",)) == [NO_END]
+    add_run(h, 4, topic="run/2")
+    assert of_run(h, told(5.0), ("run/1", "run/2")) == [NO_END]
+    add_run(h, 5, topic="run/2", end=True)
+    assert of_run(h, told(6.0), ("run/1", "run/2")) == []
+    assert of_run(h, told(6.0), ("run/1", "run/none")) == [NO_END]
+
+
+def test_204_of_a_run_that_was_removed():
+    h = run_of([2, 3])
+    h.removals.append(remove(h, 5.0, [2, 3]))
+    assert of_run(h, told(5.1)) == []
+    assert of_run(h, told(20.0)) == [NO_END]
+
+
+def test_a_bare_stream_that_only_looks_finished():
+    h = run_of([2, 3, 4])
+    early = bare() + got(2) + [["end", 2.1, "end"]]
+    assert of_run(h, early) == [NO_END]
+    assert of_run(h, bare() + got(2) + [["end", 2.1, "cut"]]) == []
+    assert of_run(h, bare() + [["end", 1.1, "end"]]) == [NO_END]
+    add_run(h, 5)
+    late = bare(10.0) + got(2, 3, at=10.1) + [["id", 10.2, "4"]]
+    assert of_run(h, late + [["end", 10.3, "end"]]) == [NO_END]
+    assert of_run(h, late + got(5, at=10.3) +
+                  [["end", 10.4, "cut"]]) == []
+
+
+def test_a_bare_stream_has_no_hole():
+    assert of_run(run_of([2, 3, 4]), bare() + got(2) + ended(4)) == [
+        "lost untold"]
+    assert "foreign" in of_run(run_of([2, 3, 4]), bare() + got(2) + ended(3))
+
+
+def test_410_has_a_cause():
+    h = run_of([2, 3, 4])
+    away = bare() + got(2) + [["end", 2.1, "cut"]]
+    gone = [["open", 6.0, "2", None, True], ["status", 6.0, 410]]
+    assert of_run(h, away + gone) == ["false gap"]
+    h.removals.append(remove(h, 5.0, [2, 3, 4]))
+    assert of_run(h, away + gone) == []
+
+
+def test_an_end_that_is_not_told():
+    h = run_of([2, 3])
+    had = start(1, 1.0) + got(2, 3)
+    assert of_run(h, had + [["end", 30.0, "left"]]) == [NOT_TOLD]
+    assert of_run(h, had + [["end", 5.0, "left"]]) == []
+    assert of_run(h, had + [["end", 30.0, "left"]], ("run/*",)) == []
+    assert of_run(h, had + [["end", 30.0, "left"]], fast=False) == []
+    h.health.append((29.0, False))
+    assert of_run(h, had + [["end", 30.0, "left"]]) == []
+    # whoever has not got all is told of no end, but misses events
+    assert of_run(run_of([2, 3]), start(1, 1.0) + got(2) +
+                  [["end", 30.0, "left"]]) == ["mute"]
+    # opened again, or gone, at least one of two goes on
+    h = run_of([2, 3])
+    add_run(h, 4)
+    assert of_run(h, had + got(4) + [["end", 30.0, "left"]]) == []
+    h = run_of([2, 3])
+    h.removals.append(remove(h, 5.0, [2, 3]))
+    assert of_run(h, had + [["end", 30.0, "left"]]) == []
+    h = run_of([2, 3])
+    add_run(h, 4, topic="run/2")
+    assert of_run(h, had + got(4) + [["end", 30.0, "left"]],
+                  ("run/1", "run/2")) == []
+
+
+def test_a_bare_stream_that_is_not_ended():
+    assert of_run(run_of([2, 3]), bare() + got(2) + [
+        ["id", 3.0, "3"], ["end", 30.0, "left"]]) == [NOT_TOLD]
+
+
+def test_who_comes_back_to_a_finished_run_again_and_again():
+    h = run_of([2, 3])
+    had = start(1, 1.0) + got(2, 3) + [["end", 3.1, "end"]]
+    once = [["open", 20.0, "3"], *start(3, 20.0)[1:], ["end", 20.1, "end"]]
+    assert of_run(h, had + once) == []
+    assert of_run(h, had + once * 3) == [NOT_TOLD]
+
+
+def remove(h, at, ids, how="pruned", kept=()):
+    return Removal(at, at + 0.1, h.lives[0], how, {"run/1": ids}, dict(kept))
+
+
+def test_a_run_that_was_removed_is_told_by_a_gap():
+    h = run_of([2, 3, 4])
+    add_run(h, 8)
+    h.removals.append(remove(h, 6.0, [3, 4]))
+    away = start(1, 1.0) + got(2) + [["end", 2.1, "cut"]]
+    back = start(2, 7.0, "2")
+    assert of_run(h, away + back + gap(7.0, 2, "pruned") + got(8)) == []
+    assert of_run(h, away + back + got(8)) == ["lost untold"]
+    assert of_run(h, away + back + gap(7.0, 2, "folded") + got(8)) == [
+        "false gap"]
+    # nobody is told of what it has
+    add_run(h, 9)
+    all_but = start(1, 1.0) + got(2, 3, 4) + got(8)
+    assert of_run(h, all_but + gap(8.5, 8, "pruned") + got(9)) == [
+        "false gap"]
+    # who comes later misses nothing, nor do other topics
+    assert of_run(h, start(1, 7.0) + got(2, at=7.1) + got(8)) == []
+    assert kinds(h, start(0, 0.5) + got(1) + gap(7.0, 1, "pruned")) == [
+        "false gap"]
+
+
+def folded():
+    """2, 3 and 4 are one event now, and 5 is the end."""
+    h = run_of([2, 3, 4, 5])
+    h.removals.append(remove(h, 6.0, [2, 3], "folded", [(4, [2, 3])]))
+    return h
+
+
+def text(*ids, at=7.1):
+    return [["event", at, str(ids[-1]), "e0.%d" % ids[-1], True,
+             ["e0.%d" % i for i in ids[:-1]]]]
+
+
+def test_a_run_that_was_folded():
+    h, rest = folded(), got(5, at=7.2)
+    assert of_run(h, start(1, 7.0) + text(2, 3, 4) + rest) == []
+    away = start(1, 1.0) + got(2) + [["end", 2.1, "cut"]]
+    back = away + start(2, 7.0, "2")
+    gone = gap(7.0, 2, "folded")
+    assert of_run(h, back + gone + text(2, 3, 4) + rest) == []
+    assert of_run(h, back + text(2, 3, 4) + rest) == ["repeated"]
+    assert of_run(h, back + gone + text(2, 3, 4) * 2) == ["repeated"]
+    assert of_run(h, back + gone + rest) == ["lost untold"]
+    assert of_run(h, back + gone + got(3, at=7.1) + text(2, 3, 4)) != []
+
+
+def test_the_text_of_a_folded_run_is_whole():
+    h = folded()
+    for wrong in (2, 4), (3, 4), (3, 2, 4), (2, 2, 3, 4):
+        assert "damaged" in of_run(h, start(1, 7.0) + text(*wrong)), wrong
+    assert "lost untold" in of_run(h, start(1, 7.0) + got(4, at=7.1))
+    assert "damaged" in of_run(run_of([2, 3, 4, 5]),
+                               start(1, 7.0) + text(2, 3, 4))
+
+
+def test_data_of_several_events():
+    data = [make_data("run-1.%d" % i, 50 + i) for i in range(3)]
+    tags, last = parts_of("".join(data))
+    assert tags == ["run-1.0", "run-1.1"] and last == data[2]
+    assert parts_of(data[0]) == ([], data[0])
+    assert not tag_of(parts_of("".join(data)[:-1])[1])[1]
+    assert parts_of("done #run-1.7#") == ([], "done #run-1.7#")

@@ -41,6 +41,8 @@ UPKEEP = (
     "delete_from_the_middle", "wrong_clock", "take_copy")
 # Another log, or another copy of the same, takes the log's name.
 REPLACED = ("replace_by_older", "replace_by_other", "vacuum_into_and_back")
+# Topics that have ended.
+ENDED = ("fold_runs", "prune_runs", "delete_runs")
 REDIS = (
     "kill_redis", "xtrim", "prune_redis", "slow_redis", "stalled_link",
     "cut_link", "no_memory", "wrong_clock")
@@ -55,7 +57,7 @@ def test_each_fault_has_a_short_form():
 @each("seed", [21])
 def test_everything_dies_while_the_log_is_kept_small_and_replaced(seed):
     run("--seed", seed, "--web", "nginx", "--faults",
-        ",".join(PROCESSES + UPKEEP + REPLACED))
+        ",".join(PROCESSES + UPKEEP + REPLACED + ENDED))
 
 
 @each("seed", [22])

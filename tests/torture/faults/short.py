@@ -74,6 +74,12 @@ SHORT = {
     "delete_from_the_middle": (
         LOG, "test_the_log_packed_and_cleaned_under_readers"),
     "wrong_clock": (LOG, "test_the_clock_goes_back_and_forth"),
+    # topics that have ended
+    "fold_runs": ("tests/talk/command/test_fold.c",
+                  "test_a_page_in_the_middle_is_told"),
+    "prune_runs": ("tests/talk/command/test_prune_topic.c",
+                   "test_prune_ended_removes_whole_runs"),
+    "delete_runs": ("tests/talk/window/test_cut.c", "test_a_run_that_was_deleted"),
     # Redis
     "kill_redis": (REDIS, "test_redis_is_killed_and_comes_back"),
     "kill_redis_without_aof": (REDIS, "test_the_newest_entries_are_lost"),
