@@ -116,6 +116,7 @@ struct hub {
 	struct burst burst;    /* one record for streams at the same place */
 	struct store_id head;  /* the window has everything up to here */
 	struct store_id place; /* where streams of a replaced log go on */
+	uint64_t cuts;	       /* that the window knows (store_cuts) */
 
 	/* when to read it (news.c) */
 	uv_poll_t news;

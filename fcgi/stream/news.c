@@ -41,6 +41,7 @@ replace_log(struct hub *hub, struct store_id place)
 	hub->turn_head_known = false;
 	pages_forget(&hub->pages, NULL);
 	window_forget(&hub->window, &hub->topics, place);
+	hub->cuts = store_cuts(hub->store);
 	revoke_start(hub, hub->now.streams > 0);
 	stream_each(hub, set_replaced, hub);
 }

@@ -99,6 +99,20 @@ find_active(struct hub *hub, const struct request *rq, struct start_come *come,
 	return STORE_OK;
 }
 
+/*
+ * The window has rows as they were when they came.  Where one was folded since,
+ * a stream that begins before it must get it as it is now, from the log.
+ * Streams that are level stay so.
+ */
+static void
+forget_uncut(struct hub *hub, const struct stream_start *start)
+{
+	if (start->cuts == hub->cuts || store_id_cmp(start->id, hub->head) >= 0)
+		return;
+	window_forget(&hub->window, &hub->topics, hub->head);
+	hub->cuts = start->cuts;
+}
+
 enum store_result
 start_find(struct hub *hub, const struct request *rq, struct start_come *come,
     struct stream_start *start)
@@ -112,6 +126,8 @@ start_find(struct hub *hub, const struct request *rq, struct start_come *come,
 		return r;
 	r = find_place(hub, rq, &come->place, start);
 	start->cuts = store_cuts(hub->store);
+	if (r == STORE_OK)
+		forget_uncut(hub, start);
 	if (r == STORE_OK && start->gap == GAP_NONE)
 		start->over = end_is_past(rq, start, start->id);
 	return r;

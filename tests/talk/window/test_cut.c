@@ -163,6 +163,32 @@ test_a_fold_just_before_its_last(void)
 	want(c, "id: 3\ndata: abc\n\n");
 }
 
+/* Another page is reading the run: its rows are in memory, as they were. */
+static void
+test_a_fold_of_what_is_in_memory(void)
+{
+	struct server *sv = serve();
+	struct client *c, *first = stream(sv, "/events?topic=run/1");
+
+	append(sv, "news", "old");
+	append(sv, "run/1", "a");
+	append(sv, "run/1", "b");
+	append(sv, "run/1", "c");
+	want(first, "id: 2\ndata: a\n\n");
+	want(first, "id: 3\ndata: b\n\n");
+	want(first, "id: 4\ndata: c\n\n");
+	fold(sv, "run/1", 4, "abc");
+	c = resume_at(sv, "topic=run/1", "3");
+	want_gap_at(c, "folded", "1");
+	want(c, "id: 4\ndata: abc\n\n");
+	c = get(sv, "/events?topic=run/1&last=1", NULL);
+	want_start(c);
+	want(c, "id: 4\ndata: abc\n\n");
+	append(sv, "run/1", "d");
+	want(first, "id: 5\ndata: d\n\n");
+	check(first->gap == NULL);
+}
+
 enum {
 	MANY = 3000,
 	SIZE = 4096
@@ -250,6 +276,7 @@ main(int argc, char **argv)
 	    TALK(test_a_client_with_a_uid),
 	    TALK(test_a_run_that_was_folded),
 	    TALK(test_a_fold_just_before_its_last),
+	    TALK(test_a_fold_of_what_is_in_memory),
 	    TALK(test_a_slow_reader_is_told),
 	    TALK(test_a_slow_reader_of_a_run_that_is_folded),
 	    TALK(test_removed_before_it_was_read),
