@@ -44,7 +44,7 @@ find_page(
 	for (i = 0; i < PAGES; i++) {
 		struct page *p = &ps->page[i];
 
-		if (p->sub == sub && p->known <= known &&
+		if (p->sub == sub && p->known == known &&
 		    store_id_cmp(p->run.floor, id) <= 0 &&
 		    store_id_cmp(id, p->upto) < 0)
 			return p;

@@ -266,6 +266,24 @@ test_removed_before_it_was_read(void)
 	check(other->gap == NULL);
 }
 
+/* The same of a page that was read for another who is behind. */
+static void
+test_a_fold_of_what_was_read(void)
+{
+	struct server *sv = serve_runs();
+	struct client *c, *d;
+
+	c = get(sv, "/events?topic=run/1&lastEventId=earliest", NULL);
+	want_start(c);
+	want(c, "id: 2\ndata: a0\n\nid: 5\ndata: a1\n\n"
+		"id: 8\ndata: a2\n\nid: 11\ndata: a3\n\n");
+	fold(sv, "run/1", 11, "a0a1a2a3");
+	d = resume_at(sv, "topic=run/1", "8");
+	want_gap_at(d, "folded", "7");
+	want(d, "id: 11\ndata: a0a1a2a3\n\n");
+	want_nothing_more(c, sv, "run/1");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -275,6 +293,7 @@ main(int argc, char **argv)
 	    TALK(test_several_topics_and_prefixes),
 	    TALK(test_a_client_with_a_uid),
 	    TALK(test_a_run_that_was_folded),
+	    TALK(test_a_fold_of_what_was_read),
 	    TALK(test_a_fold_just_before_its_last),
 	    TALK(test_a_fold_of_what_is_in_memory),
 	    TALK(test_a_slow_reader_is_told),
