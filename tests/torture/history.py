@@ -202,6 +202,12 @@ class History:
                    how in (what or "") for start, end, name, what
                    in self.faults)
 
+    def is_written_over(self, start, end):
+        """Was a copy written into the log's file?  Who opens it meanwhile sees
+        some of both."""
+        return any(a <= end and b >= start and "cp over" in (what or "")
+                   for a, b, _, what in self.faults)
+
     def lives_at(self, start, end, slack):
         return [life for life in self.lives
                 if life.begun <= end + slack and life.over >= start - slack]

@@ -78,6 +78,7 @@ class Walk:
         self.began = False      # an event came on this connection
         self.told_at = 0.0      # nobody owes it what was removed before
         self.fresh = set()      # what came since then
+        self.threw = False      # it was told to forget what it had of a run
         self.bare, self.begins, self.status = False, None, None
         self.empty = 0          # streams that ended and had nothing
 
@@ -105,6 +106,7 @@ class Walk:
         self.places, self.gap = None, None
         self.seen, self.again = set(), set()
         self.told_at, self.fresh, self.empty = at, set(), 0
+        self.threw = False
 
     def on_status(self, at, status):
         self.counts.statuses[status] += 1
@@ -144,6 +146,7 @@ class Walk:
             self.forget_removed(at, id)
         self.forget_unread(at)
         self.told_at, self.fresh = at, set()
+        self.threw = self.threw or reason == "folded"
         twice, self.gap = self.gap, id
         self.places = self.h.places(id, self.opened, at, SLACK_S)
         self.level_at = self.reads = at
@@ -151,7 +154,8 @@ class Walk:
             self.forget_others(at)
         if twice is not None:
             self.forget_behind(twice)
-        if reason == "unknown" and self.h.is_harmed(at, ""):
+        if reason == "unknown" and (self.h.is_harmed(at, "") or self.alone and
+                                    self.h.is_written_over(self.opened, at)):
             self.forget_behind(id)  # what was cut off comes back
 
     def forget_others(self, at):
@@ -279,10 +283,14 @@ class Walk:
         self.seen.update(one for tag in parts for one in self.h.by_tag[tag])
 
     def has_text(self, at, row):
-        """Did the text of those that were folded into it come, too?"""
+        """Did the text of those that were folded into it come, too?  What came
+        before it was told of a fold was thrown away."""
         now = self.h.lives_at(self.opened, at, SLACK_S)
         for r, tags in self.h.folds(row):
-            if r.end < self.opened and now == [r.life]:
+            had = {one.tag for one in (
+                self.fresh if self.threw else self.seen)}
+            if (r.end < self.opened and now == [r.life] and
+                    not had.issuperset(tags)):
                 self.find("lost untold", at, "%s (%d) came without %s" % (
                     row.tag, row.id, ", ".join(tags)))
                 return
@@ -464,7 +472,8 @@ class Walk:
         lives = self.h.lives_at(at - MUTE_S, at, 0)
         if (not self.exact or not self.fast or not self.places or
                 self.status != 200 or len(lives) != 1 or
-                any(self.owed(lives[0]))):
+                any(self.h.committed(row)[0] <= at
+                    for row in self.owed(lives[0]))):
             return
         ended = self.ended_at(lives[0], at)
         if ended is None:

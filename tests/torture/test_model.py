@@ -504,6 +504,18 @@ def test_what_was_cut_off_comes_back():
     assert kinds(h, entries) == []
 
 
+def test_a_cgi_program_may_begin_while_the_file_is_written_over():
+    h = made()
+    entries = start() + got(*range(1, 9)) + [["end", 8.5, "cut"]] + start(
+        6, 9.0, "8") + gap(9.0, 6, "unknown") + got(7, 8, 9, at=9.8)
+    h.touched.append((8.6, 9.5))
+    h.faults.append((8.0, 9.5, "vacuum_into_and_back", "mv rm"))
+    assert kinds(h, entries, alone=True) == ["repeated", "repeated"]
+    h.faults.append((8.0, 9.5, "vacuum_into_and_back", "cp over, then up"))
+    assert kinds(h, entries, alone=True) == []
+    assert kinds(h, entries) == ["repeated", "repeated"]
+
+
 def test_a_uid_may_have_been_pruned_before_it_was_noted():
     h = made(0, engine="redis")
     for i in 1, 2, 3:
@@ -652,7 +664,10 @@ def test_an_end_that_is_not_told():
     # whoever has not got all is told of no end, but misses events
     assert of_run(run_of([2, 3]), start(1, 1.0) + got(2) +
                   [["end", 30.0, "left"]]) == ["mute"]
-    # opened again, or gone, at least one of two goes on
+    # opened again, or gone, or one of two goes on
+    h = run_of([2, 3])
+    add_run(h, 40)
+    assert of_run(h, had + [["end", 30.0, "left"]]) == [NOT_TOLD]
     h = run_of([2, 3])
     add_run(h, 4)
     assert of_run(h, had + got(4) + [["end", 30.0, "left"]]) == []
@@ -733,6 +748,11 @@ def test_the_text_of_a_folded_run_is_whole():
     for wrong in (2, 4), (3, 4), (3, 2, 4), (2, 2, 3, 4):
         assert "damaged" in of_run(h, start(1, 7.0) + text(*wrong)), wrong
     assert "lost untold" in of_run(h, start(1, 7.0) + got(4, at=7.1))
+    # from a page that was read before; but not after it was told
+    assert of_run(h, start(1, 7.0) + got(2, 3, 4, at=7.1)) == []
+    assert "lost untold" in of_run(
+        h, start(1, 1.0) + got(2, 3) + gap(7.0, 3, "folded") +
+        [["end", 7.0, "cut"]] + start(3, 7.1, "3") + got(4, at=7.2))
     assert "damaged" in of_run(run_of([2, 3, 4, 5]),
                                start(1, 7.0) + text(2, 3, 4))
 

@@ -28,8 +28,8 @@ def removal(stage, how):
     those that were published meanwhile.  If the log cannot be read then, any
     row may be gone."""
     with stage.at_work(), stage.log.db() as db:
-        before = rows_of(db, "events", RUNS)
         top, = db.execute("SELECT max(id) FROM torture_seen").fetchone()
+        before = rows_of(db, "events", RUNS)
         start = time.monotonic()
         yield
         try:
