@@ -110,7 +110,7 @@ class Walk:
 
     def on_status(self, at, status):
         self.counts.statuses[status] += 1
-        self.status = status
+        self.status, self.answered = status, at
         if status == 204:
             self.on_over(at, self.opened)
         elif status == 410 and not any(self.gap_has_cause(at, reason)
@@ -400,7 +400,8 @@ class Walk:
     def on_end(self, at, how):
         """What was due long ago and has not come by the end of a stream?"""
         reads, self.reads = self.reads, None
-        if self.bare and how == "end" and self.status == 200:
+        if (self.bare and how == "end" and self.status == 200 and
+                not self.was_killed_at_once(at)):
             self.on_over(at, max(self.opened, min(at, reads or at) - LOOK_S))
         self.is_told(at, reads, how)
         if not self.fast or reads is None or not self.places:
@@ -448,6 +449,13 @@ class Walk:
             self.status, ", ".join(self.topics),
             max(id for _, id in places) if self.places else "no place",
             ", from " + self.begins if self.begins else ""))
+
+    def was_killed_at_once(self, at):
+        """lighttpd finishes an answer whose responder was killed before any of
+        it had been passed on, as if it were whole."""
+        return not self.began and at - self.answered < 0.005 and any(
+            name == "kill_responder" and start <= at <= end + 1
+            for start, end, name, _ in self.h.faults)
 
     def had_ended(self, life, place, since, at):
         return all(self.topic_had_ended(self.h.topic(topic, life), life, place,

@@ -637,6 +637,15 @@ def test_a_bare_stream_that_only_looks_finished():
                   [["end", 10.4, "cut"]]) == []
 
 
+def test_a_bare_stream_whose_responder_is_killed_at_once():
+    h = run_of([2, 3, 4])
+    killed = bare() + [["end", 1.001, "end"]]
+    assert of_run(h, killed) == [NO_END]
+    h.faults.append((0.9, 1.1, "kill_responder", "kill -9"))
+    assert of_run(h, killed) == []
+    assert of_run(h, bare() + [["end", 1.1, "end"]]) == [NO_END]
+
+
 def test_a_bare_stream_has_no_hole():
     assert of_run(run_of([2, 3, 4]), bare() + got(2) + ended(4)) == [
         "lost untold"]
