@@ -730,6 +730,14 @@ def closed(y):
     return all(s.status == 404 for s in streams)
 
 
+def closed_by_rewrite(y):
+    """Nor by an address that the site leads to the stream."""
+    streams = [Stream(y.address, path) for path in (
+        "/led/7", "/led/7?last=1&topic=*", "/tried")]
+    y.streams += streams
+    return all(s.status == 404 for s in streams)
+
+
 def hears(y, patience=20, query="", **kw):
     s = at_app(y, query, timeout=patience, **kw)
     return s.status == 200 and s.next_event(patience).data == "n0"
@@ -777,8 +785,13 @@ def at_once(y):
 
 
 OPEN = dict(options=[])
+NOT_LED = 'if ($upstream_http_x_accel_redirect = "") { return 404; }'
+LED = [("location = /events {", "location ^~ /led/ { rewrite ^ "
+        "/events?topic=run/7&last=1; }\n\tlocation = /tried { try_files /none "
+        "/events?topic=run/7; }\n\tlocation = /events {")]
 NGINX = {
-    "internal": (closed, "internal;", OPEN),
+    "internal": (closed, ("internal;", NOT_LED), OPEN),
+    "not by rewrite": (closed_by_rewrite, NOT_LED, dict(edits=LED)),
     "location": (closed, "location ^~ /events/ {\n\treturn 404;\n}\n", OPEN),
     "QUERY_STRING": (hears, "fastcgi_param QUERY_STRING $query_string;", {}),
     "REQUEST_URI": (again, "fastcgi_param REQUEST_URI $request_uri;", {}),
