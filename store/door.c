@@ -69,25 +69,29 @@ store_is_name(const char *path)
 	return u != NULL;
 }
 
-/* Is this something that no log on Redis does?  Then why says so. */
 static bool
-is_of_topics(const struct store_keep *keep, char *why, size_t size)
+is_of_topics(const struct store_keep *keep)
 {
-	bool is = keep != NULL && (keep->topic != NULL || keep->ended);
+	return keep != NULL && (keep->topic != NULL || keep->ended);
+}
 
-	if (is)
-		snprintf(why, size,
-		    "a log on Redis has no limits of topics: they are for a "
-		    "log in a SQLite file");
-	return is;
+/* Says what no log on Redis does. */
+static int
+refuse_topics(const char *what, char *why, size_t size)
+{
+	snprintf(why, size,
+	    "a log on Redis has no %s: run `prune --topic ... --ended "
+	    "--keep-age ...' from cron",
+	    what);
+	return -1;
 }
 
 int
 store_init(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
-	if (redis_url_is(path) && is_of_topics(keep, why, size))
-		return -1;
+	if (redis_url_is(path) && is_of_topics(keep))
+		return refuse_topics("limits of topics", why, size);
 	if (redis_url_is(path))
 		return redis_init(path, keep, why, size);
 	return is_file(path, why, size) ? sqlite_init(path, keep, why, size)
@@ -98,8 +102,9 @@ int64_t
 store_prune(
     const char *path, const struct store_keep *keep, char *why, size_t size)
 {
-	if (redis_url_is(path) && is_of_topics(keep, why, size))
-		return -1;
+	if (redis_url_is(path) && is_of_topics(keep) && !keep->ended)
+		return refuse_topics(
+		    "limits of topics that have not ended", why, size);
 	if (redis_url_is(path))
 		return redis_prune(path, keep, why, size);
 	return is_file(path, why, size) ? sqlite_prune(path, keep, why, size)

@@ -233,6 +233,8 @@ has_form(const struct redis_ask *a, const redisReply *r)
 		return are_entries(r, a->rows);
 	case ASK_ENDS:
 		return are_ends(r, a->rows);
+	case ASK_CUT:
+		return is_number(r, 1);
 	case ASK_PLACE:
 		return is_id_or_nil(r);
 	case ASK_SCAN:

@@ -38,7 +38,8 @@ redis_ask_free(struct redis *rs, struct redis_ask *a)
 static bool
 is_place(enum ask_kind kind)
 {
-	return kind == ASK_ENTRY || kind == ASK_PLACE || kind == ASK_SCAN;
+	return kind == ASK_ENTRY || kind == ASK_PLACE || kind == ASK_SCAN ||
+	       kind == ASK_CUT;
 }
 
 /* Does the answer stay good while nothing else is known? */

@@ -141,9 +141,9 @@ note_ended(struct redis_once *o, char *why, size_t size)
 	return more;
 }
 
-/* What XTRIM took has to go from there, too. */
+/* Goes through a hash by a script that says where to go on. */
 static int64_t
-drop_ended(struct redis_once *o, char *why, size_t size)
+go_through(struct redis_once *o, const char *script, char *why, size_t size)
 {
 	char at[24] = "0";
 	const char *argv[] = {at};
@@ -151,8 +151,7 @@ drop_ended(struct redis_once *o, char *why, size_t size)
 	bool is;
 
 	do {
-		r = redis_once_script(
-		    o, redis_script_trimmed, 1, argv, why, size);
+		r = redis_once_script(o, script, 1, argv, why, size);
 		if (r == NULL)
 			return -1;
 		is = r->type == REDIS_REPLY_STRING && r->len > 0 &&
@@ -166,6 +165,15 @@ drop_ended(struct redis_once *o, char *why, size_t size)
 		snprintf(
 		    why, size, "%s: not an answer of Redis", o->url->shown);
 	return is ? 0 : -1;
+}
+
+/* What XTRIM took has to go from the hashes, too. */
+static int64_t
+drop_trimmed(struct redis_once *o, char *why, size_t size)
+{
+	if (go_through(o, redis_script_trimmed, why, size) == -1)
+		return -1;
+	return go_through(o, redis_script_passed, why, size);
 }
 
 /* A few at a time, so that no other client of Redis has to wait long. */
@@ -204,8 +212,10 @@ redis_prune(
 		return -1;
 	removed = note_ended(&o, why, size);
 	if (removed == 0)
-		removed = drop_ended(&o, why, size);
-	if (removed == 0)
+		removed = drop_trimmed(&o, why, size);
+	if (removed == 0 && what.ended)
+		removed = redis_prune_ended(&o, &what, why, size);
+	else if (removed == 0)
 		removed = prune_entries(&o, &what, why, size);
 	if (removed == -1 && strstr(why, "NOKEEP") != NULL)
 		snprintf(why, size,

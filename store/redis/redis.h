@@ -14,9 +14,10 @@
  *	page.c		entries as events
  *	read.c, seek.c	readers, from what has come; revoke.c likewise
  *	entry.c		entries that clients come back with
- *	end.c		has a topic ended?  newest.c has those written to of
- *late append.c	publishers; copy.c a log that is copied to here words.c a
- *command with a script; script.c the scripts in Lua
+ *	end.c		has a topic ended?  newest.c: those of late
+ *	cuts.c		topics of which the middle of the log was cleared
+ *	append.c	publishers; copy.c: a log that is copied to here
+ *	words.c		a command with a script; script.c: the scripts in Lua
  *	init.c		makes and prunes; check.c examines
  *	once.c		a link for one command, as those two need it
  *
@@ -58,6 +59,8 @@ struct redis_state {
 	struct store_id revoked; /* the newest revocation, or 0 */
 	struct store_id pruned;	 /* the newest that we pruned... */
 	int64_t pruned_gone;	 /* ...and how many were gone by then */
+	struct store_id cut;	 /* the newest id of a cut (cuts.c)... */
+	uint64_t cuts;		 /* ...and how many were made */
 	int64_t added, length;	 /* entries: ever (-1: not told), and now */
 	bool marked;		 /* the entry asked about is there... */
 	int64_t mark_ms;	 /* ...and says this time; 0: not known */
@@ -80,6 +83,7 @@ enum ask_kind {
 	ASK_ENTRY,   /* is there this entry? */
 	ASK_ENTRIES, /* what redis_script_entries answers */
 	ASK_ENDS,    /* what redis_script_ends answers */
+	ASK_CUT,     /* what redis_script_cut answers */
 	ASK_PLACE,   /* an id, or nil */
 	ASK_SCAN,    /* what redis_script_last and redis_script_uid answer */
 	ASK_SEARCH,  /* what redis_script_revoked answers */
@@ -194,6 +198,8 @@ struct redis {
 	struct store_id entry;	 /* ...and the newest entry there, or 0... */
 	struct store_id deleted; /* ...and the newest that XDEL took */
 	struct store_id start;	 /* the place before the oldest entry */
+	struct store_id cut;	 /* the newest cut, ... */
+	uint64_t cuts;		 /* ...and how many were made */
 
 	/* news (news.c) */
 	struct store_id known;	       /* all up to here was news... */
@@ -394,6 +400,18 @@ void redis_newest_entries(
 bool redis_ends_put(struct redis *, struct redis_ask *);
 void redis_ends_take(struct redis *, const struct redis_ask *);
 void redis_ends_forget(struct redis *);
+
+/* --- cuts.c --- */
+
+/*
+ * A place was found.  STORE_GONE if entries after it were cut from the topics
+ * of the seek; or STORE_LATER.
+ */
+enum store_result redis_find_cut(
+    struct redis *, const struct store_seek *, struct store_id);
+/* store_prune of topics that have ended. */
+int64_t redis_prune_ended(
+    struct redis_once *, const struct store_keep *, char *why, size_t size);
 
 /* --- full.c --- */
 /* Queues a command (NULL: none) and the state of the log as one script. */

@@ -14,7 +14,7 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 
 	argv[0] = how;
 	argv[1] = script;
-	argv[2] = "6"; /* REDIS_KEYS of them */
+	argv[2] = "7"; /* REDIS_KEYS of them */
 	for (i = 0; i < REDIS_KEYS; i++)
 		argv[3 + i] = u->key[i];
 }
@@ -48,14 +48,16 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 	" return not m and 0"                                                 \
 	" or 1 + (string.find(ms, '^%d+$') and #ms < 16 and ms or 0) end\n"   \
 	"local e, r = info(KEYS[1]), info(KEYS[5])\n"                         \
-	"local l = redis.call('HMGET', KEYS[2], 'id', 'pruned', 'gone')\n"    \
+	"local l = redis.call('HMGET', KEYS[2], 'id', 'pruned', 'gone',"      \
+	" 'cut', 'cuts')\n"                                                   \
 	"local t = redis.call('TIME')\n"                                      \
 	"local first, last = e['first-entry'], e['last-entry']\n"             \
 	"return {l[1] or '', e['last-generated-id'] or '0-0',"                \
 	" first and first[1] or '0-0', last and last[1] or '0-0',"            \
 	" e['max-deleted-entry-id'] or '0-0', r['last-generated-id'] or "     \
 	"'0-0',"                                                              \
-	" l[2] or '0-0', tonumber(l[3] or 0),"                                \
+	" l[2] or '0-0', l[4] or '0-0', tonumber(l[3] or 0),"                 \
+	" tonumber(l[5] or 0),"                                               \
 	" e['entries-added'] or (e['length'] and -1 or 0), e['length'] or 0," \
 	" marked(" mark "),"                                                  \
 	" t[1] * 1000 + math.floor(t[2] / 1000)}\n"
@@ -385,6 +387,120 @@ const char redis_script_trimmed[] = LUA_BEFORE
     " if not first or before(r[2][i + 1], first[1]) then"
     " redis.call('HDEL', KEYS[6], r[2][i]) end end\n"
     "return r[1]\n";
+
+/* A cut before the oldest entry says nothing that this does not say. */
+const char redis_script_passed[] = LUA_BEFORE
+    "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]\n"
+    "local was = redis.call('HGET', KEYS[2], 'pruned') or '0-0'\n"
+    "local pruned = was\n"
+    "local r = redis.pcall('HSCAN', KEYS[7], ARGV[1], 'COUNT', 500)\n"
+    "if r.err then return '0' end\n"
+    "for i = 1, #r[2], 2 do local id = string.match(r[2][i + 1], '^%S+')\n"
+    " if not first or before(id, first[1]) then"
+    "  if before(pruned, id) then pruned = id end"
+    "  redis.call('HDEL', KEYS[7], r[2][i]) end end\n"
+    "if pruned ~= was then redis.call('HSET', KEYS[2], 'pruned', pruned) end\n"
+    "return r[1]\n";
+
+/* Is a topic of the pattern, and its end so old that the topic may go? */
+#define LUA_DUE                                                           \
+	LUA_IDS LUA_ENDED                                                 \
+	    "local limit = tonumber(ARGV[2])\n"                           \
+	    "local any = string.sub(ARGV[3], 1, 1) == '^'\n"              \
+	    "local name = string.sub(ARGV[3], 2)\n"                       \
+	    "local function is_of(topic) return topic == name or any"     \
+	    " and string.sub(topic, 1, #name) == name end\n"              \
+	    "local function due(topic, id)"                               \
+	    " local e = id and redis.pcall('XRANGE', KEYS[1], id, id)[1]" \
+	    " return e and is_end(e) and time(e) < limit"                 \
+	    " and (value(e, 'topic') or 'main') == topic and id end\n"
+
+const char redis_script_due[] =
+    LUA_DUE "if not any then return {'0',"
+	    " due(name, redis.call('HGET', KEYS[6], name)) or false} end\n"
+	    "local r = redis.call('HSCAN', KEYS[6], ARGV[1], 'COUNT', 200)\n"
+	    "local newest = false\n"
+	    "for i = 1, #r[2], 2 do"
+	    " local id = is_of(r[2][i]) and due(r[2][i], r[2][i + 1])\n"
+	    " if id and (not newest or before(newest, id)) then"
+	    "  newest = id end end\n"
+	    "return {r[1], newest}\n";
+
+/*
+ * What is removed here is counted as gone like what was trimmed, so clients of
+ * other topics whose place is before the oldest entry have lost nothing.
+ */
+const char redis_script_prune_ended[] = LUA_DUE LUA_INFO LUA_TOPIC_OF
+    "local log = redis.call('HMGET', KEYS[2], 'id', 'ended', 'gone', 'cuts',"
+    " 'cut')\n"
+    "if not log[1] then return {err = 'NOLOG'} end\n"
+    "redis.call('HLEN', KEYS[3]) redis.call('HLEN', KEYS[7])\n"
+    "local was = log[2] or '0-0'\n"
+    "local upto, all = catch_up(was, 1000)\n"
+    "if upto ~= was then note_ended(upto) end\n"
+    "if not all then return {0, ARGV[1]} end\n"
+    "local from, left, n, more = ARGV[1], 500, 4, true\n"
+    "local ends, over, cuts, del, uids = {}, {}, {}, {}, {}\n"
+    "local function end_of(topic)"
+    " if ends[topic] == nil then ends[topic] = is_of(topic)"
+    "  and due(topic, redis.call('HGET', KEYS[6], topic)) or false end"
+    " return ends[topic] end\n"
+    "local function look(e) local topic = value(e, 'topic') or 'main'"
+    " local last = end_of(topic)\n"
+    " left = left - 1 - #(value(e, 'data') or '') / 4096\n"
+    " if not last or before(last, e[1]) then return end\n"
+    " del[#del + 1] = e[1] cuts[topic] = e[1]"
+    " uids[#del] = value(e, 'uid')"
+    " if e[1] == last then over[#over + 1] = topic end end\n"
+    "while left > 0 and more do"
+    " local es = redis.call('XRANGE', KEYS[1], from, ARGV[4], 'COUNT', n)"
+    " for _, e in ipairs(es) do look(e) from = '(' .. e[1] end"
+    " more = #es == n n = math.min(n * 2, 100) end\n"
+    "if not del[1] then return {0, more and from} end\n"
+    "local i = info(KEYS[1])\n"
+    "local count = redis.call('XDEL', KEYS[1], unpack(del))\n"
+    "local gone = tonumber(log[3] or 0)\n"
+    "if i['entries-added'] and i['entries-added'] - i['length'] == gone then"
+    " redis.call('HSET', KEYS[2], 'gone', gone + count) end\n"
+    "local made, newest = tonumber(log[4] or 0), log[5] or '0-0'\n"
+    "for topic, id in pairs(cuts) do made = made + 1\n"
+    " local had = redis.call('HGET', KEYS[7], topic)"
+    " had = had and string.match(had, '^%S+')"
+    " if had and before(id, had) then id = had end"
+    " if before(newest, id) then newest = id end\n"
+    " redis.call('HSET', KEYS[7], topic,"
+    "  id .. ' ' .. string.format('%.0f', made)) end\n"
+    "redis.call('HSET', KEYS[2], 'cut', newest, 'cuts',"
+    " string.format('%.0f', made))\n"
+    "for _, topic in ipairs(over) do redis.call('HDEL', KEYS[6], topic) end\n"
+    "for j, id in ipairs(del) do local uid = uids[j]\n"
+    " if uid and not topic_of(uid) and"
+    " redis.call('HGET', KEYS[3], uid) == id then"
+    " redis.call('HDEL', KEYS[3], uid) end end\n"
+    "return {count, more and from}\n";
+
+/*
+ * All topics of prefixes are looked at as long as they are not too many, and if
+ * the user may scan.  Else some of them may have been cut.
+ */
+const char redis_script_cut[] = LUA_IDS LUA_WANTED(
+    "3") "local function is_cut(v)"
+	 " local id, made = string.match(v, '^(%S+) (%d+)$')"
+	 " return id and before(ARGV[1], id) and less(ARGV[2], made) end\n"
+	 "for topic in pairs(exact) do"
+	 " local v = redis.call('HGET', KEYS[7], topic)"
+	 " if v and is_cut(v) then return 1 end end\n"
+	 "if #lens == 0 and #ARGV > 2 then return 0 end\n"
+	 "local at, seen = '0', 0\n"
+	 "repeat local r = redis.pcall('HSCAN', KEYS[7], at, 'COUNT', 500)\n"
+	 " if r.err then return 1 end\n"
+	 " for i = 1, #r[2], 2 do"
+	 "  if is_cut(r[2][i + 1]) and wanted({'', {'topic', r[2][i]}}) then"
+	 "  return 1 end end\n"
+	 " at = r[1] seen = seen + #r[2] / 2\n"
+	 " if seen >= 2000 and at ~= '0' then return 1 end\n"
+	 "until at == '0'\n"
+	 "return 0\n";
 
 const char redis_script_prune[] =
     LUA_TRIM "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"

@@ -136,6 +136,26 @@ extern const char redis_script_ended[];
  */
 extern const char redis_script_trimmed[];
 
+/* The same for cuts that lie before the oldest entry. */
+extern const char redis_script_passed[];
+
+/*
+ * These two are for topics that have ended.  ARGV: where to go on, ms: the ends
+ * are older than that, and `=topic' or `^prefix'.  The first goes through the
+ * hash of ended topics from `0' on, and answers where to go on and the newest
+ * such end, or nil.  The second has one ARGV more: the place to which it goes
+ * from `-' on, through the entries.  It removes what is due, and answers how
+ * many these were and where to go on, nil at last.
+ */
+extern const char redis_script_due[];
+extern const char redis_script_prune_ended[];
+
+/*
+ * Is there a cut?  ARGV: a place, the number of cuts that are known, then
+ * topics as above.  1 or 0.
+ */
+extern const char redis_script_cut[];
+
 /*
  * ARGV: now ms, then for each event five: topic, event, data, uid, time, each
  * with a `=' before it, or empty where there is none.  The ids, `=' before

@@ -284,10 +284,9 @@ seek_id(struct redis *rs, struct store_seek *seek, struct store_id *id)
 
 /* --- any place ---------------------------------------------------------- */
 
-enum store_result
-redis_seek(struct store *store, struct store_seek *seek, struct store_id *id)
+static enum store_result
+seek_from(struct redis *rs, struct store_seek *seek, struct store_id *id)
 {
-	struct redis *rs = redis_of(store);
 	const struct redis_ask *a;
 	struct redis_state st;
 
@@ -304,8 +303,8 @@ redis_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 	case STORE_FROM_LAST:
 		if (seek->from == STORE_FROM_UID || seek->count > 0)
 			return seek_back(rs, seek, id, &st);
-		return redis_seek(
-		    store, &(struct store_seek){.from = STORE_FROM_HEAD}, id);
+		return seek_from(
+		    rs, &(struct store_seek){.from = STORE_FROM_HEAD}, id);
 	case STORE_FROM_TIME:
 		a = ask_time(rs, seek->time_ms);
 		break;
@@ -316,6 +315,21 @@ redis_seek(struct store *store, struct store_seek *seek, struct store_id *id)
 	}
 	return a == NULL ? redis_later(rs)
 			 : judge_place(seek, &a->page.state, a->answer, id);
+}
+
+/* Who is told that a place is gone knows of all cuts, too. */
+enum store_result
+redis_seek(struct store *store, struct store_seek *seek, struct store_id *id)
+{
+	struct redis *rs = redis_of(store);
+	enum store_result r = seek_from(rs, seek, id);
+
+	if (r == STORE_OK &&
+	    (seek->from == STORE_FROM_ID || seek->from == STORE_FROM_UID))
+		return redis_find_cut(rs, seek, *id);
+	if (r != STORE_LATER && r != STORE_AGAIN)
+		rs->base.cuts = rs->cuts;
+	return r;
 }
 
 /* What is known without asking; of a number, its time has to be known, too. */

@@ -37,7 +37,9 @@ enum { /* of the reply, as redis_script_state makes it */
 	AT_DELETED,
 	AT_REVOKED,
 	AT_PRUNED,
+	AT_CUT,
 	AT_GONE,
+	AT_CUTS,
 	AT_ADDED,
 	AT_LENGTH,
 	AT_MARKED,
@@ -96,6 +98,7 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 {
 	if (!well_formed(r) || !is_log_id(r->element[AT_LOG]) ||
 	    !is_count(r->element[AT_GONE], 0) ||
+	    !is_count(r->element[AT_CUTS], 0) ||
 	    !is_count(r->element[AT_ADDED], -1) ||
 	    !is_count(r->element[AT_LENGTH], 0) ||
 	    !is_count(r->element[AT_TIME], 0))
@@ -103,6 +106,7 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	memset(st, 0, sizeof(*st));
 	snprintf(st->log_id, sizeof(st->log_id), "%s", r->element[AT_LOG]->str);
 	st->pruned_gone = r->element[AT_GONE]->integer;
+	st->cuts = (uint64_t)r->element[AT_CUTS]->integer;
 	st->added = r->element[AT_ADDED]->integer;
 	st->length = r->element[AT_LENGTH]->integer;
 	st->marked = r->element[AT_MARKED]->integer > 0;
@@ -110,12 +114,18 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	if (st->mark_ms > STORE_TIME_MAX)
 		st->mark_ms = 0;
 	st->time_ms = r->element[AT_TIME]->integer;
-	return redis_id(r->element[AT_LAST], &st->last) &&
-	       redis_id(r->element[AT_FIRST], &st->first) &&
-	       redis_id(r->element[AT_ENTRY], &st->entry) &&
-	       redis_id(r->element[AT_DELETED], &st->deleted) &&
-	       redis_id(r->element[AT_REVOKED], &st->revoked) &&
-	       redis_id(r->element[AT_PRUNED], &st->pruned) && in_order(st);
+	if (!redis_id(r->element[AT_LAST], &st->last) ||
+	    !redis_id(r->element[AT_FIRST], &st->first) ||
+	    !redis_id(r->element[AT_ENTRY], &st->entry) ||
+	    !redis_id(r->element[AT_DELETED], &st->deleted) ||
+	    !redis_id(r->element[AT_REVOKED], &st->revoked) ||
+	    !redis_id(r->element[AT_PRUNED], &st->pruned) ||
+	    !redis_id(r->element[AT_CUT], &st->cut) || !in_order(st))
+		return false;
+	/* Redis itself tells this from version 7 on. */
+	if (store_id_cmp(st->deleted, st->cut) < 0)
+		st->deleted = st->cut;
+	return true;
 }
 
 void
@@ -187,6 +197,10 @@ redis_state_note(
 		rs->base.revoked = st->revoked;
 	if (rs->ok_ms < st->time_ms)
 		rs->ok_ms = st->time_ms;
+	if (rs->cuts < st->cuts) {
+		rs->cuts = st->cuts;
+		rs->cut = st->cut;
+	}
 	rs->last = st->last;
 	rs->entry = st->entry;
 	rs->deleted = st->deleted;
@@ -208,6 +222,8 @@ redis_state_adopt(struct redis *rs, const struct redis_state *st)
 	rs->entry = st->entry;
 	rs->deleted = st->deleted;
 	rs->start = redis_state_floor(st);
+	rs->base.cuts = rs->cuts = st->cuts;
+	rs->cut = st->cut;
 	rs->number = (struct store_id){0, 0};
 	rs->served.is = false;
 	redis_newest_begin(rs);

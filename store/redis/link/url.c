@@ -269,6 +269,7 @@ make_keys(struct redis_url *u)
 	    [KEY_UIDS] = "uids",
 	    [KEY_REVOKED] = "revoked",
 	    [KEY_ENDED] = "ended",
+	    [KEY_CUTS] = "cuts",
 	};
 	int i;
 

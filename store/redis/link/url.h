@@ -27,6 +27,7 @@ enum redis_key {
 	KEY_UIDS,    /* list of `id uid`, oldest first */
 	KEY_REVOKED, /* stream: what was taken away */
 	KEY_ENDED,   /* hash: topic -> id of the entry that ended it */
+	KEY_CUTS,    /* hash: topic -> `id number` of its newest cut */
 	REDIS_KEYS
 };
 

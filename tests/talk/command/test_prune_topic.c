@@ -7,12 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
-#include "tests/talk/peer/peer.h"
-
-#define MINUTES_AGO                                                           \
-	"CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 60000 " \
-	"* "
+#include "tests/talk/peer/within.h"
 
 static void
 want_ran(struct ran r, const char *out)
@@ -22,32 +19,47 @@ want_ran(struct ran r, const char *out)
 		    "wanted %s; came %d: %s%s", out, r.status, r.out, r.err);
 }
 
+static struct row
+row_of(const char *topic, const char *event, const char *data, int minutes)
+{
+	return (struct row){.topic = column(topic),
+	    .event = column(*event != '\0' ? event : NULL),
+	    .data = column(data),
+	    .time_ms = ((int64_t)time(NULL) - minutes * 60) * 1000};
+}
+
 static void
 add(struct server *sv, const char *topic, const char *event, const char *data,
     int minutes)
 {
-	sql(sv,
-	    "INSERT INTO events(topic, event, data, time)"
-	    " VALUES('%s', nullif('%s', ''), '%s', " MINUTES_AGO "%d)",
-	    topic, event, data, minutes);
+	struct row row = row_of(topic, event, data, minutes);
+
+	append_rows(sv, &row, 1);
 }
 
 static void
-add_run(struct server *sv, const char *topic, int rows, int minutes)
+add_run(struct server *sv, const char *topic, int n, int minutes)
 {
-	sql(sv,
-	    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c"
-	    " WHERE i < %d) INSERT INTO events(topic, data, time)"
-	    " SELECT '%s', i, " MINUTES_AGO "%d FROM c",
-	    rows, topic, minutes);
-	add(sv, topic, "stream-end", "", minutes);
+	struct row *row = keep(((size_t)n + 1) * sizeof(*row));
+
+	for (int i = 0; i < n; i++)
+		row[i] = row_of(topic, "", text("%d", i + 1), minutes);
+	row[n] = row_of(topic, "stream-end", "", minutes);
+	append_rows(sv, row, (size_t)n + 1);
 }
 
 static int64_t
 rows_of(struct server *sv, const char *topic)
 {
-	return sql_number(
-	    sv, "SELECT count(*) FROM events WHERE topic = '%s'", topic);
+	struct logged *row;
+	int64_t count = 0;
+	size_t n, i;
+
+	row = log_all(sv, &n);
+	for (i = 0; i < n; i++)
+		count +=
+		    row[i].topic != NULL && strcmp(row[i].topic, topic) == 0;
+	return count;
 }
 
 static struct server *
@@ -79,6 +91,42 @@ test_prune_ended_removes_whole_runs(void)
 		     "1h", "--quiet", NULL),
 	    "");
 	check(rows_of(sv, "runs") == 0 && log_count(sv) == 10);
+}
+
+/* Both in the middle of the log, of which there is more than one step has. */
+static void
+test_prune_ended_of_large_runs(void)
+{
+	struct server *sv = prepare();
+
+	add(sv, "news", "", "old", 200);
+	add_run(sv, "run/large", 3000, 100);
+	add_run(sv, "run/other", 300, 10);
+	add_run(sv, "run/too", 700, 70);
+	add(sv, "news", "", "new", 0);
+	want_ran(run_with(sv, NULL, "prune", sv->db, "--topic", "run/*",
+		     "--ended", "--keep-age", "1h", NULL),
+	    "3702\n");
+	check(rows_of(sv, "run/other") == 301 && rows_of(sv, "news") == 2 &&
+	      log_count(sv) == 303);
+	want_ran(run_with(sv, NULL, "prune", sv->db, "--topic", "run/*",
+		     "--ended", "--keep-age", "1h", NULL),
+	    "0\n");
+}
+
+/* A name that is a prefix of others, and no topic. */
+static void
+test_prune_ended_of_one_topic(void)
+{
+	struct server *sv = with_runs();
+
+	want_ran(run_with(sv, NULL, "prune", sv->db, "--topic", "run",
+		     "--ended", "--keep-age", "1h", NULL),
+	    "0\n");
+	want_ran(run_with(sv, NULL, "prune", sv->db, "--topic", "run/old",
+		     "--ended", "--keep-age", "1h", NULL),
+	    "4\n");
+	check(rows_of(sv, "run/old") == 0 && log_count(sv) == 12);
 }
 
 static void
@@ -135,6 +183,10 @@ test_what_does_not_go_together_is_said(void)
 	r = run_with(sv, NULL, "init", "redis://127.0.0.1/0?stream=s",
 	    "--topic", "a", "--keep-rows", "1", NULL);
 	want_one_line(&r, 1);
+	r = run_with(sv, NULL, "prune", "redis://127.0.0.1/0?stream=s",
+	    "--topic", "a", "--keep-rows", "1", NULL);
+	want_one_line(&r, 1);
+	check(strstr(r.err, "--ended") != NULL);
 }
 
 /* --- the rules of init ---------------------------------------------------- */
@@ -437,9 +489,12 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_prune_ended_removes_whole_runs),
+	    TALK(test_prune_ended_of_large_runs),
+	    TALK(test_prune_ended_of_one_topic),
+	    TALK(test_what_does_not_go_together_is_said),
+	    /* from here on with SQLite alone */
 	    TALK(test_prune_ended_without_its_index),
 	    TALK(test_prune_of_topics_keeps_some_of_each),
-	    TALK(test_what_does_not_go_together_is_said),
 	    TALK(test_init_removes_runs_as_others_end),
 	    TALK(test_no_open_topic_is_in_the_way_of_a_rule),
 	    TALK(test_init_keeps_some_rows_of_each_topic),
@@ -447,7 +502,8 @@ main(int argc, char **argv)
 	    TALK(test_prune_by_rules_while_others_write),
 	    TALK(test_fold_and_prune_do_what_a_model_does),
 	};
+	size_t n = sizeof(tests) / sizeof(tests[0]);
 
-	return talk_main_sqlite(
-	    argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+	return talk_main(
+	    argc, argv, tests, log_engine() == &log_sqlite ? n : 4);
 }

@@ -79,6 +79,14 @@ xadd(const struct server *sv, const char *data)
 	return tell(&own, text("XADD %s * data %s", redis_stream(sv), data));
 }
 
+/* A run that ended long ago. */
+static void
+end_run(const struct server *sv)
+{
+	tell(&own, text("XADD %s * topic run/1 event stream-end time 1",
+		       redis_stream(sv)));
+}
+
 /* It ended with 1 and this in the one line that it said. */
 static void
 want_refused(const struct ran *r, const char *words)
@@ -127,6 +135,33 @@ want_goes_on(struct server *sv, struct client *c, const char *data)
 
 /* --- users ---------------------------------------------------------------- */
 
+/* Comes back from this id, before a run that was pruned by somebody else. */
+static void
+want_cuts_read(struct server *sv, const char *id)
+{
+	static const char *const query[] = {
+	    "topic=main&topic=run/1", "topic=*"};
+	char *db = sv->db;
+	struct ran r;
+
+	sv->db = text("%s", address(sv, NULL));
+	end_run(sv);
+	xadd(sv, "four");
+	r = run_with(sv, NULL, "prune", sv->db, "--topic", "run/*", "--ended",
+	    "--keep-age", "1h", NULL);
+	if (r.status != 0 || strcmp(r.out, "1\n") != 0)
+		talk_fail("prune: %s%s", r.out, r.err);
+	sv->db = db;
+	for (size_t i = 0; i < 2; i++) {
+		struct client *c = get(sv, text("/events?%s", query[i]),
+		    "HTTP_LAST_EVENT_ID", id, NULL);
+
+		want_start(c);
+		check(strcmp(json(want_gap(c), "$.reason"), "pruned") == 0);
+		want_event(c, NULL, "message", "two");
+	}
+}
+
 static void
 test_a_reader_reads(void)
 {
@@ -154,6 +189,7 @@ test_a_reader_reads(void)
 	want_start(again);
 	want_not_published(sv, "the user may not do what the script does");
 	want_goes_on(sv, c, "three");
+	want_cuts_read(sv, id);
 }
 
 static void
@@ -186,6 +222,11 @@ test_a_publisher_does_all_the_rest(void)
 	if (r.status != 0)
 		talk_fail("prune: %s", r.err);
 	check(atoi(tell(&own, text("XLEN %s", redis_stream(sv)))) == 3);
+	end_run(sv);
+	r = run_with(sv, NULL, "prune", sv->db, "--topic", "run/*", "--ended",
+	    "--keep-age", "1h", NULL);
+	if (r.status != 0 || strcmp(r.out, "1\n") != 0)
+		talk_fail("prune: %s%s", r.out, r.err);
 	want_goes_on(sv, c, "last");
 }
 
