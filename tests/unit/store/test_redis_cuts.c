@@ -2,6 +2,7 @@
  * test_redis_cuts.c - topics were pruned from the middle of a log on Redis: who
  * is told, and what is kept of it.
  */
+#include "store/engine.h"
 #include "tests/unit/kit.h"
 
 static const struct store_topic news = {"news", 4, false},
@@ -32,6 +33,7 @@ prune(struct log *lg, const char *pattern)
 
 	if (n < 0)
 		fail_msg("%s", lg->why);
+	kit_settle(lg); /* what the reader was told before is used up */
 	return n;
 }
 
@@ -173,6 +175,152 @@ test_cuts_before_the_oldest_entry_are_dropped(void **state)
 	assert_int_equal(kit_seek(lg, seek, &id), STORE_GONE);
 }
 
+/* --- by chance, against a model ------------------------------------------- */
+
+enum {
+	TOPICS = 6,
+	STEPS = 3000
+};
+
+struct entry {
+	struct store_id id;
+	int topic, gone; /* in which step; 0: it is there */
+	bool end, trimmed;
+};
+
+static struct entry model[STEPS + 1]; /* the first is none */
+static int entries;
+
+static const char *
+name_of(int topic)
+{
+	static const char *const names[TOPICS] = {
+	    "a", "b", "run/1", "run/2", "run/3", "runs"};
+
+	return names[topic];
+}
+
+static void
+do_publish(struct log *lg)
+{
+	struct entry *e = &model[++entries];
+
+	*e = (struct entry){
+	    .topic = (int)(random() % TOPICS), .end = random() % 5 == 0};
+	e->id = publish(lg, name_of(e->topic), e->end);
+}
+
+/* All of a topic whose newest entry is an end. */
+static int64_t
+remove_topic(int topic, int step)
+{
+	int64_t n = 0;
+	int i, last = entries;
+
+	while (last > 0 && (model[last].topic != topic || model[last].gone))
+		last--;
+	for (i = 1; i <= last && model[last].end; i++)
+		if (model[i].topic == topic && model[i].gone == 0) {
+			model[i].gone = step;
+			n++;
+		}
+	return n;
+}
+
+static void
+do_prune(struct log *lg, int step)
+{
+	int topic = (int)(random() % TOPICS), i;
+	int64_t n = 0;
+
+	if (random() % 2 == 0) {
+		n = remove_topic(topic, step);
+		assert_int_equal(prune(lg, name_of(topic)), n);
+		return;
+	}
+	for (i = 0; i < TOPICS; i++)
+		if (strncmp(name_of(i), "run/", 4) == 0)
+			n += remove_topic(i, step);
+	assert_int_equal(prune(lg, "run/*"), n);
+}
+
+static void
+do_trim(struct log *lg, int step)
+{
+	struct store_keep keep = {.rows = 40};
+	int i, left = 40;
+
+	assert_true(
+	    store_prune(lg->path, &keep, lg->why, sizeof(lg->why)) >= 0);
+	for (i = entries; i > 0; i--)
+		if (model[i].gone == 0 && left-- <= 0) {
+			model[i].gone = step;
+			model[i].trimmed = true;
+		}
+}
+
+/* Who has the entry at, and knows of what was cut up to a step. */
+static void
+check_place(struct log *lg, int at, int since, uint64_t known)
+{
+	int topic = (int)(random() % TOPICS), i, first = 1;
+	const char *name = name_of(topic);
+	struct store_topic t = {name, strlen(name), random() % 3 == 0};
+	struct store_seek seek = {.from = STORE_FROM_ID,
+	    .id = model[at].id,
+	    .topics = &t,
+	    .n = 1,
+	    .cuts = known};
+	struct store_id id;
+	bool gone, lost = false;
+
+	gone = kit_seek(lg, seek, &id) == STORE_GONE;
+	for (i = at + 1; i <= entries; i++)
+		lost =
+		    lost || (store_topic_match(&t, 1, name_of(model[i].topic),
+				 strlen(name_of(model[i].topic))) &&
+				(model[i].trimmed || model[i].gone > since) &&
+				model[i].gone != 0);
+	while (first <= entries && model[first].gone != 0)
+		first++;
+	if (lost != gone && (lost || at >= first))
+		fail_msg("%d of %d, %s: %s", at, entries, name,
+		    lost ? "not told" : "told of none");
+}
+
+static void
+test_what_a_model_says(void **state)
+{
+	struct log *lg = *state;
+	uint64_t known = 0;
+	int i, since = 0, dice;
+
+	srandom(15);
+	entries = 0;
+	for (i = 1; i <= STEPS; i++) {
+		dice = (int)(random() % 100);
+		if (dice < 60 || entries == 0)
+			do_publish(lg);
+		else if (dice < 70)
+			do_prune(lg, i);
+		else if (dice == 70)
+			do_trim(lg, i);
+		else if (dice == 71)
+			kit_reopen(lg, 0);
+		else {
+			kit_settle(lg);
+			dice = (int)(random() % 2);
+			check_place(lg, 1 + (int)(random() % entries),
+			    dice ? since : 0, dice ? known : 0);
+			if (random() % 8 == 0) {
+				kit_settle(lg);
+				known = store_cuts(lg->reader);
+				since = i;
+			}
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -186,8 +334,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_cuts_before_the_oldest_entry_are_dropped, kit_setup_redis,
 		kit_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_what_a_model_says, kit_setup_redis, kit_teardown),
 	};
-	int rc = _cmocka_run_group_tests("redis_cuts", tests, 4, NULL, NULL);
+	int rc = _cmocka_run_group_tests("redis_cuts", tests, 5, NULL, NULL);
 
 	redis_gone(&kit_server);
 	return rc;
