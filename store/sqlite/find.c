@@ -437,6 +437,52 @@ look_for_uid(struct sqlite *sq, const struct store_seek *seek, int64_t *id)
 	return UID_FOUND;
 }
 
+/*
+ * Where a row was that was folded away with its uid, and nobody has that uid
+ * again.  The note of the uid knows its place; false if the topic is none of
+ * those or if the uid was of two topics.
+ */
+static bool
+was_folded(struct sqlite *sq, const struct store_seek *seek, int64_t *id)
+{
+	static const char sql[] =
+	    "SELECT u.topic, u.id FROM largesse_uids AS u, largesse_cuts AS c"
+	    " WHERE u.uid = ?1 AND u.present = 0 AND c.topic = u.topic"
+	    " AND c.folded <> 0 AND c.id > u.id AND NOT EXISTS"
+	    " (SELECT 1 FROM largesse_uids WHERE uid = ?1 AND topic <> "
+	    "u.topic)";
+	sqlite3_stmt *st = NULL;
+	struct store_text topic;
+	bool found = false;
+	int rc = sqlite3_prepare_v2(sq->db, sql, -1, &st, NULL);
+
+	if (rc != SQLITE_OK && rc != SQLITE_ERROR) /* no such table */
+		sqlite_note(sq, rc);
+	sqlite_bind_text(st, 1, seek->uid);
+	if (rc == SQLITE_OK && sqlite_step(sq, st) == SQLITE_ROW) {
+		topic = sqlite_some_text(st, 0);
+		*id = sqlite3_column_int64(st, 1);
+		found = *id > 0 && store_topic_match(seek->topics, seek->n,
+				       topic.s, topic.len);
+	}
+	sqlite3_finalize(st);
+	return found;
+}
+
+/* What came after that place is found as for any other (cuts.c). */
+static enum store_result
+find_folded(struct sqlite *sq, const struct store_seek *seek, int64_t oldest,
+    int64_t *id)
+{
+	enum store_result r = find_number(
+	    sq, (struct store_id){0, (uint64_t)*id}, seek->named, oldest, id);
+
+	/* Nothing of its only topic is lost, whatever was removed. */
+	if (r == STORE_GONE && seek->n == 1 && !seek->topics[0].prefix)
+		r = STORE_OK;
+	return r;
+}
+
 enum store_result
 sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
     int64_t oldest, int64_t *id)
@@ -445,6 +491,8 @@ sqlite_find_uid(struct sqlite *sq, const struct store_seek *seek,
 
 	if (uid == UID_FOUND)
 		return STORE_OK;
+	if (uid == UID_LOST && was_folded(sq, seek, id))
+		return find_folded(sq, seek, oldest, id);
 	*id = uid == UID_FOREIGN ? -1 : place_of_redis(sq, seek->uid);
 	if (*id != -1)
 		return find_number(sq, (struct store_id){0, (uint64_t)*id},

@@ -179,7 +179,8 @@ remove_joined(struct folding *fo, int64_t from, int64_t to)
 
 /*
  * The newest of those that go is removed first: triggers note the newest that
- * was ever removed, and have nothing to note of the others then.
+ * was ever removed, and have nothing to note of the others then.  The oldest is
+ * removed last: as long as it is there no note of a uid is forgotten (find.c).
  */
 static int
 write_group(struct folding *fo)
@@ -190,7 +191,9 @@ write_group(struct folding *fo)
 	if (g->rows > 1) {
 		r = set_data(fo) == 0 &&
 			    remove_joined(fo, g->before, g->before) == 0 &&
-			    remove_joined(fo, g->first, g->before - 1) == 0
+			    remove_joined(fo, g->first + 1, g->before - 1) ==
+				0 &&
+			    remove_joined(fo, g->first, g->before) == 0
 			? 0
 			: sql_trouble(&fo->job);
 		fo->upto = g->last;

@@ -289,6 +289,49 @@ test_a_page_in_the_middle_of_the_oldest_run_is_told(void)
 	want_page_in_the_middle_told(false);
 }
 
+/* The same with uids, whose rows are gone: their notes know the place. */
+static void
+want_page_with_a_uid_told(bool others)
+{
+	struct server *sv = serve();
+	struct client *c;
+	int i;
+
+	if (others)
+		append(sv, "other", "x");
+	for (i = 0; i < 4; i++)
+		append_event(
+		    sv, "r", NULL, text("%c", 'a' + i), text("u%d", i));
+	end(sv, "r", "");
+	append(sv, "other", "y");
+	want_fold(sv, "r", "r: 4 events folded into 1");
+	for (i = 0; i < 3; i++) {
+		c = page_at(sv, text("u%d", i));
+		check(strcmp(json(want_gap(c), "$.reason"), "folded") == 0);
+		want_event(c, "u3", "message", "abcd");
+		want_event(c, others ? "6" : "5", "stream-end", "");
+		check(next_or_end(c) == NULL);
+	}
+	c = page_at(sv, "u3");
+	want_event(c, others ? "6" : "5", "stream-end", "");
+	check(c->gap == NULL && next_or_end(c) == NULL);
+	c = get(sv, "/events?topic=other", "HTTP_LAST_EVENT_ID", "u1", NULL);
+	want_start(c);
+	check(strcmp(json(want_gap(c), "$.reason"), "unknown") == 0);
+}
+
+static void
+test_a_page_with_a_uid_is_told(void)
+{
+	want_page_with_a_uid_told(true);
+}
+
+static void
+test_a_page_with_a_uid_of_the_oldest_run_is_told(void)
+{
+	want_page_with_a_uid_told(false);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -303,6 +346,8 @@ main(int argc, char **argv)
 	    TALK(test_a_large_run_with_uids),
 	    TALK(test_a_page_in_the_middle_is_told),
 	    TALK(test_a_page_in_the_middle_of_the_oldest_run_is_told),
+	    TALK(test_a_page_with_a_uid_is_told),
+	    TALK(test_a_page_with_a_uid_of_the_oldest_run_is_told),
 	};
 
 	return talk_main_sqlite(
