@@ -33,7 +33,8 @@ enum {
 	IDLE_MS = 300 * 1000,	/* between two requests on one connection */
 	DRAIN_MS = 5 * 1000,	/* for a refused peer to stop sending */
 	LOOK_BYTES = 16 * 1024, /* where the query of a request is */
-	ROOM_BYTES = 4096	/* to read into, at least */
+	UNREAD_MAX = SCRATCH_SIZE / 2, /* what stays in the socket, at most */
+	ROOM_BYTES = 4096	       /* to read into, at least */
 };
 
 struct pending {
@@ -351,7 +352,11 @@ may_be_bare(const struct server *srv, const char *bytes, size_t len)
 				name, sizeof(name) - 1) != NULL;
 }
 
-/* As recv.  What a request begins with may stay in the socket. */
+/*
+ * As recv.  What a request begins with may stay in the socket, unless it has so
+ * long a body that whoever takes it out later, in one read, would leave the
+ * rest: of a connection that is used again that would be the next request.
+ */
 static ssize_t
 read_bytes(struct server *srv, struct pending *p, size_t room)
 {
@@ -363,7 +368,7 @@ read_bytes(struct server *srv, struct pending *p, size_t room)
 	n = recv(p->conn.fd, to, room, MSG_DONTWAIT | MSG_PEEK);
 	if (n <= 0)
 		return n;
-	if (!may_be_bare(srv, to, (size_t)n))
+	if (n > UNREAD_MAX || !may_be_bare(srv, to, (size_t)n))
 		return recv(p->conn.fd, to, (size_t)n, MSG_DONTWAIT);
 	p->unread = (size_t)n;
 	return n;

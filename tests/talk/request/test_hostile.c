@@ -2,6 +2,7 @@
  * test_hostile.c - FastCGI 1.0 that we do not speak, or that nobody should.
  * Whatever comes in on one connection, the streams on other connections go on.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,52 @@ test_abort_leaves_a_kept_connection_usable(void)
 	say_and_free(c, b);
 	want_end(c);
 	c->ended = false;
+	say_and_free(c, request(1, KEEP_CONN, "GET", "/events?topic=b"));
+	want_start(c);
+	want_nothing_more(c, sv, "b");
+}
+
+static char *
+letters(size_t n)
+{
+	char *s = keep(n + 1);
+
+	memset(s, 'q', n);
+	return s;
+}
+
+/*
+ * The request for a bare stream stays in the socket.  What is left of it when
+ * the stream ends would be taken for the next request, and its body is whatever
+ * its client likes.
+ */
+static void
+test_no_body_is_taken_for_the_next_request(void)
+{
+	struct server *sv = serve();
+	struct client *c = join(sv);
+	struct bytes b = {0};
+	int room = 1 << 20;
+
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	c->keep_conn = true;
+	put_request(&b, 1, KEEP_CONN, "POST", "/events", letters(900000), NULL);
+	say_and_free(c, b);
+	want_refusal(c, 405);
+	c->ended = false;
+	b = (struct bytes){0};
+	put_request(&b, 1, KEEP_CONN, "GET", "/events?topic=a&start=bare",
+	    letters(150000), NULL);
+	freeze(sv); /* so that all of it is there when it is read */
+	say_and_free(c, b);
+	check(kill(sv->pid, SIGCONT) == 0);
+	check(want_headers(c) == 200);
+	want(c, "id: ");
+	append_event(sv, "a", "stream-end", "", NULL);
+	while (!c->ended)
+		check(hear(c, now_ms() + PATIENCE_MS));
+	c->ended = false;
+	c->at = c->out.len;
 	say_and_free(c, request(1, KEEP_CONN, "GET", "/events?topic=b"));
 	want_start(c);
 	want_nothing_more(c, sv, "b");
@@ -371,6 +418,7 @@ main(int argc, char **argv)
 	    TALK(test_abort_within_the_parameters),
 	    TALK(test_abort_of_a_running_stream),
 	    TALK(test_abort_leaves_a_kept_connection_usable),
+	    TALK(test_no_body_is_taken_for_the_next_request),
 	    TALK(test_parameters_without_end),
 	    TALK(test_a_name_longer_than_all_parameters),
 	    TALK(test_lengths_that_overflow),
