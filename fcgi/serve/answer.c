@@ -80,7 +80,7 @@ seek_start(struct server *srv, const struct request *rq,
 	uint64_t began = uv_hrtime();
 	enum store_result r = start_find(&srv->hub, rq, come, start);
 
-	if (rq->start != START_NOW)
+	if (rq->start != START_NOW || rq->form.active)
 		spend(srv, rq, began);
 	return r;
 }

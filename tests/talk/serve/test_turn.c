@@ -57,6 +57,18 @@ test_an_address_has_its_share_of_cold_reads(void)
 }
 
 static void
+test_an_address_has_its_share_of_looks_for_what_is_active(void)
+{
+	struct server *sv = prepare();
+
+	append_many(sv, "b", 1, 20000, 0);
+	start(sv, "--address-share", "1", NULL);
+	check(has_its_share(sv, "192.0.2.1", "/events?topic=none&active"));
+	check(want_headers(
+		  from(sv, "192.0.2.2", "/events?topic=none&active")) == 204);
+}
+
+static void
 test_an_address_has_its_share_of_bad_tokens(void)
 {
 	struct server *sv = prepare_keys();
@@ -111,6 +123,7 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_an_address_has_its_share_of_cold_reads),
+	    TALK(test_an_address_has_its_share_of_looks_for_what_is_active),
 	    TALK(test_an_address_has_its_share_of_bad_tokens),
 	    TALK(test_no_share_no_limit),
 	    TALK(test_a_flush_of_many_turns),
