@@ -279,7 +279,9 @@ look_by_number(struct look *l)
 /*
  * Prefixes may stand for any number of topics.  If they are few they are looked
  * at by name.  Else all cuts after the place are, newest first, and in the end
- * those that were made meanwhile: come.left says how many there were.
+ * those that were made meanwhile: come.left says how many there were.  A stream
+ * that reads on remembers no more than the number of the cuts that it knows
+ * (page.c), so they are looked at by their numbers for it.
  */
 static enum store_result
 look_at_prefixes(struct look *l)
@@ -290,7 +292,7 @@ look_at_prefixes(struct look *l)
 	if (l->seek->cuts == 0 && !come->begun) {
 		if (look_by_name(l))
 			return STORE_OK;
-		come->begun = true;
+		come->begun = l->seek->named;
 		come->place.lo = INT64_MAX;
 		come->left = l->sq->base.cuts;
 	}

@@ -27,6 +27,7 @@ ask(struct log *lg, struct asked *a)
 {
 	struct store_seek s = {.from = STORE_FROM_ID,
 	    .id = {0, a->place},
+	    .named = true,
 	    .topics = a->topics,
 	    .n = a->n,
 	    .cuts = a->cuts};
@@ -292,6 +293,41 @@ test_very_many(void **state)
 	assert_int_equal(store_seek(lg->reader, &s, &id), STORE_OK);
 }
 
+/*
+ * A stream that reads on asks anew each time, and remembers the cuts that it
+ * knows: here none when it began.  Those of its own topics are before its
+ * place.
+ */
+static void
+test_very_many_for_a_stream(void **state)
+{
+	struct log *lg = *state;
+	struct store_id id;
+	enum store_result r;
+	uint64_t known = 0;
+	int calls = 0;
+
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('a')");
+	sqlite_run(lg,
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 60000) INSERT INTO events(topic)"
+	    " SELECT iif(i > 300, 'other/', 'run/') || i FROM n");
+	sqlite_run(lg, "INSERT INTO events(topic) VALUES('run/1')");
+	sqlite_run(lg, "DELETE FROM events WHERE id > 1 AND id < 60002");
+	do {
+		struct store_seek s = {.from = STORE_FROM_ID,
+		    .id = {0, 301},
+		    .topics = &runs,
+		    .n = 1,
+		    .cuts = known};
+
+		r = store_seek(lg->reader, &s, &id);
+		known = s.cuts;
+	} while (r == STORE_AGAIN && ++calls < 10000);
+	assert_int_equal(r, STORE_OK);
+	assert_int_equal(id.lo, 301);
+}
+
 /* --- against a model ---------------------------------------------------- */
 
 enum {
@@ -521,6 +557,7 @@ main(void)
 	    T(test_retention_makes_no_cuts),
 	    T(test_an_older_log),
 	    T(test_very_many),
+	    T(test_very_many_for_a_stream),
 	    T(test_as_the_model_says),
 	};
 
