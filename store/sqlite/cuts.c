@@ -15,7 +15,8 @@
  *
  * Whoever folds a run sets folded, and id to that of the row which has all the
  * text now: a client that has some of the pieces has to know before it gets
- * that row.
+ * that row.  folded is 1 more than the newest id that may have been removed
+ * before: who comes from before that has lost what is not in the text.
  *
  * Cuts are numbered as they are made, in made, so a stream that knows of some
  * finds those that are newer.  Triggers on the table itself do that, whoever
@@ -165,7 +166,8 @@ look_at_cut(struct look *l, struct store_text topic)
 	sqlite3_bind_int64(st, 3, (int64_t)l->seek->cuts);
 	if (sqlite_step(l->sq, st) == SQLITE_ROW) {
 		l->found = true;
-		l->unfolded |= sqlite3_column_int64(st, 1) == 0;
+		l->unfolded |= sqlite3_column_int64(st, 1) < 1 ||
+			       sqlite3_column_int64(st, 1) - 1 > l->place;
 	}
 	sqlite3_reset(st);
 }

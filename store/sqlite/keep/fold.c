@@ -45,6 +45,7 @@ struct folding {
 	struct group group;
 	int64_t events, left; /* without the ends: before, and now */
 	int64_t upto;	      /* the newest row that took others in */
+	int64_t lost;	      /* up to here events of the topic may be lost */
 };
 
 /* --- a group ------------------------------------------------------------- */
@@ -272,6 +273,24 @@ fold_rows(struct folding *fo, int64_t end)
 	return rc == SQLITE_DONE ? write_group(fo) : sql_trouble(&fo->job);
 }
 
+/* What was removed before is in no row that others are joined into. */
+static int
+find_lost(struct folding *fo)
+{
+	int64_t cut = 0, old = 0;
+
+	if (sql_number(fo->job.db, &cut,
+		"SELECT CASE WHEN folded > 0 THEN folded - 1 ELSE id END"
+		" FROM largesse_cuts WHERE topic = %Q",
+		fo->topic.s) == -1 ||
+	    sql_number(fo->job.db, &old,
+		"SELECT min((SELECT min(id) FROM events) - 1, value)"
+		" FROM largesse WHERE key = 'pruned'") == -1)
+		return sql_trouble(&fo->job);
+	fo->lost = cut > old ? cut : old;
+	return 0;
+}
+
 /*
  * The trigger that notes cuts (cuts.c) has nothing to note of the oldest rows
  * of the log, and does not know of the row that has all the text now.
@@ -282,13 +301,14 @@ note_cut(struct folding *fo)
 	sqlite3_stmt *st;
 
 	if (sqlite3_prepare_v2(fo->job.db,
-		"INSERT INTO largesse_cuts(topic, id, folded) VALUES(?1, ?2, 1)"
-		" ON CONFLICT(topic) DO UPDATE"
-		" SET id = max(id, excluded.id), folded = 1",
+		"INSERT INTO largesse_cuts(topic, id, folded)"
+		" VALUES(?1, ?2, ?3 + 1) ON CONFLICT(topic) DO UPDATE"
+		" SET id = max(id, excluded.id), folded = excluded.folded",
 		-1, &st, NULL) != SQLITE_OK)
 		return sql_trouble(&fo->job);
 	sqlite_bind_text(st, 1, fo->topic);
 	sqlite3_bind_int64(st, 2, fo->upto);
+	sqlite3_bind_int64(st, 3, fo->lost);
 	sqlite3_step(st);
 	return sqlite3_finalize(st) == SQLITE_OK ? 0 : sql_trouble(&fo->job);
 }
@@ -339,6 +359,8 @@ fold_topic(struct folding *fo)
 		r = sql_trouble(&fo->job);
 	if (r == 0)
 		r = find_end(fo, &end);
+	if (r == 0)
+		r = find_lost(fo);
 	if (r == 0)
 		r = fold_rows(fo, end);
 	if (r == 0 && fo->upto != 0)

@@ -289,7 +289,48 @@ test_a_page_in_the_middle_of_the_oldest_run_is_told(void)
 	want_page_in_the_middle_told(false);
 }
 
-/* The same with uids, whose rows are gone: their notes know the place. */
+/* What was pruned before is not in the event: then `replace it' is no help. */
+static void
+want_what_was_pruned_told(bool others)
+{
+	struct server *sv = serve();
+	const char *ids[5];
+	struct client *c;
+	int i;
+
+	append(sv, others ? "other" : "r", "x");
+	c = stream(sv, "/events?topic=r&lastEventId=earliest");
+	if (!others)
+		want_next(c);
+	for (i = 0; i < 5; i++) {
+		append(sv, "r", text("%c", 'a' + i));
+		ids[i] = text("%s", want_next(c)->told);
+	}
+	end(sv, "r", "");
+	append(sv, "other", "y");
+	sql(sv, "DELETE FROM events WHERE topic = 'r' AND id < 5");
+	want_fold(sv, "r", "r: 2 events folded into 1");
+	c = page_at(sv, ids[0]);
+	check(strcmp(json(want_gap(c), "$.reason"), "pruned") == 0);
+	want_event(c, "6", "message", "de");
+	c = page_at(sv, ids[3]);
+	check(strcmp(json(want_gap(c), "$.reason"), "folded") == 0);
+	want_event(c, "6", "message", "de");
+}
+
+static void
+test_what_was_pruned_before_is_not_folded(void)
+{
+	want_what_was_pruned_told(true);
+}
+
+static void
+test_what_was_pruned_before_of_the_oldest_is_not_folded(void)
+{
+	want_what_was_pruned_told(false);
+}
+
+/* A page with uids whose rows are gone: their notes know the place. */
 static void
 want_page_with_a_uid_told(bool others)
 {
@@ -346,6 +387,8 @@ main(int argc, char **argv)
 	    TALK(test_a_large_run_with_uids),
 	    TALK(test_a_page_in_the_middle_is_told),
 	    TALK(test_a_page_in_the_middle_of_the_oldest_run_is_told),
+	    TALK(test_what_was_pruned_before_is_not_folded),
+	    TALK(test_what_was_pruned_before_of_the_oldest_is_not_folded),
 	    TALK(test_a_page_with_a_uid_is_told),
 	    TALK(test_a_page_with_a_uid_of_the_oldest_run_is_told),
 	};

@@ -311,7 +311,8 @@ test_very_many_for_a_stream(void **state)
 	sqlite_run(lg,
 	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
 	    " WHERE i < 60000) INSERT INTO events(topic)"
-	    " SELECT iif(i > 300, 'other/', 'run/') || i FROM n");
+	    " SELECT CASE WHEN i > 300 THEN 'other/' ELSE 'run/' END || i"
+	    " FROM n");
 	sqlite_run(lg, "INSERT INTO events(topic) VALUES('run/1')");
 	sqlite_run(lg, "DELETE FROM events WHERE id > 1 AND id < 60002");
 	do {
