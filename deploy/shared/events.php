@@ -2035,8 +2035,7 @@ CREATE TRIGGER largesse_cut_delete AFTER DELETE ON events\
  INSERT INTO largesse_cuts(topic, id)\
   SELECT CAST(OLD.topic AS TEXT), OLD.id WHERE EXISTS (SELECT 1 FROM events WHERE id < OLD.id)\
   ON CONFLICT(topic) DO UPDATE\
-  SET id = max(id, excluded.id), folded = 0\
-  WHERE excluded.id > id OR folded <> 0;\
+  SET id = max(id, excluded.id), folded = 0;\
  DELETE FROM largesse_cuts WHERE id <=\
   CASE WHEN EXISTS (SELECT 1 FROM events WHERE id < OLD.id) THEN 0 \
   WHEN EXISTS (SELECT 1 FROM events) THEN OLD.id   ELSE 9223372036854775807 END; END;

@@ -19,8 +19,9 @@
  * before: who comes from before that has lost what is not in the text.
  *
  * Cuts are numbered as they are made, in made, so a stream that knows of some
- * finds those that are newer.  Triggers on the table itself do that, whoever
- * writes to it.
+ * finds those that are newer.  A row that goes from below a cut makes it a new
+ * one: a stream that stands before it has lost that row, too.  Triggers on the
+ * table itself do that, whoever writes to it.
  */
 #include "store/sqlite/keep/schema.h"
 #include "store/sqlite/sqlite.h"
@@ -55,8 +56,7 @@ static const struct {
 	" INSERT INTO largesse_cuts(topic, id)"
 	"  SELECT CAST(OLD.topic AS TEXT), OLD.id WHERE " HAS_OLDER
 	"  ON CONFLICT(topic) DO UPDATE"
-	"  SET id = max(id, excluded.id), folded = 0"
-	"  WHERE excluded.id > id OR folded <> 0;"
+	"  SET id = max(id, excluded.id), folded = 0;"
 	" DELETE FROM largesse_cuts WHERE id <="
 	"  CASE WHEN " HAS_OLDER " THEN 0"
 	"   WHEN EXISTS (SELECT 1 FROM events) THEN OLD.id"
