@@ -152,5 +152,6 @@ main(void)
 	    cmocka_unit_test(test_ends_are_those_of_a_model),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return kit_run("end", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -337,8 +337,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_what_a_model_says, kit_setup_redis, kit_teardown),
 	};
-	int rc = _cmocka_run_group_tests("redis_cuts", tests, 5, NULL, NULL);
+	int rc;
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	rc = _cmocka_run_group_tests("redis_cuts", tests, 5, NULL, NULL);
 	redis_gone(&kit_server);
 	return rc;
 }

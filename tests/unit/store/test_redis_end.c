@@ -493,8 +493,10 @@ main(void)
 		test_ends_that_were_trimmed_are_dropped, kit_setup_redis,
 		kit_teardown),
 	};
-	int rc = _cmocka_run_group_tests("redis_end", tests, 9, NULL, NULL);
+	int rc;
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	rc = _cmocka_run_group_tests("redis_end", tests, 9, NULL, NULL);
 	redis_gone(&kit_server);
 	return rc;
 }

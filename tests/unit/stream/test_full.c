@@ -105,5 +105,6 @@ main(void)
 	    cmocka_unit_test(test_a_gap_without_room_is_told_later),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("full", tests, NULL, NULL);
 }
