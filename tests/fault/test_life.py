@@ -66,6 +66,8 @@ def test_away_while_the_log_became_another(way, life):
         if way == "down":
             y.start_responder()
         told_of_gap(y, held)
+        # What is published before it is told is a part of the gap.
+        until("the follower is told", lambda: gaps(here) > 0)
         y.reach([here])
         assert gaps(here) == 1, here.notes
         knows = come_back(y, here.last_id)
