@@ -125,6 +125,21 @@ class Walk:
             self.told_at = at
         elif self.places:
             self.move_with_uid(at)
+            self.forget_unknowable(at)
+
+    def forget_unknowable(self, at):
+        """A row that was removed from the middle of this life has left its
+        number and nothing else, so a client that has the number of another
+        life's row is believed (largesse(1), BUGS)."""
+        n = self.h.number(self.came_with)
+        lives = self.h.lives_at(self.opened, at, SLACK_S)
+        if n is None or any(self.h.shared(life, now) >= id
+                            for life, id in self.places for now in lives):
+            return
+        if any(self.h.is_hole(row, life, life.begun, at) or
+               self.h.removal(row, life.begun, at)
+               for life in lives for row in life.between(n - 1, n + 1)):
+            self.places = set()
 
     def move_with_uid(self, at):
         """A uid says nothing of the life that its event was in.  If the log
