@@ -132,7 +132,7 @@ class Walk:
         number and nothing else, so a client that has the number of another
         life's row is believed (largesse(1), BUGS)."""
         n = self.h.number(self.came_with)
-        lives = self.h.lives_at(self.opened, at, SLACK_S)
+        lives = self.h.lives_at(self.opened, at, 0)
         if n is None or any(self.h.shared(life, now) >= id
                             for life, id in self.places for now in lives):
             return
