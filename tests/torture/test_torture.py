@@ -57,7 +57,13 @@ def test_each_fault_has_a_short_form():
 @each("seed", [21])
 def test_everything_dies_while_the_log_is_kept_small_and_replaced(seed):
     run("--seed", seed, "--web", "nginx", "--faults",
-        ",".join(PROCESSES + UPKEEP + REPLACED + ENDED))
+        ",".join(PROCESSES + UPKEEP + REPLACED))
+
+
+@each("seed", [23])
+def test_runs_end_and_are_folded_and_removed_while_everything_dies(seed):
+    run("--seed", seed, "--web", "nginx", "--faults",
+        ",".join(PROCESSES + UPKEEP + ENDED))
 
 
 @each("seed", [22])
