@@ -1,11 +1,11 @@
 /*
  * body_event.c - an event of a POST: its four members, and its check.
  */
-#include <stdbool.h>
 #include <string.h>
 
 #include "fcgi/publish/body_event.h"
 #include "fcgi/request/request.h"
+#include "fcgi/window/sse.h"
 #include "fcgi/base/utf8.h"
 
 const char *const body_event_names[EVENT_TEXTS] = {
@@ -35,23 +35,13 @@ topic_wrong(struct store_text t)
 	return NULL;
 }
 
-static bool
-is_named(struct store_text t, const char *type)
-{
-	return t.len == strlen(type) && memcmp(t.s, type, t.len) == 0;
-}
-
 /* Of our own types a publisher has one: that which ends a topic. */
 static const char *
 type_wrong(struct store_text t)
 {
-	static const char ours[] = "stream-";
-
 	if (!utf8_clean(t.s, t.len))
 		return "event: not UTF-8, or a control character in it";
-	if (t.len >= sizeof(ours) - 1 &&
-	    memcmp(t.s, ours, sizeof(ours) - 1) == 0 &&
-	    !is_named(t, STORE_END_TYPE))
+	if (sse_type_is_ours(t.s, t.len))
 		return "event: of the types that begin with stream- only "
 		       "stream-end can be published";
 	return NULL;
