@@ -163,7 +163,7 @@ print_rest(struct tail_file *tf)
 
 /* Has this topic ended at the place where we are, or before it? */
 static bool
-topic_ended(struct tail_file *tf, const struct store_topic *t)
+is_at_end(struct tail_file *tf, const struct store_topic *t)
 {
 	struct pollfd pfd = {.fd = store_fd(tf->store), .events = POLLIN};
 	struct store_text name = {t->name, t->len};
@@ -175,8 +175,7 @@ topic_ended(struct tail_file *tf, const struct store_topic *t)
 			return false;
 		store_news(tf->store, &place);
 	}
-	return r == STORE_OK && (end.hi != 0 || end.lo != 0) &&
-	       store_id_cmp(end, tf->id) <= 0;
+	return r == STORE_OK && topic_ended(end, tf->id);
 }
 
 /* Have all topics ended?  Then nothing more is to come, as for a stream. */
@@ -186,7 +185,7 @@ is_told_all(struct tail_file *tf)
 	size_t i;
 
 	for (i = 0; tf->may_end && i < tf->ntopics; i++)
-		if (tf->topics[i].prefix || !topic_ended(tf, &tf->topics[i]))
+		if (tf->topics[i].prefix || !is_at_end(tf, &tf->topics[i]))
 			return false;
 	return tf->may_end;
 }

@@ -68,8 +68,7 @@ end_is_past(const struct request *rq, const struct stream_start *start,
 	size_t i;
 
 	for (i = 0; start->has_ends && i < rq->ntopics; i++)
-		if (!has_ended(start->ends[i]) ||
-		    store_id_cmp(start->ends[i], place) > 0)
+		if (!topic_ended(start->ends[i], place))
 			return false;
 	return start->has_ends;
 }
@@ -103,18 +102,6 @@ end_find_active(struct hub *hub, const struct request *rq,
 
 /* --- when a stream is level ----------------------------------------------- */
 
-/* Are the ends of all topics behind what the stream has got? */
-static bool
-got_ends(const struct stream *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->sub->ntopics; i++)
-		if (store_id_cmp(s->sub->topics[i]->end, s->id) > 0)
-			return false;
-	return true;
-}
-
 /* Without room in the socket it waits there, and is level again later. */
 static void
 end_stream(struct hub *hub, struct stream *s)
@@ -137,7 +124,7 @@ end_level(struct hub *hub, struct stream *s)
 	enum sub_end end;
 	size_t i;
 
-	while ((end = sub_end(s->sub, &i)) == SUB_UNKNOWN) {
+	while ((end = sub_end(s->sub, s->id, &i)) == SUB_UNKNOWN) {
 		struct topic *t = s->sub->topics[i];
 
 		if (store_end(hub->store, (struct store_text){t->name, t->len},
@@ -145,7 +132,7 @@ end_level(struct hub *hub, struct stream *s)
 			return false;
 		t->end_known = true;
 	}
-	if (end == SUB_ENDED && got_ends(s))
+	if (end == SUB_ENDED)
 		end_stream(hub, s);
 	return true;
 }

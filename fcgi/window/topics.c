@@ -305,7 +305,7 @@ topics_forget(struct topics *ts, struct sub *sub)
 }
 
 enum sub_end
-sub_end(const struct sub *sub, size_t *i)
+sub_end(const struct sub *sub, struct store_id place, size_t *i)
 {
 	for (*i = 0; *i < sub->ntopics; ++*i) {
 		const struct topic *t = sub->topics[*i];
@@ -314,7 +314,7 @@ sub_end(const struct sub *sub, size_t *i)
 			return SUB_OPEN;
 		if (!t->end_known)
 			return SUB_UNKNOWN;
-		if (t->end.hi == 0 && t->end.lo == 0)
+		if (!topic_ended(t->end, place))
 			return SUB_OPEN;
 	}
 	return SUB_ENDED;

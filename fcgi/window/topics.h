@@ -54,6 +54,13 @@ struct sub {
 	struct topic *topics[]; /* none covers another */
 };
 
+/* Has a topic with this end ended, at this place or before it? */
+static inline bool
+topic_ended(struct store_id end, struct store_id place)
+{
+	return (end.hi != 0 || end.lo != 0) && store_id_cmp(end, place) <= 0;
+}
+
 /* How the streams of a subscription begin and end. */
 struct sub_form {
 	bool bare;
@@ -88,13 +95,13 @@ sub_is_bare(const struct sub *sub)
 	return (sub->topics[0]->kind & TOPIC_BARE) != 0;
 }
 
-/* Has each of its topics ended, as far as it is known? */
+/* Has each of its topics ended, at this place or before it? */
 enum sub_end {
 	SUB_OPEN,
-	SUB_UNKNOWN, /* of topics[*i] */
+	SUB_UNKNOWN, /* of topics[*i] it is not known */
 	SUB_ENDED
 };
-enum sub_end sub_end(const struct sub *, size_t *i);
+enum sub_end sub_end(const struct sub *, struct store_id place, size_t *i);
 
 /* A stream joins at place *index.  -1 without memory. */
 int topics_join(struct sub *, struct stream *, uint32_t *index);
