@@ -256,6 +256,23 @@ kit_settle(struct log *lg)
 	while (store_id_cmp(id, lg->newest) < 0);
 }
 
+/* The number that a query of a log in SQLite answers. */
+static inline int64_t
+kit_number(const struct log *lg, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db;
+	int64_t n;
+
+	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
 /* Runs all tests once for each engine, under a name that says which. */
 static inline int
 kit_run(const char *group, const struct CMUnitTest *tests, size_t n)

@@ -197,22 +197,6 @@ test_a_uid_before_a_cut(void **state)
 	assert_int_equal(kit_seek(lg, s, &id), STORE_UNKNOWN);
 }
 
-static int64_t
-count(const struct log *lg, const char *sql)
-{
-	sqlite3_stmt *st = NULL;
-	sqlite3 *db;
-	int64_t n;
-
-	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return n;
-}
-
 #define HOW_MANY "SELECT count(*) FROM largesse_cuts"
 
 static void
@@ -226,15 +210,15 @@ test_retention_makes_no_cuts(void **state)
 	    store_init(lg->path, &keep, lg->why, sizeof(lg->why)), 0);
 	for (i = 0; i < 30; i++)
 		fill(lg);
-	assert_int_equal(count(lg, HOW_MANY), 0);
+	assert_int_equal(kit_number(lg, HOW_MANY), 0);
 	sqlite_run(lg, "DELETE FROM events WHERE topic = 'run/1'");
-	assert_int_equal(count(lg, HOW_MANY), 1);
+	assert_int_equal(kit_number(lg, HOW_MANY), 1);
 	for (i = 0; i < 3; i++)
 		fill(lg);
-	assert_int_equal(count(lg, HOW_MANY), 0);
+	assert_int_equal(kit_number(lg, HOW_MANY), 0);
 	sqlite_run(lg, "DELETE FROM events WHERE topic = 'run/1';"
 		       "DELETE FROM events");
-	assert_int_equal(count(lg, HOW_MANY), 0);
+	assert_int_equal(kit_number(lg, HOW_MANY), 0);
 }
 
 /* A log of an older largesse has no cuts: until init all is as it was. */

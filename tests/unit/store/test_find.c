@@ -9,22 +9,6 @@
 
 #include "store/clock.h"
 
-static int64_t
-number(const struct log *lg, const char *sql)
-{
-	sqlite3_stmt *st = NULL;
-	sqlite3 *db;
-	int64_t n;
-
-	assert_int_equal(sqlite3_open(lg->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return n;
-}
-
 /* The log is what it was before this: five rows, each with a uid. */
 static void
 fill(const struct log *lg)
@@ -102,7 +86,7 @@ test_a_uid_that_moved_is_unknown(void **state)
 		want_uid(lg, "nothing", "u-b", STORE_OK, 2);
 		sqlite_run(lg, moves[i]);
 		want_uid(lg, moves[i], "u-b", STORE_UNKNOWN,
-		    (uint64_t)number(lg, "SELECT max(id) FROM events"));
+		    (uint64_t)kit_number(lg, "SELECT max(id) FROM events"));
 		want_uid(lg, moves[i], "u-c", STORE_OK, 3);
 	}
 }
@@ -151,7 +135,7 @@ test_notes_of_uids_are_few(void **state)
 	sqlite_run(
 	    lg, "INSERT INTO events(uid) VALUES(NULL), (NULL), (NULL), ('z')");
 	assert_in_range(
-	    number(lg, "SELECT count(*) FROM largesse_uids"), 0, 12);
+	    kit_number(lg, "SELECT count(*) FROM largesse_uids"), 0, 12);
 }
 
 /* Nobody learns of a uid whose event he may not have. */
@@ -257,7 +241,8 @@ want_no_other_log(struct log *lg, const char *after)
 {
 	struct store_seek head = {.from = STORE_FROM_HEAD};
 	struct store_id id, at;
-	uint64_t newest = (uint64_t)number(lg, "SELECT max(id) FROM events");
+	uint64_t newest =
+	    (uint64_t)kit_number(lg, "SELECT max(id) FROM events");
 
 	do {
 		if (kit_turn(lg, &at) == STORE_REPLACED)
