@@ -68,6 +68,12 @@ int status_topic_allowed(
 bool status_topic_reply(
     struct hub *, const struct peer *, const struct request *);
 
+struct reply;
+
+/* Sends an answer with this text, rp->len bytes, which is freed; NULL: 503. */
+bool status_send(
+    struct hub *, const struct peer *, struct reply *rp, char *text);
+
 /* Answers GET and HEAD.  False when the answer did not go out. */
 bool status_reply(struct hub *, const struct peer *, const struct request *);
 

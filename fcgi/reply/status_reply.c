@@ -25,9 +25,23 @@ status_open(char *const *env)
 }
 
 bool
+status_send(
+    struct hub *hub, const struct peer *peer, struct reply *rp, char *text)
+{
+	bool sent;
+
+	if (text == NULL)
+		return reply_line(hub, peer, 503, "out of memory");
+	rp->body = text;
+	sent = reply_send(hub, peer, rp);
+	free(text);
+	return sent;
+}
+
+bool
 status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
 {
-	bool json = rq->path == PATH_STATUS, sent;
+	bool json = rq->path == PATH_STATUS;
 	struct reply rp = {.status = 200,
 	    .type = json ? "application/json"
 			 : "text/plain; version=0.0.4; charset=utf-8"};
@@ -38,10 +52,5 @@ status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
 		return status_topic_reply(hub, peer, rq);
 	status_gather(hub, &st);
 	text = json ? status_json(&st, &rp.len) : status_metrics(&st, &rp.len);
-	if (text == NULL)
-		return reply_line(hub, peer, 503, "out of memory");
-	rp.body = text;
-	sent = reply_send(hub, peer, &rp);
-	free(text);
-	return sent;
+	return status_send(hub, peer, &rp, text);
 }

@@ -67,16 +67,10 @@ status_topic_reply(
 {
 	struct reply rp = {.status = 200, .type = "application/json"};
 	char *text;
-	bool sent;
 
 	if (rq->ntopics != 1 || rq->topics[0].prefix)
 		return reply_line(
 		    hub, peer, 400, "topic: one exact name, without `*'");
 	text = make_text(hub, &rq->topics[0], &rp.len);
-	if (text == NULL)
-		return reply_line(hub, peer, 503, "out of memory");
-	rp.body = text;
-	sent = reply_send(hub, peer, &rp);
-	free(text);
-	return sent;
+	return status_send(hub, peer, &rp, text);
 }
