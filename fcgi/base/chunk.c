@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fcgi/base/chunk.h"
+#include "fcgi/base/json_text.h"
 
 enum {
 	JSON_FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY
@@ -24,43 +25,20 @@ struct scan {
 static void
 scan_space(struct scan *sc)
 {
-	while (sc->s < sc->end && strchr(" \t\r\n", *sc->s) != NULL)
-		sc->s++;
+	sc->s += json_text_space(sc->s, sc->end);
 }
 
 /* From the first quote to the byte after the last. */
 static void
 scan_string(struct scan *sc)
 {
-	for (sc->s++; sc->s < sc->end && *sc->s != '"'; sc->s++)
-		if (*sc->s == '\\')
-			sc->s++;
-	sc->s++;
+	sc->s += json_text_string(sc->s, sc->end);
 }
 
 static void
 scan_value(struct scan *sc)
 {
-	size_t depth = 0;
-
-	scan_space(sc);
-	do {
-		if (*sc->s == '"') {
-			scan_string(sc);
-			continue;
-		}
-		if (*sc->s == '{' || *sc->s == '[')
-			depth++;
-		else if (*sc->s == '}' || *sc->s == ']')
-			depth--;
-		else if (depth == 0) { /* a number or a word */
-			while (sc->s < sc->end &&
-			       strchr(" \t\r\n,]}", *sc->s) == NULL)
-				sc->s++;
-			return;
-		}
-		sc->s++;
-	} while (depth > 0 && sc->s < sc->end);
+	sc->s += json_text_value(sc->s, sc->end);
 }
 
 /* Passes over what stands before the next member or element; false: none. */

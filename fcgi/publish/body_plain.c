@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fcgi/base/json_text.h"
 #include "fcgi/base/utf8.h"
 #include "fcgi/publish/body_plain.h"
 #include "fcgi/request/query.h"
@@ -20,9 +21,7 @@
 char *
 body_plain_space(char *s, const char *end)
 {
-	while (s < end && (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r'))
-		s++;
-	return s;
+	return s + json_text_space(s, end);
 }
 
 /* --- strings ------------------------------------------------------------ */

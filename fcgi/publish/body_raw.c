@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi/base/json_text.h"
 #include "fcgi/publish/body_plain.h"
 #include "fcgi/publish/body_raw.h"
 
@@ -39,16 +40,6 @@ is_json_number(const char *s, size_t len)
 	return s == end;
 }
 
-/* The byte after a string, s standing on its first quote. */
-static char *
-pass_string(char *s, const char *end)
-{
-	for (s++; s < end && *s != '"'; s++)
-		if (*s == '\\' && s + 1 < end)
-			s++;
-	return s < end ? s + 1 : s;
-}
-
 char *
 body_raw_copy(const char *text, size_t len)
 {
@@ -63,7 +54,7 @@ body_raw_copy(const char *text, size_t len)
 	for (s = copy; s < end; s += n) {
 		n = 1;
 		if (*s == '"') {
-			n = (size_t)(pass_string(s, end) - s);
+			n = json_text_string(s, end);
 		} else if (*s == '-' || (*s >= '0' && *s <= '9')) {
 			n = strspn(s, "0123456789+-.eE");
 			if (is_json_number(s, n)) {
@@ -80,27 +71,7 @@ body_raw_copy(const char *text, size_t len)
 char *
 body_raw_end(char *s, const char *end)
 {
-	size_t depth = 0;
-
-	s = body_plain_space(s, end);
-	do {
-		if (*s == '"') {
-			s = pass_string(s, end);
-		} else if (*s == '{' || *s == '[') {
-			depth++;
-			s++;
-		} else if (*s == '}' || *s == ']') {
-			depth--;
-			s++;
-		} else if (depth > 0) {
-			s++;
-		} else {
-			/* true, false, null or a number */
-			while (s < end && strchr(" \t\r\n,]}", *s) == NULL)
-				s++;
-		}
-	} while (depth > 0 && s < end);
-	return s;
+	return s + json_text_value(s, end);
 }
 
 struct store_text
@@ -113,7 +84,7 @@ body_raw_member(char *s, const char *end, const char *name)
 	for (;;) {
 		s = body_plain_space(s, end);
 		t.s = s + 1;
-		s = pass_string(s, end);
+		s += json_text_string(s, end);
 		t.len = (size_t)(s - t.s) - 1;
 		value = body_plain_space(s, end) + 1; /* after the colon */
 		value = body_plain_space(value, end);
