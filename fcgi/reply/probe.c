@@ -140,7 +140,7 @@ say_opening(
 	char echo[PROBE_TEXT_SIZE / 2], *text = hub->scratch + RECORD_HEADER;
 	size_t len = control_head(text, headers);
 
-	len += control_bye(text + len, hub_retry_ms(hub));
+	len += control_retry(text + len, hub_retry_ms(hub));
 	probe_echo(echo, env, p->framed, hub->conf->heartbeat_ms);
 	return say_tick(hub, p, len, echo);
 }

@@ -32,10 +32,11 @@ enum {
  * that stands between two events.
  */
 static void
-say_bye(struct hub *hub, struct stream *s)
+say_bye(struct hub *hub, struct stream *s, enum end_reason reason)
 {
 	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
-	size_t len = control_bye(buf + RECORD_HEADER, hub_retry_ms(hub));
+	size_t len = control_bye(
+	    buf + RECORD_HEADER, hub_retry_ms(hub), tally_reason(reason));
 
 	stream_say_last(s->conn.fd, s->framed, s->request_id, buf, len);
 }
@@ -78,7 +79,7 @@ part(struct hub *hub, struct stream *s, enum end_reason reason)
 	if (reason == END_ABORTED)
 		say_end(s);
 	else if (reason != END_DONE) /* end.c has said all then */
-		say_bye(hub, s);
+		say_bye(hub, s, reason);
 	if (s->unread)
 		recv(s->conn.fd, hub->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
 	return s->framed;

@@ -165,8 +165,17 @@ control_place(char *buf, struct store_text id, bool too_large)
 }
 
 size_t
-control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms)
+control_retry(char buf[CONTROL_BYE_SIZE], unsigned retry_ms)
 {
 	return (size_t)snprintf(
 	    buf, CONTROL_BYE_SIZE, "retry: %u\n\n", retry_ms);
+}
+
+size_t
+control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms, const char *reason)
+{
+	return (size_t)snprintf(buf, CONTROL_BYE_SIZE,
+	    "retry: %u\nevent: stream-retry\n"
+	    "data: {\"retry\":%u,\"reason\":\"%s\"}\n\n",
+	    retry_ms, retry_ms, reason);
 }

@@ -26,7 +26,7 @@ enum {
 	/* the first block: in JSON a byte of a topic can become six */
 	CONTROL_OPEN_SIZE =
 	    4096 + REQUEST_TOPICS_MAX * (REQUEST_TOPIC_BYTES * 6 + 4),
-	CONTROL_BYE_SIZE = 64
+	CONTROL_BYE_SIZE = 128
 };
 
 /* The word for a reason, as it stands in JSON, metrics and the manual. */
@@ -61,8 +61,16 @@ size_t control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
  */
 size_t control_place(char *buf, struct store_text id, bool too_large);
 
-/* The last bytes of a stream: when the browser may connect again. */
-size_t control_bye(char buf[CONTROL_BYE_SIZE], unsigned retry_ms);
+/* A block that only says when a browser may connect again. */
+size_t control_retry(char buf[CONTROL_BYE_SIZE], unsigned retry_ms);
+
+/*
+ * The last bytes of a stream, `event: stream-retry`: when the client may
+ * connect again, and why it ended.  A block of `retry:` alone would be an empty
+ * message to some clients, and nothing to others.
+ */
+size_t control_bye(
+    char buf[CONTROL_BYE_SIZE], unsigned retry_ms, const char *reason);
 
 /* A comment line, sent when nothing else was sent for a while. */
 #define CONTROL_HEARTBEAT ":\n"

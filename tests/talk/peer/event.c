@@ -276,21 +276,19 @@ want_gap(struct client *c)
 int64_t
 want_farewell(struct client *c)
 {
-	int64_t deadline = now_ms() + PATIENCE_MS;
-	long len;
+	const struct event *e;
 
 	c->retry = -1;
-	event_reset(c);
-	while ((len = next_line(c, deadline)) >= 0) {
-		take_line(c, (size_t)len);
-		if (c->has_data || c->has_id)
-			talk_fail("wanted retry and the end; came %s",
-			    client_came(c));
-		client_seen(c, (size_t)len + 1);
-	}
+	e = want_next(c);
+	if (strcmp(e->type, "stream-retry") != 0)
+		talk_fail("wanted stream-retry; came %s: %s", e->type,
+		    shown(e->data, e->len));
+	if (e->id != NULL)
+		talk_fail("stream-retry has an id: %s", e->id);
+	c->reason = json(e->data, "$.reason");
+	check(c->reason != NULL);
+	check(json_number(e->data, "$.retry") == c->retry);
 	want_end(c);
-	if (c->retry < 0)
-		talk_fail("the end came without a retry");
 	return c->retry;
 }
 

@@ -340,6 +340,7 @@ struct client {
 	int comments;	      /* lines seen */
 	char *start;	      /* JSON of stream-start */
 	char *gap;	      /* JSON of a stream-gap that nobody wanted yet */
+	char *reason;	      /* of stream-retry, see want_farewell */
 };
 
 struct client *join(struct server *); /* connects, says nothing */
@@ -439,7 +440,7 @@ void want_nothing_more(struct client *, struct server *, const char *topic);
 
 /* The end: END_REQUEST, and unless keep_conn the connection closed. */
 void want_end(struct client *);
-/* retry and the end, no event before it.  Returns the milliseconds. */
+/* stream-retry and the end, no other event before it.  The milliseconds. */
 int64_t want_farewell(struct client *);
 /* Whoever asks for a stream, with an id or NULL, is told to come back. */
 void want_sent_away(struct server *, const char *id);
