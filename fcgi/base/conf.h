@@ -44,6 +44,11 @@ struct serve_conf {
 	uint64_t max_age_ms; /* 0: no end */
 	uint64_t stall_ms;   /* 0: no end */
 
+	/* bounds of what a client may ask of its stream (request/way.c) */
+	uint64_t min_beat_ms;
+	uint64_t max_poll_ms;
+	uint64_t max_pad_bytes;
+
 	uint64_t max_streams;		  /* 0: what descriptors allow */
 	uint64_t max_streams_per_address; /* 0: no limit */
 	uint64_t address_share;		  /* percent; 0: no limit */

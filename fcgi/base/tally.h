@@ -26,6 +26,7 @@ enum end_reason {
 	END_STALLED, /* the client did not read for --stall seconds */
 	/* from here to END_SHUTDOWN: it is told to come back */
 	END_AGE,       /* open for --max-age seconds; told to come back */
+	END_POLL,      /* it had its answer (`poll'); told to come back */
 	END_TOKEN,     /* its token has expired; told to come back */
 	END_REVOKED,   /* a row of largesse_revoke; told to come back */
 	END_SHUTDOWN,  /* the responder stops; told to come back */
@@ -55,6 +56,7 @@ size_t tally_bucket(uint64_t us);
 struct counters {
 	uint64_t requests, opened, events, deliveries, bytes, writes;
 	uint64_t blocked, heartbeats, refused, denied, broken, gaps;
+	uint64_t polls, padded, aged, posted; /* of opened */
 	uint64_t published, writer_ends, pages;
 	uint64_t ended[END_REASONS];
 	uint64_t turns[TURN_BUCKETS], turns_us;

@@ -98,7 +98,8 @@ reply_line(
 const char *
 reply_allow(const struct hub *hub, const struct request *rq)
 {
-	return hub->conf->publish && rq->path == PATH_STREAM
+	return rq->posts_query ||
+		       (hub->conf->publish && rq->path == PATH_STREAM)
 		   ? "Allow: GET, HEAD, OPTIONS, POST\r\n"
 		   : "Allow: GET, HEAD, OPTIONS\r\n";
 }

@@ -55,6 +55,7 @@ path_named(const char *s, size_t len)
 	    {"metrics", PATH_METRICS},
 	    {"status", PATH_STATUS},
 	    {"probe", PATH_PROBE},
+	    {"stream", PATH_STREAM},
 	};
 	size_t i;
 
@@ -70,24 +71,28 @@ path_named(const char *s, size_t len)
  * PATH_INFO that place is unknown, and the last segment of the URI decides.  A
  * web server may pass a URI with a fragment, which is no part of the path.
  */
-static enum request_path
-read_path(const char *info, const char *uri)
+static void
+read_path(struct request *r, const char *info, const char *uri)
 {
-	enum request_path path;
 	const char *start;
 	size_t len;
 
-	if (info != NULL && info[0] == '/' && info[1] != '\0')
-		return path_named(info + 1, strlen(info + 1));
-	if (info != NULL)
-		return strcmp(info, "/") == 0 ? PATH_STREAM : PATH_UNKNOWN;
-	if (uri == NULL)
-		return PATH_STREAM;
-	len = strcspn(uri, "?#");
-	start = memrchr(uri, '/', len);
-	start = start != NULL ? start + 1 : uri;
-	path = path_named(start, uri + len - start);
-	return path == PATH_UNKNOWN ? PATH_STREAM : path;
+	r->path = PATH_STREAM;
+	if (info != NULL && info[0] == '/' && info[1] != '\0') {
+		r->path = path_named(info + 1, strlen(info + 1));
+		r->posts_query = r->path == PATH_STREAM;
+	} else if (info != NULL) {
+		if (strcmp(info, "/") != 0)
+			r->path = PATH_UNKNOWN;
+	} else if (uri != NULL) {
+		len = strcspn(uri, "?#");
+		start = memrchr(uri, '/', len);
+		start = start != NULL ? start + 1 : uri;
+		r->path = path_named(start, uri + len - start);
+		r->posts_query = r->path == PATH_STREAM;
+		if (r->path == PATH_UNKNOWN)
+			r->path = PATH_STREAM;
+	}
 }
 
 static int
@@ -175,9 +180,11 @@ read_stream_pair(struct request *r, const struct query_pair *pair)
 	const char *wrong = NULL;
 
 	if (query_is(pair, "sign"))
-		return signed_read(r, pair);
+		return r->posted == NULL
+			   ? signed_read(r, pair)
+			   : "sign: it stands in the address, not in the body";
 	if (handed_read_pair(r, pair) || form_read_pair(r, pair, &wrong) ||
-	    signed_says(r, pair))
+	    way_read_pair(r, pair, &wrong) || signed_says(r, pair))
 		return wrong;
 	return request_name_wrong(pair->name, pair->name_len);
 }
@@ -191,7 +198,8 @@ read_query_pair(struct request *r, struct asked *asked,
 	size_t len = pair->value_len;
 
 	r->event_in_query |= is_of_body(pair);
-	if (r->sign.text != NULL && !request_is_last_id(pair))
+	if (r->sign.text != NULL && !request_is_last_id(pair) &&
+	    !way_is_pair(pair))
 		return SIGNED_ENDS;
 	if (query_is(pair, "topic"))
 		return add_topic(r, s, len, max_topics);
@@ -265,30 +273,75 @@ decide_start(struct request *r, const struct asked *asked, const char *header)
 	}
 }
 
+/* Takes all pairs of a text, in its copy: *own, of len bytes. */
 static int
-read_query(struct request *r, const char *last_event_id, size_t max_topics,
-    const char **why)
+read_pairs(struct request *r, struct asked *asked, char **own, const char *text,
+    size_t len, size_t max_topics, const char **why)
 {
-	struct asked asked = {0};
 	struct query_pair pair;
 	struct query query;
 	const char *wrong;
-	int found;
 
-	r->scratch = strdup(r->query);
-	if (r->scratch == NULL) {
+	*own = malloc(len + 1);
+	if (*own == NULL) {
 		*why = "out of memory";
 		return 500;
 	}
-	query.at = r->scratch;
-	query.end = r->scratch + strlen(r->scratch);
+	if (len > 0)
+		memcpy(*own, text, len);
+	(*own)[len] = '\0';
+	query.at = *own;
+	query.end = *own + len;
 	while (query_next(&query, &pair)) {
-		wrong = read_query_pair(r, &asked, &pair, max_topics);
+		wrong = read_query_pair(r, asked, &pair, max_topics);
 		if (wrong != NULL) {
 			*why = wrong;
 			return 400;
 		}
 	}
+	return 0;
+}
+
+/*
+ * Takes the parameters in the body of a POST that reads.  A page of another
+ * site can post such a body without asking first, but so it can GET.  Of a
+ * request that was handed over the body is the client's, and the application
+ * has decided what it reads: only the query counts.
+ */
+static int
+read_posted(struct request *r, struct asked *asked,
+    const struct request_body *body, size_t max_topics, const char **why)
+{
+	if (body == NULL || !r->posts_query || r->method != METHOD_POST ||
+	    r->handed_over)
+		return 0;
+	if (body->len > REQUEST_FORM_BYTES) {
+		*why = "the parameters of a stream are over 64 KiB";
+		return 413;
+	}
+	if (body->len > 0 && !way_is_form(r)) {
+		*why = "the body has to be a form: "
+		       "application/x-www-form-urlencoded";
+		return 415;
+	}
+	return read_pairs(
+	    r, asked, &r->posted, body->s, body->len, max_topics, why);
+}
+
+static int
+read_query(struct request *r, const char *last_event_id,
+    const struct request_body *body, size_t max_topics, const char **why)
+{
+	struct asked asked = {0};
+	struct query_pair pair;
+	int found, status;
+
+	status = read_pairs(r, &asked, &r->scratch, r->query, strlen(r->query),
+	    max_topics, why);
+	if (status == 0)
+		status = read_posted(r, &asked, body, max_topics, why);
+	if (status != 0)
+		return status;
 	found = handed_place(r, &pair);
 	if (found == 1) {
 		asked.id = pair.value;
@@ -398,8 +451,8 @@ is_tls(char *const *env)
 }
 
 int
-request_read(
-    struct request *r, char *const *env, size_t max_topics, const char **why)
+request_read(struct request *r, char *const *env,
+    const struct request_body *body, size_t max_topics, const char **why)
 {
 	const char *wrong;
 	int status;
@@ -421,8 +474,8 @@ request_read(
 	r->tls = is_tls(env);
 	r->handed_over = handed_over(env);
 	/* The URI is that of the application then, whatever its name is. */
-	r->path = read_path(
-	    env_value(env, "PATH_INFO"), r->handed_over ? NULL : r->uri);
+	read_path(
+	    r, env_value(env, "PATH_INFO"), r->handed_over ? NULL : r->uri);
 	if (r->address == NULL)
 		r->address = "";
 	if (r->query == NULL)
@@ -438,8 +491,8 @@ request_read(
 		status = 500;
 	}
 	if (status == 0)
-		status = read_query(
-		    r, env_value(env, "HTTP_LAST_EVENT_ID"), max_topics, why);
+		status = read_query(r, env_value(env, "HTTP_LAST_EVENT_ID"),
+		    body, max_topics, why);
 	r->named = r->ntopics > 0;
 	if (!r->named) {
 		r->topics[0] = (struct request_topic){"main", 4, false};
@@ -452,10 +505,11 @@ void
 request_free(struct request *r)
 {
 	free(r->scratch);
+	free(r->posted);
 	free(r->sent);
 	free(r->user_topics);
 	free(r->joined);
 	free(r->joined_cookies);
-	r->scratch = r->sent = r->user_topics = r->joined = NULL;
-	r->joined_cookies = NULL;
+	r->scratch = r->posted = r->sent = r->user_topics = NULL;
+	r->joined = r->joined_cookies = NULL;
 }

@@ -8,7 +8,7 @@
  *	            is the only file that calls libfcgi
  *	query       a query string or a form, pair by pair
  *	request     parameters -> struct request: topic, user_topic, when, form,
- *	            name
+ *	            way, name
  *	signed      a query that ends with its own signature
  *	pattern     topics as a claim or an option lists them
  *	fcgi        the header of a record, both ways
@@ -38,6 +38,7 @@ enum {
 	REQUEST_TOKENS_MORE = 3,     /* of a query, besides the first */
 	REQUEST_ID_BYTES = 128,	     /* a Last-Event-ID */
 	REQUEST_END_BYTES = 255,     /* the text of `end' or of `endEvent' */
+	REQUEST_FORM_BYTES = 65536,  /* of parameters that were posted */
 	REQUEST_SIGNED_BYTES = 8192, /* of a query, that were signed */
 	REQUEST_SUBJECT_BYTES = 255, /* of the name in a signed query */
 	REQUEST_MAC_BYTES = 32
@@ -97,6 +98,18 @@ struct request_form {
 	struct request_text end, end_event; /* the last block: data and type */
 };
 
+/*
+ * What a client asks for whose way here harms streams (way.c).  Numbers are as
+ * they were asked for: the options of serve bound them.
+ */
+struct request_way {
+	uint32_t beat_s; /* 0: it wants comments */
+	uint32_t age_s;
+	uint32_t pad; /* bytes */
+	bool has_age;
+	bool poll; /* end as soon as something was sent */
+};
+
 /* What a signed query says of itself. */
 enum request_said {
 	SAID_EXPIRES,
@@ -132,6 +145,7 @@ struct request {
 	int64_t since_ms; /* an age before now, or ms since 1970 */
 	bool since_age;
 	struct request_form form;
+	struct request_way way;
 	size_t ntopics; /* at least 1: `main` when none was given */
 	bool named;	/* one was given */
 	/* Exact names first, then prefixes, both by their bytes; no repeats. */
@@ -153,6 +167,11 @@ struct request {
 	const char *query;	   /* raw QUERY_STRING, "" if none */
 	const char *uri;	   /* REQUEST_URI or NULL */
 	struct request_signed sign;
+	/*
+	 * It was asked for `stream' below the mount, where a POST reads as
+	 * well: its body has more parameters.
+	 */
+	bool posts_query;
 	bool event_in_query; /* it has a name that a POST has in its body */
 	bool tls;	     /* the web server says that it was asked by TLS */
 	/*
@@ -166,20 +185,27 @@ struct request {
 	size_t subject_len;
 	int64_t content_length; /* [HTTP_]CONTENT_LENGTH; -1 when absent */
 	char *scratch;		/* decoded names; freed by request_free */
+	char *posted;		/* likewise, of the body */
 	char *sent;		/* likewise, of the query in the URI */
 	char *joined;		/* lines of a header; likewise */
 	char *joined_cookies;	/* likewise */
 	char *user_topics;	/* likewise, with the user's name in them */
 };
 
+/* The body of a request; of a stream that was asked for by POST it is read. */
+struct request_body {
+	const char *s; /* len bytes, which stay as they are */
+	size_t len;
+};
+
 /*
  * Reads env, a NULL-terminated array of strings NAME=VALUE that must live as
- * long as the request.  An empty parameter counts as absent.  Returns 0, or
- * the HTTP status of a refusal (400, 413, 500) and one constant line in *why.
- * request_free may be called in either case.
+ * long as the request.  An empty parameter counts as absent.  body may be NULL.
+ * Returns 0, or the HTTP status of a refusal (400, 413, 415, 500) and one
+ * constant line in *why.  request_free may be called in either case.
  */
-int request_read(
-    struct request *, char *const *env, size_t max_topics, const char **why);
+int request_read(struct request *, char *const *env,
+    const struct request_body *body, size_t max_topics, const char **why);
 void request_free(struct request *);
 
 /*
@@ -194,6 +220,12 @@ bool request_since(const char *s, int64_t *ms, bool *age);
  * Is it `event' or `bare', as `start=' and --start have it?  Sets *bare then.
  */
 bool request_start_read(const char *s, bool *bare);
+
+/*
+ * What is wrong with asking for this way with this form, which is known now;
+ * NULL: nothing.
+ */
+const char *request_way_wrong(const struct request *);
 
 /*
  * Is a name of the query, which is none of ours, almost one?  Returns NULL, or

@@ -1,6 +1,7 @@
 /*
  * request_self.h - what request.c uses of signed.c, a query that ends with its
- * own signature, of handed.c, a query that an application wrote, and of form.c.
+ * own signature, of handed.c, a query that an application wrote, of form.c and
+ * of way.c.
  */
 #ifndef REQUEST_SELF_H
 #define REQUEST_SELF_H
@@ -19,6 +20,18 @@ bool form_read_pair(
     struct request *, const struct query_pair *, const char **wrong);
 
 /*
+ * Takes a pair that says what the way to the client needs.  As form_read_pair.
+ */
+bool way_read_pair(
+    struct request *, const struct query_pair *, const char **wrong);
+
+/* Does way_read_pair take it? */
+bool way_is_pair(const struct query_pair *);
+
+/* Is the body of this request a form, or of no type? */
+bool way_is_form(const struct request *);
+
+/*
  * Keeps what a query says of itself (SAID_...).  False: the pair is none of
  * that.  It counts if a signature follows.
  */
@@ -29,7 +42,9 @@ bool signed_says(struct request *, const struct query_pair *);
  * or what is wrong.
  */
 const char *signed_read(struct request *, const struct query_pair *);
-#define SIGNED_ENDS "sign: nothing but lastEventId may stand behind it"
+#define SIGNED_ENDS                                                         \
+	"sign: nothing but lastEventId, beat, age, poll and pad may stand " \
+	"behind it"
 
 /*
  * Finds the bytes that were signed as the client has sent them.  False without

@@ -268,6 +268,8 @@ answer_request(struct server *srv, struct answering *a, struct request *rq,
 
 	if (!is_page(rq, env))
 		return answer_closed(srv, a, rq);
+	if (rq->method == METHOD_POST && rq->posts_query)
+		return answer_stream(srv, a, rq);
 	if (rq->method == METHOD_POST && rq->path == PATH_STREAM)
 		return answer_post(srv, a, rq);
 	if (rq->method != METHOD_GET && rq->method != METHOD_HEAD)
@@ -278,15 +280,16 @@ answer_request(struct server *srv, struct answering *a, struct request *rq,
 enum answered
 answer(struct server *srv, struct answering *a, char *const *env, bool too_long)
 {
+	const struct request_body body = {a->peer.body, a->peer.body_len};
 	enum answered done;
 	struct request rq;
-	const char *why;
+	const char *why, *wrong;
 	int status;
 
 	srv->hub.count.requests++;
 	if (a->peer.may_wait && !srv->plain && turn_spent(&srv->hub.turn))
 		return ANSWERED_TURN;
-	status = request_read(&rq, env, srv->conf.max_topics, &why);
+	status = request_read(&rq, env, &body, srv->conf.max_topics, &why);
 	a->peer.head = rq.method == METHOD_HEAD;
 	a->peer.headers =
 	    origin_headers(&srv->conf.allow_origin, &rq, a->headers);
@@ -295,6 +298,9 @@ answer(struct server *srv, struct answering *a, char *const *env, bool too_long)
 	if (status == 0 && too_long) {
 		status = 413;
 		why = "the request body is over the limit";
+	} else if (status == 0 && (wrong = request_way_wrong(&rq)) != NULL) {
+		status = 400;
+		why = wrong;
 	}
 	done = status != 0
 		   ? answered(reply_line(&srv->hub, &a->peer, status, why))

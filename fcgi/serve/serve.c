@@ -130,7 +130,7 @@ read_body(const struct serve_conf *conf, size_t *len, bool *too_long)
 
 	*len = 0;
 	*too_long = want > conf->max_request_bytes;
-	if (*too_long || !conf->publish)
+	if (*too_long)
 		want = 0;
 	if ((body = malloc(want + 1)) == NULL)
 		return NULL;

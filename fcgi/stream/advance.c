@@ -8,6 +8,7 @@
  */
 #include "fcgi/stream/advance.h"
 #include "fcgi/stream/stream.h"
+#include "fcgi/stream/way.h"
 #include "fcgi/stream/write.h"
 
 enum {
@@ -222,16 +223,13 @@ send_burst(struct hub *hub, struct stream *s)
 	return ADVANCE_STUCK;
 }
 
-enum advance
-stream_advance(struct hub *hub, struct stream *s, bool cold)
+/* Sends events. */
+static enum advance
+advance_events(struct hub *hub, struct stream *s, bool cold)
 {
 	size_t budget = hub->conf->write_budget_bytes, len;
 	struct due d;
 
-	if (s->revoked) {
-		stream_end(hub, s, END_REVOKED);
-		return ADVANCE_STUCK;
-	}
 	if (takes_burst(hub, s))
 		return send_burst(hub, s);
 	while (budget > 0) {
@@ -266,4 +264,25 @@ stream_advance(struct hub *hub, struct stream *s, bool cold)
 			break;
 	}
 	return s->conn.over || s->blocked ? ADVANCE_STUCK : ADVANCE_MORE;
+}
+
+enum advance
+stream_advance(struct hub *hub, struct stream *s, bool cold)
+{
+	uint64_t bytes = hub->count.bytes;
+	enum advance came;
+
+	if (s->revoked) {
+		stream_end(hub, s, END_REVOKED);
+		return ADVANCE_STUCK;
+	}
+	if (s->pad_left > 0 && !way_pad(hub, s))
+		return ADVANCE_STUCK;
+	came = advance_events(hub, s, cold);
+	if (hub->count.bytes != bytes)
+		s->told = s->owes_pad = true;
+	if (came == ADVANCE_LEVEL && s->pad > 0 && s->owes_pad &&
+	    !way_pad(hub, s))
+		return ADVANCE_STUCK;
+	return came;
 }

@@ -10,6 +10,7 @@
 #include "fcgi/stream/flush.h"
 #include "fcgi/stream/stream.h"
 #include "fcgi/stream/todo.h"
+#include "fcgi/stream/way.h"
 
 enum {
 	SEND_COST_NS = 25000, /* what one write costs, mostly the web server */
@@ -44,8 +45,11 @@ advance(struct hub *hub, struct stream *s, bool cold)
 	switch (came) {
 	case ADVANCE_LEVEL:
 		stream_is_level(hub, s);
-		if (end_level(hub, s))
+		if (end_level(hub, s)) {
+			if (way_is_done(hub, s))
+				stream_end(hub, s, END_POLL);
 			break;
+		}
 		hub->cold_waits = true;
 		todo_add_cold(hub, s);
 		break;

@@ -38,6 +38,12 @@ hub_retry_ms(const struct hub *hub)
 	return (unsigned)(ms / 2 + (uint64_t)random() % (ms + 1));
 }
 
+unsigned
+hub_soon_ms(void)
+{
+	return 100 + (unsigned)random() % 201;
+}
+
 int
 hub_open(struct hub *hub, poller_event *event, wheel_due *look, void *arg)
 {

@@ -12,6 +12,7 @@
  *	start.h		the place in the log where a response starts
  *	advance.h	sends a stream what comes after its id
  *	end.h		ends it when its topics have ended
+ *	way.h		what a stream has more on a way that harms it
  *	revoke.h	ends streams that may not be read any more
  *	news.h		reads what is new in the log into the window
  *	flush.h		advances the streams that are due, then those behind
@@ -54,6 +55,9 @@ struct stream {
 	uint32_t waits;	       /* for its turn, since the tick before this */
 	struct record record;
 	uint16_t request_id;
+	uint16_t beat;	    /* ticks between two beats; 0: comments (way.h) */
+	uint16_t pad;	    /* bytes to add after each flush */
+	uint16_t pad_left;  /* of them, that are still to be sent */
 	uint8_t gap : 4;    /* enum gap_reason still to be told */
 	bool revoked : 1;   /* it ends, and nothing more is sent */
 	bool framed : 1;    /* FastCGI; plain CGI otherwise */
@@ -65,6 +69,12 @@ struct stream {
 	bool unread : 1;    /* its request is still in the socket */
 	bool left : 1;	    /* a write found that the client has gone */
 	bool failed : 1;    /* a write failed, for this or another reason */
+	bool poll : 1;	    /* it ends when something was sent */
+	bool late : 1;	    /* a poll that is past its age */
+	bool told : 1;	    /* something was sent since it was opened */
+	bool owes_pad : 1;  /* something was sent since the last pad */
+	bool soon : 1;	 /* after its end the client is wanted back at once */
+	bool warned : 1; /* that its token expires */
 };
 
 enum {
@@ -184,5 +194,11 @@ void hub_end_turn(struct hub *);
  * clients must not all come back at the same time.
  */
 unsigned hub_retry_ms(const struct hub *);
+
+/*
+ * The same for a client whose stream ended because it had asked for that: 100
+ * to 300 ms.
+ */
+unsigned hub_soon_ms(void);
 
 #endif

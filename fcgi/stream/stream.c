@@ -18,6 +18,7 @@
 
 #include "fcgi/stream/stream.h"
 #include "fcgi/stream/todo.h"
+#include "fcgi/stream/way.h"
 #include "fcgi/stream/write.h"
 #include "fcgi/window/sse.h"
 
@@ -35,8 +36,10 @@ static void
 say_bye(struct hub *hub, struct stream *s, enum end_reason reason)
 {
 	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
-	size_t len = control_bye(
-	    buf + RECORD_HEADER, hub_retry_ms(hub), tally_reason(reason));
+	bool soon = s->soon && (reason == END_POLL || reason == END_AGE);
+	unsigned retry_ms = soon ? hub_soon_ms() : hub_retry_ms(hub);
+	size_t len =
+	    control_bye(buf + RECORD_HEADER, retry_ms, tally_reason(reason));
 
 	stream_say_last(s->conn.fd, s->framed, s->request_id, buf, len);
 }
@@ -235,6 +238,7 @@ make_stream(struct hub *hub, const struct stream_start *start)
 static size_t
 opening(struct hub *hub, const struct stream_start *start, char *buf)
 {
+	unsigned beat_s = way_beat_s(hub, start->request);
 	char id[STORE_ID_SIZE];
 	size_t len = control_head(buf, start->headers);
 
@@ -243,11 +247,15 @@ opening(struct hub *hub, const struct stream_start *start, char *buf)
 		return len + control_place(buf + len,
 				 (struct store_text){id, strlen(id)}, false);
 	len += control_start(buf + len, CONTROL_OPEN_SIZE, hub_retry_ms(hub),
-	    id, start->request, store_log_id(hub->store));
+	    id, start->request, store_log_id(hub->store), beat_s,
+	    beat_s > 0 ? clock_wall_ms() : 0);
 	if (start->gap != GAP_NONE) {
 		len += control_gap(buf + len, start->gap, start->asked, id);
 		hub->count.gaps++;
 	}
+	if (way_warns_at_once(start->lives_ms))
+		len += control_expire(
+		    buf + len, (unsigned)(start->lives_ms / 1000));
 	return len;
 }
 
@@ -265,8 +273,9 @@ heartbeat_ticks(const struct hub *hub, const struct stream *s)
 
 /*
  * A stream ends at its maximum age or when its token expires, whichever is
- * first.  For the token it ends a little late, and never early: a client that
- * is told to come back before its token has expired would be let in again.
+ * first, or earlier if its client wants that.  For the token it ends a little
+ * late, and never early: a client that is told to come back before its token
+ * has expired would be let in again.
  */
 static void
 set_ends(struct hub *hub, struct stream *s, uint64_t lives_ms)
@@ -282,6 +291,21 @@ set_ends(struct hub *hub, struct stream *s, uint64_t lives_ms)
 		s->ends = now + life;
 }
 
+/* Looks at the stream at this tick, or earlier if something is due then. */
+static void
+look_by(struct hub *hub, struct stream *s, uint32_t next)
+{
+	if (s->by_token)
+		next = way_warn(hub, s, next);
+	if (stream_end_failed(hub, s))
+		return;
+	if (s->ends != 0 && s->ends < next)
+		next = s->ends;
+	if (s->poll && s->told)
+		next = wheel_now(&hub->wheel) + 1;
+	wheel_set(&hub->wheel, &s->conn, next);
+}
+
 void
 stream_open(struct hub *hub, const struct stream_start *start)
 {
@@ -295,10 +319,12 @@ stream_open(struct hub *hub, const struct stream_start *start)
 	}
 	hub->now.streams++;
 	hub->count.opened++;
-	wheel_set(&hub->wheel, &s->conn, wheel_now(&hub->wheel) + 1);
 	s->written = wheel_now(&hub->wheel);
 	s->caller = start->caller;
 	set_ends(hub, s, start->lives_ms);
+	way_open(hub, s, start->request, start->lives_ms);
+	s->told = start->gap != GAP_NONE;
+	look_by(hub, s, wheel_now(&hub->wheel) + (s->beat > 0 ? s->beat : 1));
 	if (poller_add(&hub->poller, &s->conn, start->fd) == -1 &&
 	    errno != EPERM) { /* plain CGI may write to a file */
 		stream_end(hub, s, END_WRITE);
@@ -375,8 +401,15 @@ stream_look(struct hub *hub, struct stream *s)
 	uint32_t beat = heartbeat_ticks(hub, s);
 	uint32_t stall = wheel_ticks(hub->conf->stall_ms);
 
-	if (s->ends != 0 && now >= s->ends) {
-		stream_end(hub, s, s->by_token ? END_TOKEN : END_AGE);
+	if (s->ends != 0 && now >= s->ends && !way_goes_on(hub, s)) {
+		stream_end(hub, s,
+		    s->by_token ? END_TOKEN
+		    : s->poll	? END_POLL
+				: END_AGE);
+		return;
+	}
+	if (way_is_done(hub, s)) {
+		stream_end(hub, s, END_POLL);
 		return;
 	}
 	if (s->blocked) {
@@ -386,17 +419,16 @@ stream_look(struct hub *hub, struct stream *s)
 		}
 		if (stall > 0)
 			next = s->written + stall;
+		if (s->beat > 0 && now + s->beat < next)
+			next = now + s->beat;
+	} else if (s->beat > 0) {
+		way_beat(hub, s);
+		next = now + s->beat;
 	} else if (beat > 0) {
-		if (now - s->written >= beat && s->offset == 0) {
-			hub->count.heartbeats++;
-			stream_put_control(hub, s, CONTROL_HEARTBEAT,
+		if (now - s->written >= beat)
+			way_say(hub, s, CONTROL_HEARTBEAT,
 			    sizeof(CONTROL_HEARTBEAT) - 1);
-			if (stream_end_failed(hub, s))
-				return;
-		}
 		next = s->written + beat;
 	}
-	if (s->ends != 0 && s->ends < next)
-		next = s->ends;
-	wheel_set(&hub->wheel, &s->conn, next);
+	look_by(hub, s, next);
 }

@@ -15,7 +15,8 @@
 static inline bool
 stream_is_between(const struct stream *s)
 {
-	return !s->blocked && s->offset == 0 && s->record.left == 0;
+	return !s->blocked && s->offset == 0 && s->pad_left == 0 &&
+	       s->record.left == 0;
 }
 
 /*

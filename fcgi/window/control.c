@@ -5,6 +5,7 @@
  * outside, and from the store.  They may have any bytes and any length: no byte
  * of them leaves its field or its JSON string, and what is too long is cut.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -141,7 +142,8 @@ put_topics(char *buf, const struct request *rq)
 
 size_t
 control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
-    const struct request *rq, const char *log_id)
+    const struct request *rq, const char *log_id, unsigned beat_s,
+    int64_t now_ms)
 {
 	char *p = buf, to[STORE_ID_SIZE];
 
@@ -153,8 +155,30 @@ control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
 	p += put_topics(p, rq);
 	p = stpcpy(p, "],\"log\":");
 	p += control_json(p, log_id, cut_text(log_id, CONTROL_LOG_BYTES));
+	if (beat_s > 0)
+		p += sprintf(
+		    p, ",\"time\":%" PRId64 ",\"beat\":%u", now_ms, beat_s);
 	p = stpcpy(p, "}\n\n");
 	return (size_t)(p - buf);
+}
+
+size_t
+control_beat(char buf[CONTROL_BEAT_SIZE], int64_t now_ms, const char *id)
+{
+	char to[STORE_ID_SIZE];
+
+	copy_id(to, id);
+	return (size_t)snprintf(buf, CONTROL_BEAT_SIZE,
+	    "event: stream-beat\ndata: {\"time\":%" PRId64
+	    ",\"id\":\"%s\"}\n\n",
+	    now_ms, to);
+}
+
+size_t
+control_expire(char buf[CONTROL_EXPIRE_SIZE], unsigned seconds)
+{
+	return (size_t)snprintf(buf, CONTROL_EXPIRE_SIZE,
+	    "event: stream-expire\ndata: {\"seconds\":%u}\n\n", seconds);
 }
 
 size_t

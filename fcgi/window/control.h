@@ -26,6 +26,8 @@ enum {
 	/* the first block: in JSON a byte of a topic can become six */
 	CONTROL_OPEN_SIZE =
 	    4096 + REQUEST_TOPICS_MAX * (REQUEST_TOPIC_BYTES * 6 + 4),
+	CONTROL_BEAT_SIZE = 192,
+	CONTROL_EXPIRE_SIZE = 64,
 	CONTROL_BYE_SIZE = 128
 };
 
@@ -49,10 +51,23 @@ size_t control_gap(char buf[CONTROL_GAP_SIZE], enum gap_reason,
 
 /*
  * The first bytes of a stream: `retry:` and the event `stream-start`, whose
- * `id:` is the place where the stream starts.  Returns its length.
+ * `id:` is the place where the stream starts.  If beat_s is not 0, it also has
+ * the time between beats and that of the server, in ms since 1970.  Returns its
+ * length.
  */
 size_t control_start(char *buf, size_t size, unsigned retry_ms, const char *id,
-    const struct request *, const char *log_id);
+    const struct request *, const char *log_id, unsigned beat_s,
+    int64_t now_ms);
+
+/*
+ * `event: stream-beat`: a heartbeat that a page can see.  It has the time of
+ * the server, in ms since 1970, and the id up to which all was sent.
+ */
+size_t control_beat(
+    char buf[CONTROL_BEAT_SIZE], int64_t now_ms, const char *id);
+
+/* `event: stream-expire`: the token is good for so many seconds more. */
+size_t control_expire(char buf[CONTROL_EXPIRE_SIZE], unsigned seconds);
 
 /*
  * A block with an id and no data: a place that no page sees.  too_large: a

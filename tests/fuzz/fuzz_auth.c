@@ -130,7 +130,7 @@ ask(struct allow *a, char *const *env, bool is_signed)
 	const char *why;
 	int status;
 
-	if (request_read(&rq, env, 16, &why) == 0) {
+	if (request_read(&rq, env, NULL, 16, &why) == 0) {
 		status = allow_stream(a, NULL, &rq, &who, &no);
 		must(is_signed || status != 0);
 		if (status != 0)

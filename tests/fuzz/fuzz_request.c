@@ -111,7 +111,7 @@ check_again(const struct request *r)
 			text_add(&query, "*", 1);
 	}
 	env[0] = query.s;
-	must(request_read(&again, env, SIZE_MAX, &why) == 0);
+	must(request_read(&again, env, NULL, SIZE_MAX, &why) == 0);
 	must(again.ntopics == r->ntopics);
 	for (i = 0; i < r->ntopics; i++)
 		must(request_topic_cmp(&again.topics[i], &r->topics[i]) == 0);
@@ -179,7 +179,7 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		return 0;
 	max = in[0];
 	env = environment(in + 1, len - 1);
-	status = request_read(&r, env, max, &why);
+	status = request_read(&r, env, NULL, max, &why);
 	if (status == 0)
 		check_request(&r, max);
 	else {

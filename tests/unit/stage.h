@@ -164,7 +164,7 @@ static inline int __attribute__((sentinel)) stage_ask(struct stage *s, ...)
 		n++;
 	va_end(ap);
 	stage_clear(s);
-	if (request_read(&s->rq, (char *const *)env, 16, &why) != 0)
+	if (request_read(&s->rq, (char *const *)env, NULL, 16, &why) != 0)
 		fail_msg("%s", why);
 	memset(&s->no, 0, sizeof(s->no));
 	return allow_stream(s->allow, s->store, &s->rq, &s->who, &s->no);

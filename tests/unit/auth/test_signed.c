@@ -39,7 +39,7 @@ ask_with(struct stage *s, const char *query, const char *more)
 
 	stage_clear(s);
 	memset(&s->no, 0, sizeof(s->no));
-	status = request_read(&s->rq, (char *const *)env, 16, &why);
+	status = request_read(&s->rq, (char *const *)env, NULL, 16, &why);
 	if (status != 0)
 		snprintf(s->no.line, sizeof(s->no.line), "%s", why);
 	else
@@ -157,6 +157,10 @@ test_where_it_goes_on(void **state)
 	    ask_signed(s, GOOD_TEXT "&last=5", "&lastEventId=7"), 0);
 	assert_string_equal(s->rq.last_id, "7");
 	assert_int_equal(
+	    ask_signed(s, GOOD_TEXT, "&beat=5&age=6&pad=7&poll"), 0);
+	assert_true(s->rq.way.beat_s == 5 && s->rq.way.age_s == 6 &&
+		    s->rq.way.pad == 7 && s->rq.way.poll);
+	assert_int_equal(
 	    ask_signed(s, GOOD_TEXT, "&last_event_id=7&lastEventID=8&"), 0);
 	assert_string_equal(s->rq.last_id, "8");
 	assert_int_equal(ask_with(s, query, NULL), 0);
@@ -172,8 +176,10 @@ test_where_it_goes_on(void **state)
 #define NOT_BY                                                            \
 	"sign: the signature is not that of what stands before it, by a " \
 	"secret known here"
-#define NO_HEX	"sign: not the 64 hex digits, in lower case, of an HMAC-SHA256"
-#define BEHIND	"sign: nothing but lastEventId may stand behind it"
+#define NO_HEX "sign: not the 64 hex digits, in lower case, of an HMAC-SHA256"
+#define BEHIND                                                        \
+	"sign: nothing but lastEventId, beat, age, poll and pad may " \
+	"stand behind it"
 #define TWICE	"sign: expires, sub, iat, iss or aud stands twice before it"
 #define NO_END	"sign: expires is missing, which has to stand before it"
 #define NO_TIME "expires: not in seconds since 1970"
@@ -442,7 +448,8 @@ test_other_pages_have_no_signature(void **state)
 	struct stage *s = *state;
 	const char *why;
 
-	assert_int_equal(request_read(&s->rq, (char *const *)env, 16, &why), 0);
+	assert_int_equal(
+	    request_read(&s->rq, (char *const *)env, NULL, 16, &why), 0);
 	assert_null(s->rq.sign.text);
 }
 

@@ -159,7 +159,7 @@ read_request(void *arg)
 	char *env[] = {query, method, user, NULL};
 	struct request rq;
 	const char *why;
-	int status = request_read(&rq, env, 16, &why);
+	int status = request_read(&rq, env, NULL, 16, &why);
 
 	(void)arg;
 	assert_true(status == 0 || status == 500);
@@ -235,7 +235,7 @@ ask_for_a_stream(void *arg)
 	struct allow *a = allow_open(&l->conf, why, sizeof(why));
 	int status = -1;
 
-	if (a != NULL && request_read(&rq, l->env, 16, &reason) == 0) {
+	if (a != NULL && request_read(&rq, l->env, NULL, 16, &reason) == 0) {
 		status = allow_stream(a, l->store, &rq, &who, &no);
 		if (status != 0 && status != 500 && status != 503)
 			fail_msg("%d %s", status, no.line);

@@ -32,8 +32,8 @@ ask(const char *first, ...)
 		env[n++] = first;
 	va_end(ap);
 	env[n] = NULL;
-	a.status =
-	    request_read(&a.r, (char *const *)env, TOPICS_ALLOWED, &a.why);
+	a.status = request_read(
+	    &a.r, (char *const *)env, NULL, TOPICS_ALLOWED, &a.why);
 	return a;
 }
 
@@ -393,11 +393,11 @@ test_topics_never_more_than_there_is_room_for(void **state)
 	(void)state;
 	for (i = 0; i < REQUEST_TOPICS_MAX; i++)
 		len += sprintf(param + len, "topic=%zu&", 999 - i);
-	assert_int_equal(request_read(&r, env, SIZE_MAX, &why), 0);
+	assert_int_equal(request_read(&r, env, NULL, SIZE_MAX, &why), 0);
 	assert_int_equal(r.ntopics, REQUEST_TOPICS_MAX);
 	request_free(&r);
 	sprintf(param + len, "topic=one");
-	assert_int_equal(request_read(&r, env, SIZE_MAX, &why), 400);
+	assert_int_equal(request_read(&r, env, NULL, SIZE_MAX, &why), 400);
 	request_free(&r);
 }
 

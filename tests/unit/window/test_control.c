@@ -147,7 +147,7 @@ test_start_with_a_log_id_of_any_bytes(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		len = control_start(
-		    block, CONTROL_OPEN_SIZE, 3000, "7", &rq, ids[i]);
+		    block, CONTROL_OPEN_SIZE, 3000, "7", &rq, ids[i], 0, 0);
 		assert_int_equal(len, strlen(block));
 		assert_memory_equal(block, "retry: 3000\n", 12);
 		j = json_of_block(block, "stream-start", "7");
