@@ -17,7 +17,7 @@ enum {
 
 /* Digits and nothing else.  What is more than NUMBER_MAX counts as that. */
 static bool
-take_number(const struct query_pair *pair, uint32_t *number)
+digits_of(const struct query_pair *pair, uint32_t *number)
 {
 	const char *s = pair->value;
 	uint32_t n = 0;
@@ -33,7 +33,7 @@ take_number(const struct query_pair *pair, uint32_t *number)
 static const char *
 read_beat(struct request_way *way, const struct query_pair *pair)
 {
-	return take_number(pair, &way->beat_s) && way->beat_s > 0
+	return digits_of(pair, &way->beat_s) && way->beat_s > 0
 		   ? NULL
 		   : "beat: not a number of seconds from 1 up";
 }
@@ -42,14 +42,14 @@ static const char *
 read_age(struct request_way *way, const struct query_pair *pair)
 {
 	way->has_age = true;
-	return take_number(pair, &way->age_s) ? NULL
+	return digits_of(pair, &way->age_s) ? NULL
 					      : "age: not a number of seconds";
 }
 
 static const char *
 read_pad(struct request_way *way, const struct query_pair *pair)
 {
-	return take_number(pair, &way->pad) ? NULL
+	return digits_of(pair, &way->pad) ? NULL
 					    : "pad: not a number of bytes";
 }
 

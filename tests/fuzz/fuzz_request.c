@@ -169,6 +169,7 @@ check_request(const struct request *r, size_t max)
 int
 LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
+	struct request_body body = {"", 0};
 	struct request r;
 	const char *why = NULL;
 	size_t max, i;
@@ -179,11 +180,13 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		return 0;
 	max = in[0];
 	env = environment(in + 1, len - 1);
-	status = request_read(&r, env, NULL, max, &why);
+	for (i = 0; env[i] != NULL; i++) /* the last one is the body, too */
+		body = (struct request_body){env[i], strlen(env[i])};
+	status = request_read(&r, env, &body, max, &why);
 	if (status == 0)
 		check_request(&r, max);
 	else {
-		must(status == 400 || status == 413);
+		must(status == 400 || status == 413 || status == 415);
 		must(why != NULL && *why != '\0');
 		must(strchr(why, '\n') == NULL);
 	}

@@ -46,6 +46,23 @@ ask_query(const char *query)
 	return ask(param, NULL);
 }
 
+/* Posts a body to PATH below the mount. */
+static struct asked
+post(const char *path, const char *query, const char *body, size_t len,
+    const char *more)
+{
+	static char info[64], text[8192];
+	struct request_body b = {body, len};
+	struct asked a = {.why = NULL};
+	const char *env[] = {"REQUEST_METHOD=POST", info, text, more, NULL};
+
+	snprintf(info, sizeof(info), "PATH_INFO=%s", path);
+	snprintf(text, sizeof(text), "QUERY_STRING=%s", query);
+	a.status =
+	    request_read(&a.r, (char *const *)env, &b, TOPICS_ALLOWED, &a.why);
+	return a;
+}
+
 static void
 want_refused(struct asked a, int status, const char *why)
 {
@@ -1081,6 +1098,83 @@ test_query_ends_where_its_end_is(void **state)
 	assert_false(query_next(&q, &pair));
 }
 
+/* --- ways that harm, and parameters by POST ---------------------------------
+ */
+
+static void
+test_ways_of_a_stream(void **state)
+{
+	struct asked a =
+	    ask_query("beat=5&age=00007&poll&pad=99999999999999999999");
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.way.beat_s, 5);
+	assert_true(a.r.way.has_age && a.r.way.age_s == 7);
+	assert_true(a.r.way.poll);
+	assert_int_equal(a.r.way.pad, 1000000000);
+	assert_null(request_way_wrong(&a.r));
+	a.r.form.bare = true;
+	assert_non_null(request_way_wrong(&a.r));
+	request_free(&a.r);
+	a = ask_query("topic=a");
+	assert_true(!a.r.way.has_age && !a.r.way.poll && a.r.way.pad == 0 &&
+		    a.r.way.beat_s == 0);
+	request_free(&a.r);
+	want_refused_query("beat=0", "beat: not a number of seconds from 1 up");
+	want_refused_query(
+	    "beat=+1", "beat: not a number of seconds from 1 up");
+	want_refused_query("age=", "age: not a number of seconds");
+	want_refused_query("pad=1%00", "pad: not a number of bytes");
+	want_refused_query("poll=0", "poll: it has no value");
+}
+
+static void
+test_parameters_in_a_body(void **state)
+{
+	static const char body[] = "topic=b&lastEventId=7&pad=9";
+	struct asked a = post("/stream", "topic=a&lastEventId=5&last=3", body,
+	    sizeof(body) - 1, NULL);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.r.path, PATH_STREAM);
+	assert_int_equal(a.r.ntopics, 2);
+	assert_string_equal(a.r.last_id, "7");
+	assert_int_equal(a.r.way.pad, 9);
+	request_free(&a.r);
+	a = post("/stream", "", "topic=a\0b", 9, NULL);
+	assert_int_equal(a.status, 400);
+	request_free(&a.r);
+	a = post("/stream", "", "", 0, "CONTENT_TYPE=application/json");
+	assert_int_equal(a.status, 0);
+	request_free(&a.r);
+	want_refused(post("/stream", "", body, sizeof(body) - 1,
+			 "CONTENT_TYPE=text/plain"),
+	    415,
+	    "the body has to be a form: application/x-www-form-urlencoded");
+	want_refused(post("/stream", "", body, sizeof(body) - 1,
+			 "HTTP_CONTENT_ENCODING=gzip"),
+	    415,
+	    "the body has to be a form: application/x-www-form-urlencoded");
+	want_refused(post("/stream", "", "sign=1", 6, NULL), 400,
+	    "sign: it stands in the address, not in the body");
+}
+
+/* A body to publish, and that of a reader who was handed over, say nothing. */
+static void
+test_bodies_that_are_no_parameters(void **state)
+{
+	struct asked a = post("/", "topic=a", "topic=b", 7, NULL);
+
+	(void)state;
+	assert_int_equal(a.r.ntopics, 1);
+	request_free(&a.r);
+	a = post("/stream", "topic=a", "topic=b", 7, "LARGESSE_HANDED_OVER=on");
+	assert_int_equal(a.r.ntopics, 1);
+	request_free(&a.r);
+}
+
 int
 main(void)
 {
@@ -1121,6 +1215,9 @@ main(void)
 	    cmocka_unit_test(test_refused_request_is_still_known),
 	    cmocka_unit_test(test_query_pairs_as_the_standard_parses_them),
 	    cmocka_unit_test(test_query_ends_where_its_end_is),
+	    cmocka_unit_test(test_ways_of_a_stream),
+	    cmocka_unit_test(test_parameters_in_a_body),
+	    cmocka_unit_test(test_bodies_that_are_no_parameters),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
