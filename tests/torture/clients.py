@@ -11,6 +11,9 @@ with its last id.  What it saw is in DIR/client-NAME.jsonl.  A client that
 begins anew (last=, since=, no id) begins a new chain, which owes nothing to
 the old one.
 
+Three in ten streams are asked for as on a way that harms them: with beat=, age=,
+poll or pad=, and some of these by POST.
+
 A client of runs takes one that DIR/runs names, follows it until it is told that
 it has ended, or leaves it, and takes another.  One with start=bare is told so
 by the end of the answer, others by 204.
@@ -33,6 +36,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "web/kit")]
 from client import Event, Wire, plain, request  # noqa: E402  (the path comes first)
 from records import END, Writer, parts_of, tag_of  # noqa: E402
 
+FORM = "Content-Type: application/x-www-form-urlencoded"
 HEAD_S = 30     # without an answer for so long, a client asks again
 PATIENT_S = 12  # so much longer some clients of runs wait to be told the end
 BUSY_S = 1.0    # after so long without a rest, we were late ourselves
@@ -108,7 +112,18 @@ class Client:
             words.append(anew % self.dice.randint(0, upto) if upto else anew)
         if self.last_id is not None and self.dice.random() < 0.2:
             words.append("lastEventId=" + urllib.parse.quote(self.last_id))
+        self.posts = False
+        if not self.bare and self.dice.random() < 0.3:
+            words += self.some_way()
         return "?" + "&".join(words)
+
+    def some_way(self):
+        dice = self.dice
+        self.posts = self.kind != "cgi" and dice.random() < 0.3
+        ways = ["beat=%d" % dice.randint(1, 3), "age=%d" % dice.randint(1, 5),
+                "pad=%d" % dice.choice([1, 2, 700, 2048, 9999]),
+                "poll", "poll&age=%d" % dice.randint(0, 3)]
+        return dice.sample(ways, dice.randint(1, 3))
 
     def open(self):
         now = time.monotonic()
@@ -170,8 +185,12 @@ class Client:
         self.sock.setblocking(False)
         self.sock.connect_ex(tuple(self.w.setup["address"]))
         by_query = "lastEventId=" in query
-        self.outgoing = request("/events" + query,
-                                last_id=None if by_query else self.last_id)
+        last_id = None if by_query else self.last_id
+        if self.posts:
+            self.outgoing = request(
+                "/events/stream", "POST", last_id, [FORM], query[1:].encode())
+        else:
+            self.outgoing = request("/events" + query, last_id=last_id)
 
     def open_cgi(self, query):
         env = dict(os.environ, GATEWAY_INTERFACE="CGI/1.1",
