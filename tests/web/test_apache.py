@@ -1,10 +1,15 @@
 """test_apache.py - what each directive of deploy/apache is for."""
 
 from probes import (answer, at_once, back, bare, crowd, echoed, ends, file_of,
-                    lives, retry, silent_start, spread, starts, status_here)
+                    lives, retry, says_away, silent_start, spread, starts,
+                    status_here)
 from tap import each
+from ways import site
 from without import CACHED, DOWN, ECHO, POST, Row, run
+from yard import free_port
 
+PORT = ('SetEnvIfExpr "%%{REMOTE_PORT} =~ /(\\d)(\\d)(\\d)%s$/" '
+        'LARGESSE_RETRY=%s$3$2$1')
 APACHE = [
     Row("apache", "ProxyPass", at_once, 'ProxyPass "/events" "unix:/run/'
         'largesse/largesse.sock|fcgi://largesse/events" flushpackets=on'),
@@ -37,8 +42,7 @@ APACHE = [
         ("503 again.\n\tRequire all granted", "")], **DOWN),
     Row("apache", "SetHandler", retry, "SetHandler send-as-is", **DOWN),
     Row("apache", "SetEnvIfExpr", spread,
-        'SetEnvIfExpr "%{REMOTE_PORT} =~ /(\\d)(\\d)(\\d)(\\d)$/" '
-        'LARGESSE_RETRY=$4$3$2$1', **DOWN),
+        PORT % ("([1-9])", "$4") + "\n\t" + PORT % ("0", "9"), **DOWN),
     Row("apache", "SetOutputFilter", spread, "SetOutputFilter INCLUDES",
         **DOWN),
     Row("apache", "Options", spread, "Options +Includes", **DOWN),
@@ -127,3 +131,13 @@ APACHE_CGID = [
 @each("row", APACHE + APACHE_MAIN + APACHE_FCGID + APACHE_CGID)
 def test_apache_without(row):
     run(row)
+
+
+def test_apache_says_when_to_come_back_to_every_port():
+    """It goes by the digits of the port, and a number does not begin with 0."""
+    with site("apache", **DOWN) as y:
+        for digit in range(10):
+            port = next(p for p in iter(free_port, 0) if p % 10 == digit)
+            s, body = y.get("/events", source="127.0.0.1", port=port)
+            assert says_away(s, body), (port, body)
+            assert 1000 <= s.retry <= 9999, (port, body)

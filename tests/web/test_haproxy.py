@@ -38,6 +38,8 @@ HAPROXY = [
             (" !{ query -m reg (^|&)start=bare(&|$) }", "")]),
     Row("haproxy", "http-request return", spread_behind, way=FIRST, env=SOON,
         swap=[KNOWN]),
+    Row("haproxy", "http-request set-var", spread_behind, way=FIRST, env=SOON,
+        cut="http-request set-var(txn.retry) rand(9000),add(1000)"),
     Row("haproxy", "check", spread_behind, way=FIRST, env=SOON,
         cut=" check inter 1s fall 1"),
     Row("haproxy", "errorfile 502", behind_dies, way=FIRST, how="silent",

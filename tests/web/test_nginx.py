@@ -8,7 +8,7 @@ from without import CACHED, DOWN, ECHO, HERE, POST, SLOW, Row, run
 
 GUARD = "if ($largesse_asked !~ ^(GET|HEAD)/?$) { return 503; }"
 JITTER = [("if ($request_id ~ ([1-9])\\D*(\\d)\\D*(\\d)\\D*(\\d)) {", ""),
-          ("set $largesse_retry $1$2$3$4;\n\t}", "set $largesse_retry 1;")]
+          ("set $largesse_retry $1$2$3$4;\n\t}", "set $largesse_retry 1000;")]
 
 NGINX = [
     Row("nginx", "location", answer("/events.html", 404, "text/html"),

@@ -162,14 +162,20 @@ def is_ours(event):
     return event.event.startswith("stream-") and event.event != "stream-end"
 
 
+def is_end(event):
+    """Does it say that the stream ends, and when to come back?"""
+    return event.event == "stream-retry"
+
+
 class Stream:
     """One connection and the response on it.  Blocking, with time-outs."""
 
     def __init__(self, address, target, last_id=None, method="GET",
-                 headers=(), body=b"", timeout=PATIENCE, source=""):
+                 headers=(), body=b"", timeout=PATIENCE, source="", port=0):
         self.wire = Wire(last_id or "", method == "HEAD")
         self.notes = []             # the stream-* events, in order
-        self.sock = socket.create_connection(address, timeout, (source, 0))
+        self.ends = []              # but not these: stream-retry
+        self.sock = socket.create_connection(address, timeout, (source, port))
         self.sock.sendall(request(target, method, last_id, headers, body))
         self._until(lambda: self.wire.head is not None, timeout)
 
@@ -206,12 +212,14 @@ class Stream:
             event = self.wire.events.popleft()
             if not is_ours(event):
                 return event
-            self.notes.append(event)
+            (self.ends if is_end(event) else self.notes).append(event)
 
     def next_note(self, name, timeout=PATIENCE):
         """The next stream-* event; no other event may come before it."""
         self._until(lambda: self.wire.events, timeout)
         event = self.wire.events.popleft()
+        if is_end(event) and event.event != name:
+            raise Ended("it says to come back: " + event.data)
         assert event.event == name, event
         self.notes.append(event)
         return event
@@ -253,6 +261,7 @@ class Follower(threading.Thread):
         self.last_id = last_id
         self.got = []               # Events of publishers, in order
         self.notes = []             # stream-* events
+        self.ends = []              # but not these: stream-retry
         self.connects = 0           # answered 200
         self.opened = []            # when, each of them
         self.refused = 0            # any other answer, or none
@@ -297,7 +306,8 @@ class Follower(threading.Thread):
         with self.news:
             while wire.events:
                 event = wire.events.popleft()
-                (self.notes if is_ours(event) else self.got).append(event)
+                (self.ends if is_end(event) else self.notes if is_ours(event)
+                 else self.got).append(event)
             self.last_id = wire.last_id
             self.news.notify_all()
 

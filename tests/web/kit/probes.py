@@ -8,6 +8,7 @@ what never comes.
 import json
 import os
 import pwd
+import re
 import resource
 import shutil
 import signal
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from client import Crowd, Cut, Ended, Stream, request
+from client import Crowd, Cut, Ended, Stream, is_end, request
 from fronts import listens
 from yard import ROOTED, alive, children, end_process, free_port, until
 
@@ -181,8 +182,23 @@ def answer(target, status=None, kind=None, says=b"", source="", **kw):
 
 health = answer("/events/health", 200, "text/plain")
 
-# The responder is down: an EventSource is told to come back, and does.
-retry = answer("/events", 200, "text/event-stream", b"retry: ")
+RETRY = re.compile(rb"retry: ([1-9][0-9]{2,4})\nevent: stream-retry\n"
+                   rb'data: {"retry":\1,"reason":"away"}\n\n')
+
+
+def says_away(s, body):
+    """Is all that was said the one event that the responder is away, and when
+    to come back?  EventSource goes by the first line.  Other clients need an
+    event, and one that is no text of theirs."""
+    return (s.status == 200 and RETRY.fullmatch(body) is not None and
+            s.headers.get("content-type", "").startswith("text/event-stream"))
+
+
+@probe("retry")
+def retry(y, patience):
+    """The responder is down: a client is told to come back."""
+    return says_away(*y.get("/events", timeout=patience))
+
 
 # A client that would take that for an answer without text.
 bare = answer("/events?topic=run/7&start=bare", 503)
@@ -206,9 +222,11 @@ def spread(y, patience):
     """The clients do not all come back at once."""
     said = set()
     for _ in range(12):
-        s, _ = y.get("/events", timeout=patience)
+        s, body = y.get("/events", timeout=patience)
+        if not says_away(s, body):
+            return False
         said.add(s.retry)
-    return None not in said and len(said) > 1 and max(said) <= 10000
+    return len(said) > 1 and 1000 <= min(said) and max(said) <= 10000
 
 
 @probe("too many")
@@ -372,7 +390,8 @@ def crowd(n):
         descriptors_for(n)
         c = Crowd(y.address, n, "/events")
         try:
-            c.until(lambda w: w.events, 40 if patience == LONG else 3)
+            c.until(lambda w: w.events and not is_end(w.events[0]),
+                    40 if patience == LONG else 3)
             return True
         finally:
             c.close()
