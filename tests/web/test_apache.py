@@ -1,8 +1,8 @@
 """test_apache.py - what each directive of deploy/apache is for."""
 
 from probes import (answer, at_once, back, bare, crowd, echoed, ends, file_of,
-                    lives, retry, says_away, silent_start, spread, starts,
-                    status_here)
+                    lives, retry, retry_form, says_away, silent_start, spread,
+                    starts, status_here)
 from tap import each
 from ways import site
 from without import CACHED, DOWN, ECHO, POST, Row, run
@@ -10,6 +10,7 @@ from yard import free_port
 
 PORT = ('SetEnvIfExpr "%%{REMOTE_PORT} =~ /(\\d)(\\d)(\\d)%s$/" '
         'LARGESSE_RETRY=%s$3$2$1')
+KEPT = [("Listen ", "KeepAliveTimeout 60\nListen ")]
 APACHE = [
     Row("apache", "ProxyPass", at_once, 'ProxyPass "/events" "unix:/run/'
         'largesse/largesse.sock|fcgi://largesse/events" flushpackets=on'),
@@ -21,8 +22,8 @@ APACHE = [
         'ProxyFCGISetEnvIf "%{REQUEST_URI} =~ m#^/events(/.*)$#" '
         'PATH_INFO "$1"'),
     Row("apache", "nokeepalive", ends,
-        "SetEnvIfExpr \"%{REQUEST_METHOD} == 'GET'\" nokeepalive",
-        env=[("Listen ", "KeepAliveTimeout 60\nListen ")]),
+        "SetEnvIfExpr \"%{REQUEST_METHOD} == 'GET' || %{REQUEST_URI} == "
+        "'/events/stream'\" nokeepalive", env=KEPT),
     Row("apache", "LARGESSE_STATUS", status_here,
         'ProxyFCGISetEnvIf "true" LARGESSE_STATUS "on"', status=True),
     Row("apache", "ErrorDocument 503", retry,
@@ -31,9 +32,11 @@ APACHE = [
         "ErrorDocument 504 /events-retry", how="silent",
         env=[("Listen ", "Timeout 1\nListen ")]),
     Row("apache", "If GET", answer("/events", 503, **POST),
-        "%{REQUEST_METHOD} == 'GET' && ", **DOWN),
+        swap=[("m#^(GET /", "m#^([A-Z]+ /")], **DOWN),
     Row("apache", "If events", answer("/events/health", 503),
-        swap=[(" && %{REQUEST_URI} =~ m#^/events/?$#", "")], **DOWN),
+        swap=[("m#^(GET /events/?|", "m#^(GET /events.*|")], **DOWN),
+    Row("apache", "If form", retry_form,
+        swap=[("(GET|POST) /events/stream", "GET /events/stream")], **DOWN),
     Row("apache", "If not bare", bare, swap=[
         (" && %{QUERY_STRING} !~ /(^|&)start=bare(&|$)/", "")], **DOWN),
     Row("apache", "Alias", retry, 'Alias "/events-retry" '

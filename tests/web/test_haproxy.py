@@ -3,9 +3,10 @@
 import socket
 
 from hosts import Site
-from probes import (bare_of_nobody, behind_dies, behind_is_down, forwarded,
-                    health_of_nobody, noticed, post_to_nobody, prompt, retry,
-                    silent_start, spread_behind)
+from probes import (bare_of_nobody, behind_dies, behind_is_down,
+                    behind_is_down_for_forms, forwarded, health_of_nobody,
+                    noticed, post_to_nobody, prompt, retry, silent_start,
+                    spread_behind)
 from tap import each
 from without import ECHO, Row, run
 from yard import ROOT
@@ -28,6 +29,9 @@ HAPROXY = [
     Row("haproxy", "use_backend", behind_is_down, way=FIRST, env=SOON,
         cut="use_backend events if { path_reg ^/events/?$ } "
         "{ method GET HEAD } !{ query -m reg (^|&)start=bare(&|$) }"),
+    Row("haproxy", "use_backend, for forms", behind_is_down_for_forms,
+        way=FIRST, env=SOON, cut="use_backend events if { path /events/stream "
+        "} { method GET HEAD POST } !{ query -m reg (^|&)start=bare(&|$) }"),
     Row("haproxy", "use_backend, for streams", post_to_nobody, way=FIRST,
         env=SOON, swap=[(" { method GET HEAD }", "")]),
     Row("haproxy", "use_backend, not for health", health_of_nobody,

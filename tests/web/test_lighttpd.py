@@ -1,13 +1,13 @@
 """test_lighttpd.py - what each directive of deploy/lighttpd is for."""
 
 from probes import (answer, at_once, back, bare, crowd, discreet, file_of,
-                    processes, retry, soon, spread, starts, status_here,
-                    user)
+                    processes, retry, retry_form, soon, spread, starts,
+                    status_here, user)
 from tap import each
 from without import CACHED, DOWN, POST, Row, run
 from yard import LOAD
 
-PAGE = '$HTTP["url"] =~ "^/events/?$" {'
+PAGE = '$HTTP["url"] =~ "^/events(/|/stream)?$" {'
 FORMAT = r'accesslog.format = "%h %V %u %t \"%m %U %H\" %>s %b"'
 
 LOGGED = ('include "events.conf"', 'server.modules += ( "mod_accesslog" )\n'
@@ -40,6 +40,9 @@ LIGHTTPD = [
         answer("/events", 503, **POST),
         swap=[('$HTTP["request-method"] =~ "^(GET|HEAD)$" {',
                '$HTTP["url"] =~ "^/" {')], **DOWN),
+    Row("lighttpd", "error-handler, for forms", retry_form,
+        swap=[('$HTTP["url"] == "/events/stream"', '$HTTP["url"] == "/x"')],
+        **DOWN),
     Row("lighttpd", "error-handler, not for health",
         answer("/events/health", 503),
         swap=[(PAGE, '$HTTP["url"] =~ "^/events" {')], **DOWN),

@@ -1,12 +1,14 @@
 """test_nginx.py - what each directive of deploy/nginx is for."""
 
 from probes import (answer, at_once, back, backlog, crowd, discreet, echoed,
-                    bare, file_of, health, private_socket, quiet, retry, software,
-                    spread, starts, status_here, too_many, topics, worker_a_core)
+                    bare, file_of, health, private_socket, quiet, retry,
+                    retry_form, software, spread, starts, status_here,
+                    too_many, topics, worker_a_core)
 from tap import each
 from without import CACHED, DOWN, ECHO, HERE, POST, SLOW, Row, run
 
-GUARD = "if ($largesse_asked !~ ^(GET|HEAD)/?$) { return 503; }"
+GUARD = ("if ($largesse_asked !~ ^((GET|HEAD)/?|(GET|HEAD|POST)/stream)$) "
+         "{ return 503; }")
 JITTER = [("if ($request_id ~ ([1-9])\\D*(\\d)\\D*(\\d)\\D*(\\d)) {", ""),
           ("set $largesse_retry $1$2$3$4;\n\t}", "set $largesse_retry 1000;")]
 
@@ -54,6 +56,8 @@ NGINX = [
               "limit_conn c 1; types {")]),
     Row("nginx", "error_page, for streams", answer("/events", 503, **POST),
         GUARD, **DOWN),
+    Row("nginx", "error_page, for forms", retry_form,
+        swap=[("|(GET|HEAD|POST)/stream", "")], **DOWN),
     Row("nginx", "error_page, not for health", answer("/events/health", 503),
         GUARD, **DOWN),
     Row("nginx", "error_page, not for bare", bare,

@@ -1,8 +1,9 @@
 """test_proxy.py - nginx in front of another server; the client's address."""
 
 from probes import (address, answer, at_once, bare_of_nobody, behind_is_down,
-                    discreet, discreet_behind, echoed, forwarded, held_back,
-                    quiet, told_apart, used_again)
+                    behind_is_down_for_forms, discreet, discreet_behind,
+                    echoed, forwarded, held_back, quiet, told_apart,
+                    used_again)
 from tap import each
 from ways import site
 from without import ECHO, SLOW, Row, run
@@ -50,6 +51,8 @@ PROXY = [
         swap=[("_retry {\n\taccess_log off;", "_retry {")]),
     Row("proxy", "error_page", behind_is_down, way=BEFORE,
         cut="error_page 502 503 504 = @largesse_site_retry;"),
+    Row("proxy", "error_page, for forms", behind_is_down_for_forms,
+        way=BEFORE, swap=[("|(GET|HEAD|POST)/stream", "")]),
     Row("proxy", "error_page, not for bare", bare_of_nobody, way=BEFORE,
         cut='if ($args ~ "(^|&)start=bare(&|$)") { return 503; }'),
 ]

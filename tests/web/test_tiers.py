@@ -70,6 +70,22 @@ def test_what_the_browser_says_arrives(way):
         assert "REMOTE_USER" not in got, "nobody has checked who that is"
 
 
+@each("way", WAYS)
+def test_a_form_that_asks_for_a_stream_arrives(way):
+    """Some ways hold every GET; there a client asks by POST."""
+    form = "application/x-www-form-urlencoded"
+    with site(way, echo=True) as y:
+        s = y.stream("/stream?topic=a%2Fb", method="POST",
+                     body=b"topic=c&beat=5", headers=["Content-Type: " + form])
+        got = json.loads(s.next_event().data)
+        for name, value in {
+                "REQUEST_METHOD": "POST", "PATH_INFO": "/stream",
+                "QUERY_STRING": "topic=a%2Fb", "BODY": "topic=c&beat=5",
+                "CONTENT_TYPE": form, "CONTENT_LENGTH": "14"}.items():
+            said = got.get(name) or got.get("HTTP_" + name)     # nginx
+            assert said == value, (name, said)
+
+
 def held(y, way):
     """How many streams the responder has.  With FastCGI a stream is a socket,
     and each process has a listening socket; with CGI it is a process."""

@@ -28,9 +28,9 @@ def probe(name, *about):
     """A probe and a name for it.  The site is not well if something does
     not come in time or is cut."""
     def mark(test):
-        def asked(y, patience):
+        def asked(y, patience, *more, **kw):
             try:
-                return test(y, patience)
+                return test(y, patience, *more, **kw)
             except (TimeoutError, Ended, Cut, ConnectionError) as e:
                 print("# %s: %s" % (name, str(e)[:100]), file=sys.stderr)
                 return False
@@ -200,6 +200,13 @@ def retry(y, patience):
     return says_away(*y.get("/events", timeout=patience))
 
 
+@probe("retry, form")
+def retry_form(y, patience):
+    """So is one that asks for its stream by a form."""
+    return says_away(*y.get("/events/stream", timeout=patience, method="POST",
+                            body=b"topic=a"))
+
+
 # A client that would take that for an answer without text.
 bare = answer("/events?topic=run/7&start=bare", 503)
 
@@ -278,9 +285,9 @@ def soon(y, patience):
 
 
 @probe("ends")
-def ends(y, patience):
+def ends(y, patience, query="", **kw):
     """The responder dies, and its streams end."""
-    s = opened(y, LONG)
+    s = opened(y, LONG, query, **kw)
     end_process(y.responder, signal.SIGKILL)
     try:
         s.rest(patience)
@@ -291,10 +298,21 @@ def ends(y, patience):
         y.start_responder()
 
 
+@probe("ends, form")
+def ends_form(y, patience):
+    return ends(y, patience, "/stream", method="POST", body=b"topic=main")
+
+
 @probe("behind")
 def behind_is_down(y, patience):
     y.stop_web()
     return retry(y, LONG)
+
+
+@probe("behind, form")
+def behind_is_down_for_forms(y, patience):
+    y.stop_web()
+    return retry_form(y, LONG)
 
 
 @probe("behind, spread")

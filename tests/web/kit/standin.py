@@ -35,6 +35,11 @@ def record(kind, content):
     return struct.pack(">BBHHBx", 1, kind, 1, len(content), 0) + content
 
 
+def records(kind, content, most=65535):
+    return b"".join(record(kind, content[at:at + most])
+                    for at in range(0, len(content), most))
+
+
 def pairs(data):
     """Names and values of a PARAMS stream, in order."""
     at = 0
@@ -83,7 +88,7 @@ class Request:
     def say(self, text):
         """True if it could be written."""
         try:
-            self.conn.sendall(record(STDOUT, text))
+            self.conn.sendall(records(STDOUT, text))
             return True
         except OSError:
             return False
@@ -167,15 +172,18 @@ class Standin:
 
 # --- as a program: sends what has arrived as one event, and ends
 
-def echo(params):
-    return (b"event: echo\ndata: " + json.dumps(params).encode() + b"\n\n")
+def echo(params, body):
+    said = dict(params, BODY=body.decode("latin-1"))
+    return b"event: echo\ndata: " + json.dumps(said).encode() + b"\n\n"
 
 
 def main():
     """FastCGI if descriptor 0 is a socket, else plain CGI."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if "serve" not in sys.argv and "GATEWAY_INTERFACE" in os.environ:
-        sys.stdout.buffer.write(OPENING + echo(dict(os.environ)))
+        body = sys.stdin.buffer.read(int(os.environ.get("CONTENT_LENGTH")
+                                         or 0))
+        sys.stdout.buffer.write(OPENING + echo(dict(os.environ), body))
         return
     if "--listen" in sys.argv:
         host, port = sys.argv[sys.argv.index("--listen") + 1].split(":")
@@ -185,7 +193,7 @@ def main():
     standin = Standin(listener=listener)
     while True:
         r = standin.take(None)
-        r.say(echo(r.params))
+        r.say(echo(r.params, r.body))
         r.end()
 
 
