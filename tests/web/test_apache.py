@@ -1,8 +1,8 @@
 """test_apache.py - what each directive of deploy/apache is for."""
 
-from probes import (answer, at_once, back, bare, crowd, echoed, ends, file_of,
-                    lives, retry, retry_form, says_away, silent_start, spread,
-                    starts, status_here)
+from probes import (answer, at_once, back, bare, crowd, echoed, ends, ends_form,
+                    file_of, lives, retry, retry_form, says_away, silent_start,
+                    spread, starts, status_here)
 from tap import each
 from ways import site
 from without import CACHED, DOWN, ECHO, POST, Row, run
@@ -24,6 +24,8 @@ APACHE = [
     Row("apache", "nokeepalive", ends,
         "SetEnvIfExpr \"%{REQUEST_METHOD} == 'GET' || %{REQUEST_URI} == "
         "'/events/stream'\" nokeepalive", env=KEPT),
+    Row("apache", "nokeepalive, form", ends_form,
+        swap=[(" || %{REQUEST_URI} == '/events/stream'", "")], env=KEPT),
     Row("apache", "LARGESSE_STATUS", status_here,
         'ProxyFCGISetEnvIf "true" LARGESSE_STATUS "on"', status=True),
     Row("apache", "ErrorDocument 503", retry,

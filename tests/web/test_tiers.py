@@ -86,6 +86,21 @@ def test_a_form_that_asks_for_a_stream_arrives(way):
             assert said == value, (name, said)
 
 
+@each("way", WAYS)
+def test_a_form_opens_a_stream(way):
+    """Topics and place are those of the form and of the query."""
+    form = ["Content-Type: application/x-www-form-urlencoded"]
+    with site(way, options=["--heartbeat", "500ms"]) as y:
+        for i in range(4):
+            y.insert("n%d" % i, "a" if i % 2 else "b c")
+        s = y.stream("/stream?topic=a", method="POST", headers=form,
+                     body=b"topic=b+c&lastEventId=2&beat=1")
+        assert s.data(2) == ["n2", "n3"]
+        y.insert("live", "a")
+        assert s.next_event().data == "live"
+        s.next_note("stream-beat")
+
+
 def held(y, way):
     """How many streams the responder has.  With FastCGI a stream is a socket,
     and each process has a listening socket; with CGI it is a process."""
