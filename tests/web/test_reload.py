@@ -4,6 +4,7 @@ before ends, and the streams come back and miss nothing.
 
 import pathlib
 import signal
+import sys
 import time
 
 from hosts import Site
@@ -57,6 +58,32 @@ def test_reloads_leave_no_workers_behind():
                 "%s %d" % (when, i) for i in range(RELOADS)
                 for when in ("during", "after")]
             assert f.refused == 0 and f.connects > RELOADS
+
+
+def came_back(f):
+    return until("the stream is back", lambda: f.opened[1:])[0]
+
+
+def span(times):
+    return max(times) - min(times)
+
+
+def test_streams_that_a_reload_cuts_come_back_spread():
+    """nginx cuts all of them in one moment.  Each was told at its start when
+    to come back, and each another time."""
+    with Site("nginx", edits=[(LINE, "worker_shutdown_timeout 1s;")]) as y:
+        followers = [y.follow(pause=None).wait_start() for _ in range(100)]
+        reload(y)
+        back = [came_back(f) for f in followers]
+        cut = [f.over[0] for f in followers]
+        y.insert("after")
+        for f in followers:
+            f.wait_count(1)
+            f.leave()
+            assert f.refused == 0 and [e.data for e in f.got] == ["after"]
+        print("# cut within %.2f s, back within %.2f s" % (
+            span(cut), span(back)), file=sys.stderr)
+        assert span(back) > 2 * span(cut)
 
 
 def test_reloads_without_worker_shutdown_timeout():

@@ -251,8 +251,8 @@ class Stream:
 class Follower(threading.Thread):
     """An EventSource that never gives up: it comes back with its last id.
 
-    pause is the longest wait before it comes back, whatever retry: said; the
-    tests have less time than a browser.
+    pause is how long it waits before it comes back, whatever retry: said; the
+    tests have less time than a browser.  None: as long as retry: said.
     """
 
     def __init__(self, address, target, last_id=None, pause=0.05):
@@ -264,11 +264,14 @@ class Follower(threading.Thread):
         self.ends = []              # but not these: stream-retry
         self.connects = 0           # answered 200
         self.opened = []            # when, each of them
+        self.over = []              # when one of them was over
+        self.retry = 3000
         self.refused = 0            # any other answer, or none
         self.error = None           # an error that must never happen
         self.news = threading.Condition()
         self.sock = None
         self.leaving = False
+        self.gone = threading.Event()
         self.start()
 
     def run(self):
@@ -280,7 +283,8 @@ class Follower(threading.Thread):
             except Exception as e:  # our bug, or a broken stream
                 self.error = e
                 return
-            time.sleep(self.pause)
+            self.gone.wait(self.retry / 1000 if self.pause is None
+                           else self.pause)
 
     def _follow(self):
         wire = Wire(self.last_id or "")
@@ -301,6 +305,7 @@ class Follower(threading.Thread):
                 self._take(wire)
         if not counted:
             self.refused += 1
+        self.over.append(time.time())
 
     def _take(self, wire):
         with self.news:
@@ -309,6 +314,8 @@ class Follower(threading.Thread):
                 (self.ends if is_end(event) else self.notes if is_ours(event)
                  else self.got).append(event)
             self.last_id = wire.last_id
+            if wire.retry is not None:
+                self.retry = wire.retry
             self.news.notify_all()
 
     def wait(self, enough, timeout=PATIENCE):
@@ -335,6 +342,7 @@ class Follower(threading.Thread):
 
     def leave(self):
         self.leaving = True
+        self.gone.set()
         self.cut()
         self.join(PATIENCE)
 
