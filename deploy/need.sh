@@ -18,7 +18,7 @@ packages() {
 	lighttpd) echo lighttpd ;;
 	examples) echo php8.2-cli php8.2-fpm php8.2-sqlite3 python3 ;;
 	check) echo libcmocka-dev sqlite3 nginx lighttpd spawn-fcgi curl \
-	    fcgiwrap python3 chromium nodejs npm procps clang libclang-rt-14-dev \
+	    fcgiwrap python3 chromium firefox-esr nodejs npm procps clang libclang-rt-14-dev \
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
 	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \

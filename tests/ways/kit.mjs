@@ -1,0 +1,144 @@
+/*
+ * kit.mjs - the site, the browsers, and what a page must have seen.
+ *
+ * Both browsers are driven by puppeteer: Chromium by its own protocol, and Debian's
+ * Firefox by WebDriver BiDi.
+ */
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+export const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const require = createRequire(here("../../build/ways/package.json"));
+const puppeteer = require("puppeteer-core").default;
+
+export const LIMIT_MS = 60000;		/* for anything that is waited for */
+export const PROMISE_MS = 2000;		/* an event is at most so late */
+export const ROOM_MS = 1000;		/* what a busy machine may add */
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/* --- the site ----------------------------------------------------------- */
+
+export class Site {
+	/* `before` are words before the program: how it is started. */
+	static async start(env = {}, before = []) {
+		const me = new Site();
+		const [program, ...words] = [...before, "/usr/bin/python3",
+			here("site.py")];
+
+		me.proc = spawn(program, words, { env: { ...process.env, ...env },
+			stdio: ["pipe", "pipe", "pipe"] });
+		me.errors = "";
+		me.proc.stderr.on("data", (d) => { me.errors += d; });
+		me.ended = new Promise((done) => me.proc.on("close", done));
+		me.lines = createInterface({ input: me.proc.stdout })
+		    [Symbol.asyncIterator]();
+		me.turn = Promise.resolve();
+		return Object.assign(me, await me.answer());
+	}
+
+	async answer() {
+		const { value, done } = await this.lines.next();
+
+		if (done)
+			throw new Error("the site ended: " + this.errors);
+		return JSON.parse(value);
+	}
+
+	say(...words) {
+		this.turn = this.turn.then(() => {
+			this.proc.stdin.write(words.join(" ") + "\n");
+			return this.answer();
+		});
+		return this.turn;
+	}
+
+	async stop() {
+		this.proc.stdin.end();
+		if (await this.ended !== 0)
+			throw new Error("the site ended badly: " + this.errors);
+	}
+}
+
+/* --- the browsers ------------------------------------------------------- */
+
+const CHROMIUM = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+	"--no-first-run", "--disable-background-networking"];
+
+export const BROWSERS = {
+	chromium: { browser: "chrome", args: CHROMIUM, pipe: true,
+		executablePath: process.env.CHROMIUM || "/usr/bin/chromium" },
+	firefox: { browser: "firefox",
+		executablePath: process.env.FIREFOX || "/usr/bin/firefox-esr" },
+};
+
+export const launch = (name) => puppeteer.launch({ headless: true,
+	acceptInsecureCerts: true, protocolTimeout: 3 * LIMIT_MS,
+	...BROWSERS[name] });
+
+/* A window of its own: a tab behind another one is slow on purpose. */
+export async function visit(browser, url, query = {}) {
+	const page = await browser.newPage({ type: "window" });
+
+	await page.goto(`${url}/ways/?${new URLSearchParams(query)}`);
+	return page;
+}
+
+export async function until(what, test, limit = LIMIT_MS) {
+	const end = Date.now() + limit;
+
+	for (;;) {
+		const got = await test();
+
+		if (got)
+			return got;
+		if (Date.now() > end)
+			throw new Error(`not within ${limit} ms: ${what}`);
+		await sleep(20);
+	}
+}
+
+/* --- what a page must have seen ----------------------------------------- */
+
+export const median = (of) => [...of].sort((a, b) => a - b)[of.length >> 1];
+
+/*
+ * Each event exactly once and in order, from the first to the last that was
+ * published.  `away` are the times in which no way led to the site: an event of
+ * then is late from their end on.  Returns delays of what was published from
+ * `from` on, and throws what is wrong.
+ */
+export function judge(seen, published, { from, away = [] }) {
+	const numbers = seen.got.map((e) => e.n);
+	const due = published.filter(([, at]) => at >= seen.opened)
+	    .map(([n]) => n);
+	const has = new Set(numbers);
+	const lost = due.filter((n) => !has.has(n));
+	const free = (at) => away.reduce((t, [a, b]) =>
+	    t >= a && t <= b ? b : t, at);
+
+	if (!seen.opened)
+		throw new Error("it was never open");
+	if (lost.length)
+		throw new Error(`lost ${lost} of ${due[0]} to ${due.at(-1)}`);
+	if (has.size < numbers.length)
+		throw new Error("twice: " + numbers.filter((n, i) =>
+		    numbers.indexOf(n) !== i));
+	if (numbers.some((n, i) => i && n < numbers[i - 1]))
+		throw new Error("not in order: " + numbers);
+	return seen.got.filter((e) => e.at >= from).map((e) =>
+	    ({ n: e.n, late: e.came - free(e.at) }));
+}
+
+/* Median and worst of what judge() returned; throws if one was too late. */
+export function delays(of, limit = PROMISE_MS + ROOM_MS) {
+	const late = of.map((e) => e.late);
+	const worst = of.reduce((a, b) => b.late > a.late ? b : a);
+
+	if (worst.late > limit)
+		throw new Error(`event ${worst.n} was ${worst.late} ms late`);
+	return { median: median(late), worst: worst.late,
+		over: late.filter((ms) => ms > PROMISE_MS).length };
+}

@@ -1,0 +1,108 @@
+/*
+ * ways.mjs - the scene of the ways: each with a proxy and a page in each browser,
+ * all at the same time.
+ *
+ * What has to happen once before it can be noticed happens in the first phase: a
+ * cut, a silence of 12 s, and the harm of those ways that begin to harm later.
+ */
+import { LIMIT_MS, Site, delays, judge, sleep, until, visit } from
+	"./kit.mjs";
+
+const LEARN_MS = 40000, MEASURE_MS = 45000;
+const QUIET_MS = 12000;			/* no event: longer than cuts-idle bears */
+const HARM_AT_MS = 4000;		/* in both phases */
+const AWAY_S = { "bad-gateway": 20, portal: 20 };
+const HARMED = ["drops", ...Object.keys(AWAY_S)];
+
+/* Distances of events in a phase of so long, with a silence at its end. */
+function distances(ms) {
+	const of = [];
+
+	for (let left = ms - QUIET_MS - 2000; left > 0; left -= of.at(-1))
+		of.push(200 + Math.floor(Math.random() * 3800));
+	return [...of, QUIET_MS, 500, 500];
+}
+
+/* A way in a browser. */
+async function arrive(site, browser, name, query) {
+	const url = await site.say("way", name);
+
+	if (name === "strips")
+		query = { ...query, topic: "closed",
+			token: await site.say("token") };
+	return { url, name, away: [], page: await visit(browser, url, query) };
+}
+
+/* A phase: events and harm, until each page has the last event. */
+async function phase(site, all, ms) {
+	await site.say("publish", ...distances(ms));
+	await sleep(HARM_AT_MS);
+	for (const one of all.filter((o) => HARMED.includes(o.name))) {
+		const from = Date.now();
+
+		await site.say("now", one.url);
+		if (one.name in AWAY_S)
+			one.away.push([from, Date.now() +
+			    1000 * AWAY_S[one.name]]);
+	}
+	await sleep(ms - HARM_AT_MS);
+	await site.say("publish", 0);
+}
+
+/* Not for ever: what does not come is lost, and judge() says so. */
+async function last(site, one) {
+	const n = (await site.say("published")).length - 1;
+
+	await until("the last event", () => one.page.evaluate((n) =>
+	    window.seen.got.some((e) => e.n === n), n), 5000).catch(() => {});
+}
+
+function row(one, seen, published, from, before, after) {
+	const learnt = judge(seen, published, { from: 0, away: one.away });
+	const of = learnt.filter((e) => published[e.n][1] >= from);
+	const took = delays(of);
+	const minutes = MEASURE_MS / 60000;
+
+	return { scene: "ways", browser: one.browser, way: one.name,
+		chosen: seen.way, why: seen.why,
+		opened: seen.opened - seen.begun,
+		learning: Math.max(...learnt.filter((e) =>
+		    published[e.n][1] < from).map((e) => e.late)),
+		...took, events: of.length, machine: Math.round(seen.late),
+		requests: Math.round((after.requests - before.requests) /
+		    minutes),
+		bytes: Math.round((after.down + after.up - before.down -
+		    before.up) / of.length) };
+}
+
+/* WAYS_CLASS=EventSource shows what the library is for. */
+const query = process.env.WAYS_CLASS ? { class: process.env.WAYS_CLASS } : {};
+
+async function run({ browsers, check, names }) {
+	const site = await Site.start();
+	const all = [];
+
+	await site.say("publish");
+	for (const [browser, b] of Object.entries(browsers))
+		for (const name of names || site.ways)
+			all.push({ ...await arrive(site, b, name, query),
+				browser });
+	await phase(site, all, LEARN_MS);
+	const from = Date.now(), before = await site.say("counts");
+	await phase(site, all, MEASURE_MS);
+	const after = await site.say("counts");
+	await Promise.all(all.map((one) => last(site, one)));
+	for (const one of all) {
+		one.seen = await one.page.evaluate(() => ({ ...window.seen,
+			way: window.source.way, why: window.source.why }));
+		await one.page.close();
+	}
+	const published = await site.say("published");
+	for (const one of all)
+		await check(`${one.browser} behind ${one.name}: each event ` +
+		    "once, at most 2 s late", () => row(one, one.seen,
+		    published, from, before[one.url], after[one.url]));
+	await site.stop();
+}
+
+export const scenes = [{ name: "ways", run }];
