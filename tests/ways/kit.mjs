@@ -78,11 +78,15 @@ export const launch = (name) => puppeteer.launch({ headless: true,
 	acceptInsecureCerts: true, protocolTimeout: 3 * LIMIT_MS,
 	...BROWSERS[name] });
 
-/* A window of its own: a tab behind another one is slow on purpose. */
+/*
+ * A window of its own: a tab behind another one is slow on purpose.  With
+ * WAYS_CLASS=EventSource one sees what the library is for.
+ */
 export async function visit(browser, url, query = {}) {
 	const page = await browser.newPage({ type: "window" });
 
-	await page.goto(`${url}/ways/?${new URLSearchParams(query)}`);
+	await page.goto(`${url}/ways/?${new URLSearchParams({
+		class: process.env.WAYS_CLASS || "Largesse", ...query })}`);
 	return page;
 }
 

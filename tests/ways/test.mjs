@@ -8,7 +8,10 @@
  *
  * usage: test.mjs [--long] [--write] [WORD...]
  */
+import { scenes as away } from "./away.mjs";
 import { launch } from "./kit.mjs";
+import { scenes as replay } from "./replay.mjs";
+import { scenes as tabs } from "./tabs.mjs";
 import { scenes as ways } from "./ways.mjs";
 import { write } from "./write.mjs";
 
@@ -42,7 +45,7 @@ async function check(name, run) {
 const browsers = {};
 for (const name of ["chromium", "firefox"])
 	browsers[name] = await launch(name);
-for (const scene of [...ways].filter((s) => (long || !s.long) &&
+for (const scene of [...ways, ...tabs, ...away, ...replay].filter((s) => (long || !s.long) &&
     (!words.length || words.some((w) => s.name.includes(w)))))
 	await scene.run({ browsers, check, long }).catch((e) =>
 	    tell(scene.name, e.stack));

@@ -24,12 +24,11 @@ function distances(ms) {
 }
 
 /* A way in a browser. */
-async function arrive(site, browser, name, query) {
+async function arrive(site, browser, name) {
 	const url = await site.say("way", name);
+	const query = name !== "strips" ? {} : { topic: "closed",
+		token: await site.say("token") };
 
-	if (name === "strips")
-		query = { ...query, topic: "closed",
-			token: await site.say("token") };
 	return { url, name, away: [], page: await visit(browser, url, query) };
 }
 
@@ -75,9 +74,6 @@ function row(one, seen, published, from, before, after) {
 		    before.up) / of.length) };
 }
 
-/* WAYS_CLASS=EventSource shows what the library is for. */
-const query = process.env.WAYS_CLASS ? { class: process.env.WAYS_CLASS } : {};
-
 async function run({ browsers, check, names }) {
 	const site = await Site.start();
 	const all = [];
@@ -85,7 +81,7 @@ async function run({ browsers, check, names }) {
 	await site.say("publish");
 	for (const [browser, b] of Object.entries(browsers))
 		for (const name of names || site.ways)
-			all.push({ ...await arrive(site, b, name, query),
+			all.push({ ...await arrive(site, b, name),
 				browser });
 	await phase(site, all, LEARN_MS);
 	const from = Date.now(), before = await site.say("counts");
