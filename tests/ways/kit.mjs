@@ -87,6 +87,8 @@ export async function visit(browser, url, query = {}) {
 
 	await page.goto(`${url}/ways/?${new URLSearchParams({
 		class: process.env.WAYS_CLASS || "Largesse", ...query })}`);
+	if (!("wait" in query) && !await page.evaluate(() => !!window.source))
+		throw new Error("the page has no stream: is largesse.js there?");
 	return page;
 }
 

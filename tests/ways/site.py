@@ -131,7 +131,7 @@ class Site(Yard):
         shutil.copy(HERE / "page.html", page / "index.html")
         library = os.environ.get("WAYS_JS", ROOT / "deploy/js/largesse.js")
         if pathlib.Path(library).exists():
-            shutil.copy(library, page)
+            shutil.copy(library, page / "largesse.js")
         self.front = []
         self.start()
 
