@@ -24,10 +24,15 @@ async function happens(site, page, what) {
 	    { from: 0, away })) };
 }
 
+/*
+ * The browser is told that it is offline, so that no new request goes out; and what
+ * is open is swallowed, which a browser does not do by itself.
+ */
 async function offline({ browsers, check }) {
 	await Promise.all(Object.entries(browsers).map(async ([browser, b]) => {
 		const site = await Site.start();
-		const page = await visit(b, await site.say("way", "plain"));
+		const url = await site.say("way", "drops");
+		const page = await visit(b, url);
 
 		await check(`${browser}: offline for ${OFFLINE_MS / 1000} s, right ` +
 		    "2 s after it", async () => {
@@ -35,6 +40,7 @@ async function offline({ browsers, check }) {
 				const from = Date.now();
 
 				await page.setOfflineMode(true);
+				await site.say("now", url);
 				await sleep(OFFLINE_MS);
 				await page.setOfflineMode(false);
 				return [from, Date.now()];

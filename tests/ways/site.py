@@ -21,6 +21,7 @@ data is a number that counts up, and the time of the insert by this machine's cl
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -37,9 +38,11 @@ TESTS = HERE.parent
 sys.path[:0] = [str(HERE), str(TESTS / "browser"), str(TESTS / "web/kit"),
                 str(TESTS / "web")]
 
-import tokens  # noqa: E402  (the path comes first)
+import hosts  # noqa: E402  (the path comes first)
+import tokens  # noqa: E402
+from client import Stream  # noqa: E402
 from proxy import WAYS, Proxy  # noqa: E402
-from yard import LOAD, ROOT, Yard  # noqa: E402
+from yard import LOAD, ROOT  # noqa: E402
 
 LEAST_MS, MOST_MS = 200, 4000       # between two events
 
@@ -119,11 +122,11 @@ class Publisher:
         self.thread = None
 
 
-class Site(Yard):
+class Site(hosts.Site):
     """The page and the library stand beside the stream, as on any site."""
 
     def __init__(self):
-        super().__init__("nginx", program=LOAD, start=False)
+        super().__init__("nginx", program=LOAD, status=True, start=False)
         self.options += [*tokens.options(self.dir, "http://localhost"),
                          "--public", "open", "--public", "many"]
         page = self.dir / "demo" / "ways"
@@ -133,15 +136,15 @@ class Site(Yard):
         if pathlib.Path(library).exists():
             shutil.copy(library, page / "largesse.js")
         self.front = []
-        self.start()
+        self.begin()
 
     def connect(self):
         return sqlite3.connect(self.log, timeout=20, isolation_level=None)
 
-    def streams(self):
-        _, body = self.get("/events/metrics")
-        return int(next(line.split()[1] for line in body.decode().splitlines()
-                        if line.startswith("largesse_streams ")))
+    def open_streams(self):
+        with contextlib.closing(Stream(("127.0.0.1", self.status_port),
+                                       "/events/status")) as s:
+            return json.loads(s.rest())["streams"]
 
     def rows(self, topic, n):
         self.publisher().execute("BEGIN")
@@ -170,7 +173,7 @@ def obey(y, ways, publisher, command, rest):
     elif command == "counts":
         return ways.counts()
     elif command == "streams":
-        return y.streams()
+        return y.open_streams()
     elif command == "token":
         return tokens.sign({"exp": int(time.time()) + 3600, "largesse": {
             "subscribe": ["closed"]}})

@@ -65,6 +65,8 @@ function row(one, seen, published, from, before, after) {
 	return { scene: "ways", browser: one.browser, way: one.name,
 		chosen: seen.way, why: seen.why,
 		opened: seen.opened - seen.begun,
+		before: published.filter(([n, at]) => at >= seen.begun &&
+		    at < seen.opened && !seen.got.some((e) => e.n === n)).length,
 		learning: Math.max(...learnt.filter((e) =>
 		    published[e.n][1] < from).map((e) => e.late)),
 		...took, events: of.length, machine: Math.round(seen.late),
