@@ -5,6 +5,7 @@
  * Firefox by WebDriver BiDi.
  */
 import { spawn } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -104,6 +105,21 @@ export async function until(what, test, limit = LIMIT_MS) {
 			throw new Error(`not within ${limit} ms: ${what}`);
 		await sleep(20);
 	}
+}
+
+/* A process, and all that come of it. */
+export function family(pid) {
+	let all = [pid];
+
+	try {
+		for (const task of readdirSync(`/proc/${pid}/task`))
+			all = all.concat(...readFileSync(
+			    `/proc/${pid}/task/${task}/children`, "utf8")
+			    .split(" ").filter(Boolean).map((p) => family(+p)));
+	} catch {
+		return [];
+	}
+	return all;
 }
 
 /* --- what a page must have seen ----------------------------------------- */

@@ -2,7 +2,8 @@
 """site.py - a site with ways to it, for test.mjs: commands on stdin.
 
 	way NAME [SECONDS]	a proxy of proxy.py before the site: its address
-	front NAME		a real server (real.py) before it: its address
+	front NAME		a real server (real.py) before it: its address, and
+				what counts there: {url, key}
 	now KEY [SECONDS]	the harm of this way begins
 	publish [MS...]		events at random distances, or at these; no more
 				after `publish 0`
@@ -42,6 +43,7 @@ import hosts  # noqa: E402  (the path comes first)
 import tokens  # noqa: E402
 from client import Stream  # noqa: E402
 from proxy import WAYS, Proxy  # noqa: E402
+from real import FRONTS, TLS, Front  # noqa: E402
 from yard import LOAD, ROOT  # noqa: E402
 
 LEAST_MS, MOST_MS = 200, 4000       # between two events
@@ -61,8 +63,8 @@ class Ways:
     def add(self, name, to, seconds=None):
         async def listen():
             proxy = Proxy(name, to, seconds, self.log)
-            return "http://%s:%d" % (self.bind, await proxy.listen(
-                self.bind)), proxy
+            proxy.port = await proxy.listen(self.bind)
+            return "http://%s:%d" % (self.bind, proxy.port), proxy
         url, proxy = self.run(listen())
         self.all[url] = proxy
         return url
@@ -154,14 +156,22 @@ class Site(hosts.Site):
         self.publisher().execute("COMMIT")
 
 
+def before(y, ways, name):
+    """A real server.  What counts is in front of it; behind it, if it has TLS."""
+    key = ways.add("plain", y.address) if name in TLS else None
+    front = Front(y, name, ways.all[key].port if key else y.address[1])
+    y.front.append(front)
+    if key:
+        return {"url": front.url, "key": key}
+    key = ways.add("plain", front.address)
+    return {"url": key, "key": key}
+
+
 def obey(y, ways, publisher, command, rest):
     if command == "way":
         return ways.add(rest[0], y.address, *map(float, rest[1:]))
     if command == "front":
-        from real import Front
-        front = Front(y, rest[0])
-        y.front.append(front)
-        return front.url or ways.add("plain", front.address)
+        return before(y, ways, rest[0])
     if command == "now":
         ways.now(*rest)
     elif command == "publish":
@@ -189,7 +199,7 @@ def main():
     publisher = Publisher(y)
     try:
         print(json.dumps({"url": y.url, "dir": str(y.dir),
-                          "ways": list(WAYS)}), flush=True)
+                          "ways": list(WAYS), "fronts": list(FRONTS)}), flush=True)
         for line in sys.stdin:
             command, *rest = line.split()
             print(json.dumps(obey(y, ways, publisher, command, rest)),

@@ -5,9 +5,9 @@
  * What twenty pages cost, beside twenty native EventSources, is only told.  Those
  * need an address each: six streams are all that HTTP/1.1 gives to one.
  */
-import { readFileSync, readdirSync } from "node:fs";
-import { ROOM_MS, Site, judge, launch, median, sleep, until, visit } from
-	"./kit.mjs";
+import { readFileSync } from "node:fs";
+import { ROOM_MS, Site, family, judge, launch, median, sleep, until, visit }
+	from "./kit.mjs";
 
 const TABS = 20;
 const HANDOVER_MS = 100;
@@ -76,21 +76,6 @@ async function once({ browsers, check }) {
 }
 
 /* --- what it costs ------------------------------------------------------ */
-
-/* A process, and all that come of it. */
-function family(pid) {
-	let all = [pid];
-
-	try {
-		for (const task of readdirSync(`/proc/${pid}/task`))
-			all = all.concat(...readFileSync(
-			    `/proc/${pid}/task/${task}/children`, "utf8")
-			    .split(" ").filter(Boolean).map((p) => family(+p)));
-	} catch {
-		return [];
-	}
-	return all;
-}
 
 /* Seconds of processor, and megabytes of which shared ones count in part. */
 function cost(browser) {

@@ -25,11 +25,13 @@ function distances(ms) {
 
 /* A way in a browser. */
 async function arrive(site, browser, name) {
-	const url = await site.say("way", name);
+	const { url, key } = site.fronts.includes(name)
+	    ? await site.say("front", name)
+	    : await site.say("way", name).then((url) => ({ url, key: url }));
 	const query = name !== "strips" ? {} : { topic: "closed",
 		token: await site.say("token") };
 
-	return { url, name, away: [], page: await visit(browser, url, query) };
+	return { key, name, away: [], page: await visit(browser, url, query) };
 }
 
 /* A phase: events and harm, until each page has the last event. */
@@ -39,7 +41,7 @@ async function phase(site, all, ms) {
 	for (const one of all.filter((o) => HARMED.includes(o.name))) {
 		const from = Date.now();
 
-		await site.say("now", one.url);
+		await site.say("now", one.key);
 		if (one.name in AWAY_S)
 			one.away.push([from, Date.now() +
 			    1000 * AWAY_S[one.name]]);
@@ -62,7 +64,7 @@ function row(one, seen, published, from, before, after) {
 	const took = delays(of);
 	const minutes = MEASURE_MS / 60000;
 
-	return { scene: "ways", browser: one.browser, way: one.name,
+	return { scene: one.scene, browser: one.browser, way: one.name,
 		chosen: seen.way, why: seen.why,
 		opened: seen.opened - seen.begun,
 		before: published.filter(([n, at]) => at >= seen.begun &&
@@ -76,15 +78,15 @@ function row(one, seen, published, from, before, after) {
 		    before.up) / of.length) };
 }
 
-async function run({ browsers, check, names }) {
+async function run(which, { browsers, check }) {
 	const site = await Site.start();
 	const all = [];
 
 	await site.say("publish");
 	for (const [browser, b] of Object.entries(browsers))
-		for (const name of names || site.ways)
+		for (const name of site[which])
 			all.push({ ...await arrive(site, b, name),
-				browser });
+				browser, scene: which });
 	await phase(site, all, LEARN_MS);
 	const from = Date.now(), before = await site.say("counts");
 	await phase(site, all, MEASURE_MS);
@@ -99,8 +101,9 @@ async function run({ browsers, check, names }) {
 	for (const one of all)
 		await check(`${one.browser} behind ${one.name}: each event ` +
 		    "once, at most 2 s late", () => row(one, one.seen,
-		    published, from, before[one.url], after[one.url]));
+		    published, from, before[one.key], after[one.key]));
 	await site.stop();
 }
 
-export const scenes = [{ name: "ways", run }];
+export const scenes = [{ name: "ways", run: (all) => run("ways", all) },
+	{ name: "real", run: (all) => run("fronts", all), long: true }];
