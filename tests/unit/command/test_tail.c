@@ -195,6 +195,32 @@ test_tail_says_that_it_connects_again(void **state)
 	child_ends(&ch, "retry: 3\nid: 1\n\ndata: a\n\n", err, 0);
 }
 
+/* The retry of stream-retry counts; it has no id, and is none of --count. */
+static void
+test_tail_comes_back_after_stream_retry(void **state)
+{
+	static const char blocks[] =
+	    "retry: 9000\nid: 1\ndata: a\n\n"
+	    "event: stream-beat\ndata: {\"time\":1,\"id\":\"1\"}\n\n"
+	    "event: stream-expire\ndata: {\"seconds\":30}\n\n"
+	    "retry: 3\nevent: stream-retry\n"
+	    "data: {\"retry\":3,\"reason\":\"age\"}\n\n";
+	struct web *web = *state;
+	char err[256], out[512];
+	struct child ch;
+
+	child_start(&ch, cmd_tail, WORDS("tail", web->url, "--count", "2"));
+	snprintf(out, sizeof(out), STREAM "%s", blocks);
+	web_answer(web, "GET /events HTTP/1.1\r\n", out);
+	web_answer(
+	    web, "GET /events HTTP/1.1\r\n", STREAM "id: 2\ndata: b\n\n");
+	assert_header(web, "\r\nLast-Event-ID: 1\r\n");
+	snprintf(out, sizeof(out), "%sid: 2\ndata: b\n\n", blocks);
+	snprintf(err, sizeof(err),
+	    "largesse: %s: the stream ended: again in 3 ms\n", web->url);
+	child_ends(&ch, out, err, 0);
+}
+
 static void
 test_tail_gives_up_where_eventsource_does(void **state)
 {
@@ -291,6 +317,7 @@ main(void)
 	    TEST(test_tail_asks_for_topics_and_last),
 	    TEST(test_tail_resumes_where_it_was_cut),
 	    TEST(test_tail_says_that_it_connects_again),
+	    TEST(test_tail_comes_back_after_stream_retry),
 	    TEST(test_tail_gives_up_where_eventsource_does),
 	    TEST(test_tail_stops_at_204),
 	    TEST(test_tail_follows_a_redirect),
