@@ -59,9 +59,7 @@ function open([client, url, token, withCredentials]) {
 					throw new Error("refused");
 			},
 			onmessage(e) {
-				/* A block of nothing but retry: is one to it. */
-				if (e.data !== "")
-					(e.event ? s.notes : s.got).push(e.data);
+				(e.event ? s.notes : s.got).push(e.data);
 			},
 			onerror(e) { throw e; },
 		}).catch(() => { s.state = "over"; });
