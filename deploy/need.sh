@@ -22,7 +22,8 @@ packages() {
 	    mandoc openssl php8.2-cli php8.2-fpm php8.2-sqlite3 ruby ruby-sqlite3 \
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
 	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \
-	    redis-server ;;
+	    redis-server php8.2-curl python3-requests python3-httpx \
+	    python3-aiohttp libwww-perl libmojolicious-perl ;;
 	wordpress) echo python3 ;;
 	long) echo debootstrap util-linux ;;
 	valgrind) echo valgrind ;;
