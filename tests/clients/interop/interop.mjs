@@ -9,6 +9,9 @@
  * one scene.  The table of them all goes to stderr.
  *
  * usage: interop.mjs [WORD...]	clients with one of the words in their name
+ *
+ * MORE='&age=2&beat=1&pad=300' in the environment is added to the address of each
+ * stream.  Those that do not come back after an end are left out then.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -23,6 +26,7 @@ import { PAGES, PROGRAMS } from "./clients.mjs";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const require = createRequire(here("../../../build/clients/package.json"));
 const LIMIT_MS = 120000;		/* for anything that is waited for */
+const MORE = process.env.MORE ?? "";
 const TEXT = 'é✓ "\\ :';
 
 const pause = () => new Promise((done) => setTimeout(done, 10));
@@ -109,7 +113,7 @@ class Client {
 	constructor(site, key, title, known) {
 		Object.assign(this, { site, key, title, known });
 		this.url = `/events?topic=${known.topic ?? "main"}&client=${
-		    key}&lastEventId=earliest`;
+		    key}&lastEventId=earliest${MORE}`;
 	}
 
 	take([kind, ...what]) {
@@ -461,8 +465,9 @@ function everybody(site, words) {
 			add(browser, page, `${known.title} [${browser}]`, known);
 	for (const [title, known] of Object.entries(PROGRAMS))
 		add(null, null, title, known);
-	return clients.filter(({ title }) => words.length === 0 ||
-	    words.some((word) => title.includes(word)));
+	return clients.filter(({ title, known: { over, twice } }) =>
+	    (words.length === 0 || words.some((word) => title.includes(word))) &&
+	    !(MORE && (over || twice)));
 }
 
 /* Returns what closes it again. */

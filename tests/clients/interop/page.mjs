@@ -7,7 +7,7 @@
 const asked = new URLSearchParams(location.search);
 const url = new URL(asked.get("url"), location.href).href;
 const TYPES = ["message", "note", "stream-start", "stream-gap", "stream-retry",
-	"stream-expire"];
+	"stream-expire", "stream-beat"];
 const starts = await (await fetch(asked.get("report"))).text();
 let reported = Promise.resolve();
 

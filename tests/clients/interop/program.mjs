@@ -13,7 +13,7 @@ const home = new URL("../../../build/clients/package.json", import.meta.url);
 const require = createRequire(fileURLToPath(home));
 const [name, url] = process.argv.slice(2);
 const TYPES = ["message", "note", "stream-start", "stream-gap", "stream-retry",
-	"stream-expire"];
+	"stream-expire", "stream-beat"];
 const tell = (...what) => console.log(JSON.stringify(what));
 const load = (name) => import(pathToFileURL(require.resolve(name)));
 
