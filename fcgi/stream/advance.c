@@ -266,23 +266,30 @@ advance_events(struct hub *hub, struct stream *s, bool cold)
 	return s->conn.over || s->blocked ? ADVANCE_STUCK : ADVANCE_MORE;
 }
 
-enum advance
-stream_advance(struct hub *hub, struct stream *s, bool cold)
+/* Sends events to a stream that has a pad, or ends after what it was sent. */
+static enum advance
+advance_by_way(struct hub *hub, struct stream *s, bool cold)
 {
 	uint64_t bytes = hub->count.bytes;
 	enum advance came;
 
-	if (s->revoked) {
-		stream_end(hub, s, END_REVOKED);
-		return ADVANCE_STUCK;
-	}
 	if (s->pad_left > 0 && !way_pad(hub, s))
 		return ADVANCE_STUCK;
 	came = advance_events(hub, s, cold);
 	if (hub->count.bytes != bytes)
 		s->told = s->owes_pad = true;
-	if (came == ADVANCE_LEVEL && s->pad > 0 && s->owes_pad &&
-	    !way_pad(hub, s))
+	if (came == ADVANCE_LEVEL && s->owes_pad && !way_pad(hub, s))
 		return ADVANCE_STUCK;
 	return came;
+}
+
+enum advance
+stream_advance(struct hub *hub, struct stream *s, bool cold)
+{
+	if (s->revoked) {
+		stream_end(hub, s, END_REVOKED);
+		return ADVANCE_STUCK;
+	}
+	return s->pad > 0 || s->poll ? advance_by_way(hub, s, cold)
+				     : advance_events(hub, s, cold);
 }

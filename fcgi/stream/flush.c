@@ -46,7 +46,7 @@ advance(struct hub *hub, struct stream *s, bool cold)
 	case ADVANCE_LEVEL:
 		stream_is_level(hub, s);
 		if (end_level(hub, s)) {
-			if (way_is_done(hub, s))
+			if (s->poll && way_is_done(hub, s))
 				stream_end(hub, s, END_POLL);
 			break;
 		}

@@ -408,7 +408,7 @@ stream_look(struct hub *hub, struct stream *s)
 				: END_AGE);
 		return;
 	}
-	if (way_is_done(hub, s)) {
+	if (s->poll && way_is_done(hub, s)) {
 		stream_end(hub, s, END_POLL);
 		return;
 	}

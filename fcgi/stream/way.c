@@ -84,7 +84,7 @@ way_open(struct hub *hub, struct stream *s, const struct request *rq,
 bool
 way_is_done(struct hub *hub, struct stream *s)
 {
-	if (!s->poll || !s->told || s->queued || !stream_is_between(s))
+	if (!s->told || s->queued || !stream_is_between(s))
 		return false;
 	if (hub->look_again)
 		wheel_set(&hub->wheel, &s->conn, wheel_now(&hub->wheel) + 1);

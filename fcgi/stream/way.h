@@ -25,7 +25,7 @@ void way_open(
 bool way_warns_at_once(uint64_t lives_ms);
 
 /*
- * Is it a poll that was sent all there is?  If the log has more than was read,
+ * Was this poll sent all there is?  If the log has more than was read,
  * it is not, and is looked at again soon.
  */
 bool way_is_done(struct hub *, struct stream *);
