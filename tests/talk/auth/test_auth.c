@@ -326,6 +326,7 @@ test_stream_ends_with_its_token(void)
 	c = open_with(sv, "/events?topic=secret", token);
 	longer = open_with(sv, "/events?topic=secret", good());
 	append(sv, "secret", "in time");
+	check(want_warning(c) <= 6);
 	want_event(c, NULL, "message", "in time");
 	check(want_farewell(c) > 0);
 	append(sv, "secret", PRIVATE);
@@ -346,6 +347,7 @@ test_status_has_it(void)
 	c = open_with(sv, "/events?topic=secret",
 	    kept(forge(FORGE_HS256,
 		text("{\"exp\":%lld," GRANT "}", (long long)time(NULL) + 6))));
+	want_warning(c);
 	want_farewell(c);
 	c = get(sv, "/events/status", NULL);
 	check(want_headers(c) == 200);
@@ -619,11 +621,14 @@ test_token_ends_when_asked(void)
 	struct ran r =
 	    run_with(sv, NULL, "token", "--key-file", key_path(sv, "secret"),
 		"--subscribe", "secret", "--expires", "6", NULL);
+	struct client *c;
 
 	check(r.status == 0);
 	r.out[strcspn(r.out, "\n")] = '\0';
 	start(sv, KEYED(sv), "--leeway", "0", NULL);
-	want_farewell(open_with(sv, "/events?topic=secret", r.out));
+	c = open_with(sv, "/events?topic=secret", r.out);
+	check(want_warning(c) <= 6);
+	want_farewell(c);
 	want_no(get_with(sv, "/events?topic=secret", r.out), 401, r.out);
 }
 

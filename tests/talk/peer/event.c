@@ -274,6 +274,17 @@ want_gap(struct client *c)
 }
 
 int64_t
+want_warning(struct client *c)
+{
+	const struct event *e = want_next(c);
+
+	if (strcmp(e->type, "stream-expire") != 0)
+		talk_fail("wanted stream-expire; came %s", e->type);
+	check(e->id == NULL);
+	return json_number(e->data, "$.seconds");
+}
+
+int64_t
 want_farewell(struct client *c)
 {
 	const struct event *e;

@@ -440,6 +440,9 @@ void want_nothing_more(struct client *, struct server *, const char *topic);
 
 /* The end: END_REQUEST, and unless keep_conn the connection closed. */
 void want_end(struct client *);
+/* stream-expire is next.  Returns the seconds that it tells. */
+int64_t want_warning(struct client *);
+
 /* stream-retry and the end, no other event before it.  The milliseconds. */
 int64_t want_farewell(struct client *);
 /* Whoever asks for a stream, with an id or NULL, is told to come back. */

@@ -21,12 +21,14 @@ static bool
 told_to_come_back(struct client *c)
 {
 	const struct event *ev;
+	bool told;
 
 	if (want_headers(c) != 200)
 		return false;
 	ev = next_or_end(c);
+	told = ev != NULL && strcmp(ev->type, "stream-retry") == 0;
 	leave(c);
-	return ev == NULL;
+	return told;
 }
 
 /* Asks until the address is told to come back. */

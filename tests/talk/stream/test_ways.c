@@ -437,17 +437,6 @@ open_expiring(struct server *sv, const char *uri, int seconds)
 		    (long long)time(NULL) + seconds))));
 }
 
-static int64_t
-want_warning(struct client *c)
-{
-	const struct event *e = want_next(c);
-
-	if (strcmp(e->type, "stream-expire") != 0)
-		talk_fail("wanted stream-expire; came %s", e->type);
-	check(e->id == NULL);
-	return json_number(e->data, "$.seconds");
-}
-
 static void
 test_a_token_that_expires_is_told_of(void)
 {
