@@ -9,9 +9,9 @@
  *	url.c	 decides what to look at, and in which order
  *	clinic.c lets several requests run at a time; http.c makes one of them
  *	visit.c	 keeps what came of a request, as plain data
- *	judge.c	 draws the conclusions; absent.c, times.c and arrived.c have
- *		 the questions that it asks, way.c finds the servers in the
- *		 way, mend.c knows the lines for each of them
+ *	judge.c	 draws the conclusions; absent.c, times.c, arrived.c and
+ *		 tries.c have the questions that it asks, way.c finds the
+ *		 servers in the way, mend.c knows the lines for each of them
  *	report.c prints the findings
  *
  * visit.c, judge.c and what judge.c calls are pure, so a test needs no server

@@ -2,8 +2,8 @@
  * evidence.h - what the visits to one address brought, and the questions that
  * are asked of it.
  *
- * Each question is one function, in absent.c, times.c or arrived.c.  It adds
- * what is wrong to the report.  judge.c asks them in order.
+ * Each question is one function, in absent.c, times.c, arrived.c or tries.c. It
+ * adds what is wrong to the report.  judge.c asks them in order.
  */
 #ifndef DOCTOR_EVIDENCE_H
 #define DOCTOR_EVIDENCE_H
@@ -11,6 +11,16 @@
 #include "fcgi/doctor/report.h"
 #include "fcgi/doctor/visit.h"
 #include "fcgi/doctor/way.h"
+
+/* By which ways of largesse.js the stream was tried. */
+enum tried {
+	TRY_STREAM, /* with a beat each second */
+	TRY_PADDED, /* with bytes that push others out of a buffer */
+	TRY_SHORT,  /* that ends after two seconds; all others take three */
+	TRY_POST,
+	TRY_POLL,
+	TRIES
+};
 
 /* A visit that was not made is NULL. */
 struct evidence {
@@ -27,6 +37,7 @@ struct evidence {
 	const struct visit *large;   /* the same of large_bytes */
 	const struct visit *again;   /* one tick, to see a late start again */
 	const struct visit *silence; /* two ticks, idle_ms apart */
+	const struct visit *tries[TRIES]; /* all, or none */
 	uint64_t small_bytes, large_bytes, idle_ms;
 };
 
@@ -56,6 +67,11 @@ void judge_late_start(
 void judge_cut(const struct visit *, struct report *);
 void judge_silence(
     const struct evidence *, const struct way *, struct report *);
+
+/* --- tries.c: which ways get through? ----------------------------------- */
+
+/* Call it last: it has a word for the findings that are there. */
+void judge_tries(const struct evidence *, struct report *);
 
 /* --- arrived.c: what of the request, and of the answer? ----------------- */
 

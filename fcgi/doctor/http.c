@@ -185,6 +185,8 @@ set_up(struct going *g, const struct doctor *d, const struct visit_ask *ask)
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, g);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, g);
+	if (ask->form != NULL)
+		curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, ask->form);
 	if (ask->encodings)
 		curl_easy_setopt(
 		    c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate, br");
@@ -219,5 +221,6 @@ http_open(const struct doctor *d, const struct visit_ask *ask)
 	}
 	set_up(g, d, ask);
 	g->begun_ns = clock_steady_ns();
+	g->visit.begun_ms = (double)g->begun_ns / 1e6;
 	return g;
 }

@@ -15,6 +15,7 @@ struct visit_ask {
 	bool encodings;	     /* accept compression, as browsers do */
 	bool dummies;	     /* send a Last-Event-ID, a cookie, a token */
 	bool until_start;    /* stop after the event stream-start */
+	const char *form;    /* ask by POST, with this body; or NULL */
 	bool elsewhere;	     /* another host: leave out --header's lines */
 	unsigned timeout_ms; /* of the whole */
 };

@@ -131,8 +131,8 @@ best_visit(const struct evidence *e)
 	return e->stream;
 }
 
-void
-judge_evidence(const struct evidence *e, struct report *r)
+static void
+judge_stream(const struct evidence *e, struct report *r)
 {
 	const struct visit *s = e->stream;
 	struct way w = way_of(best_visit(e));
@@ -159,4 +159,11 @@ judge_evidence(const struct evidence *e, struct report *r)
 		judge_no_probe(e, &w, r);
 	else if (e->probe != NULL)
 		judge_probe(e, &w, r);
+}
+
+void
+judge_evidence(const struct evidence *e, struct report *r)
+{
+	judge_stream(e, r);
+	judge_tries(e, r);
 }

@@ -70,6 +70,23 @@ report_mend(struct report *r, struct finding *f, const char *where,
 }
 
 void
+report_add_way(
+    struct report *r, const char *name, bool works, const char *how, ...)
+{
+	struct report_way *w = &r->ways[r->nways];
+	va_list ap;
+
+	if (r->nways == REPORT_WAYS)
+		return;
+	r->nways++;
+	w->name = name;
+	w->works = works;
+	va_start(ap, how);
+	w->how = print_text(r, how, ap);
+	va_end(ap);
+}
+
+void
 report_summary(struct report *r, const char *fmt, ...)
 {
 	va_list ap;
@@ -112,6 +129,8 @@ report_free(struct report *r)
 			free(r->findings[i].mends[j].line);
 		free(r->findings[i].seen);
 	}
+	for (i = 0; i < r->nways; i++)
+		free(r->ways[i].how);
 	free(r->findings);
 	free(r->summary);
 }
@@ -132,20 +151,20 @@ put_word(FILE *f, const char *s, size_t len)
 
 /*
  * A label, then a text that is broken between words, each line indented.  A tab
- * would put the columns out.
+ * would put the columns out, and a line feed would begin a line of its own.
  */
 static void
-put_wrapped(FILE *f, const char *label, const char *s)
+put_columns(FILE *f, size_t indent, const char *label, const char *s)
 {
-	size_t at = INDENT, len;
+	size_t at = indent, len;
 
-	fprintf(f, "%-*s", INDENT, label);
+	fprintf(f, "%-*s", (int)indent, label);
 	for (s = s == NULL ? "" : s; *s != '\0'; s += len + (s[len] != '\0')) {
-		len = strcspn(s, " \t");
-		if (at > INDENT && at + 1 + len > COLUMNS) {
-			fprintf(f, "\n%*s", INDENT, "");
-			at = INDENT;
-		} else if (at > INDENT) {
+		len = strcspn(s, " \t\n");
+		if (at > indent && at + 1 + len > COLUMNS) {
+			fprintf(f, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (at > indent) {
 			putc(' ', f);
 			at++;
 		}
@@ -153,6 +172,12 @@ put_wrapped(FILE *f, const char *label, const char *s)
 		at += len;
 	}
 	putc('\n', f);
+}
+
+static void
+put_wrapped(FILE *f, const char *label, const char *s)
+{
+	put_columns(f, INDENT, label, s);
 }
 
 static void
@@ -164,12 +189,29 @@ put_finding(FILE *f, const struct finding *fd)
 	    sure_words[fd->sure]);
 	put_wrapped(f, "  seen", fd->seen);
 	put_wrapped(f, "  so", fd->effect);
+	if (fd->now != NULL)
+		put_wrapped(f, "  now", fd->now);
 	for (i = 0; i < fd->nmends; i++) {
 		put_wrapped(f, i == 0 ? "  mend" : "", fd->mends[i].where);
 		fprintf(f, "%*s", INDENT + 4, "");
 		put_word(f, fd->mends[i].line ? fd->mends[i].line : "",
 		    fd->mends[i].line ? strlen(fd->mends[i].line) : 0);
 		putc('\n', f);
+	}
+}
+
+static void
+put_ways(FILE *f, const struct report *r)
+{
+	char label[2 * INDENT + 1];
+	size_t i;
+
+	if (r->nways > 0)
+		fputs("\nways for visitors, with largesse.js in the page\n", f);
+	for (i = 0; i < r->nways; i++) {
+		snprintf(
+		    label, sizeof(label), "%*s%s", INDENT, "", r->ways[i].name);
+		put_columns(f, 2 * INDENT, label, r->ways[i].how);
 	}
 }
 
@@ -186,6 +228,7 @@ report_print(const struct report *r, FILE *f)
 		put_finding(f, &r->findings[i]);
 		sick += r->findings[i].level != LEVEL_NOTE;
 	}
+	put_ways(f, r);
 	if (sick == 0)
 		fputs("\nhealthy\n", f);
 	else
@@ -205,6 +248,7 @@ finding_json(const struct finding *fd)
 	json_object_set_new(j, "sure", json_words(sure_words[fd->sure]));
 	json_object_set_new(j, "seen", json_words(fd->seen));
 	json_object_set_new(j, "effect", json_words(fd->effect));
+	json_object_set_new(j, "now", json_words(fd->now));
 	for (i = 0; i < fd->nmends; i++) {
 		m = json_object();
 		json_object_set_new(m, "where", json_words(fd->mends[i].where));
@@ -213,6 +257,22 @@ finding_json(const struct finding *fd)
 	}
 	json_object_set_new(j, "mend", mends);
 	return j;
+}
+
+static json_t *
+ways_json(const struct report *r)
+{
+	json_t *ways = json_array(), *j;
+	size_t i;
+
+	for (i = 0; i < r->nways; i++) {
+		j = json_object();
+		json_object_set_new(j, "way", json_words(r->ways[i].name));
+		json_object_set_new(j, "works", json_boolean(r->ways[i].works));
+		json_object_set_new(j, "how", json_words(r->ways[i].how));
+		json_array_append_new(ways, j);
+	}
+	return ways;
 }
 
 void
@@ -227,6 +287,7 @@ report_print_json(const struct report *r, FILE *f)
 	for (i = 0; i < r->n; i++)
 		json_array_append_new(findings, finding_json(&r->findings[i]));
 	json_object_set_new(j, "findings", findings);
+	json_object_set_new(j, "ways", ways_json(r));
 	json_dumpf(j, f, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putc('\n', f);
 	json_decref(j);

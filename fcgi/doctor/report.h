@@ -10,7 +10,8 @@
 #include <stdio.h>
 
 enum {
-	FINDING_MENDS = 6
+	FINDING_MENDS = 6,
+	REPORT_WAYS = 5
 };
 
 enum level {
@@ -36,8 +37,16 @@ struct finding {
 	enum sure sure;
 	char *seen;
 	const char *effect; /* what it does to a user */
+	const char *now;    /* how users get through meanwhile, or NULL */
 	struct mend mends[FINDING_MENDS];
 	size_t nmends;
+};
+
+/* One of the ways of largesse.js. */
+struct report_way {
+	const char *name;
+	bool works;
+	char *how; /* "works", or "no" and why, in words */
 };
 
 /* The report of one address or one file. */
@@ -46,6 +55,8 @@ struct report {
 	char *summary; /* one line of what was measured, or NULL */
 	struct finding *findings;
 	size_t n, size;
+	struct report_way ways[REPORT_WAYS]; /* of an address */
+	size_t nways;
 	bool failed; /* without memory: not all is there */
 };
 
@@ -55,6 +66,8 @@ struct finding *report_add(struct report *, const char *code, enum level,
     __attribute__((format(printf, 6, 7)));
 void report_mend(struct report *, struct finding *, const char *where,
     const char *line, ...) __attribute__((format(printf, 4, 5)));
+void report_add_way(struct report *, const char *name, bool works,
+    const char *how, ...) __attribute__((format(printf, 4, 5)));
 void report_summary(struct report *, const char *, ...)
     __attribute__((format(printf, 2, 3)));
 

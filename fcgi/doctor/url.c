@@ -3,7 +3,8 @@
  *
  * The doctor looks at the stream first, as a page would, then makes a probe.
  * Only if the probe gives cause, it makes more of them, to tell one cause from
- * another.  One visit waits in silence meanwhile.
+ * another.  One visit waits in silence meanwhile, and at the end the ways of
+ * largesse.js are tried, all at once, so that they disturb none of the others.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum {
 	MORE_MS = 20000, /* after the end of a probe, if something does */
 	SMALL_BYTES = 2048,
 	LARGE_BYTES = 16384,
+	TRY_MS = 12000,	     /* of which three are the stream's own */
 	IDLE_MORE_MS = 3000, /* of silence, after the heartbeat */
 	IDLE_MAX_MS = 300 * 1000
 };
@@ -62,6 +64,14 @@ same_origin(const char *a, const char *b)
 		return false;
 	len = (size_t)(host - a) + 3 + strcspn(host + 3, "/?#");
 	return strncmp(a, b, len) == 0 && strchr("/?#", b[len]) != NULL;
+}
+
+static bool
+is_below(const char *url, const char *end)
+{
+	size_t len = strlen(url), n = strlen(end);
+
+	return len >= n && strcmp(url + len - n, end) == 0;
 }
 
 /* --- visits ------------------------------------------------------------- */
@@ -172,6 +182,50 @@ measure_buffer(struct examination *x)
 	x->e.large = wait_visit(x, begin_probe(x, 16, 100, LARGE_BYTES, false));
 }
 
+/*
+ * Asks for the stream with more parameters: behind its own in the query, or in
+ * a form, by POST.
+ */
+static const struct visit *
+begin_try(struct examination *x, const char *more, const char *form)
+{
+	struct visit_ask ask = {
+	    .encodings = true, .form = form, .timeout_ms = TRY_MS};
+	const char *query = x->url + strcspn(x->url, "?");
+	const struct visit *v;
+	char *url = NULL;
+	int len;
+
+	if (form != NULL)
+		len = asprintf(&url, "%s%s%s", x->mount,
+		    is_below(x->mount, "/stream") ? "" : "/stream", query);
+	else
+		len = asprintf(
+		    &url, "%s%c%s", x->url, *query == '\0' ? '?' : '&', more);
+	if (len == -1)
+		return NULL;
+	ask.url = url;
+	v = begin_visit(x, ask);
+	free(url);
+	return v;
+}
+
+/* As largesse.js asks, but with ends that come soon, and many beats. */
+static void
+try_ways(struct examination *x)
+{
+	const struct visit **tries = x->e.tries;
+	size_t i;
+
+	tries[TRY_STREAM] = begin_try(x, "beat=1&age=3", NULL);
+	tries[TRY_PADDED] = begin_try(x, "beat=1&age=3&pad=2048", NULL);
+	tries[TRY_SHORT] = begin_try(x, "beat=1&age=2", NULL);
+	tries[TRY_POST] = begin_try(x, NULL, "beat=1&age=3");
+	tries[TRY_POLL] = begin_try(x, "beat=1&poll&age=0", NULL);
+	for (i = 0; i < TRIES; i++)
+		wait_visit(x, tries[i]);
+}
+
 static void
 probe_stream(struct examination *x)
 {
@@ -189,7 +243,6 @@ probe_stream(struct examination *x)
 		measure_buffer(x);
 	if (judge_late(e->probe))
 		e->again = wait_visit(x, begin_probe(x, 1, 100, 0, true));
-	wait_visit(x, e->silence);
 }
 
 static bool
@@ -199,8 +252,12 @@ examine_url(struct examination *x, struct report *r)
 		return false;
 	if (x->e.stream->stream && !x->e.stream->started)
 		ask_health(x);
-	if (judge_usable(x->e.stream))
+	if (judge_usable(x->e.stream)) {
 		probe_stream(x);
+		if (x->e.stream->status != 401 && x->e.stream->status != 403)
+			try_ways(x);
+		wait_visit(x, x->e.silence);
+	}
 	judge_evidence(&x->e, r);
 	return !r->failed;
 }

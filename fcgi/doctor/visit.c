@@ -196,6 +196,31 @@ read_tick(struct visit *v, const char *data, size_t len, double now_ms)
 	json_decref(j);
 }
 
+/* stream-start, if it says the time, and each stream-beat. */
+static void
+keep_beat(struct visit *v, const char *data, size_t len, double now_ms)
+{
+	json_t *j = json_loadb(data, len, 0, NULL);
+	uint64_t sent = count_member(j, "time"), beat = count_member(j, "beat");
+
+	if (sent > 0 && v->nbeats < VISIT_BEATS)
+		v->beats[v->nbeats++] =
+		    (struct tick){.sent_ms = (double)sent, .came_ms = now_ms};
+	if (beat > 0 && beat <= UINT16_MAX)
+		v->beat_s = (unsigned)beat;
+	json_decref(j);
+}
+
+static void
+read_end(struct visit *v, const char *data, size_t len)
+{
+	json_t *j = json_loadb(data, len, 0, NULL);
+
+	v->ended = true;
+	copy_member(j, "reason", v->reason, sizeof(v->reason));
+	json_decref(j);
+}
+
 void
 visit_block(struct visit *v, const char *text, double now_ms)
 {
@@ -208,8 +233,15 @@ visit_block(struct visit *v, const char *text, double now_ms)
 	data = block_field(text, "data", &data_len);
 	if (is_word(type, type_len, "stream-start"))
 		v->started = true;
-	if (is_word(type, type_len, "stream-probe") && data != NULL)
+	if (data == NULL)
+		return;
+	if (is_word(type, type_len, "stream-probe"))
 		read_tick(v, data, data_len, now_ms);
+	else if (is_word(type, type_len, "stream-retry"))
+		read_end(v, data, data_len);
+	else if (is_word(type, type_len, "stream-start") ||
+		 is_word(type, type_len, "stream-beat"))
+		keep_beat(v, data, data_len, now_ms);
 }
 
 /* --- ticks -------------------------------------------------------------- */

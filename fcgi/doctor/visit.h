@@ -13,6 +13,7 @@
 
 enum {
 	VISIT_TICKS = 40,
+	VISIT_BEATS = 8,
 	VISIT_TEXT = 256
 };
 
@@ -26,7 +27,7 @@ enum trouble {
 	TROUBLE_OTHER
 };
 
-/* A tick of a probe: when it was sent, and when it came. */
+/* A tick of a probe, or a beat of a stream: when it was sent, and came. */
 struct tick {
 	uint64_t n;
 	double sent_ms; /* since 1970, by the responder's clock */
@@ -46,6 +47,7 @@ struct echo {
 
 struct visit {
 	bool done;
+	double begun_ms; /* by our clock, so that visits can be compared */
 	enum trouble trouble;
 	char error[VISIT_TEXT]; /* of trouble, in words */
 
@@ -60,9 +62,14 @@ struct visit {
 	size_t bytes;			 /* of the body, decoded */
 	char text[VISIT_TEXT];		 /* its beginning, when no stream */
 
-	bool stream;  /* 200 and text/event-stream */
-	bool started; /* stream-start came */
-	bool retry;   /* retry: came */
+	bool stream;	 /* 200 and text/event-stream */
+	bool started;	 /* stream-start came */
+	bool retry;	 /* retry: came */
+	bool ended;	 /* stream-retry came: this end was meant */
+	char reason[16]; /* of it */
+	unsigned beat_s; /* as stream-start says; 0: it does not */
+	struct tick beats[VISIT_BEATS]; /* the first is stream-start */
+	unsigned nbeats;
 	struct tick ticks[VISIT_TICKS];
 	unsigned nticks, of; /* came, and announced */
 	struct echo echo;

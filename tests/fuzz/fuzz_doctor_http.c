@@ -23,7 +23,7 @@
 
 enum {
 	ANSWER_ENDS = 0xff,
-	VISITS = 9
+	VISITS = 9 + TRIES
 };
 
 /* --- the clock, in place of clock_gettime (see run) ------------------------
@@ -88,6 +88,8 @@ check_visit(const struct visit *v)
 	check_text(v->allow_origin, sizeof(v->allow_origin));
 	check_text(v->location, sizeof(v->location));
 	check_text(v->text, sizeof(v->text));
+	check_text(v->reason, sizeof(v->reason));
+	must(v->nbeats <= VISIT_BEATS);
 	check_text(v->echo.protocol, sizeof(v->echo.protocol));
 	check_text(v->echo.software, sizeof(v->echo.software));
 	check_text(v->echo.via, sizeof(v->echo.via));
@@ -139,6 +141,7 @@ check_report(const struct report *r)
 	j = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
 	must(j != NULL);
 	must(json_array_size(json_object_get(j, "findings")) == r->n);
+	must(json_array_size(json_object_get(j, "ways")) == r->nways);
 	json_decref(j);
 	free(text);
 	free(json);
@@ -154,7 +157,8 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	    .idle_ms = 18000};
 	const struct visit **const visits[VISITS] = {&e.stream, &e.probe,
 	    &e.plain, &e.silence, &e.again, &e.small, &e.large, &e.health,
-	    &e.asked};
+	    &e.asked, &e.tries[TRY_STREAM], &e.tries[TRY_PADDED],
+	    &e.tries[TRY_SHORT], &e.tries[TRY_POST], &e.tries[TRY_POLL]};
 	struct visit_ask ask = {.url = d.subject, .timeout_ms = 60000};
 	struct going *made[VISITS] = {NULL};
 	struct report r = {.subject = d.subject};
@@ -170,7 +174,8 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 		end = memchr(in, ANSWER_ENDS, len);
 		n = end != NULL ? (size_t)(end - in) : len;
 		ask.encodings = visits[i] != &e.plain;
-		ask.dummies = i > 0;
+		ask.dummies = i > 0 && i < 9;
+		ask.form = visits[i] == &e.tries[TRY_POST] ? "beat=1" : NULL;
 		ask.until_start = i == 0;
 		if (n > 0) {
 			made[i] = visit(&d, &ask, in, n);

@@ -622,6 +622,293 @@ test_a_probe_that_is_none(void **state)
 	want(sc, "dumb");
 }
 
+/* --- ways for visitors -------------------------------------------------- */
+
+/*
+ * What was tried, from a stream that says the time: its start and so many
+ * beats, a second apart.  The responder's clock is ahead of ours.
+ */
+#define AHEAD_MS 1.7e12
+
+static void
+say(struct visit *v, const char *type, double sent, double came)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+	    "event: %s\ndata: {\"time\":%.0f,\"beat\":1}\n\n", type,
+	    AHEAD_MS + v->begun_ms + sent);
+	visit_block(v, text, came);
+	v->end_ms = came;
+}
+
+static void
+end_well(struct visit *v, const char *reason, double came)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+	    "retry: 200\nevent: stream-retry\n"
+	    "data: {\"retry\":200,\"reason\":\"%s\"}\n\n",
+	    reason);
+	visit_block(v, text, came);
+	v->end_ms = came;
+}
+
+/*
+ * Each message is so much late; at_end: none came before the end.  Visits do
+ * not begin at the same time.
+ */
+static struct visit
+tried(unsigned beats, double late, bool at_end)
+{
+	struct visit v = {.done = true,
+	    .status = 200,
+	    .stream = true,
+	    .begun_ms = 5000 + beats * 1000};
+	unsigned i;
+
+	for (i = 0; i <= beats; i++)
+		say(&v, i == 0 ? "stream-start" : "stream-beat", i * 1000,
+		    at_end ? 3004 : i * 1000 + 4 + late);
+	end_well(&v, "age", 3004);
+	return v;
+}
+
+/* A scene in which all five were tried, and came so. */
+static struct scene *
+scene_of_tries(struct visit tries[TRIES], double late, bool at_end)
+{
+	struct scene *sc = scene();
+	size_t i;
+
+	for (i = 0; i < TRIES; i++) {
+		tries[i] = tried(2, late, at_end);
+		sc->e.tries[i] = &tries[i];
+	}
+	tries[TRY_POLL] = tried(0, 0, false);
+	return sc;
+}
+
+/* What is said of one; frees the scene. */
+static void
+want_way_says(struct scene *sc, enum tried which, const char *how)
+{
+	judge_evidence(&sc->e, &sc->r);
+	assert_int_equal(sc->r.nways, TRIES);
+	assert_string_equal(sc->r.ways[which].how, how);
+	assert_int_equal(
+	    sc->r.ways[which].works, strncmp(how, "works", 5) == 0);
+	report_free(&sc->r);
+	free(sc);
+}
+
+static void
+test_each_way_works(void **state)
+{
+	static const char *const names[] = {
+	    "stream", "padded", "short", "post", "poll"};
+	struct visit tries[TRIES];
+	struct scene *sc = scene_of_tries(tries, 0, false);
+	size_t i;
+
+	(void)state;
+	judge_evidence(&sc->e, &sc->r);
+	assert_false(report_sick(&sc->r));
+	assert_int_equal(sc->r.nways, TRIES);
+	for (i = 0; i < TRIES; i++) {
+		assert_string_equal(sc->r.ways[i].name, names[i]);
+		assert_string_equal(sc->r.ways[i].how, "works");
+	}
+	report_free(&sc->r);
+	free(sc);
+}
+
+static void
+test_a_stream_that_is_held_is_polled(void **state)
+{
+	struct visit tries[TRIES];
+	struct scene *sc = scene_of_tries(tries, 0, true);
+
+	(void)state;
+	want_way_says(sc, TRY_STREAM, "no: held until its end");
+	want_way_says(
+	    scene_of_tries(tries, 0, true), TRY_POST, "no: held until its end");
+	want_way_says(scene_of_tries(tries, 0, true), TRY_POLL, "works");
+}
+
+/* The first of the ways that works: it costs least. */
+static void
+test_a_finding_has_the_way_around_it(void **state)
+{
+	struct visit tries[TRIES];
+	struct scene *sc;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		sc = scene_of_tries(tries, 0, true);
+		sc->probe = heaped_probe(20, 100);
+		if (i > 0)
+			tries[TRY_POST] = tried(2, 0, false);
+		judge_evidence(&sc->e, &sc->r);
+		assert_string_equal(sc->r.findings[0].code, "buffered");
+		assert_non_null(strstr(
+		    sc->r.findings[0].now, i == 0 ? "by polling" : "by POST"));
+		report_free(&sc->r);
+		free(sc);
+	}
+}
+
+/* All are equally late, so only the poll tells that they are. */
+static void
+test_the_newest_is_held(void **state)
+{
+	struct visit tries[TRIES];
+	struct scene *sc;
+
+	(void)state;
+	want(scene_of_tries(tries, 1000, false), "newest");
+	want_way_says(scene_of_tries(tries, 1000, false), TRY_STREAM,
+	    "no: the newest event waits for the next");
+	want_way_says(scene_of_tries(tries, 1000, false), TRY_PADDED,
+	    "works, up to 1.0 s late");
+	want_way_says(scene_of_tries(tries, 2000, false), TRY_PADDED,
+	    "no: events come up to 2.0 s late");
+	want(scene_of_tries(tries, 2000, false), "");
+	want_way_says(scene_of_tries(tries, 700, false), TRY_STREAM,
+	    "no: events come up to 0.7 s late");
+	sc = scene_of_tries(tries, 1000, false);
+	sc->probe = heaped_probe(20, 100);
+	want(sc, "buffered");
+}
+
+/* On a busy machine one beat comes late. */
+static void
+test_one_late_beat_is_a_hiccup(void **state)
+{
+	struct visit tries[TRIES];
+	struct scene *sc = scene_of_tries(tries, 0, false);
+
+	(void)state;
+	tries[TRY_STREAM].beats[1].came_ms += 800;
+	want_way_says(sc, TRY_STREAM, "works");
+	sc = scene_of_tries(tries, 0, false);
+	tries[TRY_STREAM].beats[1].came_ms += 1800;
+	tries[TRY_STREAM].beats[2].came_ms += 800;
+	want_way_says(sc, TRY_STREAM, "no: events come up to 1.8 s late");
+}
+
+static void
+test_why_a_way_does_not_work(void **state)
+{
+	static const struct {
+		struct visit v;
+		const char *how;
+	} cases[] = {
+	    {{.trouble = TROUBLE_TIMEOUT, .end_ms = 12000},
+		"no: nothing came in 12 s"},
+	    {{.trouble = TROUBLE_CUT, .error = "Empty reply"},
+		"no: Empty reply"},
+	    {{.trouble = TROUBLE_OTHER}, "no: no answer"},
+	    {{.status = 403, .text = "not here\n\x1b[2J"},
+		"no: status 403: not here"},
+	    {{.status = 502, .text = "<html>"}, "no: status 502"},
+	    {{.status = 200, .type = "text/html"},
+		"no: text/html in the place of a stream"},
+	    {{.status = 200,
+		 .stream = true,
+		 .trouble = TROUBLE_TIMEOUT,
+		 .end_ms = 12000},
+		"no: nothing came in 12 s"},
+	    {{.status = 200, .stream = true, .end_ms = 1500},
+		"no: cut after 1.5 s, before anything came"},
+	    {{.status = 200, .stream = true, .retry = true, .reason = "busy"},
+		"no: told to come back: busy"},
+	    {{.status = 200, .stream = true, .started = true, .ended = true},
+		"no: its parameters did not arrive, or largesse there is "
+		"older"},
+	};
+	struct visit tries[TRIES];
+	struct scene *sc;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sc = scene_of_tries(tries, 0, false);
+		tries[TRY_POST] = cases[i].v;
+		want_way_says(sc, TRY_POST, cases[i].how);
+	}
+	for (i = 0; i < 2; i++) {
+		sc = scene_of_tries(tries, 0, false);
+		tries[TRY_SHORT].ended = false;
+		tries[TRY_SHORT].trouble =
+		    i == 0 ? TROUBLE_CUT : TROUBLE_TIMEOUT;
+		want_way_says(sc, TRY_SHORT,
+		    i == 0 ? "no: cut after 3.0 s"
+			   : "no: its end did not come in 3 s");
+	}
+}
+
+/* That a way does not work is no finding; that none does is one. */
+static void
+test_none_works(void **state)
+{
+	struct visit tries[TRIES];
+	struct scene *sc = scene_of_tries(tries, 0, true);
+	size_t i;
+
+	(void)state;
+	want(sc, "");
+	sc = scene_of_tries(tries, 0, true);
+	tries[TRY_POLL] = (struct visit){.status = 404};
+	want(sc, "ways");
+	sc = scene_of_tries(tries, 0, true);
+	for (i = 0; i < TRIES; i++)
+		tries[i] = (struct visit){.status = 404};
+	sc->stream.started = false; /* one finding is enough */
+	want(sc, "down");
+}
+
+static void
+test_a_stream_with_a_token_is_not_tried(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->stream = (struct visit){.done = true, .status = 401, .http = 20};
+	judge_evidence(&sc->e, &sc->r);
+	assert_true(report_has(&sc->r, "untried"));
+	assert_int_equal(sc->r.nways, 0);
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
+	want(sc, "status");
+}
+
+/* Beats that no responder of ours would send, and more of them than expected.
+ */
+static void
+test_beats_that_are_none(void **state)
+{
+	struct visit v = {0};
+	int i;
+
+	(void)state;
+	visit_block(&v, "event: stream-beat\ndata: {\n\n", 1);
+	visit_block(&v, "event: stream-beat\ndata: {\"time\":-1}\n\n", 1);
+	visit_block(&v, "event: stream-beat\n\n", 1);
+	visit_block(&v, "event: stream-start\ndata: 7\n\n", 1);
+	assert_int_equal(v.nbeats, 0);
+	visit_block(&v, "event: stream-retry\ndata: {\"reason\":7}\n\n", 1);
+	assert_true(v.ended);
+	assert_string_equal(v.reason, "");
+	end_well(&v, "a reason that is much too long for it", 1);
+	assert_string_equal(v.reason, "a reason that i");
+	for (i = 0; i < 50; i++)
+		say(&v, "stream-beat", 1, 1);
+	assert_int_equal(v.nbeats, VISIT_BEATS);
+}
+
 /* --- who is in the way -------------------------------------------------- */
 
 static void
@@ -793,6 +1080,36 @@ test_report_of_a_healthy_way(void **state)
 }
 
 static void
+test_report_of_ways(void **state)
+{
+	struct report r = {.subject = "x"};
+	json_t *j, *ways;
+	char *text;
+	int i;
+
+	(void)state;
+	for (i = 0; i < REPORT_WAYS + 2; i++)
+		report_add_way(&r, "poll", false, "no: %s", "\x1b[2J\t\nx");
+	assert_int_equal(r.nways, REPORT_WAYS);
+	text = printed(&r, report_print);
+	assert_non_null(
+	    strstr(text, "\nways for visitors, with largesse.js in the page\n"
+			 "        poll    no: \\x1b[2J  x\n"));
+	free(text);
+	text = printed(&r, report_print_json);
+	j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	ways = json_object_get(j, "ways");
+	assert_int_equal(json_array_size(ways), REPORT_WAYS);
+	ways = json_array_get(ways, 0);
+	assert_true(json_is_false(json_object_get(ways, "works")));
+	assert_string_equal(json_string_value(json_object_get(ways, "how")),
+	    "no: \x1b[2J\t\nx");
+	json_decref(j);
+	free(text);
+	report_free(&r);
+}
+
+static void
 test_report_as_json(void **state)
 {
 	struct report r = {.subject = "x\xff"};
@@ -845,12 +1162,22 @@ main(void)
 	    cmocka_unit_test(test_told_to_come_back),
 	    cmocka_unit_test(test_redirects),
 	    cmocka_unit_test(test_a_probe_that_is_none),
+	    cmocka_unit_test(test_each_way_works),
+	    cmocka_unit_test(test_a_stream_that_is_held_is_polled),
+	    cmocka_unit_test(test_a_finding_has_the_way_around_it),
+	    cmocka_unit_test(test_the_newest_is_held),
+	    cmocka_unit_test(test_one_late_beat_is_a_hiccup),
+	    cmocka_unit_test(test_why_a_way_does_not_work),
+	    cmocka_unit_test(test_none_works),
+	    cmocka_unit_test(test_a_stream_with_a_token_is_not_tried),
+	    cmocka_unit_test(test_beats_that_are_none),
 	    cmocka_unit_test(test_way),
 	    cmocka_unit_test(test_headers_are_read),
 	    cmocka_unit_test(test_long_headers_are_cut),
 	    cmocka_unit_test(test_blocks_that_are_no_ticks),
 	    cmocka_unit_test(test_report_as_text),
 	    cmocka_unit_test(test_report_of_a_healthy_way),
+	    cmocka_unit_test(test_report_of_ways),
 	    cmocka_unit_test(test_report_as_json),
 	};
 
