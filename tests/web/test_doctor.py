@@ -4,7 +4,9 @@ A set-up is a row of real web servers with one thing wrong, or nothing.  The
 doctor looks at each set-up once.  It mostly waits, so it looks at a few at a
 time, before the other tests.  A test then checks the verdict on one set-up.
 
-The table of set-ups and verdicts is printed, and deploy/doctor.md has it.
+A proxy of tests/ways may be in front, which harms as a visitor's does.
+
+The tables of set-ups and verdicts are printed, and deploy/doctor.md has them.
 """
 
 import concurrent.futures
@@ -15,6 +17,7 @@ import subprocess
 import socket
 import sys
 
+from harmed import Harmed
 from tap import each
 from yard import LARGESSE, ROOT, Yard, until
 from ward import (AUTH, FCGI, FCGID, HTTP, PATH, Ward, apache, certificate,
@@ -183,6 +186,24 @@ WELL = [
     ("nginx, --allow-origin for a page of another site", "allow"),
 ]
 
+# What a proxy of tests/ways does, the codes, and the ways that get through.
+# One that cuts what is idle must do so before the heartbeat of 2 s.
+ALL_WAYS = "stream padded short post poll"
+HARM = [
+    ("plain", "", ALL_WAYS),
+    ("holds-all", "buffered", "poll"),
+    ("holds-gets", "buffered", "post poll"),
+    ("buffer-1k", "buffered", "padded poll"),
+    ("buffer-16k", "buffered", "poll"),
+    ("holds-last", "newest", "padded poll"),
+    ("gathers", "buffered", "poll"),
+    ("gzip-holds", "compressed", "poll"),
+    ("cuts-idle", "idle", ALL_WAYS, ["--idle", "3"], ["--seconds", "1.6"]),
+    ("http10", "http10", ALL_WAYS),
+    ("strips", "last-event-id authorization cookie", ALL_WAYS),
+    ("two-connections", "", ALL_WAYS),
+]
+
 
 # --- looking at them
 
@@ -241,6 +262,19 @@ def special(how):
     return w, QUICK, lambda: away.rename(w.log)
 
 
+class HarmedWard(Ward):
+    """nginx, and before it a proxy that harms; its name is in doctor.md."""
+
+    def __init__(self, way, *args):
+        super().__init__(nginx(True))
+        self.proxy = Harmed(way, self.port, *args)
+        self.port = self.proxy.port
+
+    def close(self):
+        self.proxy.close()
+        super().close()
+
+
 def not_told(w):
     """A token for one host is not sent to another."""
     log = (w.tiers[0].dir / "auth.log").read_text()
@@ -256,7 +290,10 @@ def look(setup):
     elif len(rest) > 2:
         args = rest[2] or QUICK
         path = rest[3] if len(rest) > 3 else path
-    if isinstance(tiers, str):
+    if setup in HARM:
+        args = rest[1] if len(rest) > 1 else QUICK
+        w = HarmedWard(name, *(rest[2] if len(rest) > 2 else []))
+    elif isinstance(tiers, str):
         w, args, after = special(tiers)
     else:
         w = Ward(*tiers, share="mod_fcgid" in name)
@@ -274,7 +311,7 @@ def look(setup):
     return json.loads(ran.stdout), ran.returncode
 
 
-ALL = SICK + WELL
+ALL = SICK + WELL + HARM
 BATCH = 9                   # set-ups in a test, which has limited time
 verdicts = {}               # for each set-up, a future that is done
 
@@ -333,14 +370,56 @@ def test_finds_nothing_where_all_is_well(setup):
     assert notes == (set() if "HTTP/2" in setup else {"http1"}), notes
 
 
+def ways(report):
+    return {w["way"]: w["how"] for w in report["ways"] if w["works"]}
+
+
+@each("setup", [s[0] for s in HARM])
+def test_says_which_ways_get_through(setup):
+    report, status = verdict(setup)
+    _, codes, through, *_ = next(s for s in HARM if s[0] == setup)
+    assert found(report) == codes.split(), found(report)
+    assert status == (codes != ""), status
+    assert list(ways(report)) == through.split(), report["ways"]
+    assert [w["way"] for w in report["ways"]] == ALL_WAYS.split()
+    now = {f["now"] for f in report["findings"] if f["code"] in (
+        "buffered", "newest", "compressed", "idle")}
+    assert now == ({NOW[through.split()[0]]} if now else set()), now
+
+
+NOW = {way: "Visitors get through with largesse.js in the page, by %s." % how
+       for way, how in (
+           ("stream", "a stream with more heartbeats"),
+           ("padded", "a stream that fills the buffer"),
+           ("post", "POST"), ("poll", "polling"))}
+
+
+@each("setup", [s[0] for s in WELL if "mod_fcgid" not in s[0]])
+def test_each_way_works_where_all_is_well(setup):
+    report, _ = verdict(setup)
+    assert list(ways(report)) == ALL_WAYS.split(), report["ways"]
+
+
+def test_a_token_is_asked_for_once():
+    with Ward(nginx(True, auth_basic='"no"', auth_basic_user_file="/dev/null")) as w:
+        ran = subprocess.run([LARGESSE, "doctor", w.url + "/events", *QUICK],
+                             capture_output=True, text=True, timeout=80)
+    assert ran.stdout.count("pass it with") == 1, ran.stdout
+    assert "--header 'Authorization: Bearer ...'" in ran.stdout, ran.stdout
+    assert "ways for visitors," not in ran.stdout, ran.stdout
+
+
 def rows(setups):
     """Set-ups and verdicts, as in deploy/doctor.md."""
-    for name, *_ in setups:
+    for setup in setups:
         try:
-            codes = ", ".join(found(verdicts[name].result()[0])) or "healthy"
+            report, _ = verdicts[setup[0]].result()
+            codes = ", ".join(found(report)) or "healthy"
+            if setup in HARM:
+                codes += " | " + ", ".join(ways(report))
         except Exception as e:
             codes = "none: %s" % e
-        yield "| %s | %s |" % (name, codes)
+        yield "| %s | %s |" % (setup[0], codes)
 
 
 def test_the_table_in_deploy_is_what_was_seen():
@@ -348,4 +427,7 @@ def test_the_table_in_deploy_is_what_was_seen():
     text = text.partition("## Seen by it")[2]
     table = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(verdicts) == len(ALL), "not all was looked at"
-    assert table[1:] == list(rows(ALL)), "deploy/doctor.md is not up to date"
+    heads = [i for i, line in enumerate(table) if "| verdict |" in line]
+    assert heads[0] == 0 and len(heads) == 2, heads
+    del table[heads[1]], table[0]
+    assert table == list(rows(ALL)), "deploy/doctor.md is not up to date"
