@@ -50,6 +50,7 @@ const BATCH_MAX = 1000;         // events of a POST
 const ANSWER_MAX = 1048576;     // bytes of an answer, about; for the rest the browser comes back
 const LEEWAY_MS = 2000;         // by which the clock of whoever made a token may be wrong
 const LOOKS_S = 4;              // looks into the log in a second
+const AT_ONCE_MS = [10, 100];   // a client for which there is more comes back after so many
 const PIECE_BYTES = 65536;      // that are read at once, and its rows, and those that are looked at
 const PIECE_ROWS = 200;
 const PIECE_SCAN = 20000;
@@ -159,9 +160,9 @@ function say_later(bool $bare): void
 	} elseif ($bare) {
 		answer(503, "busy: come back\n", [retry_after()]);
 	} elseif (headers_sent()) {
-		echo bye();
+		echo bye('busy', retry_ms());
 	} else {
-		answer(200, bye(), ['Content-Type: text/event-stream', 'X-Accel-Buffering: no']);
+		answer(200, bye('busy', retry_ms()), ['Content-Type: text/event-stream', 'X-Accel-Buffering: no']);
 	}
 }
 
@@ -186,9 +187,11 @@ function retry_after(): string
 	return 'Retry-After: ' . (intdiv(retry_ms(), 1000) + 1);
 }
 
-function bye(bool $soon = false): string
+// The last event of an answer after which the client is to come back.  It has no id, so the
+// client keeps the one that it has.
+function bye(string $reason, int $ms): string
 {
-	return 'retry: ' . ($soon ? mt_rand(10, 100) : retry_ms()) . "\n\n";
+	return "retry: $ms\nevent: stream-retry\ndata: {\"retry\":$ms,\"reason\":\"$reason\"}\n\n";
 }
 
 // --- the host and the settings ------------------------------------------------
@@ -1430,7 +1433,13 @@ function send_events(Log $log, array $rq, array $start, int $revoked, float $unt
 	$hold_s = is_kept_back() && ($rq['id'] === null || $gap !== null) ? 0 : (float) setting('PHP_HOLD_S');
 	function_exists('set_time_limit') && set_time_limit((int) $hold_s + 60); // some hosts forbid it
 	$why = follow($log, $rq, $place, $revoked, min(microtime(true) + $hold_s, $until));
-	send($why === 'ended' ? last_block($rq) : bye($why === 'more'));
+	if ($why === 'more' && !is_still_allowed($log, $rq)) {
+		$why = 'revoked';
+	} elseif ($why === 'late') {
+		$why = $until <= microtime(true) ? 'token' : 'age';
+	}
+	send($why === 'ended' ? last_block($rq) :
+		($why === 'more' ? bye('age', mt_rand(...AT_ONCE_MS)) : bye($why, retry_ms())));
 }
 
 // Nothing but what was published.  The request is kept open until its topics have ended.  If it has
@@ -1441,6 +1450,17 @@ function send_bare(Log $log, array $rq, array $start, int $revoked, float $until
 	send("id: $start[2]\n\n", true);
 	if (follow($log, $rq, $start[0], $revoked, $until) === 'ended') {
 		send(last_block($rq));
+	}
+}
+
+// Was it the right of another that was revoked?
+function is_still_allowed(Log $log, array $rq): bool
+{
+	try {
+		allow_stream($log, $rq);
+		return true;
+	} catch (Refusal $e) {
+		return false;
 	}
 }
 
