@@ -46,11 +46,17 @@ const TOPICS_MAX = 16;          // of one request
 const EVENT_MAX = 1048576;      // bytes of an event, and of a POST
 const TEXT_MAX = 2162688;       // bytes of a text that the program reads at all
 const SIGNED_MAX = 8192;        // bytes of a query that were signed
+const FORM_MAX = 65536;         // bytes of the parameters of a stream that is asked for by POST
 const BATCH_MAX = 1000;         // events of a POST
 const ANSWER_MAX = 1048576;     // bytes of an answer, about; for the rest the browser comes back
 const LEEWAY_MS = 2000;         // by which the clock of whoever made a token may be wrong
 const LOOKS_S = 4;              // looks into the log in a second
-const AT_ONCE_MS = [10, 100];   // a client for which there is more comes back after so many
+const BEAT_S = [1, 3600];       // between two beats that a client asks for, at least and at most
+const POLL_S = 25;              // that a poll waits, unless it is kept open for less
+const PAD_MAX = 8192;           // bytes of the comments that a client asks for
+const EXPIRE_S = 30;            // before the end of its token a client is told of it
+const SOON_MS = [100, 300];     // a client that wants short answers comes back after so many
+const AT_ONCE_MS = [10, 100];   // and one for which there is more
 const PIECE_BYTES = 65536;      // that are read at once, and its rows, and those that are looked at
 const PIECE_ROWS = 200;
 const PIECE_SCAN = 20000;
@@ -58,6 +64,7 @@ const END_TYPE = 'stream-end';  // of the event that ends its topic
 const END_BYTES = 255;          // of the last block that a client wants
 const MEMBERS = ['topic', 'event', 'data', 'uid'];
 const LAST_IDS = ['lastEventId', 'last_event_id', 'lastEventID'];
+const BEHIND = [...LAST_IDS, 'beat', 'age', 'poll', 'pad', 'stream']; // what may stand behind a signature
 const BAD = "\u{FFFD}";         // in the place of what is no text
 const NOW_MS = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
 
@@ -72,7 +79,7 @@ function main(): void
 	header_remove('X-Powered-By');
 	while (ob_get_level() > 0 && @ob_end_clean()) {
 	}
-	$rq = ['bare' => false];
+	$rq = ['bare' => false, 'asks' => false];
 	try {
 		check_host();
 		$rq = read_request();
@@ -85,7 +92,7 @@ function main(): void
 	} catch (Throwable $e) {
 		error_log('events.php: ' . $e->getMessage());
 		if (is_log_trouble($e)) {
-			say_later($rq['bare']);
+			say_later($rq);
 		} else {
 			answer(500, "something is wrong here: PHP's error log says what\n");
 		}
@@ -97,10 +104,12 @@ function dispatch(array $rq): void
 	if (!in_array($rq['path'], ['', 'health'], true)) {
 		throw new Refusal(404, 'no such page here');
 	}
-	$can_post = $rq['path'] === '' && setting('PUBLISH');
+	$can_post = $rq['path'] === '' && ($rq['asks'] || setting('PUBLISH'));
 	$allow = 'GET, HEAD, OPTIONS' . ($can_post ? ', POST' : '');
 	if ($rq['method'] === 'OPTIONS') {
 		answer(204, '', ['Allow: ' . $allow]);
+	} elseif ($rq['method'] === 'POST' && $rq['asks']) {
+		listen($rq);
 	} elseif ($rq['method'] === 'POST' && $can_post) {
 		publish($rq);
 	} elseif ($rq['method'] !== 'GET' && $rq['method'] !== 'HEAD') {
@@ -153,11 +162,11 @@ function answer(int $status, string $body, array $headers = []): void
 
 // EventSource gives up at any other status than 200.  So this is an empty stream.  Who asks for
 // a bare one would take that for a whole one.
-function say_later(bool $bare): void
+function say_later(array $rq): void
 {
-	if ($_SERVER['REQUEST_METHOD'] === 'POST') {
+	if ($_SERVER['REQUEST_METHOD'] === 'POST' && !$rq['asks']) {
 		answer(503, "too busy: nothing was written, try again\n", ['Retry-After: 1']);
-	} elseif ($bare) {
+	} elseif ($rq['bare']) {
 		answer(503, "busy: come back\n", [retry_after()]);
 	} elseif (headers_sent()) {
 		echo bye('busy', retry_ms());
@@ -268,20 +277,16 @@ function pairs(string $query): Generator
 // is never refused: that would end a browser's EventSource for good.
 function read_request(): array
 {
-	$rq = ['method' => $_SERVER['REQUEST_METHOD'], 'path' => read_path(), 'topics' => [], 'tokens' => [],
-		'id' => null, 'last' => null, 'since' => null, 'event_in_query' => false, 'said' => [], 'sign' => null,
-		'bare' => setting('START') === 'bare', 'end' => null, 'end_event' => '', 'active' => false];
-	$query = param('QUERY_STRING') ?? '';
-	foreach (pairs($query) as [$name, $value, $at]) {
-		if ($rq['sign'] !== null && !in_array($name, LAST_IDS, true)) {
-			throw new Refusal(400, 'sign: nothing but lastEventId may stand behind it');
-		}
-		if ($name === 'sign' && $rq['path'] === '') {
-			$rq['sign'] = read_signature($rq, $query, $at);
-		} else {
-			read_pair($rq, $name, $value);
-		}
+	$path = read_path();
+	$rq = ['method' => $_SERVER['REQUEST_METHOD'], 'path' => $path === 'stream' ? '' : $path, 'asks' => $path === 'stream',
+		'topics' => [], 'tokens' => [], 'id' => null, 'last' => null, 'since' => null, 'event_in_query' => false,
+		'said' => [], 'sign' => null, 'bare' => setting('START') === 'bare', 'end' => null, 'end_event' => '',
+		'active' => false, 'beat' => null, 'age' => null, 'poll' => false, 'pad' => 0];
+	read_pairs($rq, param('QUERY_STRING') ?? '', true);
+	if ($rq['method'] === 'POST' && $rq['asks']) {
+		read_pairs($rq, take_form(), false);
 	}
+	check_way($rq);
 	$rq['id'] = param('HTTP_LAST_EVENT_ID') ?? $rq['id'];
 	if ($rq['id'] !== null && !preg_match('/^[ -~]{0,128}$/D', $rq['id'])) {
 		$rq['id'] = '?'; // which no event has
@@ -292,15 +297,34 @@ function read_request(): array
 	return $rq;
 }
 
-// '' is the stream.  Without PATH_INFO the last part of the address says it.
+// '' and `stream` are the stream; a POST asks for it at `stream`, and publishes at ''.  Without PATH_INFO the last
+// part of the address says it.  Where the web server knows no path behind the name of a file, the query may.
 function read_path(): string
 {
 	$info = param('PATH_INFO');
-	if ($info !== null) {
-		return (string) substr($info, 1);
-	}
 	$last = preg_replace('~^(?:[^?#]*/)?([^/?#]*).*~s', '$1', param('REQUEST_URI') ?? '');
-	return in_array($last, ['health', 'status', 'metrics', 'probe'], true) ? $last : '';
+	$path = $info !== null ? (string) substr($info, 1) :
+		(in_array($last, ['stream', 'health', 'status', 'metrics', 'probe'], true) ? $last : '');
+	return $path === '' && preg_match('/(?:^|&)stream(?:&|=|$)/D', param('QUERY_STRING') ?? '') ? 'stream' : $path;
+}
+
+// The parameters of the query, and of the body of a POST that asks for a stream.  A signature in the
+// body would not be that of what stands in the query.
+function read_pairs(array &$rq, string $query, bool $may_sign): void
+{
+	foreach (pairs($query) as [$name, $value, $at]) {
+		if ($rq['sign'] !== null && !in_array($name, BEHIND, true)) {
+			throw new Refusal(400, 'sign: nothing but lastEventId, beat, age, poll and pad may stand behind it');
+		}
+		if ($name === 'sign' && $rq['path'] === '') {
+			if (!$may_sign) {
+				throw new Refusal(400, 'sign: it stands in the address, not in the body');
+			}
+			$rq['sign'] = read_signature($rq, $query, $at);
+		} else {
+			read_pair($rq, $name, $value);
+		}
+	}
 }
 
 function read_pair(array &$rq, string $name, string $value): void
@@ -326,7 +350,7 @@ function read_pair(array &$rq, string $name, string $value): void
 		}
 	} elseif (in_array($name, ['expires', 'iat', 'sub', 'iss', 'aud'], true)) {
 		$rq['said'][$name][] = $value; // which counts if a signature follows
-	} elseif ($rq['path'] === '' && !read_manner($rq, $name, $value)) {
+	} elseif ($rq['path'] === '' && !read_manner($rq, $name, $value) && !read_way($rq, $name, $value)) {
 		check_name($name);
 	}
 }
@@ -353,6 +377,32 @@ function read_manner(array &$rq, string $name, string $value): bool
 		return false;
 	}
 	return true;
+}
+
+// What a client asks for whose way here harms streams: a heartbeat that it sees, an end, bytes that push
+// others out.
+function read_way(array &$rq, string $name, string $value): bool
+{
+	$wrongs = ['beat' => 'not a number of seconds from 1 up', 'age' => 'not a number of seconds',
+		'pad' => 'not a number of bytes', 'poll' => 'it has no value'];
+	if (!isset($wrongs[$name])) {
+		return false;
+	}
+	if (!preg_match($name === 'poll' ? '/^1?$/D' : ($name === 'beat' ? '/^0*[1-9][0-9]*$/D' : '/^[0-9]+$/D'), $value)) {
+		throw new Refusal(400, "$name: $wrongs[$name]");
+	}
+	$rq[$name] = $name === 'poll' ? true : (int) $value;
+	return true;
+}
+
+// Keeps it within our limits.  A bare stream has no event of ours: no beat, and no word that there is more.
+function check_way(array &$rq): void
+{
+	if ($rq['bare'] && ($rq['beat'] !== null || $rq['age'] !== null || $rq['poll'])) {
+		throw new Refusal(400, 'start=bare: such a stream has no event of ours, so it cannot have beat, age or poll');
+	}
+	$rq['beat'] = $rq['beat'] === null ? null : max(BEAT_S[0], min(BEAT_S[1], $rq['beat']));
+	$rq['pad'] = min(PAD_MAX, $rq['pad']);
 }
 
 // A name that is almost one of ours would be passed over, and nothing would come.
@@ -1405,10 +1455,11 @@ function listen(array $rq): void
 		'X-Content-Type-Options: nosniff', 'X-Accel-Buffering: no'] as $line) {
 		header($line);
 	}
+	$ends = ($who['ends'] ?? INF) / 1000;
 	if ($rq['bare']) {
-		send_bare($log, $rq, $start, $revoked, ($who['ends'] ?? INF) / 1000);
+		send_bare($log, $rq, $start, $revoked, $ends);
 	} else {
-		send_events($log, $rq, $start, $revoked, ($who['ends'] ?? INF) / 1000);
+		send_events($log, $rq, $start, $revoked, $ends);
 	}
 }
 
@@ -1426,31 +1477,51 @@ function open_place(Log $log, array $rq): ?array
 	return $gap === null && is_past($ends, $place) ? null : [$place, $gap, $log->place($place)];
 }
 
-function send_events(Log $log, array $rq, array $start, int $revoked, float $until): void
+function send_events(Log $log, array $rq, array $start, int $revoked, float $token_ends): void
 {
 	[$place, $gap, $id] = $start;
-	send(start_event($id, $rq, $log->id) . ($gap === null ? '' : gap_event($gap, $rq['id'], $id)));
-	$hold_s = is_kept_back() && ($rq['id'] === null || $gap !== null) ? 0 : (float) setting('PHP_HOLD_S');
+	$hold_s = hold_s($rq, $gap !== null);
+	$due = due($rq, $hold_s, $token_ends);
+	send(start_event($id, $rq, $log->id) . ($gap === null ? '' : gap_event($gap, $rq['id'], $id)) . warning($due));
 	function_exists('set_time_limit') && set_time_limit((int) $hold_s + 60); // some hosts forbid it
-	$why = follow($log, $rq, $place, $revoked, min(microtime(true) + $hold_s, $until));
+	$why = follow($log, $rq, $place, $revoked, $due);
 	if ($why === 'more' && !is_still_allowed($log, $rq)) {
 		$why = 'revoked';
-	} elseif ($why === 'late') {
-		$why = $until <= microtime(true) ? 'token' : 'age';
 	}
-	send($why === 'ended' ? last_block($rq) :
-		($why === 'more' ? bye('age', mt_rand(...AT_ONCE_MS)) : bye($why, retry_ms())));
+	send($why === 'ended' ? last_block($rq) : bye(reason($rq, $why), comes_back_ms($rq, $why)));
 }
 
 // Nothing but what was published.  The request is kept open until its topics have ended.  If it has
 // to end before, it has no last block; PHP cannot cut the connection.
-function send_bare(Log $log, array $rq, array $start, int $revoked, float $until): void
+function send_bare(Log $log, array $rq, array $start, int $revoked, float $token_ends): void
 {
 	function_exists('set_time_limit') && set_time_limit(0);
 	send("id: $start[2]\n\n", true);
-	if (follow($log, $rq, $start[0], $revoked, $until) === 'ended') {
+	if (follow($log, $rq, $start[0], $revoked, due($rq, INF, $token_ends)) === 'ended') {
 		send(last_block($rq));
 	}
+}
+
+// How long a request is kept open, waiting for events.  A gap is an answer to a poll.  Where what is sent is
+// kept back until the answer ends, it ends at once after an opening, and with the first beat.
+function hold_s(array $rq, bool $is_gap): float
+{
+	$hold_s = min((float) setting('PHP_HOLD_S'), $rq['age'] ?? INF, $rq['poll'] ? ($is_gap ? 0 : POLL_S) : INF);
+	return is_kept_back() ? ($is_gap || $rq['id'] === null ? 0 : min($hold_s, $rq['beat'] ?? INF)) : $hold_s;
+}
+
+// The word of stream-retry.
+function reason(array $rq, string $why): string
+{
+	return in_array($why, ['token', 'revoked'], true) ? $why : ($rq['poll'] ? 'poll' : 'age');
+}
+
+// Who wants short answers comes back soon, unless it is this host that makes them short.
+function comes_back_ms(array $rq, string $why): int
+{
+	$is_short = ($rq['poll'] || $rq['age'] !== null) && setting('PHP_HOLD_S') >= 1;
+	$ms = $why === 'more' ? AT_ONCE_MS : ($is_short && $why === 'late' ? SOON_MS : null);
+	return $ms === null ? retry_ms() : mt_rand($ms[0], $ms[1]);
 }
 
 // Was it the right of another that was revoked?
@@ -1492,6 +1563,15 @@ function send(string $text, bool $push = false): void
 	flush();
 }
 
+// The comment for which the client has asked, when all was sent: it moves that on where something in the way
+// keeps the last bytes back.
+function send_pad(array $rq): void
+{
+	if ($rq['pad'] > 1) {
+		send(':' . str_repeat('.', $rq['pad'] - 2) . "\n");
+	}
+}
+
 // Apache collects what comes by FastCGI until the answer ends.  So an answer there ends
 // with the first news.
 function is_kept_back(): bool
@@ -1500,35 +1580,76 @@ function is_kept_back(): bool
 		stripos(param('SERVER_SOFTWARE') ?? '', 'nginx') === false;
 }
 
-// Sends what there is and then what comes, until then.  Why it stops: all topics have ended, there
-// is more and the client is to come back at once, or it is late.
-function follow(Log $log, array $rq, int $place, int $revoked, float $until): string
+// When something is due on a stream, in seconds since 1970.
+function due(array $rq, float $hold_s, float $token_ends): array
+{
+	$now = microtime(true);
+	return ['end' => $now + $hold_s, 'token' => $token_ends, 'warn' => $rq['bare'] ? INF : $token_ends - EXPIRE_S,
+		'beat' => $now + ($rq['beat'] ?? INF), 'comment' => $now + (float) setting('HEARTBEAT')];
+}
+
+// Says once, in time, that the token ends.
+function warning(array &$due): string
+{
+	$now = microtime(true);
+	if ($now < $due['warn']) {
+		return '';
+	}
+	$due['warn'] = INF;
+	return "event: stream-expire\ndata: {\"seconds\":" . max(0, (int) ($due['token'] - $now)) . "}\n\n";
+}
+
+// Says what is due.  A comment is, when nothing was said for a while: PHP learns by it that a browser has left.
+function say_due(Log $log, array $rq, int $place, array &$due): void
+{
+	$now = microtime(true);
+	$text = warning($due);
+	if ($now >= $due['beat']) {
+		$text .= beat_event($log->place($place));
+		$due['beat'] = $now + $rq['beat'];
+	}
+	if ($text === '' && $now >= $due['comment']) {
+		$text = ":\n";
+	}
+	if ($text !== '') {
+		send($text, $rq['bare']);
+		send_pad($rq);
+		$due['comment'] = microtime(true) + (float) setting('HEARTBEAT');
+	}
+}
+
+// Sends what there is and then what comes.  Why it stops: all topics have ended; there is more, and the client
+// is to come back at once; it is late; or its token has ended.
+function follow(Log $log, array $rq, int $place, int $revoked, array $due): string
 {
 	$version = null;
-	$quiet = microtime(true);
 	$known = ['id' => $log->id, 'seq' => $log->seq, 'revoked' => $revoked, 'cuts' => $log->cuts,
 		'row' => $log->row_at($place)];
 	while (!connection_aborted() && !$log->is_moved()) {
 		$now = $log->version();
 		if ($now !== $version) {
 			[$sent, $place, $all, $ended] = send_new($log, $rq, $place, $known);
-			if (!$all || $ended) {
-				return $ended ? 'ended' : 'more';
+			if (!$all) {
+				return 'more';
 			}
-			if ($sent > 0 && is_kept_back() && !$rq['bare']) {
+			if ($sent > 0 || $version === null) {
+				send_pad($rq);
+			}
+			if ($ended) {
+				return 'ended';
+			}
+			if ($sent > 0 && ($rq['poll'] || is_kept_back() && !$rq['bare'])) {
 				return 'late';
 			}
 			$version = $now;
-			$quiet = $sent > 0 ? microtime(true) : $quiet;
+			$due['comment'] = $sent > 0 ? microtime(true) + (float) setting('HEARTBEAT') : $due['comment'];
 		}
-		if (microtime(true) >= $until) {
-			return 'late';
+		say_due($log, $rq, $place, $due);
+		$left = min($due['end'], $due['token']) - microtime(true);
+		if ($left <= 0) {
+			return $due['token'] <= microtime(true) ? 'token' : 'late';
 		}
-		if (microtime(true) - $quiet >= (float) setting('HEARTBEAT')) {
-			send(":\n", $rq['bare']);
-			$quiet = microtime(true);
-		}
-		usleep((int) min(1000000 / LOOKS_S, max(0, $until - microtime(true)) * 1000000));
+		usleep((int) (max(0, min(1 / LOOKS_S, $left, $due['beat'] - microtime(true))) * 1000000));
 	}
 	return 'more';
 }
@@ -1646,8 +1767,15 @@ function start_event(string $id, array $rq, string $log_id): string
 	foreach ($rq['topics'] as [$name, $prefix]) {
 		$topics[] = quoted($name . ($prefix ? '*' : ''));
 	}
+	$beat = $rq['beat'] === null ? '' : ',"time":' . now_ms() . ",\"beat\":$rq[beat]";
 	return 'retry: ' . retry_ms() . "\nevent: stream-start\nid: $id\ndata: {\"id\":\"$id\",\"topics\":[" .
-		implode(',', $topics) . '],"log":' . quoted($log_id) . "}\n\n";
+		implode(',', $topics) . '],"log":' . quoted($log_id) . "$beat}\n\n";
+}
+
+// The server is there, its clock says this, and the client has all up to this place.
+function beat_event(string $id): string
+{
+	return "event: stream-beat\ndata: {\"time\":" . now_ms() . ",\"id\":\"$id\"}\n\n";
 }
 
 // A place that is gone: what was asked for, and where the stream goes on.
@@ -1673,7 +1801,7 @@ function publish(array $rq): void
 	if ($who['by'] === 'nothing') {
 		check_topic($who, 'publish', ['main', false]);
 	}
-	$events = read_body(take_body($rq), param('CONTENT_TYPE') ?? param('HTTP_CONTENT_TYPE') ?? '');
+	$events = read_body(take_body($rq), body_type());
 	foreach ($events as $event) {
 		check_topic($who, 'publish', [$event['topic'], false]);
 	}
@@ -1724,10 +1852,10 @@ function append(Log $log, array $events): array
 	return [$ids, $new];
 }
 
-// The body, if it is all that was sent, and as it was sent.
-function take_body(array $rq): string
+// The body, but for what is too large.
+function read_input(): string
 {
-	$length = param('CONTENT_LENGTH') ?? param('HTTP_CONTENT_LENGTH');
+	$length = content_length();
 	if ($length !== null && !preg_match('/^[0-9]+$/D', $length)) {
 		throw new Refusal(400, 'Content-Length: not a number');
 	}
@@ -1735,6 +1863,43 @@ function take_body(array $rq): string
 	if ((int) $length > EVENT_MAX || strlen($body) > EVENT_MAX) {
 		throw new Refusal(413, 'the request body is over the limit');
 	}
+	return $body;
+}
+
+function content_length(): ?string
+{
+	return param('CONTENT_LENGTH') ?? param('HTTP_CONTENT_LENGTH');
+}
+
+function body_type(): string
+{
+	return param('CONTENT_TYPE') ?? param('HTTP_CONTENT_TYPE') ?? '';
+}
+
+function is_form(string $type): bool
+{
+	return preg_match('~^application/x-www-form-urlencoded([; \t]|$)~Di', $type) === 1;
+}
+
+// The parameters of a stream that is asked for by POST.
+function take_form(): string
+{
+	$body = read_input();
+	if (strlen($body) > FORM_MAX) {
+		throw new Refusal(413, 'the parameters of a stream are over 64 KiB');
+	}
+	$is_form = param('HTTP_CONTENT_ENCODING') === null && (body_type() === '' || is_form(body_type()));
+	if ($body !== '' && !$is_form) {
+		throw new Refusal(415, 'the body has to be a form: application/x-www-form-urlencoded');
+	}
+	return $body;
+}
+
+// The body of what is published, if it is all that was sent, and as it was sent.
+function take_body(array $rq): string
+{
+	$length = content_length();
+	$body = read_input();
 	if (strcasecmp(param('HTTP_CONTENT_ENCODING') ?? 'identity', 'identity') !== 0) {
 		throw new Refusal(415, 'Content-Encoding: the body has to come as it is, neither compressed nor encoded',
 			['Accept-Encoding: identity']);
@@ -1752,7 +1917,7 @@ function take_body(array $rq): string
 // The events of a form, of JSON (an object or an array of them) or of NDJSON.
 function read_body(string $body, string $type): array
 {
-	if (preg_match('~^application/x-www-form-urlencoded([; \t]|$)~Di', $type)) {
+	if (is_form($type)) {
 		return [read_form($body)];
 	}
 	if (preg_match('~^application/json([; \t]|$)~Di', $type)) {
