@@ -159,8 +159,23 @@ class TanStackProgram extends Program {
 			await this.client.sendMessage(this.prompt);
 	}
 
-	/* What is stored is whole, if no run is active. */
+	/*
+	 * What is stored is whole, if no run is active.  For a run that says nothing
+	 * within two seconds it does not wait, and shows nothing: a user loads the
+	 * page again, which is what happens here on a busy machine.
+	 */
 	async fetched(url, init) {
+		const { client } = this;
+
+		init?.signal?.addEventListener("abort", () => {
+			if (client !== this.client || this.closed ||
+			    this.look().text)
+				return;
+			this.seen.again++;
+			this.close();
+			this.closed = false;
+			this.open();
+		});
 		const answer = await fetch(url, init);
 
 		if (/json/.test(answer.headers.get("content-type")))
@@ -179,6 +194,7 @@ class TanStackProgram extends Program {
 	}
 
 	close() {
+		this.closed = true;
 		this.client.detach();
 		this.client.dispose();
 	}
