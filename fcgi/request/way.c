@@ -43,14 +43,13 @@ read_age(struct request_way *way, const struct query_pair *pair)
 {
 	way->has_age = true;
 	return digits_of(pair, &way->age_s) ? NULL
-					      : "age: not a number of seconds";
+					    : "age: not a number of seconds";
 }
 
 static const char *
 read_pad(struct request_way *way, const struct query_pair *pair)
 {
-	return digits_of(pair, &way->pad) ? NULL
-					    : "pad: not a number of bytes";
+	return digits_of(pair, &way->pad) ? NULL : "pad: not a number of bytes";
 }
 
 /* `poll' alone, or `poll=1'. */
@@ -58,7 +57,8 @@ static const char *
 read_poll(struct request_way *way, const struct query_pair *pair)
 {
 	way->poll = true;
-	return pair->value_len == 0 || strcmp(pair->value, "1") == 0
+	return pair->value_len == 0 ||
+		       (pair->value_len == 1 && pair->value[0] == '1')
 		   ? NULL
 		   : "poll: it has no value";
 }

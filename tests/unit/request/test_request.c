@@ -1127,6 +1127,7 @@ test_ways_of_a_stream(void **state)
 	want_refused_query("age=", "age: not a number of seconds");
 	want_refused_query("pad=1%00", "pad: not a number of bytes");
 	want_refused_query("poll=0", "poll: it has no value");
+	want_refused_query("poll=1%00", "poll: it has no value");
 }
 
 static void
