@@ -80,12 +80,15 @@ export const launch = (name) => puppeteer.launch({ headless: true,
 	...BROWSERS[name] });
 
 /*
- * A window of its own: a tab behind another one is slow on purpose.  With
+ * A page that is looked at: a tab behind another one is slow on purpose.  With
  * WAYS_CLASS=EventSource one sees what the library is for.
  */
 export async function visit(browser, url, query = {}) {
-	const page = await browser.newPage({ type: "window" });
+	const chromium = browser.process().spawnfile.includes("chrom");
+	const page = await browser.newPage(chromium ? {} : { type: "window" });
 
+	if (chromium)			/* a window costs more there */
+		await page.emulateFocusedPage(true);
 	await page.goto(`${url}/ways/?${new URLSearchParams({
 		class: process.env.WAYS_CLASS || "Largesse", ...query })}`);
 	if (!("wait" in query) && !await page.evaluate(() => !!window.source))
@@ -144,7 +147,7 @@ export function judge(seen, published, { from, away = [] }) {
 	if (!seen.opened)
 		throw new Error("it was never open");
 	if (lost.length)
-		throw new Error(`lost ${lost} of ${due[0]} to ${due.at(-1)}`);
+		throw new Error(`lost ${lost.length} of ${due.length}: ${lost}`);
 	if (has.size < numbers.length)
 		throw new Error("twice: " + numbers.filter((n, i) =>
 		    numbers.indexOf(n) !== i));

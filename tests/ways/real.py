@@ -38,6 +38,7 @@ pid_filename DIR/squid.pid
 cache_log DIR/cache.log
 access_log none
 coredump_dir DIR
+shutdown_lifetime 0 seconds
 %s
 """
 HAPROXY = """

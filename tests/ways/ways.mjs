@@ -24,11 +24,11 @@ function distances(ms) {
 }
 
 /* A way in a browser. */
-async function arrive(site, browser, name) {
+async function arrive(site, browser, name, asked) {
 	const { url, key } = site.fronts.includes(name)
 	    ? await site.say("front", name)
 	    : await site.say("way", name).then((url) => ({ url, key: url }));
-	const query = name !== "strips" ? {} : { topic: "closed",
+	const query = name !== "strips" ? asked : { ...asked, topic: "closed",
 		token: await site.say("token") };
 
 	return { key, name, away: [], page: await visit(browser, url, query) };
@@ -64,8 +64,8 @@ function row(one, seen, published, from, before, after) {
 	const took = delays(of);
 	const minutes = MEASURE_MS / 60000;
 
-	return { scene: one.scene, browser: one.browser, way: one.name,
-		chosen: seen.way, why: seen.why,
+	return { scene: one.scene, browser: one.browser, way_to: one.name,
+		place: one.place, way: seen.way, why: seen.why,
 		opened: seen.opened - seen.begun,
 		before: published.filter(([n, at]) => at >= seen.begun &&
 		    at < seen.opened && !seen.got.some((e) => e.n === n)).length,
@@ -78,15 +78,16 @@ function row(one, seen, published, from, before, after) {
 		    before.up) / of.length) };
 }
 
-async function run(which, { browsers, check }) {
+/* All ways of a kind at the same time, and what each page saw. */
+async function see(kind, browsers, query) {
 	const site = await Site.start();
 	const all = [];
 
 	await site.say("publish");
 	for (const [browser, b] of Object.entries(browsers))
-		for (const name of site[which])
-			all.push({ ...await arrive(site, b, name),
-				browser, scene: which });
+		for (const [place, name] of site[kind].entries())
+			all.push({ ...await arrive(site, b, name, query), place,
+				browser, scene: kind });
 	await phase(site, all, LEARN_MS);
 	const from = Date.now(), before = await site.say("counts");
 	await phase(site, all, MEASURE_MS);
@@ -98,12 +99,38 @@ async function run(which, { browsers, check }) {
 		await one.page.close();
 	}
 	const published = await site.say("published");
-	for (const one of all)
-		await check(`${one.browser} behind ${one.name}: each event ` +
-		    "once, at most 2 s late", () => row(one, one.seen,
-		    published, from, before[one.key], after[one.key]));
 	await site.stop();
+	return all.map((one) => ({ ...one, row: () => {
+		try {
+			return row(one, one.seen, published, from,
+			    before[one.key], after[one.key]);
+		} catch (e) {
+			throw new Error(`${e.message}: ${one.seen.way}, ` +
+			    JSON.stringify(one.seen.ways));
+		}
+	} }));
+}
+
+async function run(kind, { browsers, check }) {
+	for (const one of await see(kind, browsers, {}))
+		await check(`${one.browser} behind ${one.name}: each event ` +
+		    "once, at most 2 s late", one.row);
+}
+
+/* What a native EventSource does there is no promise of ours. */
+async function native({ browsers, note }) {
+	for (const one of await see("ways", browsers, { class: "EventSource" })) {
+		const what = { scene: "native", way_to: one.name,
+			place: one.place, browser: one.browser };
+
+		try {
+			note({ ...what, seen: `exact, ${one.row().worst} ms` });
+		} catch (e) {
+			note({ ...what, seen: e.message.replace(/:.*/, "") });
+		}
+	}
 }
 
 export const scenes = [{ name: "ways", run: (all) => run("ways", all) },
-	{ name: "real", run: (all) => run("fronts", all), long: true }];
+	{ name: "real", run: (all) => run("fronts", all), long: true },
+	{ name: "native", run: native, long: true }];
