@@ -2,7 +2,7 @@
 # need.sh - install the Debian packages that are missing, and say so.
 #
 # usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, examples,
-#			bench, valgrind, analyze, coverage, long, wordpress
+#			bench, valgrind, analyze, coverage, long, ways, wordpress
 #
 # One list a purpose, here and nowhere else.  A machine that has everything
 # is left alone and nothing is printed.
@@ -26,6 +26,7 @@ packages() {
 	    python3-aiohttp libwww-perl libmojolicious-perl ;;
 	wordpress) echo python3 ;;
 	long) echo debootstrap util-linux ;;
+	ways) echo squid varnish haproxy caddy h2o stunnel4 util-linux ;;
 	valgrind) echo valgrind ;;
 	analyze) echo clang ;;
 	coverage) echo gcovr ;;
@@ -78,7 +79,7 @@ if [ ! -e $policy ] && [ ! -L $policy ] ||
 	trap 'exit 1' INT TERM HUP
 	new=$(mktemp $policy.XXXXXX)
 	printf '#!/bin/sh\n%s\ncase $1 in %s) exit 101 ;; esac\n' "$mark" \
-	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*|redis*' >"$new"
+	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*|redis*|squid*|varnish*|caddy*|h2o*|stunnel*' >"$new"
 	chmod 755 "$new"
 	mv -fT "$new" $policy
 fi
@@ -90,10 +91,13 @@ apt-get install -y -qq --no-install-recommends \
     -o DPkg::Lock::Timeout=300 $missing >/dev/null 9>&-
 for p in $missing; do
 	case $p in
-	nginx|lighttpd|php*-fpm|haproxy|fcgiwrap|redis-server)
+	nginx|lighttpd|php*-fpm|haproxy|fcgiwrap|redis-server|squid|varnish|h2o|stunnel4)
 		update-rc.d "$p" disable 9>&-
 		[ "$p" != fcgiwrap ] || ! command -v systemctl >/dev/null ||
 		    systemctl -q disable fcgiwrap.socket 9>&-
 		echo "$p is installed, but neither started nor enabled" >&2 ;;
+	caddy)		# it has no script of the old kind
+		! command -v systemctl >/dev/null ||
+		    systemctl -q disable caddy 9>&- ;;
 	esac
 done

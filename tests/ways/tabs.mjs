@@ -126,7 +126,7 @@ async function figures(name, kind) {
 		streams: await site.say("streams"),
 		cpu: +((to.cpu - from.cpu - idle.cpu + empty.cpu) /
 		    FIGURES_S * 100).toFixed(1),
-		mb: +(to.mb - idle.mb).toFixed(1),
+		mb: Math.round(to.mb), without: Math.round(idle.mb),
 		bytes: Math.round((total(down) - total(up)) /
 		    (await site.say("published")).length) };
 

@@ -66,7 +66,7 @@ function row(one, seen, published, from, before, after) {
 
 	return { scene: one.scene, browser: one.browser, way_to: one.name,
 		place: one.place, way: seen.way, why: seen.why,
-		opened: seen.opened - seen.begun,
+		opened: seen.opened - seen.begun, again: seen.again,
 		before: published.filter(([n, at]) => at >= seen.begun &&
 		    at < seen.opened && !seen.got.some((e) => e.n === n)).length,
 		learning: Math.max(...learnt.filter((e) =>
@@ -76,6 +76,14 @@ function row(one, seen, published, from, before, after) {
 		    minutes),
 		bytes: Math.round((after.down + after.up - before.down -
 		    before.up) / of.length) };
+}
+
+/* A second visit, and the milliseconds until it is open. */
+async function again(page) {
+	await page.reload();
+	return await until("it is open again", () => page.evaluate(() =>
+	    window.seen.opened && window.seen.opened - window.seen.begun + 1),
+	    5000).catch(() => null);
 }
 
 /* All ways of a kind at the same time, and what each page saw. */
@@ -96,6 +104,7 @@ async function see(kind, browsers, query) {
 	for (const one of all) {
 		one.seen = await one.page.evaluate(() => ({ ...window.seen,
 			way: window.source.way, why: window.source.why }));
+		one.seen.again = await again(one.page);
 		await one.page.close();
 	}
 	const published = await site.say("published");
@@ -126,7 +135,10 @@ async function native({ browsers, note }) {
 		try {
 			note({ ...what, seen: `exact, ${one.row().worst} ms` });
 		} catch (e) {
-			note({ ...what, seen: e.message.replace(/:.*/, "") });
+			note({ ...what, seen: e.message.replace(/:.*/, "")
+			    .replace(/^it was /, "").replace(
+			    /^event \d+ was (\d+) ms/, (_, ms) =>
+			    (ms / 1000).toFixed(1) + " s") });
 		}
 	}
 }

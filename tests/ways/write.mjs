@@ -39,12 +39,12 @@ const version = (program) => execFileSync(program, ["--version"],
 const s = (ms) => (ms / 1000).toFixed(2);
 
 function ways(all, scene) {
-	return table(["way", "browser", "takes", "because", "open", "learning",
+	return table(["way", "browser", "takes", "because", "open", "again", "learning",
 		"median", "worst", "requests/min", "bytes/event"],
 	all.filter((r) => r.scene === scene)
 	    .sort((a, b) => a.place - b.place || (a.browser < b.browser ? -1 : 1))
 	    .map((r) => [r.way_to, r.browser, r.way, r.why, s(r.opened),
-		s(r.learning), s(r.median), s(r.worst), r.requests, r.bytes]));
+		r.again ? s(r.again) : "-", s(r.learning), s(r.median), s(r.worst), r.requests, r.bytes]));
 }
 
 function native(all) {
@@ -82,10 +82,10 @@ closed, the latest event of all came after: ${hand.join("; ")}.
 
 What twenty tabs cost beside the same tabs without a stream, with twenty events a second:
 
-` + table(["browser", "twenty tabs with", "streams", "of a processor, %",
-		"memory, MB", "bytes/event, all tabs"],
+` + table(["browser", "twenty tabs with", "streams", "of a processor more, %",
+		"memory, MB", "without streams, MB", "bytes/event, all tabs"],
 	all.filter((r) => r.scene === "figures").map((r) => [r.browser,
-		r.kind, r.streams, r.cpu, r.mb, r.bytes]));
+		r.kind, r.streams, r.cpu, r.mb, r.without, r.bytes]));
 }
 
 function replay(all) {
@@ -105,17 +105,23 @@ Written by \`tests/ways/run --long --write\`, on ${new Date().toISOString()
 cores that were busy with other work, too. A page includes \`deploy/js/largesse.js\`, and knows nothing of
 its way; \`proxy.py --list\` says what each way does. All times are in seconds.
 
-*open*: from the page's constructor to its event \`open\`, at the first visit. *learning*: the latest event of the first 40 s, in which the page
+*open*: from the page's constructor to its event \`open\`, at the first visit. *again*: the same at the second. *learning*: the latest event of the first 40 s, in which the page
 finds its way, and everything happens once. *median*, *worst*: how late events were in the 45 s after that, in which each came exactly
 once and in order. While a way is shut (bad-gateway, portal), an event is late from its opening on. *requests*, *bytes*: both directions, with
 headers, as the proxy counted them; an event of this test has 40 bytes of data, and there were about 25 a minute.
 
+A native EventSource in the same places is further down.
+
 ${ways(all, "ways")}## Real servers
 
 Each as Debian has it, but for: nginx-buffers ignores X-Accel-Buffering; nginx-gzip does so, too, and compresses event streams;
-varnish-holds has \`do_stream = false\`.
+varnish-holds has \`do_stream = false\`. HAProxy holds small pieces back for 200 ms unless it has \`option http-no-delay\`, as
+\`deploy/haproxy/haproxy.cfg\` has.
 
 ${ways(all, "fronts")}## The same ways with a native EventSource
+
+*exact*: each event once and in order; the latest one came after so long. *lost*: not there 5 s after the last one. Behind
+strips it has a topic that needs a token, and no way to send one but in a cookie or in the URL.
 
 ${native(all)}## The network is away
 
