@@ -53,7 +53,7 @@ for (const name of ["chromium", "firefox"])
 	browsers[name] = await launch(name);
 for (const scene of [...ways, ...tabs, ...away, ...replay].filter((s) => (long || !s.long) &&
     (!words.length || words.some((w) => s.name.includes(w)))))
-	await scene.run({ browsers, check, note }).catch((e) =>
+	await scene.run({ browsers, check, note, long }).catch((e) =>
 	    tell(scene.name, e.stack));
 console.log(`1..${n}`);
 await Promise.all(Object.values(browsers).map((b) => b.close()));

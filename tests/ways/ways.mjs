@@ -87,7 +87,7 @@ async function again(page) {
 }
 
 /* All ways of a kind at the same time, and what each page saw. */
-async function see(kind, browsers, query) {
+async function see(kind, { browsers, long }, query) {
 	const site = await Site.start();
 	const all = [];
 
@@ -101,12 +101,15 @@ async function see(kind, browsers, query) {
 	await phase(site, all, MEASURE_MS);
 	const after = await site.say("counts");
 	await Promise.all(all.map((one) => last(site, one)));
-	for (const one of all) {
+	for (const one of all)
 		one.seen = await one.page.evaluate(() => ({ ...window.seen,
 			way: window.source.way, why: window.source.why }));
-		one.seen.again = await again(one.page);
-		await one.page.close();
-	}
+	await Promise.all(Object.keys(browsers).map(async (browser) => {
+		for (const one of all.filter((o) => o.browser === browser)) {
+			one.seen.again = long && await again(one.page);
+			await one.page.close();
+		}
+	}));
 	const published = await site.say("published");
 	await site.stop();
 	return all.map((one) => ({ ...one, row: () => {
@@ -120,15 +123,15 @@ async function see(kind, browsers, query) {
 	} }));
 }
 
-async function run(kind, { browsers, check }) {
-	for (const one of await see(kind, browsers, {}))
-		await check(`${one.browser} behind ${one.name}: each event ` +
+async function run(kind, all) {
+	for (const one of await see(kind, all, {}))
+		await all.check(`${one.browser} behind ${one.name}: each event ` +
 		    "once, at most 2 s late", one.row);
 }
 
 /* What a native EventSource does there is no promise of ours. */
-async function native({ browsers, note }) {
-	for (const one of await see("ways", browsers, { class: "EventSource" })) {
+async function native({ note, ...all }) {
+	for (const one of await see("ways", all, { class: "EventSource" })) {
 		const what = { scene: "native", way_to: one.name,
 			place: one.place, browser: one.browser };
 
