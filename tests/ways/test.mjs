@@ -10,6 +10,7 @@
  */
 import { scenes as away } from "./away.mjs";
 import { launch } from "./kit.mjs";
+import { scenes as native } from "./native.mjs";
 import { scenes as replay } from "./replay.mjs";
 import { scenes as tabs } from "./tabs.mjs";
 import { scenes as ways } from "./ways.mjs";
@@ -51,7 +52,8 @@ function note(row) {
 const browsers = {};
 for (const name of ["chromium", "firefox"])
 	browsers[name] = await launch(name);
-for (const scene of [...ways, ...tabs, ...away, ...replay].filter((s) => (long || !s.long) &&
+for (const scene of [...ways, ...tabs, ...away,
+    ...replay, ...native].filter((s) => (long || !s.long) &&
     (!words.length || words.some((w) => s.name.includes(w)))))
 	await scene.run({ browsers, check, note, long }).catch((e) =>
 	    tell(scene.name, e.stack));
