@@ -1,40 +1,17 @@
 const Largesse = (() => {
-/*
- * largesse.js - an EventSource that finds its way.  README.md says why and how.
- *
- * A stream is a cursor, so connections may come and go, and two may run side by
- * side.  `skip' of a connection has the ids that the page got from elsewhere since
- * this one was asked for: what is in it is known, all else is new.
- */
-"use strict";
+// largesse.js - an EventSource that finds a way through.  README.md says how.
+const env = globalThis, doc = env.document, now = Date.now, states = { CONNECTING: 0, OPEN: 1, CLOSED: 2 };
 
-const WAYS = ["stream", "padded", "post", "poll"];
-const UP = [1, 5, 15, 60]; // minutes, until a better way is tried again
-const env = globalThis;
-const now = Date.now;
-
-const json = (text) => {
+// What is stored, or a new value.  Storage may be forbidden, or full.
+const store = (area, key, value) => {
 	try {
-		return JSON.parse(text) || {};
-	} catch {
-		return {};
-	}
-};
-const get = (area, key) => {
-	try {
-		return env[area].getItem(key);
-	} catch {
-		return null;
-	}
-};
-const put = (area, key, text) => {
-	try {
-		env[area].setItem(key, text);
-	} catch {
-	}
+		if (value)
+			env[area][key] = JSON.stringify(value);
+		return JSON.parse(env[area][key]);
+	} catch {}
 };
 
-// Lets the page do other work.  Timers are slow in tabs that nobody sees.
+// Lets the page work.  setTimeout is slow in a tab that nobody sees.
 const pause = () => new Promise((go) => {
 	const { port1, port2 } = new MessageChannel();
 
@@ -42,15 +19,15 @@ const pause = () => new Promise((go) => {
 	port2.postMessage(0);
 });
 
-// Text, in pieces of any size, becomes blocks.  A field that is not there is undefined.
+// Text in pieces of any size becomes blocks {event, data, id}.
 const parser = () => {
 	let rest = "", cr, block = {};
 
 	return function* (text) {
 		if (!text)
 			return;
-		const lines = (rest + (cr && text[0] === "\n" ? text.slice(1) : text))
-		    .split(/\r\n|\n|\r/);
+		const lines = (rest + (cr && text[0] === "\n" ? text.slice(1) : text)).split(/\r\n|\n|\r/);
+
 		cr = text.endsWith("\r");
 		rest = lines.pop();
 		for (const line of lines) {
@@ -59,722 +36,564 @@ const parser = () => {
 			if (!line) {
 				yield block;
 				block = {};
-			} else if (name === "data")
-				block.data = "data" in block ? block.data + "\n" + value : value;
-			else if (name === "event")
-				block.type = value;
-			else if (name === "id" && !value.includes("\0"))
-				block.id = value;
-			else if (name === "retry" && /^\d+$/.test(value))
-				block.retry = +value;
+			} else if (name !== "id" || !value.includes("\0"))
+				block[name] = name === "data" && "data" in block ? block.data + "\n" + value : value;
 		}
 	};
 };
 
-class Largesse extends EventTarget {
-	static CONNECTING = 0;
-	static OPEN = 1;
-	static CLOSED = 2;
-	CONNECTING = 0;
-	OPEN = 1;
-	CLOSED = 2;
-	readyState = 0;
-	way = "";
-	why = "";
-	#conns = new Set(); // two at most: of main, trial and poll
-	#main; // the stream that the page listens to
-	#trial; // a stream that has not said anything yet
-	#poll; // what carries the page while there is no stream, and judges it
-	#i = 0; // the way that is taken
-	#last = ""; // id of the last event
-	#seen = new Set(); // ids that are not to be taken from another tab
-	#next = 0; // no request before this time
-	#fails = 0;
-	#refused = 0; // times 401 in a row
-	#slack = 1;
-	#due = Infinity;
+// All that es does.  Returns its close().
+const drive = (es, o) => {
+	const { origin, pathname, search } = new URL(es.url);
+	const ways = ["stream", "padded", "post", "poll"].filter((way) => !o.ways || o.ways.includes(way));
+	const name = "largesse:" + es.url, site = origin + pathname, area = o.keep + "Storage";
+	// main: the stream; trial: one that is mute yet; poll: carries the page meanwhile
+	const on = {}, seen = new Set(), ears = new AbortController();
+	let leads, set = {}, i = 0, last = "", token, timer, renew, cutBefore = {}, channel, queue, free, hole;
+	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, beat = 8, heard = 0;
 
-	constructor(url, options = {}) {
-		super();
-		const u = new URL(url, env.document?.baseURI ?? env.location?.href);
+	const say = (type, change) => {
+		Object.assign(es, change);
+		tell();
+		es.dispatchEvent(new Event(type));
+	};
 
-		for (const topic of [options.topics ?? []].flat())
-			u.search += (u.search && "&") + "topic=" + encodeURIComponent(topic);
-		this.url = u.href;
-		this.withCredentials = !!options.withCredentials;
-		this.#o = options;
-		this.#ways = WAYS.filter((w) => !options.ways || options.ways.includes(w));
-		this.#key = "largesse:" + u.href + (this.withCredentials ? "#" : "");
-		this.#site = "largesse:" + u.origin + u.pathname;
-		this.#area = { local: "localStorage" }[options.keep] ?? "sessionStorage";
-		this.lastEventId = options.lastEventId ??
-		    (options.keep && get(this.#area, this.#key) || "");
-		this.#wish = this.lastEventId || /[?&](last|since)/.test(u.search);
-		for (const name of ["open", "message", "error", "gap", "way"]) {
-			this["on" + name] = null;
-			this.addEventListener(name, (e) => this["on" + name]?.(e));
-		}
-		this.#listen();
-		this.#start();
-	}
-	#o; #ways; #key; #site; #area; #wish;
+	const others = (c, f) => Object.values(on).forEach((other) => other && other !== c && f(other));
 
-	close() {
-		this.readyState = 2;
-		this.#rest();
-		for (const [target, name, f] of this.#ears)
-			target.removeEventListener(name, f);
-	}
-
-	/* --- the page ---------------------------------------------------------- */
-
-	#ears = [];
-	#listen() {
-		const ear = (target, name, f) => {
-			target?.addEventListener?.(name, f);
-			target?.removeEventListener && this.#ears.push([target, name, f]);
-		};
-		const doc = env.document, net = env.navigator?.connection;
-		const away = () => this.#rest();
-		const back = () => this.#timer ? this.#kick(this.#beat * 1e3 + 1e3) : this.#start();
-
-		ear(env, "online", () => this.#kick(2e3));
-		ear(net, "change", () => {
-			this.#set.n = 0;
-			this.#up = this.#up && now() + 3e3;
-			this.#kick(2e3);
-		});
-		ear(env, "pagehide", away);
-		ear(doc, "freeze", away);
-		ear(env, "pageshow", (e) => e.persisted && back());
-		ear(doc, "resume", back);
-		ear(doc, "visibilitychange", () => doc.visibilityState === "visible" && back());
-	}
-
-	#fire(event) {
-		this.dispatchEvent(event);
-	}
-
-	#state(state) {
-		if (state === this.readyState && state)
-			return;
-		this.readyState = state;
-		this.#tell();
-		this.#fire(new Event(state === 1 ? "open" : "error"));
-	}
-
-	// A block that is new goes to the other tabs and to the page.
-	#give(c, { type, data, id }) {
-		this.#say({ p: this.#last, type, data, id });
+	// What is new goes to the other tabs and to the page.
+	const give = ({ event, data, id }, c) => {
+		tell({ event, data, id });
 		if (id !== undefined) {
-			for (const other of this.#conns)
-				if (other !== c)
-					other.skip?.add(id);
-			this.#know(id);
-			this.lastEventId = this.#last = id;
+			others(c, (other) => other.skip.add(id));
+			know(id);
+			es.lastEventId = last = id;
 		}
-		if (data === undefined)
-			return;
-		for (const name of type === "stream-gap" ? [type, "gap"] : [type || "message"])
-			this.#fire(new MessageEvent(name, {
-				data, origin: new URL(this.url).origin, lastEventId: this.lastEventId,
-			}));
-	}
+		if (data !== undefined)
+			for (const type of event === "stream-gap" ? [event, "gap"] : [event || "message"])
+				es.dispatchEvent(new MessageEvent(type, { data, origin, lastEventId: es.lastEventId }));
+	};
 
-	/* --- one connection ---------------------------------------------------- */
+	// skip: ids that the page got elsewhere since this was asked for, so they come first.
+	const open = (slot, way, more) => run(on[slot] = { slot, way, gap: 0, late: 0, limit: 1 / 0,
+		sent: now(), at: now(), skip: new Set(), stop: new AbortController(), ...more });
 
-	#open(way, more) {
-		const c = { way, t0: now(), at: now(), gap: 0, late: 0, limit: Infinity,
-			stop: new AbortController(), ...more };
+	const lives = (c) => on[c.slot] === c;
 
-		this.#conns.add(c);
-		this.#run(c);
-		return c;
-	}
+	const drop = (c) => {
+		if (c && lives(c)) {
+			on[c.slot] = null;
+			c.stop.abort();
+		}
+	};
 
-	#drop(c) {
-		if (!this.#conns.delete(c))
-			return;
-		for (const slot of ["#main", "#trial", "#poll"])
-			;
-		if (c === this.#main)
-			this.#main = null;
-		if (c === this.#trial)
-			this.#trial = null;
-		if (c === this.#poll)
-			this.#poll = null;
-		c.stop.abort();
-	}
+	const request = (c) => {
+		const u = new URL(es.url), poll = c.way === "poll", padded = c.way === "padded", { body } = set;
 
-	#request(c, token) {
-		const poll = c.way === "poll", u = new URL(this.url), set = this.#set;
-		const q = new URLSearchParams();
-
-		c.post = c.way === "post" || set.body || poll && this.#flip;
-		c.beat ??= c.way === "padded" ? 1 : set.beat ?? (set.known ? this.#o.beat ?? 8 : 2);
+		c.post = body || c.way === "post";
+		c.beat = poll ? 60 + now() % 3e3 : padded ? 1 : set.beat ?? 1; // no two polls are alike to a cache
 		c.age ??= set.age;
-		c.from = this.lastEventId;
-		c.skip = new Set();
-		c.t0 = c.at = now();
-		if (c.from)
-			q.set("lastEventId", c.from);
-		q.set("beat", poll ? 60 : c.beat);
-		if (poll)
-			q.set("poll", 1);
-		if (c.age !== undefined)
-			q.set("age", c.age);
-		if (c.way === "padded")
-			q.set("pad", 2048);
-		if (token && set.body)
-			q.set("access_token", token);
+		c.from = es.lastEventId;
+		c.skip.clear();
+		c.sent = c.at = now();
+		const q = new URLSearchParams({
+			beat: c.beat,
+			...c.from && { lastEventId: c.from },
+			...poll && { poll },
+			...c.age >= 0 && { age: c.age },
+			...padded && { pad: 2048 },
+			...body && { access_token: token },
+		});
 		if (c.post)
-			u.pathname = u.pathname.replace(/(\/stream|\/)?$/, "/stream");
+			u.pathname = pathname.replace(/(\/stream|\/)?$/, "/stream");
 		else
-			u.search += (u.search && "&") + q;
+			u.search += (search && "&") + q;
 		return fetch(u, {
 			method: c.post ? "POST" : "GET",
-			body: c.post ? q : undefined,
-			headers: {
-				Accept: "text/event-stream",
-				...token && !set.body && { Authorization: "Bearer " + token },
-			},
-			credentials: this.withCredentials ? "include" : "same-origin",
+			body: c.post ? q : null,
+			headers: { Accept: "text/event-stream", ...token && !body && { Authorization: "Bearer " + token } },
+			credentials: es.withCredentials ? "include" : "same-origin",
 			cache: "no-store",
 			signal: c.stop.signal,
 		});
-	}
+	};
 
-	async #run(c) {
-		const make = this.#o.token;
-		let status = 0;
+	const run = async (c) => {
+		let status = 0, t = 0;
 
 		try {
-			const token = await (this.#token ??= typeof make === "function" ? make() : make);
-
-			if (!this.#conns.has(c))
+			token ??= o.token?.call ? await o.token() : o.token;
+			if (!lives(c))
 				return;
-			const r = await this.#request(c, token);
+			const answer = await request(c), parse = parser(), utf8 = new TextDecoder();
 
-			status = r.status;
-			if (status === 204 && this.#conns.has(c))
-				return this.#end();
-			if (status === 200 && /^text\/event-stream/.test(r.headers.get("content-type")))
-				await this.#read(c, r.body.getReader(), status = 0);
-		} catch {
-			if (!c.skip)
-				this.#token = null;
-		}
-		if (this.#conns.has(c)) {
-			c.mute = !c.spoke;
-			this.#over(c, status);
-		}
-	}
-	#token; #flip;
+			if (answer.status !== 200 || !/^text\/event-stream/.test(answer.headers.get("content-type")))
+				throw status = answer.status;
+			for (const reader = answer.body.getReader();;) {
+				const { done, value } = await reader.read();
 
-	async #read(c, reader) {
-		const parse = parser(), text = new TextDecoder();
-		let t = performance.now();
-
-		for (;;) {
-			const { done, value } = await reader.read();
-
-			if (done)
-				return;
-			this.#bytes(c);
-			for (const block of parse(text.decode(value, { stream: true }))) {
-				if (!this.#conns.has(c))
-					return;
-				this.#block(c, block);
-				if (performance.now() - t > 5) {
-					await pause();
-					t = performance.now();
+				if (done)
+					break;
+				c.gap = Math.max(c.gap, now() - c.at);
+				for (const block of parse(utf8.decode(value, { stream: true }))) {
+					if (!lives(c))
+						return;
+					take(c, block);
+					if (performance.now() - t > 5) {
+						await pause();
+						t = performance.now();
+					}
 				}
+				c.at = now();
 			}
-		}
-	}
+		} catch {}
+		if (lives(c))
+			over(c, status);
+	};
 
-	#bytes(c) {
-		c.gap = Math.max(c.gap, now() - c.at);
-		c.at = now();
-		if (c === this.#main && this.#trial?.probe) {
-			this.#slack = Math.min(4, this.#slack * 1.5); // it was only slow
-			this.#drop(this.#trial);
-		}
-	}
+	const take = (c, block) => {
+		const { event, data, id } = block, time = now();
 
-	#block(c, block) {
-		const { type = "", data, id, retry } = block, said = /^stream-/.test(type) && json(data);
-
-		if (type === "stream-retry" || data === undefined && retry !== undefined) {
-			c.retry = retry ?? said.retry ?? 1e3;
-			c.reason = said.reason;
-		} else if (type === "stream-start")
-			this.#began(c, block, said);
-		else if (type === "stream-beat")
-			this.#beaten(c, said);
-		else if (type === "stream-expire")
-			this.#renew = now() + said.seconds * 500;
+		if (event === "stream-retry") {
+			c.retry = +block.retry;
+			c.reason = JSON.parse(data).reason;
+		} else if (event === "stream-start")
+			began(c, block, JSON.parse(data));
+		else if (event === "stream-beat")
+			beaten(c, time, JSON.parse(data));
+		else if (event === "stream-expire")
+			renew = time + JSON.parse(data).seconds * 500;
 		else if (data !== undefined || id !== undefined) {
-			this.#spoke(c);
-			if (id !== undefined && c.skip.delete(id))
-				return;
+			spoke(c);
 			if (id !== undefined && c.skip.size)
-				return this.#again(c); // this one sees another log: ask from here
-			if (type === "stream-gap")
-				for (const other of this.#conns)
-					other !== c && this.#again(other);
-			this.#give(c, block);
+				return c.skip.delete(id) || again(c); // it does not have what the page has
+			if (event === "stream-gap")
+				others(c, again);
+			give(block, c);
 		}
-	}
-	#renew;
+	};
 
-	#began(c, block, said) {
-		if (!c.from && this.lastEventId)
-			return this.#again(c); // two began from `now', and these are two places
+	const began = (c, block, said) => {
+		const opens = es.readyState !== 1;
+
+		if (!c.from && es.lastEventId)
+			return again(c); // two began at two places
 		if (said.beat)
-			c.limit = said.beat > 1 ? said.beat * 1500 + 1e3 : 1800;
-		c.off = c.t0 - said.time;
-		this.lastEventId ||= block.id ?? "";
-		this.#last ||= this.lastEventId;
-		const opens = this.readyState !== 1;
-		this.#spoke(c);
+			c.limit = set.beat === 1 ? 1800 : said.beat * 1500 + 1e3;
+		c.ahead = c.sent - said.time; // our clock is ahead by this at least
+		es.lastEventId ||= block.id ?? "";
+		last ||= es.lastEventId;
+		spoke(c);
 		if (opens)
-			this.#give(c, { ...block, id: undefined });
-	}
+			give({ ...block, id: undefined });
+	};
 
-	// The server's clock is ahead of ours by at most -off: a beat is this late at most.
-	#beaten(c, said) {
-		c.raw = now() - said.time;
-		c.late = c.raw - c.off > 1500 ? c.late + 1 : 0;
-		if (c !== this.#main)
+	// It is late by lag - ahead at most.  Beats that come together count once.
+	const beaten = (c, time, said) => {
+		const lag = time - said.time, late = lag - c.ahead > 1500;
+
+		if (!(time - c.beaten < 500)) {
+			c.late = Math.max(0, c.late + (late ? 2 : -1));
+			c.lag = late ? lag : c.lag;
+		}
+		c.beaten = time;
+		if (c !== on.main)
 			return;
-		if (!c.skip.size && said.id)
-			this.lastEventId = said.id;
-		this.#beat = c.beat;
-		this.#tell();
-		if (c.late > 1 && !this.#trial)
-			this.#ask();
-	}
-	#beat = 8;
+		deaf = 0;
+		if (!c.skip.size)
+			es.lastEventId = said.id; // a place that is newer than the last event
+		beat = c.beat;
+		tell();
+		if (c.late > 3 && !on.trial)
+			ask();
+	};
 
-	// Once more, from where the page is.
-	#again(c) {
-		const { way, i } = c, trial = c === this.#trial || c === this.#main;
-
-		this.#drop(c);
-		if (trial)
-			this.#try(i);
-		else
-			this.#ask();
-	}
-
-	#spoke(c) {
+	const spoke = (c) => {
 		if (c.spoke)
 			return;
 		c.spoke = true;
-		this.#refused = 0;
-		if (c === this.#trial) {
-			this.#trial = null;
-			this.#drop(this.#main);
-			this.#drop(this.#poll);
-			this.#main = c;
-			this.#i = c.i;
-			if (c.probe && c.beat === 1)
-				this.#set.beat = 1;
-			this.#settle();
+		refused = 0;
+		if (c === on.trial) {
+			on.trial = null;
+			others(c, drop);
+			c.slot = "main";
+			on.main = c;
+			i = c.i;
+			settle();
 		}
-		this.#state(1);
-	}
+		if (es.readyState !== 1)
+			say("open", { readyState: 1 });
+	};
 
-	/* --- what to do next --------------------------------------------------- */
+	const lead = () => {
+		leads = true;
+		set = store("localStorage", site) ?? {};
+		if (!(now() - set.at < 864e5))
+			set = {};
+		i = Math.max(0, ways.indexOf(set.way));
+		arm(next = 0);
+	};
 
-	#lead() {
-		const set = json(get("localStorage", this.#site));
+	const arm = (ms) => {
+		clearTimeout(timer);
+		timer = setTimeout(tick, ms);
+	};
 
-		this.#leads = true;
-		this.#set = now() - set.at < 864e5 ? set : {};
-		this.#i = Math.max(0, this.#ways.indexOf(this.#set.way));
-		this.#why = this.#set.why ?? "";
-		this.#plan();
-		this.#next = 0;
-		this.#tick();
-	}
-	#leads; #set = {}; #why; #timer; #up;
+	const tick = () => {
+		const time = now(), p = on.poll;
 
-	#plan() {
-		const { age, beat, body, at, n = 0 } = this.#set;
+		if (p && time - p.at > p.age * 1e3 + 2e3 * 1.5 ** Math.min(on.trial ? 0 : 4, fails)) {
+			fails++;
+			p.spoke = p.retry = 0;
+			over(p);
+		}
+		leads ? judge(time, on.main, on.trial) : watch(time);
+		keep();
+		if (es.readyState !== 2)
+			arm(on.trial || leads && !on.main && !on.poll ? 100 : beat < 3 ? 250 : 1e3);
+	};
 
-		this.#up = this.#i || age || beat || body ? (at ?? now()) + UP[Math.min(n, 3)] * 6e4 : 0;
-	}
+	const judge = (time, m, t) => {
+		const mute = t && time - t.sent;
 
-	#arm(ms) {
-		clearTimeout(this.#timer);
-		this.#due = now() + ms;
-		this.#timer = setTimeout(() => this.#tick(), ms);
-	}
-
-	#tick() {
-		const time = now(), slept = time - this.#due > 3e3;
-
-		if (this.#leads)
-			this.#judge(time, slept);
-		else
-			this.#watch(time);
-		if (this.readyState === 2)
-			return;
-		if (this.#o.keep)
-			put(this.#area, this.#key, this.lastEventId);
-		this.#arm(!this.#leads ? 1e3 : this.#main && !this.#trial && !this.#poll
-		    ? Math.min(1e3, this.#main.limit / 8)
-		    : Math.max(20, Math.min(150, this.#next - time)));
-	}
-
-	#judge(time, slept) {
-		const t = this.#trial, m = this.#main, p = this.#poll, set = this.#set;
-
-		if (p && time - p.t0 > p.age * 1e3 + 2e3 * (t ? 1 : 1.5 ** Math.min(4, this.#fails))) {
-			this.#flip = !this.#flip;
-			this.#over(p, this.#conns.has(p) && 0);
-		} else if (this.#renew < time) {
-			this.#renew = this.#token = null;
+		if (renew < time) {
+			renew = token = undefined;
 			if (m)
-				this.#try(this.#i);
-		} else if (t && m && time - t.t0 > 2500) {
-			this.#drop(m.at > t.t0 ? t : m); // the better way is none, or main is dead
-			if (!this.#main)
-				this.#state(0);
-		} else if (t && (t.doubt < time)) {
-			this.#down(t, "The way " + t.way + " is held back.");
-		} else if (t && time - t.t0 > 3e4)
-			this.#try(t.i);
-		else if (t && !m && !p && time - t.t0 > 1e3 && time >= this.#next)
-			this.#ask();
-		else if (m && !t && time - m.at > m.limit * this.#slack)
-			this.#try(this.#i, slept ? {} : { probe: true, beat: 1 });
-		else if (m && !t && !set.known && time - m.t0 > 2e4) {
-			set.known = 1;
-			this.#try(this.#i);
-		} else if (!m && !t && !p && time >= this.#next)
-			this.#try(this.#i);
-		else if (!t && this.#up && time > this.#up && this.readyState === 1) {
-			this.#set = { n: (set.n ?? 0) + 1, known: 0 };
-			this.#i = this.#up = 0;
-			this.#drop(p);
-			this.#try(0);
+				attempt(i);
+		} else if (t && m && mute > 2500)
+			drop(m.at > t.sent ? t : m);
+		else if (t && t.doubt < time)
+			down(t, t.way + " is held back.");
+		else if (mute > 3e4)
+			attempt(t.i);
+		else if (m ? !t && time - m.at > m.limit : mute > 1e3 && time > next)
+			ask();
+		else if (m && !t && !set.beat && time - m.sent > 2e4) {
+			set.beat = o.beat ?? 8; // all is well
+			save();
+			attempt(i);
+		} else if (!m && !t && !on.poll && time > next)
+			attempt(i);
+		else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > Math.min(60, 4 ** set.n) * 6e4) {
+			set = { n: set.n + 1, beat: set.beat > 1 ? undefined : set.beat };
+			drop(on.poll);
+			attempt(i = 0);
 			if (!m)
-				this.#ask();
+				ask();
 		}
-	}
+	};
 
-	// Beside what runs.  The polls carry the page meanwhile.
-	#try(i, more) {
-		this.#drop(this.#trial);
-		if (this.#ways[i] === "poll")
-			this.#ask();
+	// Beside what runs.
+	const attempt = (n) => {
+		drop(on.trial);
+		if (ways[n] === "poll")
+			ask();
 		else
-			this.#trial = this.#open(this.#ways[i], { i, ...more });
-	}
+			open("trial", ways[n], { i: n });
+	};
 
-	#ask() {
-		if (!this.#poll && this.#ways.includes("poll"))
-			this.#poll = this.#open("poll", {
-				age: this.#main || this.readyState !== 1 ? 0 : this.#trial ? 1 : 20,
-			});
-	}
+	const ask = () => {
+		if (!on.poll && (!leads || ways.includes("poll")))
+			open("poll", "poll", { age: !leads || on.main || es.readyState !== 1 ? 0 : on.trial ? 1 : 20 });
+	};
 
-	// A poll has had its whole answer.
-	#polled(c, time) {
-		const t = this.#trial, m = this.#main, took = time - c.t0 - c.age * 1e3;
+	// Once more, from where the page is.
+	const again = (c) => {
+		drop(c);
+		c.slot === "poll" ? ask() : attempt(c.i);
+	};
 
-		this.#ok = time;
-		this.#fails = 0;
-		this.#next = time + c.retry;
-		if (m) {
-			m.off = Math.max(m.off, c.off);
-			if (m.late > 1 && took < 1e3 && m.raw - m.off > 1500)
-				this.#down(m, "Events come late: " + (m.raw - m.off) + " ms.");
+	// A poll had its whole answer: what is still mute, or late, is held.
+	const polled = (c, time, m, t) => {
+		const took = time - c.sent - c.age * 1e3, silent = m && time - m.at;
+
+		polledAt = time;
+		fails = 0;
+		next = time + c.retry;
+		if (silent > m?.limit) {
+			drop(m);
+			if (!m.beaten && deaf++)
+				return down(m, "Only the beginning of " + m.way + " arrives.");
+			if (silent < m.limit + 3e3) {
+				set.beat = 1; // nobody slept: a connection died without a word
+				save();
+			}
+			attempt(i);
+		} else if (m) {
+			m.ahead = Math.max(m.ahead, c.ahead);
+			if (m.late > 3 && took < 1e3 && m.lag - m.ahead > 1500)
+				down(m, "Events came " + (m.lag - m.ahead) + " ms late.");
 			m.late = 0;
-		} else if (!t) {
-			if (this.#ways[this.#i] === "poll")
-				this.#settle();
-		} else if (c.t0 - t.t0 > 2500)
-			this.#try(t.i); // it was asked for while the network was away
-		else if (time - t.t0 > (t.way === "padded" ? 2200 : 1e3))
+		} else if (!t)
+			leads && settle();
+		else if (c.sent - t.sent > 2500)
+			attempt(t.i); // it was asked for while the network was away
+		else if (time - t.sent > (t.way === "padded" ? 2200 : 1e3))
 			t.doubt ??= time + 250 + took / 2;
-	}
-	#ok = 0;
+	};
 
-	#down(c, why) {
-		this.#drop(c);
-		this.#why = why;
-		this.#i = Math.min(c.i + 1, this.#ways.length - 1);
-		this.#try(this.#i);
-		this.#ask();
-	}
+	const down = (c, why) => {
+		drop(c);
+		set.why = why;
+		attempt(i = Math.min(c.i + 1, ways.length - 1));
+		ask();
+	};
 
-	#settle() {
-		const m = this.#main, way = !m ? "poll" : m.post ? "post"
-		    : m.age && m.way === "stream" ? "short" : m.way;
-		const why = this.#up || this.#i ? this.#why : "Nothing is in the way.";
+	const settle = () => {
+		const m = on.main, { url } = es, why = set.why ?? "Nothing is in the way.";
+		const way = !m ? "poll" : m.post ? "post" : m.age ? "short" : m.way;
 
-		if (way === this.way && why === this.why)
+		if (way === es.way && why === es.why)
 			return;
-		this.way = way;
-		this.why = why;
-		this.#save();
-		this.#tell();
-		this.#fire(new Event("way"));
-		this.#report();
-	}
+		if (set.why)
+			save();
+		say("way", { way, why });
+		if (o.report?.call)
+			o.report({ way, why, url });
+		else if (o.report)
+			navigator.sendBeacon(o.report, JSON.stringify({ way, why, url }));
+	};
 
-	#save() {
-		Object.assign(this.#set, { way: this.#ways[this.#i], why: this.why, at: now() });
-		put("localStorage", this.#site, JSON.stringify(this.#set));
-		this.#plan();
-	}
+	const save = () => {
+		set = { n: 0, ...set, way: ways[i], at: now() };
+		store("localStorage", site, set);
+	};
 
-	#report() {
-		const { way, why, url } = this, to = this.#o.report;
+	const keep = () => o.keep && store(area, name, es.lastEventId);
 
-		if (typeof to === "function")
-			to({ way, why, url });
-		else if (to)
-			env.navigator?.sendBeacon?.(to, JSON.stringify({ way, why, url }));
-	}
+	const over = (c, status) => {
+		const time = now(), life = time - c.sent, { main: m, trial: t } = on;
 
-	/* --- ends -------------------------------------------------------------- */
-
-	#over(c, status) {
-		const main = c === this.#main, poll = c === this.#poll, time = now();
-
-		this.#drop(c);
-		if (status === 401)
-			this.#deny();
-		if (c.reason === "token" || c.reason === "revoked")
-			this.#token = null;
-		if (poll)
-			c.spoke && c.retry !== undefined ? this.#polled(c, time) : this.#lost(c, status);
-		else if (main) {
-			if (time - c.t0 > 5e3)
-				this.#fails = this.#since = 0;
-			if (c.retry === undefined)
-				this.#cut(time - c.t0, time - c.at, c.gap);
-			this.#lost(c, status);
-		} else if (status && !this.#main && this.#ok > c.t0 - 5e3)
-			this.#down(c, "The way " + c.way + " is refused: " + status + ".");
+		drop(c);
+		arm(0);
+		if (status === 204) {
+			close();
+			return say("error");
+		}
+		if (status === 401 || /token|revoked/.test(c.reason))
+			token = undefined;
+		if (status === 401 && o.token && (refused++ || !o.token.call)) {
+			set.body = !set.body;
+			set.why = "Authorization does not arrive.";
+		}
+		if (c === m && life > 5e3)
+			fails = 0;
+		if (c === m && c.retry === undefined)
+			cut(life, time - c.at, c.gap);
+		if (c.slot === "poll" && c.spoke && c.retry !== undefined)
+			polled(c, time, m, t);
+		else if (c === t && status && !m && polledAt > c.sent - 5e3)
+			down(c, c.way + " is refused: " + status + ".");
 		else
-			this.#lost(c, status);
-		this.#arm(0);
-	}
-	#since = 0;
+			lost(c, status, time, on.main);
+	};
 
-	#lost(c, status) {
-		const time = now();
-
-		if (!this.#leads) {
-			this.#hole = true;
-			this.#next = time + 1e3;
+	const lost = (c, status, time, m) => {
+		if (!leads) {
+			hole = true;
+			next = time + 1e3;
 			return;
 		}
-		if (this.#main && time - this.#main.at < this.#main.limit)
+		if (m && time - m.at < m.limit)
 			return;
-		this.#drop(this.#main);
+		drop(m);
 		if (c.retry !== undefined) {
-			this.#next = time + c.retry;
+			next = time + c.retry;
 			if (c.spoke && c.reason === "age" && c.age)
 				return;
 		} else {
-			this.#since ||= time;
-			const cap = status > 399 && status < 500 || time - this.#since > 6e4 ? 3e4 : 1500;
-
-			if (status)
-				this.#fails ||= 1;
-			this.#next = time + (this.#fails
-			    ? Math.min(cap, 500 * 2 ** this.#fails) * (1 + Math.random()) / 2
-			    : Math.random() * 100);
-			this.#fails++;
-			if (status === 401 && this.#refused < 3)
-				this.#next = 0;
+			fails ||= status ? 1 : 0;
+			next = status === 401 && refused < 3 ? 0 : time + (fails ? (1 + Math.random()) / 2 *
+			    Math.min(500 * 2 ** fails, fails > 50 || status > 399 && status < 500 ? 3e4 : 1500) : 100 * Math.random());
+			fails++;
 		}
-		if (!this.#poll || !this.#trial)
-			this.#state(0);
-	}
+		if (!on.poll)
+			say("error", { readyState: 0 });
+	};
 
-	// A new token, or the same in the body, for ways that strip headers.
-	#deny() {
-		this.#token = null;
-		this.#refused++;
-		if (this.#o.token && (this.#refused > 1 || typeof this.#o.token !== "function"))
-			this.#set.body = !this.#set.body;
-	}
+	// Two cuts that are alike: of what was idle, or of what had an age.
+	const cut = (life, idle, gap) => {
+		const near = (a, b) => Math.abs(a - b) < 500 + a / 20, was = cutBefore;
 
-	// Two cuts that are alike: of streams that are idle, or of an age.
-	#cut(life, idle, gap) {
-		const near = (a, b) => Math.abs(a - b) < 500 + a / 20, old = this.#old;
+		cutBefore = { life, idle };
+		if (idle > 2e3 && idle > gap + 500 && near(idle, was.idle))
+			set.beat = Math.ceil(idle / 2e3);
+		else if (life > 4e3 && near(life, was.life)) {
+			set.age = Math.floor(life / 1250);
+			set.why = "Streams are cut after " + life + " ms.";
+		}
+	};
 
-		this.#old = { life, idle };
-		if (!old)
-			return;
-		if (idle > 2e3 && idle > gap + 500 && near(idle, old.idle)) {
-			this.#set.beat = Math.max(1, Math.floor(idle * .6 / 1e3));
-			this.#why = "Idle streams are cut after " + Math.round(idle / 1e3) + " s.";
-		} else if (life > 4e3 && near(life, old.life)) {
-			this.#set.age = Math.floor(life * .8 / 1e3);
-			this.#why = "Streams are cut after " + Math.round(life / 1e3) + " s.";
-		} else
-			return;
-		this.#save();
-	}
-	#old;
+	// What has been mute for ms may be dead.
+	const kick = (ms) => {
+		const { main: m, trial: t, poll: p } = on, time = now();
 
-	#end() {
-		this.readyState = 2;
-		this.#tell();
-		this.close();
-		this.#fire(new Event("error"));
-	}
+		fails = next = 0;
+		if (!leads) {
+			heard = time - beat * 2e3 - 2e3; // the other tab has a second to answer
+			channel?.postMessage(0);
+		} else if (!m || time - m.at > ms) {
+			if (p && time - p.at > 1e3)
+				drop(p);
+			if (m || t && time - t.sent > 1e3)
+				attempt(m ? i : t.i);
+		}
+		arm(0);
+	};
 
-	#kick(ms) {
-		const t = this.#trial, m = this.#main, p = this.#poll, time = now();
+	const start = () => {
+		if (o.share === false || !env.navigator?.locks || !env.BroadcastChannel)
+			return lead();
+		channel = new BroadcastChannel(name);
+		channel.onmessage = (e) => e.data ? leads || hear(e.data) : tell();
+		channel.postMessage(0); // who leads tells
+		heard = now();
+		line();
+		arm(1e3);
+	};
 
-		this.#fails = this.#since = this.#next = 0;
-		if (!this.#leads || m && time - m.at < ms)
-			return;
-		if (p && time - p.t0 > 1e3)
-			this.#drop(p);
-		if (m || t && time - t.t0 > 1e3)
-			this.#try(m ? this.#i : t.i);
-		this.#arm(0);
-	}
+	// Who has the lock has the stream.
+	const line = (steal) => {
+		const mine = queue = new AbortController();
 
-	/* --- tabs -------------------------------------------------------------- */
-
-	#channel; #free; #queue; #hole; #heard;
-
-	#start() {
-		if (this.readyState === 2)
-			return;
-		if (this.#o.share === false || !env.navigator?.locks || !env.BroadcastChannel)
-			return this.#lead();
-		this.#channel = new BroadcastChannel(this.#key);
-		this.#channel.onmessage = (e) => this.#hear(e.data);
-		this.#channel.postMessage({ hello: 1 });
-		this.#line();
-		this.#heard = now();
-		this.#arm(1e3);
-	}
-
-	// The tab that has the lock has the stream.
-	#line(steal) {
-		const queue = this.#queue = new AbortController();
-
-		env.navigator.locks.request(this.#key, steal ? { steal } : { signal: queue.signal },
-		    () => queue === this.#queue && new Promise((free) => {
-			this.#free = free;
-			this.#drop(this.#poll);
-			this.#lead();
+		navigator.locks.request(name, steal ? { steal } : { signal: mine.signal },
+		    () => mine === queue && new Promise((go) => {
+			free = go;
+			drop(on.poll);
+			lead();
 		})).catch(() => {
-			if (queue !== this.#queue)
+			if (mine !== queue)
 				return;
-			this.#quiet(); // it was stolen
-			this.#line();
-			this.#arm(1e3);
+			quiet(); // it was stolen
+			line();
+			arm(1e3);
 		});
-	}
+	};
 
-	#say(what) {
-		if (this.#leads)
-			this.#channel?.postMessage(what);
-	}
+	const tell = (block) => {
+		const { readyState, lastEventId, why } = es;
 
-	#tell() {
-		const { readyState, lastEventId, way, why } = this;
+		if (leads)
+			channel?.postMessage({ at: last, block, readyState, lastEventId, why, beat });
+	};
 
-		this.#say({ readyState, lastEventId, way, why, last: this.#last, beat: this.#beat });
-	}
+	const know = (id) => {
+		seen.add(id);
+		if (seen.size > 500)
+			seen.delete([...seen][0]);
+	};
 
-	#know(id) {
-		this.#seen.add(id);
-		if (this.#seen.size > 500)
-			this.#seen.delete(this.#seen.values().next().value);
-	}
+	const hear = ({ at, block, readyState, lastEventId, why, ...m }) => {
+		const id = block?.id ?? at;
 
-	#hear(m) {
-		if (m.hello)
-			return this.#tell();
-		if (this.#leads)
-			return;
-		this.#heard = now();
-		const at = "p" in m ? m.p : m.last, id = "p" in m ? m.id : m.last;
-
-		if (!this.#last && !this.#wish && at) {
-			this.#last = at;
-			this.lastEventId = m.lastEventId ?? at;
+		heard = now();
+		beat = m.beat;
+		if (!last && !wish) {
+			last = at;
+			es.lastEventId = lastEventId;
 		}
-		if (m.readyState === 2)
-			return this.#end();
-		if (id && id !== this.#last && !this.#seen.has(id) && at !== this.#last) {
-			this.#know(id);
-			this.#fill();
-		} else if ("p" in m) {
-			if (m.id === undefined || !this.#seen.has(m.id))
-				this.#give(null, m);
+		if (readyState === 2) {
+			close();
+			return say("error");
 		}
-		if ("p" in m)
-			return;
-		if (at === this.#last)
-			this.lastEventId = m.lastEventId;
-		this.#beat = m.beat;
-		if (this.way !== "shared") {
-			this.way = "shared";
-			this.why = "Another tab has the stream: " + m.why;
-			this.#fire(new Event("way"));
+		if (at === last)
+			block ? give(block) : es.lastEventId = lastEventId || es.lastEventId;
+		else if (id && !seen.has(id)) {
+			know(id);
+			fill();
 		}
-		if (m.readyState !== this.readyState)
-			this.#state(m.readyState);
-	}
+		if (es.way !== "shared")
+			say("way", { way: "shared", why: "Another tab has the stream: " + why });
+		if (readyState !== es.readyState)
+			say(readyState ? "open" : "error", { readyState });
+	};
 
-	// What the other tab did not tell, or we did not hear.
-	#fill() {
-		this.#hole = !!this.#poll;
-		this.#poll ??= this.#open("poll", { age: 0 });
-	}
+	// What this tab did not hear is in the log.
+	const fill = () => {
+		hole = !!on.poll;
+		ask();
+	};
 
-	#watch(time) {
-		const limit = this.#beat * 2e3 + 3e3;
+	const watch = (time) => {
+		if (hole && !on.poll && time > next)
+			fill();
+		if (time - heard > beat * 2e3 + 3e3 && !doc?.hidden) {
+			const mine = queue;
 
-		if (this.#hole && !this.#poll && time >= this.#next)
-			this.#fill();
-		if (time - this.#heard > limit && env.document?.visibilityState !== "hidden") {
-			this.#heard = time;
-			this.#queue.abort();
-			this.#line(true);
+			heard = time;
+			line(true);
+			mine.abort();
 		}
-	}
+	};
 
-	#quiet() {
-		this.#leads = false;
-		for (const c of this.#conns)
-			this.#drop(c);
-	}
+	const quiet = () => {
+		leads = false;
+		others(0, drop);
+	};
 
-	#rest() {
-		const free = this.#free;
+	const rest = () => {
+		const mine = queue;
 
-		if (this.#o.keep)
-			put(this.#area, this.#key, this.lastEventId);
-		clearTimeout(this.#timer);
-		this.#quiet();
-		const queue = this.#queue;
-		this.#timer = this.#queue = this.#free = null;
-		queue?.abort();
+		keep();
+		clearTimeout(timer);
+		quiet();
+		timer = queue = null;
+		mine?.abort();
 		free?.();
-		this.#channel?.close();
-		this.#channel = null;
-		if (this.readyState === 1)
-			this.readyState = 0;
+		channel?.close();
+		channel = null;
+	};
+
+	const close = () => {
+		es.readyState = 2;
+		tell();
+		rest();
+		ears.abort();
+	};
+
+	const ear = (target, type, f) => target?.addEventListener?.(type, f, ears);
+	const back = () => timer ? kick(beat * 1e3 + 1e3) : start();
+
+	if (o.keep)
+		es.lastEventId ||= store(area, name) ?? "";
+	const wish = es.lastEventId || /[?&](last|since)/.test(search);
+	ear(env, "online", () => kick(2e3));
+	ear(env.navigator?.connection, "change", () => {
+		set.n = 0;
+		set.at = now() - 57e3; // a better way is tried in 3 s
+		kick(2e3);
+	});
+	ear(env, "pagehide", rest);
+	ear(doc, "freeze", rest);
+	ear(env, "pageshow", (e) => e.persisted && back());
+	ear(doc, "resume", back);
+	ear(doc, "visibilitychange", () => doc.hidden || back());
+	start();
+	return close;
+};
+
+class Largesse extends EventTarget {
+	readyState = 0;
+	way = "";
+	why = "";
+
+	constructor(url, options = {}) {
+		super();
+		const u = new URL(url, doc?.baseURI ?? env.location?.href);
+
+		for (const topic of options.topics ?? [])
+			u.search += (u.search && "&") + "topic=" + encodeURIComponent(topic);
+		this.url = u.href;
+		this.withCredentials = !!options.withCredentials;
+		this.lastEventId = options.lastEventId ?? "";
+		for (const type of ["open", "message", "error", "gap", "way"]) {
+			this["on" + type] = null;
+			this.addEventListener(type, (e) => this["on" + type]?.(e));
+		}
+		this.close = drive(this, options);
 	}
 }
+Object.assign(Largesse, states);
+Object.assign(Largesse.prototype, states);
 return Largesse;
 })();
 export { Largesse, Largesse as default };
