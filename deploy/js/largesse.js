@@ -49,7 +49,7 @@ const drive = (es, o) => {
 	const name = "largesse:" + es.url, site = origin + pathname, area = o.keep + "Storage";
 	// main: the stream; trial: one that is mute yet; poll: carries the page meanwhile
 	const on = {}, seen = new Set(), ears = new AbortController();
-	let leads, set = {}, i = 0, last = "", token, timer, renew, cutBefore = {}, channel, queue, free, hole;
+	let leads, set = {}, i = 0, last = "", token, timer, renew, lived, channel, queue, free, hole;
 	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, beat = 8, heard = 0;
 
 	const say = (type, change) => {
@@ -74,8 +74,8 @@ const drive = (es, o) => {
 	};
 
 	// skip: ids that the page got elsewhere since this was asked for, so they come first.
-	const open = (slot, way, more) => run(on[slot] = { slot, way, gap: 0, late: 0, limit: 1 / 0,
-		sent: now(), at: now(), skip: new Set(), stop: new AbortController(), ...more });
+	const open = (slot, way, more) => run(on[slot] = { slot, way, gap: 0, sent: now(), at: now(),
+		skip: new Set(), stop: new AbortController(), ...more });
 
 	const lives = (c) => on[c.slot] === c;
 
@@ -150,62 +150,55 @@ const drive = (es, o) => {
 			over(c, status);
 	};
 
-	const take = (c, block) => {
-		const { event, data, id } = block, time = now();
+	const ours = {
+		__proto__: null,
+		"stream-retry"(c, { reason }, { retry }) {
+			c.retry = +retry;
+			c.reason = reason;
+		},
+		"stream-expire"(c, { seconds }) {
+			renew = now() + seconds * 500;
+		},
+		"stream-beat"(c, { id }) {
+			c.beats = true;
+			if (c !== on.main)
+				return;
+			deaf = 0;
+			beat = c.beat;
+			if (!c.skip.size)
+				es.lastEventId = id; // a place that is newer than the last event
+			tell();
+		},
+		"stream-start"(c, said, block) {
+			const opens = es.readyState !== 1;
 
-		if (event === "stream-retry") {
-			c.retry = +block.retry;
-			c.reason = JSON.parse(data).reason;
-		} else if (event === "stream-start")
-			began(c, block, JSON.parse(data));
-		else if (event === "stream-beat")
-			beaten(c, time, JSON.parse(data));
-		else if (event === "stream-expire")
-			renew = time + JSON.parse(data).seconds * 500;
-		else if (data !== undefined || id !== undefined) {
+			if (!c.from && es.lastEventId)
+				return again(c); // two began at two places
+			c.beat = said.beat ?? 1 / 0;
+			es.lastEventId ||= block.id ?? "";
+			last ||= es.lastEventId;
 			spoke(c);
-			if (id !== undefined && c.skip.size)
-				return c.skip.delete(id) || again(c); // it does not have what the page has
-			if (event === "stream-gap")
-				others(c, again);
-			give(block, c);
-		}
+			if (opens)
+				give({ ...block, id: undefined });
+		},
 	};
 
-	const began = (c, block, said) => {
-		const opens = es.readyState !== 1;
+	const take = (c, block) => {
+		const { event, data, id } = block;
 
-		if (!c.from && es.lastEventId)
-			return again(c); // two began at two places
-		if (said.beat)
-			c.limit = set.beat === 1 ? 1800 : said.beat * 1500 + 1e3;
-		c.ahead = c.sent - said.time; // our clock is ahead by this at least
-		es.lastEventId ||= block.id ?? "";
-		last ||= es.lastEventId;
-		spoke(c);
-		if (opens)
-			give({ ...block, id: undefined });
-	};
-
-	// It is late by lag - ahead at most.  Beats that come together count once.
-	const beaten = (c, time, said) => {
-		const lag = time - said.time, late = lag - c.ahead > 1500;
-
-		if (!(time - c.beaten < 500)) {
-			c.late = Math.max(0, c.late + (late ? 2 : -1));
-			c.lag = late ? lag : c.lag;
-		}
-		c.beaten = time;
-		if (c !== on.main)
+		if (ours[event])
+			return ours[event](c, JSON.parse(data), block);
+		if (data === undefined && id === undefined)
 			return;
-		deaf = 0;
-		if (!c.skip.size)
-			es.lastEventId = said.id; // a place that is newer than the last event
-		beat = c.beat;
-		tell();
-		if (c.late > 3 && !on.trial)
-			ask();
+		spoke(c);
+		if (id !== undefined && c.skip.size)
+			return c.skip.delete(id) || again(c); // it does not have what the page has
+		if (event === "stream-gap")
+			others(c, again);
+		give(block, c);
 	};
+
+	const silent = (c) => now() - c.at > c.beat * 1e3 + (set.beat === 1 ? 800 : 1500);
 
 	const spoke = (c) => {
 		if (c.spoke)
@@ -241,7 +234,7 @@ const drive = (es, o) => {
 	const tick = () => {
 		const time = now(), p = on.poll;
 
-		if (p && time - p.at > p.age * 1e3 + 2e3 * 1.5 ** Math.min(on.trial ? 0 : 4, fails)) {
+		if (p && time - p.at > p.age * 1e3 + 2e3 + (on.trial ? 0 : Math.min(8, fails) * 1e3)) {
 			fails++;
 			p.spoke = p.retry = 0;
 			over(p);
@@ -265,7 +258,7 @@ const drive = (es, o) => {
 			down(t, t.way + " is held back.");
 		else if (mute > 3e4)
 			attempt(t.i);
-		else if (m ? !t && time - m.at > m.limit : mute > 1e3 && time > next)
+		else if (m ? !t && silent(m) : mute > 1e3 && time > next)
 			ask();
 		else if (m && !t && !set.beat && time - m.sent > 2e4) {
 			set.beat = o.beat ?? 8; // all is well
@@ -304,31 +297,24 @@ const drive = (es, o) => {
 
 	// A poll had its whole answer: what is still mute, or late, is held.
 	const polled = (c, time, m, t) => {
-		const took = time - c.sent - c.age * 1e3, silent = m && time - m.at;
-
 		polledAt = time;
 		fails = 0;
 		next = time + c.retry;
-		if (silent > m?.limit) {
+		if (m && silent(m)) {
 			drop(m);
-			if (!m.beaten && deaf++)
+			if (!m.beats && deaf++)
 				return down(m, "Only the beginning of " + m.way + " arrives.");
-			if (silent < m.limit + 3e3) {
-				set.beat = 1; // nobody slept: a connection died without a word
+			if (time - m.at < m.beat * 1e3 + 5e3) {
+				set.beat = 1; // nobody slept: it died without a word
 				save();
 			}
 			attempt(i);
-		} else if (m) {
-			m.ahead = Math.max(m.ahead, c.ahead);
-			if (m.late > 3 && took < 1e3 && m.lag - m.ahead > 1500)
-				down(m, "Events came " + (m.lag - m.ahead) + " ms late.");
-			m.late = 0;
-		} else if (!t)
-			leads && settle();
-		else if (c.sent - t.sent > 2500)
+		} else if (t && !m && c.sent - t.sent > 2500)
 			attempt(t.i); // it was asked for while the network was away
-		else if (time - t.sent > (t.way === "padded" ? 2200 : 1e3))
-			t.doubt ??= time + 250 + took / 2;
+		else if (t && !m && time - t.sent > (t.way === "padded" ? 2200 : 1e3))
+			t.doubt ??= time + 250 + (time - c.sent - c.age * 1e3) / 2;
+		else if (!t && !m && leads)
+			settle();
 	};
 
 	const down = (c, why) => {
@@ -393,7 +379,7 @@ const drive = (es, o) => {
 			next = time + 1e3;
 			return;
 		}
-		if (m && time - m.at < m.limit)
+		if (m && !silent(m))
 			return;
 		drop(m);
 		if (c.retry !== undefined) {
@@ -412,36 +398,31 @@ const drive = (es, o) => {
 
 	// Two cuts that are alike: of what was idle, or of what had an age.
 	const cut = (life, idle, gap) => {
-		const near = (a, b) => Math.abs(a - b) < 500 + a / 20, was = cutBefore;
-
-		cutBefore = { life, idle };
-		if (idle > 2e3 && idle > gap + 500 && near(idle, was.idle))
+		if (idle > 2e3 && idle > gap + 500)
 			set.beat = Math.ceil(idle / 2e3);
-		else if (life > 4e3 && near(life, was.life)) {
+		else if (life > 4e3 && Math.abs(life - lived) < 500 + life / 20) {
 			set.age = Math.floor(life / 1250);
 			set.why = "Streams are cut after " + life + " ms.";
 		}
+		lived = life;
 	};
 
-	// What has been mute for ms may be dead.
-	const kick = (ms) => {
-		const { main: m, trial: t, poll: p } = on, time = now();
+	const kick = (moved) => {
+		const c = on.trial ?? on.main;
 
 		fails = next = 0;
-		if (!leads) {
-			heard = time - beat * 2e3 - 2e3; // the other tab has a second to answer
-			channel?.postMessage(0);
-		} else if (!m || time - m.at > ms) {
-			if (p && time - p.at > 1e3)
-				drop(p);
-			if (m || t && time - t.sent > 1e3)
-				attempt(m ? i : t.i);
+		heard = now() - beat * 2e3 - 2e3; // who leads has a second to answer
+		channel?.postMessage(0);
+		if (moved && leads) {
+			drop(on.poll);
+			if (c)
+				attempt(c.i);
 		}
 		arm(0);
 	};
 
 	const start = () => {
-		if (o.share === false || !env.navigator?.locks || !env.BroadcastChannel)
+		if (o.share === false || !env.navigator?.locks)
 			return lead();
 		channel = new BroadcastChannel(name);
 		channel.onmessage = (e) => e.data ? leads || hear(e.data) : tell();
@@ -551,16 +532,16 @@ const drive = (es, o) => {
 	};
 
 	const ear = (target, type, f) => target?.addEventListener?.(type, f, ears);
-	const back = () => timer ? kick(beat * 1e3 + 1e3) : start();
+	const back = () => timer ? kick() : start();
 
 	if (o.keep)
 		es.lastEventId ||= store(area, name) ?? "";
 	const wish = es.lastEventId || /[?&](last|since)/.test(search);
-	ear(env, "online", () => kick(2e3));
+	ear(env, "online", () => kick(true));
 	ear(env.navigator?.connection, "change", () => {
 		set.n = 0;
 		set.at = now() - 57e3; // a better way is tried in 3 s
-		kick(2e3);
+		kick(true);
 	});
 	ear(env, "pagehide", rest);
 	ear(doc, "freeze", rest);
