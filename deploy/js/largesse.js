@@ -46,10 +46,10 @@ const parser = () => {
 const drive = (es, o) => {
 	const { origin, pathname, search } = new URL(es.url);
 	const ways = ["stream", "padded", "post", "poll"].filter((way) => !o.ways || o.ways.includes(way));
-	const name = "largesse:" + es.url, site = origin + pathname, area = o.keep + "Storage";
+	const name = "largesse:" + es.withCredentials + es.url, site = origin + pathname, area = o.keep + "Storage";
 	// main: the stream; trial: one that is mute yet; poll: carries the page meanwhile
-	const on = {}, seen = new Set(), ears = new AbortController();
-	let leads, set = {}, i = 0, last = "", token, timer, renew, lived, channel, queue, free, hole;
+	const on = {}, seen = new Set(), life = new AbortController(), { signal } = life;
+	let leads, set = {}, i = 0, last = "", token, timer, lived, channel, queue, free, hole;
 	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, beat = 8, heard = 0;
 
 	const say = (type, change) => {
@@ -74,7 +74,7 @@ const drive = (es, o) => {
 	};
 
 	// skip: ids that the page got elsewhere since this was asked for, so they come first.
-	const open = (slot, way, more) => run(on[slot] = { slot, way, gap: 0, sent: now(), at: now(),
+	const open = (slot, way, more) => run(on[slot] = { slot, way, sent: now(), at: now(),
 		skip: new Set(), stop: new AbortController(), ...more });
 
 	const lives = (c) => on[c.slot] === c;
@@ -133,14 +133,13 @@ const drive = (es, o) => {
 
 				if (done)
 					break;
-				c.gap = Math.max(c.gap, now() - c.at);
 				for (const block of parse(utf8.decode(value, { stream: true }))) {
 					if (!lives(c))
 						return;
 					take(c, block);
-					if (performance.now() - t > 5) {
+					if (now() - t > 5) {
 						await pause();
-						t = performance.now();
+						t = now();
 					}
 				}
 				c.at = now();
@@ -157,7 +156,12 @@ const drive = (es, o) => {
 			c.reason = reason;
 		},
 		"stream-expire"(c, { seconds }) {
-			renew = now() + seconds * 500;
+			setTimeout(() => {
+				if (c === on.main && o.token?.call) {
+					token = undefined;
+					attempt(i);
+				}
+			}, seconds * 500 + 1e3);
 		},
 		"stream-beat"(c, { id }) {
 			c.beats = true;
@@ -248,11 +252,7 @@ const drive = (es, o) => {
 	const judge = (time, m, t) => {
 		const mute = t && time - t.sent;
 
-		if (renew < time) {
-			renew = token = undefined;
-			if (m)
-				attempt(i);
-		} else if (t && m && mute > 2500)
+		if (t && m && mute > 2500)
 			drop(m.at > t.sent ? t : m);
 		else if (t && t.doubt < time)
 			down(t, t.way + " is held back.");
@@ -309,12 +309,14 @@ const drive = (es, o) => {
 				save();
 			}
 			attempt(i);
-		} else if (t && !m && c.sent - t.sent > 2500)
+		} else if (m)
+			return;
+		else if (!t)
+			leads && settle();
+		else if (c.sent - t.sent > 2500)
 			attempt(t.i); // it was asked for while the network was away
-		else if (t && !m && time - t.sent > (t.way === "padded" ? 2200 : 1e3))
+		else if (time - t.sent > (t.way === "padded" ? 2200 : 1e3))
 			t.doubt ??= time + 250 + (time - c.sent - c.age * 1e3) / 2;
-		else if (!t && !m && leads)
-			settle();
 	};
 
 	const down = (c, why) => {
@@ -364,41 +366,38 @@ const drive = (es, o) => {
 		if (c === m && life > 5e3)
 			fails = 0;
 		if (c === m && c.retry === undefined)
-			cut(life, time - c.at, c.gap);
+			cut(c, life, time - c.at);
 		if (c.slot === "poll" && c.spoke && c.retry !== undefined)
 			polled(c, time, m, t);
 		else if (c === t && status && !m && polledAt > c.sent - 5e3)
 			down(c, c.way + " is refused: " + status + ".");
-		else
+		else if (leads)
 			lost(c, status, time, on.main);
+		else {
+			hole = true;
+			next = time + 1e3;
+		}
 	};
 
 	const lost = (c, status, time, m) => {
-		if (!leads) {
-			hole = true;
-			next = time + 1e3;
-			return;
-		}
 		if (m && !silent(m))
 			return;
 		drop(m);
-		if (c.retry !== undefined) {
-			next = time + c.retry;
-			if (c.spoke && c.reason === "age" && c.age)
-				return;
-		} else {
+		next = time + (c.retry ?? 0);
+		if (c.reason === "age")
+			return;
+		if (c.retry === undefined && (status !== 401 || refused > 2)) {
 			fails ||= status ? 1 : 0;
-			next = status === 401 && refused < 3 ? 0 : time + (fails ? (1 + Math.random()) / 2 *
-			    Math.min(500 * 2 ** fails, fails > 50 || status > 399 && status < 500 ? 3e4 : 1500) : 100 * Math.random());
-			fails++;
+			next += Math.random() * Math.min(100 * 4 ** fails++,
+			    fails > 50 || status > 399 && status < 500 ? 3e4 : 1500);
 		}
 		if (!on.poll)
 			say("error", { readyState: 0 });
 	};
 
-	// Two cuts that are alike: of what was idle, or of what had an age.
-	const cut = (life, idle, gap) => {
-		if (idle > 2e3 && idle > gap + 500)
+	// It never beat, so it was idle for too long; or two had the same age.
+	const cut = (c, life, idle) => {
+		if (!c.beats && idle > 2e3)
 			set.beat = Math.ceil(idle / 2e3);
 		else if (life > 4e3 && Math.abs(life - lived) < 500 + life / 20) {
 			set.age = Math.floor(life / 1250);
@@ -528,26 +527,29 @@ const drive = (es, o) => {
 		es.readyState = 2;
 		tell();
 		rest();
-		ears.abort();
+		life.abort();
 	};
 
-	const ear = (target, type, f) => target?.addEventListener?.(type, f, ears);
 	const back = () => timer ? kick() : start();
+	const ears = {
+		online: () => kick(true),
+		pagehide: rest,
+		freeze: rest,
+		pageshow: back,
+		resume: back,
+		visibilitychange: () => doc.hidden || back(),
+	};
 
 	if (o.keep)
 		es.lastEventId ||= store(area, name) ?? "";
 	const wish = es.lastEventId || /[?&](last|since)/.test(search);
-	ear(env, "online", () => kick(true));
-	ear(env.navigator?.connection, "change", () => {
+	for (const type in ears)
+		env.addEventListener?.(type, ears[type], { capture: true, signal });
+	env.navigator?.connection?.addEventListener("change", () => {
 		set.n = 0;
 		set.at = now() - 57e3; // a better way is tried in 3 s
 		kick(true);
-	});
-	ear(env, "pagehide", rest);
-	ear(doc, "freeze", rest);
-	ear(env, "pageshow", (e) => e.persisted && back());
-	ear(doc, "resume", back);
-	ear(doc, "visibilitychange", () => doc.hidden || back());
+	}, { signal });
 	start();
 	return close;
 };
