@@ -44,12 +44,12 @@ const parser = () => {
 
 // All that es does.  Returns its close().
 const drive = (es, o) => {
-	const { origin, pathname, search } = new URL(es.url);
+	const { origin, pathname, search } = new URL(es.url), born = now();
 	const ways = ["stream", "padded", "post", "poll"].filter((way) => !o.ways || o.ways.includes(way));
 	const name = "largesse:" + es.withCredentials + es.url, site = origin + pathname, area = o.keep + "Storage";
 	// main: the stream; trial: one that is mute yet; poll: carries the page meanwhile
 	const on = {}, seen = new Set(), life = new AbortController(), { signal } = life;
-	let leads, set = {}, i = 0, last = "", token, timer, lived, channel, queue, free, hole;
+	let leads, set = {}, i = 0, token, timer, lived, channel, queue, free, hole;
 	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, beat = 8, heard = 0;
 
 	const say = (type, change) => {
@@ -66,7 +66,7 @@ const drive = (es, o) => {
 		if (id !== undefined) {
 			others(c, (other) => other.skip.add(id));
 			know(id);
-			es.lastEventId = last = id;
+			es.lastEventId = id;
 		}
 		if (data !== undefined)
 			for (const type of event === "stream-gap" ? [event, "gap"] : [event || "message"])
@@ -88,6 +88,7 @@ const drive = (es, o) => {
 
 	const request = (c) => {
 		const u = new URL(es.url), poll = c.way === "poll", padded = c.way === "padded", { body } = set;
+		const age = (now() - born) / 1e3;
 
 		c.post = body || c.way === "post";
 		c.beat = poll ? 60 + now() % 3e3 : padded ? 1 : set.beat ?? 1; // no two polls are alike to a cache
@@ -97,19 +98,17 @@ const drive = (es, o) => {
 		c.sent = c.at = now();
 		const q = new URLSearchParams({
 			beat: c.beat,
-			...c.from && { lastEventId: c.from },
-			...poll && { poll },
+			...c.from ? { lastEventId: c.from } : !wish && age > .9 && { since: Math.ceil(age) },
+			...poll && { poll: 1 },
 			...c.age >= 0 && { age: c.age },
 			...padded && { pad: 2048 },
-			...body && { access_token: token },
 		});
 		if (c.post)
 			u.pathname = pathname.replace(/(\/stream|\/)?$/, "/stream");
-		else
-			u.search += (search && "&") + q;
+		u.search += (search && "&") + q;
 		return fetch(u, {
 			method: c.post ? "POST" : "GET",
-			body: c.post ? q : null,
+			body: c.post ? new URLSearchParams(body ? { access_token: token } : "") : null,
 			headers: { Accept: "text/event-stream", ...token && !body && { Authorization: "Bearer " + token } },
 			credentials: es.withCredentials ? "include" : "same-origin",
 			cache: "no-store",
@@ -163,14 +162,10 @@ const drive = (es, o) => {
 				}
 			}, seconds * 500 + 1e3);
 		},
-		"stream-beat"(c, { id }) {
+		"stream-beat"(c) {
 			c.beats = true;
-			if (c !== on.main)
-				return;
 			deaf = 0;
 			beat = c.beat;
-			if (!c.skip.size)
-				es.lastEventId = id; // a place that is newer than the last event
 			tell();
 		},
 		"stream-start"(c, said, block) {
@@ -180,7 +175,6 @@ const drive = (es, o) => {
 				return again(c); // two began at two places
 			c.beat = said.beat ?? 1 / 0;
 			es.lastEventId ||= block.id ?? "";
-			last ||= es.lastEventId;
 			spoke(c);
 			if (opens)
 				give({ ...block, id: undefined });
@@ -305,7 +299,8 @@ const drive = (es, o) => {
 			if (!m.beats && deaf++)
 				return down(m, "Only the beginning of " + m.way + " arrives.");
 			if (time - m.at < m.beat * 1e3 + 5e3) {
-				set.beat = 1; // nobody slept: it died without a word
+				set.beat = 1; // nobody slept
+				set.why ??= "A connection died without a word.";
 				save();
 			}
 			attempt(i);
@@ -398,7 +393,7 @@ const drive = (es, o) => {
 	// It never beat, so it was idle for too long; or two had the same age.
 	const cut = (c, life, idle) => {
 		if (!c.beats && idle > 2e3)
-			set.beat = Math.ceil(idle / 2e3);
+			[set.beat, set.why] = [Math.ceil(idle / 2e3), "Idle streams are cut after " + idle + " ms."];
 		else if (life > 4e3 && Math.abs(life - lived) < 500 + life / 20) {
 			set.age = Math.floor(life / 1250);
 			set.why = "Streams are cut after " + life + " ms.";
@@ -450,10 +445,10 @@ const drive = (es, o) => {
 	};
 
 	const tell = (block) => {
-		const { readyState, lastEventId, why } = es;
+		const { readyState, lastEventId: at, why } = es;
 
 		if (leads)
-			channel?.postMessage({ at: last, block, readyState, lastEventId, why, beat });
+			channel?.postMessage({ at, block, readyState, why, beat });
 	};
 
 	const know = (id) => {
@@ -462,25 +457,24 @@ const drive = (es, o) => {
 			seen.delete([...seen][0]);
 	};
 
-	const hear = ({ at, block, readyState, lastEventId, why, ...m }) => {
+	const hear = ({ at, block, readyState, why, ...m }) => {
 		const id = block?.id ?? at;
 
 		heard = now();
 		beat = m.beat;
-		if (!last && !wish) {
-			last = at;
-			es.lastEventId = lastEventId;
-		}
+		if (!wish)
+			es.lastEventId ||= at;
 		if (readyState === 2) {
 			close();
 			return say("error");
 		}
-		if (at === last)
-			block ? give(block) : es.lastEventId = lastEventId || es.lastEventId;
-		else if (id && !seen.has(id)) {
-			know(id);
-			fill();
-		}
+		if (at !== es.lastEventId) {
+			if (id && !seen.has(id)) {
+				know(id);
+				fill();
+			}
+		} else if (block)
+			give(block);
 		if (es.way !== "shared")
 			say("way", { way: "shared", why: "Another tab has the stream: " + why });
 		if (readyState !== es.readyState)

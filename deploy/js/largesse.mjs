@@ -44,12 +44,12 @@ const parser = () => {
 
 // All that es does.  Returns its close().
 const drive = (es, o) => {
-	const { origin, pathname, search } = new URL(es.url);
+	const { origin, pathname, search } = new URL(es.url), born = now();
 	const ways = ["stream", "padded", "post", "poll"].filter((way) => !o.ways || o.ways.includes(way));
-	const name = "largesse:" + es.url, site = origin + pathname, area = o.keep + "Storage";
+	const name = "largesse:" + es.withCredentials + es.url, site = origin + pathname, area = o.keep + "Storage";
 	// main: the stream; trial: one that is mute yet; poll: carries the page meanwhile
-	const on = {}, seen = new Set(), ears = new AbortController();
-	let leads, set = {}, i = 0, last = "", token, timer, renew, cutBefore = {}, channel, queue, free, hole;
+	const on = {}, seen = new Set(), life = new AbortController(), { signal } = life;
+	let leads, set = {}, i = 0, token, timer, lived, channel, queue, free, hole;
 	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, beat = 8, heard = 0;
 
 	const say = (type, change) => {
@@ -66,7 +66,7 @@ const drive = (es, o) => {
 		if (id !== undefined) {
 			others(c, (other) => other.skip.add(id));
 			know(id);
-			es.lastEventId = last = id;
+			es.lastEventId = id;
 		}
 		if (data !== undefined)
 			for (const type of event === "stream-gap" ? [event, "gap"] : [event || "message"])
@@ -74,8 +74,8 @@ const drive = (es, o) => {
 	};
 
 	// skip: ids that the page got elsewhere since this was asked for, so they come first.
-	const open = (slot, way, more) => run(on[slot] = { slot, way, gap: 0, late: 0, limit: 1 / 0,
-		sent: now(), at: now(), skip: new Set(), stop: new AbortController(), ...more });
+	const open = (slot, way, more) => run(on[slot] = { slot, way, sent: now(), at: now(),
+		skip: new Set(), stop: new AbortController(), ...more });
 
 	const lives = (c) => on[c.slot] === c;
 
@@ -88,6 +88,7 @@ const drive = (es, o) => {
 
 	const request = (c) => {
 		const u = new URL(es.url), poll = c.way === "poll", padded = c.way === "padded", { body } = set;
+		const age = (now() - born) / 1e3;
 
 		c.post = body || c.way === "post";
 		c.beat = poll ? 60 + now() % 3e3 : padded ? 1 : set.beat ?? 1; // no two polls are alike to a cache
@@ -97,19 +98,17 @@ const drive = (es, o) => {
 		c.sent = c.at = now();
 		const q = new URLSearchParams({
 			beat: c.beat,
-			...c.from && { lastEventId: c.from },
-			...poll && { poll },
+			...c.from ? { lastEventId: c.from } : !wish && age > .9 && { since: Math.ceil(age) },
+			...poll && { poll: 1 },
 			...c.age >= 0 && { age: c.age },
 			...padded && { pad: 2048 },
-			...body && { access_token: token },
 		});
 		if (c.post)
 			u.pathname = pathname.replace(/(\/stream|\/)?$/, "/stream");
-		else
-			u.search += (search && "&") + q;
+		u.search += (search && "&") + q;
 		return fetch(u, {
 			method: c.post ? "POST" : "GET",
-			body: c.post ? q : null,
+			body: c.post ? new URLSearchParams(body ? { access_token: token } : "") : null,
 			headers: { Accept: "text/event-stream", ...token && !body && { Authorization: "Bearer " + token } },
 			credentials: es.withCredentials ? "include" : "same-origin",
 			cache: "no-store",
@@ -133,14 +132,13 @@ const drive = (es, o) => {
 
 				if (done)
 					break;
-				c.gap = Math.max(c.gap, now() - c.at);
 				for (const block of parse(utf8.decode(value, { stream: true }))) {
 					if (!lives(c))
 						return;
 					take(c, block);
-					if (performance.now() - t > 5) {
+					if (now() - t > 5) {
 						await pause();
-						t = performance.now();
+						t = now();
 					}
 				}
 				c.at = now();
@@ -150,62 +148,55 @@ const drive = (es, o) => {
 			over(c, status);
 	};
 
-	const take = (c, block) => {
-		const { event, data, id } = block, time = now();
+	const ours = {
+		__proto__: null,
+		"stream-retry"(c, { reason }, { retry }) {
+			c.retry = +retry;
+			c.reason = reason;
+		},
+		"stream-expire"(c, { seconds }) {
+			setTimeout(() => {
+				if (c === on.main && o.token?.call) {
+					token = undefined;
+					attempt(i);
+				}
+			}, seconds * 500 + 1e3);
+		},
+		"stream-beat"(c) {
+			c.beats = true;
+			deaf = 0;
+			beat = c.beat;
+			tell();
+		},
+		"stream-start"(c, said, block) {
+			const opens = es.readyState !== 1;
 
-		if (event === "stream-retry") {
-			c.retry = +block.retry;
-			c.reason = JSON.parse(data).reason;
-		} else if (event === "stream-start")
-			began(c, block, JSON.parse(data));
-		else if (event === "stream-beat")
-			beaten(c, time, JSON.parse(data));
-		else if (event === "stream-expire")
-			renew = time + JSON.parse(data).seconds * 500;
-		else if (data !== undefined || id !== undefined) {
+			if (!c.from && es.lastEventId)
+				return again(c); // two began at two places
+			c.beat = said.beat ?? 1 / 0;
+			es.lastEventId ||= block.id ?? "";
 			spoke(c);
-			if (id !== undefined && c.skip.size)
-				return c.skip.delete(id) || again(c); // it does not have what the page has
-			if (event === "stream-gap")
-				others(c, again);
-			give(block, c);
-		}
+			if (opens)
+				give({ ...block, id: undefined });
+		},
 	};
 
-	const began = (c, block, said) => {
-		const opens = es.readyState !== 1;
+	const take = (c, block) => {
+		const { event, data, id } = block;
 
-		if (!c.from && es.lastEventId)
-			return again(c); // two began at two places
-		if (said.beat)
-			c.limit = set.beat === 1 ? 1800 : said.beat * 1500 + 1e3;
-		c.ahead = c.sent - said.time; // our clock is ahead by this at least
-		es.lastEventId ||= block.id ?? "";
-		last ||= es.lastEventId;
-		spoke(c);
-		if (opens)
-			give({ ...block, id: undefined });
-	};
-
-	// It is late by lag - ahead at most.  Beats that come together count once.
-	const beaten = (c, time, said) => {
-		const lag = time - said.time, late = lag - c.ahead > 1500;
-
-		if (!(time - c.beaten < 500)) {
-			c.late = Math.max(0, c.late + (late ? 2 : -1));
-			c.lag = late ? lag : c.lag;
-		}
-		c.beaten = time;
-		if (c !== on.main)
+		if (ours[event])
+			return ours[event](c, JSON.parse(data), block);
+		if (data === undefined && id === undefined)
 			return;
-		deaf = 0;
-		if (!c.skip.size)
-			es.lastEventId = said.id; // a place that is newer than the last event
-		beat = c.beat;
-		tell();
-		if (c.late > 3 && !on.trial)
-			ask();
+		spoke(c);
+		if (id !== undefined && c.skip.size)
+			return c.skip.delete(id) || again(c); // it does not have what the page has
+		if (event === "stream-gap")
+			others(c, again);
+		give(block, c);
 	};
+
+	const silent = (c) => now() - c.at > c.beat * 1e3 + (set.beat === 1 ? 800 : 1500);
 
 	const spoke = (c) => {
 		if (c.spoke)
@@ -241,7 +232,7 @@ const drive = (es, o) => {
 	const tick = () => {
 		const time = now(), p = on.poll;
 
-		if (p && time - p.at > p.age * 1e3 + 2e3 * 1.5 ** Math.min(on.trial ? 0 : 4, fails)) {
+		if (p && time - p.at > p.age * 1e3 + 2e3 + (on.trial ? 0 : Math.min(8, fails) * 1e3)) {
 			fails++;
 			p.spoke = p.retry = 0;
 			over(p);
@@ -255,17 +246,13 @@ const drive = (es, o) => {
 	const judge = (time, m, t) => {
 		const mute = t && time - t.sent;
 
-		if (renew < time) {
-			renew = token = undefined;
-			if (m)
-				attempt(i);
-		} else if (t && m && mute > 2500)
+		if (t && m && mute > 2500)
 			drop(m.at > t.sent ? t : m);
 		else if (t && t.doubt < time)
 			down(t, t.way + " is held back.");
 		else if (mute > 3e4)
 			attempt(t.i);
-		else if (m ? !t && time - m.at > m.limit : mute > 1e3 && time > next)
+		else if (m ? !t && silent(m) : mute > 1e3 && time > next)
 			ask();
 		else if (m && !t && !set.beat && time - m.sent > 2e4) {
 			set.beat = o.beat ?? 8; // all is well
@@ -304,31 +291,27 @@ const drive = (es, o) => {
 
 	// A poll had its whole answer: what is still mute, or late, is held.
 	const polled = (c, time, m, t) => {
-		const took = time - c.sent - c.age * 1e3, silent = m && time - m.at;
-
 		polledAt = time;
 		fails = 0;
 		next = time + c.retry;
-		if (silent > m?.limit) {
+		if (m && silent(m)) {
 			drop(m);
-			if (!m.beaten && deaf++)
+			if (!m.beats && deaf++)
 				return down(m, "Only the beginning of " + m.way + " arrives.");
-			if (silent < m.limit + 3e3) {
-				set.beat = 1; // nobody slept: a connection died without a word
+			if (time - m.at < m.beat * 1e3 + 5e3) {
+				set.beat = 1; // nobody slept
+				set.why ??= "A connection died without a word.";
 				save();
 			}
 			attempt(i);
-		} else if (m) {
-			m.ahead = Math.max(m.ahead, c.ahead);
-			if (m.late > 3 && took < 1e3 && m.lag - m.ahead > 1500)
-				down(m, "Events came " + (m.lag - m.ahead) + " ms late.");
-			m.late = 0;
-		} else if (!t)
+		} else if (m)
+			return;
+		else if (!t)
 			leads && settle();
 		else if (c.sent - t.sent > 2500)
 			attempt(t.i); // it was asked for while the network was away
 		else if (time - t.sent > (t.way === "padded" ? 2200 : 1e3))
-			t.doubt ??= time + 250 + took / 2;
+			t.doubt ??= time + 250 + (time - c.sent - c.age * 1e3) / 2;
 	};
 
 	const down = (c, why) => {
@@ -378,70 +361,62 @@ const drive = (es, o) => {
 		if (c === m && life > 5e3)
 			fails = 0;
 		if (c === m && c.retry === undefined)
-			cut(life, time - c.at, c.gap);
+			cut(c, life, time - c.at);
 		if (c.slot === "poll" && c.spoke && c.retry !== undefined)
 			polled(c, time, m, t);
 		else if (c === t && status && !m && polledAt > c.sent - 5e3)
 			down(c, c.way + " is refused: " + status + ".");
-		else
+		else if (leads)
 			lost(c, status, time, on.main);
+		else {
+			hole = true;
+			next = time + 1e3;
+		}
 	};
 
 	const lost = (c, status, time, m) => {
-		if (!leads) {
-			hole = true;
-			next = time + 1e3;
-			return;
-		}
-		if (m && time - m.at < m.limit)
+		if (m && !silent(m))
 			return;
 		drop(m);
-		if (c.retry !== undefined) {
-			next = time + c.retry;
-			if (c.spoke && c.reason === "age" && c.age)
-				return;
-		} else {
+		next = time + (c.retry ?? 0);
+		if (c.reason === "age")
+			return;
+		if (c.retry === undefined && (status !== 401 || refused > 2)) {
 			fails ||= status ? 1 : 0;
-			next = status === 401 && refused < 3 ? 0 : time + (fails ? (1 + Math.random()) / 2 *
-			    Math.min(500 * 2 ** fails, fails > 50 || status > 399 && status < 500 ? 3e4 : 1500) : 100 * Math.random());
-			fails++;
+			next += Math.random() * Math.min(100 * 4 ** fails++,
+			    fails > 50 || status > 399 && status < 500 ? 3e4 : 1500);
 		}
 		if (!on.poll)
 			say("error", { readyState: 0 });
 	};
 
-	// Two cuts that are alike: of what was idle, or of what had an age.
-	const cut = (life, idle, gap) => {
-		const near = (a, b) => Math.abs(a - b) < 500 + a / 20, was = cutBefore;
-
-		cutBefore = { life, idle };
-		if (idle > 2e3 && idle > gap + 500 && near(idle, was.idle))
-			set.beat = Math.ceil(idle / 2e3);
-		else if (life > 4e3 && near(life, was.life)) {
+	// It never beat, so it was idle for too long; or two had the same age.
+	const cut = (c, life, idle) => {
+		if (!c.beats && idle > 2e3)
+			[set.beat, set.why] = [Math.ceil(idle / 2e3), "Idle streams are cut after " + idle + " ms."];
+		else if (life > 4e3 && Math.abs(life - lived) < 500 + life / 20) {
 			set.age = Math.floor(life / 1250);
 			set.why = "Streams are cut after " + life + " ms.";
 		}
+		lived = life;
 	};
 
-	// What has been mute for ms may be dead.
-	const kick = (ms) => {
-		const { main: m, trial: t, poll: p } = on, time = now();
+	const kick = (moved) => {
+		const c = on.trial ?? on.main;
 
 		fails = next = 0;
-		if (!leads) {
-			heard = time - beat * 2e3 - 2e3; // the other tab has a second to answer
-			channel?.postMessage(0);
-		} else if (!m || time - m.at > ms) {
-			if (p && time - p.at > 1e3)
-				drop(p);
-			if (m || t && time - t.sent > 1e3)
-				attempt(m ? i : t.i);
+		heard = now() - beat * 2e3 - 2e3; // who leads has a second to answer
+		channel?.postMessage(0);
+		if (moved && leads) {
+			drop(on.poll);
+			if (c)
+				attempt(c.i);
 		}
 		arm(0);
 	};
 
 	const start = () => {
-		if (o.share === false || !env.navigator?.locks || !env.BroadcastChannel)
+		if (o.share === false || !env.navigator?.locks)
 			return lead();
 		channel = new BroadcastChannel(name);
 		channel.onmessage = (e) => e.data ? leads || hear(e.data) : tell();
@@ -470,10 +445,10 @@ const drive = (es, o) => {
 	};
 
 	const tell = (block) => {
-		const { readyState, lastEventId, why } = es;
+		const { readyState, lastEventId: at, why } = es;
 
 		if (leads)
-			channel?.postMessage({ at: last, block, readyState, lastEventId, why, beat });
+			channel?.postMessage({ at, block, readyState, why, beat });
 	};
 
 	const know = (id) => {
@@ -482,25 +457,24 @@ const drive = (es, o) => {
 			seen.delete([...seen][0]);
 	};
 
-	const hear = ({ at, block, readyState, lastEventId, why, ...m }) => {
+	const hear = ({ at, block, readyState, why, ...m }) => {
 		const id = block?.id ?? at;
 
 		heard = now();
 		beat = m.beat;
-		if (!last && !wish) {
-			last = at;
-			es.lastEventId = lastEventId;
-		}
+		if (!wish)
+			es.lastEventId ||= at;
 		if (readyState === 2) {
 			close();
 			return say("error");
 		}
-		if (at === last)
-			block ? give(block) : es.lastEventId = lastEventId || es.lastEventId;
-		else if (id && !seen.has(id)) {
-			know(id);
-			fill();
-		}
+		if (at !== es.lastEventId) {
+			if (id && !seen.has(id)) {
+				know(id);
+				fill();
+			}
+		} else if (block)
+			give(block);
 		if (es.way !== "shared")
 			say("way", { way: "shared", why: "Another tab has the stream: " + why });
 		if (readyState !== es.readyState)
@@ -547,26 +521,29 @@ const drive = (es, o) => {
 		es.readyState = 2;
 		tell();
 		rest();
-		ears.abort();
+		life.abort();
 	};
 
-	const ear = (target, type, f) => target?.addEventListener?.(type, f, ears);
-	const back = () => timer ? kick(beat * 1e3 + 1e3) : start();
+	const back = () => timer ? kick() : start();
+	const ears = {
+		online: () => kick(true),
+		pagehide: rest,
+		freeze: rest,
+		pageshow: back,
+		resume: back,
+		visibilitychange: () => doc.hidden || back(),
+	};
 
 	if (o.keep)
 		es.lastEventId ||= store(area, name) ?? "";
 	const wish = es.lastEventId || /[?&](last|since)/.test(search);
-	ear(env, "online", () => kick(2e3));
-	ear(env.navigator?.connection, "change", () => {
+	for (const type in ears)
+		env.addEventListener?.(type, ears[type], { capture: true, signal });
+	env.navigator?.connection?.addEventListener("change", () => {
 		set.n = 0;
 		set.at = now() - 57e3; // a better way is tried in 3 s
-		kick(2e3);
-	});
-	ear(env, "pagehide", rest);
-	ear(doc, "freeze", rest);
-	ear(env, "pageshow", (e) => e.persisted && back());
-	ear(doc, "resume", back);
-	ear(doc, "visibilitychange", () => doc.hidden || back());
+		kick(true);
+	}, { signal });
 	start();
 	return close;
 };
