@@ -64,7 +64,7 @@ const drive = (es, o) => {
 	const give = ({ event, data, id }, c) => {
 		tell({ event, data, id });
 		if (id !== undefined) {
-			others(c, (other) => other.skip.add(id));
+			others(c, (other) => other.skip?.add(id));
 			know(id);
 			es.lastEventId = id;
 		}
@@ -75,7 +75,7 @@ const drive = (es, o) => {
 
 	// skip: ids that the page got elsewhere since this was asked for, so they come first.
 	const open = (slot, way, more) => run(on[slot] = { slot, way, sent: now(), at: now(),
-		skip: new Set(), stop: new AbortController(), ...more });
+		stop: new AbortController(), ...more });
 
 	const lives = (c) => on[c.slot] === c;
 
@@ -88,17 +88,16 @@ const drive = (es, o) => {
 
 	const request = (c) => {
 		const u = new URL(es.url), poll = c.way === "poll", padded = c.way === "padded", { body } = set;
-		const age = (now() - born) / 1e3;
 
 		c.post = body || c.way === "post";
 		c.beat = poll ? 60 + now() % 3e3 : padded ? 1 : set.beat ?? 1; // no two polls are alike to a cache
 		c.age ??= set.age;
 		c.from = es.lastEventId;
-		c.skip.clear();
+		c.skip = new Set();
 		c.sent = c.at = now();
 		const q = new URLSearchParams({
 			beat: c.beat,
-			...c.from ? { lastEventId: c.from } : !wish && age > .9 && { since: Math.ceil(age) },
+			...c.from ? { lastEventId: c.from } : poll && !wish && { since: Math.round((now() - born) / 1e3) },
 			...poll && { poll: 1 },
 			...c.age >= 0 && { age: c.age },
 			...padded && { pad: 2048 },
@@ -247,7 +246,7 @@ const drive = (es, o) => {
 		const mute = t && time - t.sent;
 
 		if (t && m && mute > 2500)
-			drop(m.at > t.sent ? t : m);
+			drop(silent(m) ? m : t);
 		else if (t && t.doubt < time)
 			down(t, t.way + " is held back.");
 		else if (mute > 3e4)
@@ -264,8 +263,7 @@ const drive = (es, o) => {
 			set = { n: set.n + 1, beat: set.beat > 1 ? undefined : set.beat };
 			drop(on.poll);
 			attempt(i = 0);
-			if (!m)
-				ask();
+			ask();
 		}
 	};
 
@@ -307,7 +305,7 @@ const drive = (es, o) => {
 		} else if (m)
 			return;
 		else if (!t)
-			leads && settle();
+			leads && ways[i] === "poll" && settle();
 		else if (c.sent - t.sent > 2500)
 			attempt(t.i); // it was asked for while the network was away
 		else if (time - t.sent > (t.way === "padded" ? 2200 : 1e3))
@@ -409,8 +407,10 @@ const drive = (es, o) => {
 		channel?.postMessage(0);
 		if (moved && leads) {
 			drop(on.poll);
-			if (c)
+			if (c) {
+				c.beat = 0; // it may be dead
 				attempt(c.i);
+			}
 		}
 		arm(0);
 	};
@@ -428,6 +428,7 @@ const drive = (es, o) => {
 
 	// Who has the lock has the stream.
 	const line = (steal) => {
+		queue?.abort();
 		const mine = queue = new AbortController();
 
 		navigator.locks.request(name, steal ? { steal } : { signal: mine.signal },
@@ -491,11 +492,8 @@ const drive = (es, o) => {
 		if (hole && !on.poll && time > next)
 			fill();
 		if (time - heard > beat * 2e3 + 3e3 && !doc?.hidden) {
-			const mine = queue;
-
 			heard = time;
 			line(true);
-			mine.abort();
 		}
 	};
 
@@ -505,13 +503,11 @@ const drive = (es, o) => {
 	};
 
 	const rest = () => {
-		const mine = queue;
-
 		keep();
 		clearTimeout(timer);
 		quiet();
+		queue?.abort();
 		timer = queue = null;
-		mine?.abort();
 		free?.();
 		channel?.close();
 		channel = null;
