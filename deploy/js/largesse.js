@@ -257,9 +257,11 @@ const drive = (es, o) => {
 			set.beat = o.beat ?? 8; // all is well
 			save();
 			attempt(i);
-		} else if (!m && !t && !on.poll && time > next)
+		} else if (!m && !t && !on.poll && time > next) {
 			attempt(i);
-		else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > Math.min(60, 4 ** set.n) * 6e4) {
+			if (fails % 4 > 2)
+				ask(); // is it this way alone?
+		} else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > Math.min(60, 4 ** set.n) * 6e4) {
 			set = { n: set.n + 1, beat: set.beat > 1 ? undefined : set.beat };
 			drop(on.poll);
 			attempt(i = 0);
@@ -296,11 +298,8 @@ const drive = (es, o) => {
 			drop(m);
 			if (!m.beats && deaf++)
 				return down(m, "Only the beginning of " + m.way + " arrives.");
-			if (time - m.at < m.beat * 1e3 + 5e3) {
-				set.beat = 1; // nobody slept
-				set.why ??= "A connection died without a word.";
-				save();
-			}
+			if (time - m.at < m.beat * 1e3 + 5e3) // nobody slept
+				learn({ beat: 1, why: set.why ?? "A connection died without a word." });
 			attempt(i);
 		} else if (m)
 			return;
@@ -312,9 +311,11 @@ const drive = (es, o) => {
 			t.doubt ??= time + 250 + (time - c.sent - c.age * 1e3) / 2;
 	};
 
+	const learn = (what) => Object.assign(set, what, { at: NaN });
+
 	const down = (c, why) => {
 		drop(c);
-		set.why = why;
+		learn({ why });
 		attempt(i = Math.min(c.i + 1, ways.length - 1));
 		ask();
 	};
@@ -325,7 +326,7 @@ const drive = (es, o) => {
 
 		if (way === es.way && why === es.why)
 			return;
-		if (set.why)
+		if (set.why && !set.at)
 			save();
 		say("way", { way, why });
 		if (o.report?.call)
@@ -352,18 +353,16 @@ const drive = (es, o) => {
 		}
 		if (status === 401 || /token|revoked/.test(c.reason))
 			token = undefined;
-		if (status === 401 && o.token && (refused++ || !o.token.call)) {
-			set.body = !set.body;
-			set.why = "Authorization does not arrive.";
-		}
+		if (status === 401 && o.token && (refused++ || !o.token.call))
+			learn({ body: !set.body, why: "Authorization does not arrive." });
 		if (c === m && life > 5e3)
 			fails = 0;
 		if (c === m && c.retry === undefined)
 			cut(c, life, time - c.at);
 		if (c.slot === "poll" && c.spoke && c.retry !== undefined)
 			polled(c, time, m, t);
-		else if (c === t && status && !m && polledAt > c.sent - 5e3)
-			down(c, c.way + " is refused: " + status + ".");
+		else if (c === t && !m && polledAt > c.sent - 5e3)
+			down(c, c.way + " is refused.");
 		else if (leads)
 			lost(c, status, time, on.main);
 		else {
@@ -391,11 +390,9 @@ const drive = (es, o) => {
 	// It never beat, so it was idle for too long; or two had the same age.
 	const cut = (c, life, idle) => {
 		if (!c.beats && idle > 2e3)
-			[set.beat, set.why] = [Math.ceil(idle / 2e3), "Idle streams are cut after " + idle + " ms."];
-		else if (life > 4e3 && Math.abs(life - lived) < 500 + life / 20) {
-			set.age = Math.floor(life / 1250);
-			set.why = "Streams are cut after " + life + " ms.";
-		}
+			learn({ beat: Math.ceil(idle / 2e3), why: "Idle streams are cut after " + idle + " ms." });
+		else if (life > 4e3 && Math.abs(life - lived) < 500 + life / 20)
+			learn({ age: Math.floor(life / 1250), why: "Streams are cut after " + life + " ms." });
 		lived = life;
 	};
 
