@@ -7,7 +7,7 @@
 # suite that ends badly without naming a failed test count as failures: only
 # a test that was seen to pass has passed.
 #
-# The suites slow, hosts, browser, ways, clients, torture, fault and fuzz wait for most
+# The suites slow, hosts, browser, ways, js, clients, torture, fault and fuzz wait for most
 # of their time, or need one core.  They run beside the others, one after the other, and
 # their results are printed last.
 
@@ -44,7 +44,7 @@ tell() {
 
 for suite in "$@"; do
 	case $suite in
-	slow | hosts | browser | ways | clients | torture | fault | fuzz) beside="$beside $suite" ;;
+	slow | hosts | browser | ways | js | clients | torture | fault | fuzz) beside="$beside $suite" ;;
 	*) first="$first $suite" ;;
 	esac
 done

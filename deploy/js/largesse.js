@@ -1,568 +1,506 @@
-globalThis.Largesse = (() => {
-// largesse.js - an EventSource that finds a way through.  README.md says how.
-const env = globalThis, doc = env.document, now = Date.now, states = { CONNECTING: 0, OPEN: 1, CLOSED: 2 };
-
-// What is stored, or a new value.  Storage may be forbidden, or full.
-const store = (area, key, value) => {
-	try {
-		if (value)
-			env[area][key] = JSON.stringify(value);
-		return JSON.parse(env[area][key]);
-	} catch {}
+/* Largesse 0.1.0, MIT; to be read: largesse.src.js */
+globalThis.Largesse=(()=>{
+const env=globalThis,doc=env.document,now=Date.now,states={ CONNECTING: 0,OPEN: 1,CLOSED: 2 };
+const store=(area,key,value)=>{
+try {
+if (value)
+env[area][key]=JSON.stringify(value);
+return JSON.parse(env[area][key]);
+} catch {}
 };
-
-// Lets the page work.  setTimeout is slow in a tab that nobody sees.
-const pause = () => new Promise((go) => {
-	const { port1, port2 } = new MessageChannel();
-
-	port1.onmessage = () => go(port1.close());
-	port2.postMessage(0);
+const pause=()=>new Promise((go)=>{
+const { port1,port2 }=new MessageChannel();
+port1.onmessage=()=>go(port1.close());
+port2.postMessage(0);
 });
-
-// Text in pieces of any size becomes blocks {event, data, id}.
-const parser = () => {
-	let rest = "", cr, block = {};
-
-	return function* (text) {
-		if (!text)
-			return;
-		const lines = (rest + (cr && text[0] === "\n" ? text.slice(1) : text)).split(/\r\n|\n|\r/);
-
-		cr = text.endsWith("\r");
-		rest = lines.pop();
-		for (const line of lines) {
-			const [, name, value] = /^([^:]*):? ?(.*)/s.exec(line);
-
-			if (!line) {
-				yield block;
-				block = {};
-			} else if (name !== "id" || !value.includes("\0"))
-				block[name] = name === "data" && "data" in block ? block.data + "\n" + value : value;
-		}
-	};
-};
-
-// All that es does.  Returns its close().
-const drive = (es, o) => {
-	const { origin, pathname, search } = new URL(es.url), born = now();
-	const ways = ["stream", "padded", "post", "poll"].filter((way) => !o.ways || o.ways.includes(way));
-	const name = "largesse:" + es.withCredentials + es.url, site = origin + pathname, area = o.keep + "Storage";
-	// main: the stream; trial: one that is mute yet; poll: carries the page meanwhile
-	const on = {}, seen = new Set(), life = new AbortController(), { signal } = life;
-	let leads, set = {}, i = 0, token, timer, lived, channel, queue, free, hole;
-	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, beat = 8, heard = 0;
-
-	const say = (type, change) => {
-		Object.assign(es, change);
-		tell();
-		es.dispatchEvent(new Event(type));
-	};
-
-	const others = (c, f) => Object.values(on).forEach((other) => other && other !== c && f(other));
-
-	// What is new goes to the other tabs and to the page.
-	const give = ({ event, data, id }, c) => {
-		tell({ event, data, id });
-		if (id !== undefined) {
-			others(c, (other) => other.skip?.add(id));
-			know(id);
-			es.lastEventId = id;
-		}
-		if (data !== undefined)
-			for (const type of event === "stream-gap" ? [event, "gap"] : [event || "message"])
-				es.dispatchEvent(new MessageEvent(type, { data, origin, lastEventId: es.lastEventId }));
-	};
-
-	// skip: ids that the page got elsewhere since this was asked for, so they come first.
-	const open = (slot, way, more) => run(on[slot] = { slot, way, sent: now(), at: now(),
-		stop: new AbortController(), ...more });
-
-	const lives = (c) => on[c.slot] === c;
-
-	const drop = (c) => {
-		if (c && lives(c)) {
-			on[c.slot] = null;
-			c.stop.abort();
-		}
-	};
-
-	const request = (c) => {
-		const u = new URL(es.url), poll = c.way === "poll", padded = c.way === "padded", { body } = set;
-
-		c.post = body || c.way === "post";
-		c.beat = poll ? 60 + now() % 3e3 : padded ? 1 : set.beat ?? 1; // no two polls are alike to a cache
-		c.age ??= set.age;
-		c.from = es.lastEventId;
-		c.skip = new Set();
-		c.sent = c.at = now();
-		const q = new URLSearchParams({
-			beat: c.beat,
-			...c.from ? { lastEventId: c.from } : poll && !wish && { since: Math.round((now() - born) / 1e3) },
-			...poll && { poll: 1 },
-			...c.age >= 0 && { age: c.age },
-			...padded && { pad: 2048 },
-		});
-		if (c.post)
-			u.pathname = pathname.replace(/(\/stream|\/)?$/, "/stream");
-		u.search += (search && "&") + q;
-		return fetch(u, {
-			method: c.post ? "POST" : "GET",
-			body: c.post ? new URLSearchParams(body ? { access_token: token } : "") : null,
-			headers: { Accept: "text/event-stream", ...token && !body && { Authorization: "Bearer " + token } },
-			credentials: es.withCredentials ? "include" : "same-origin",
-			cache: "no-store",
-			signal: c.stop.signal,
-		});
-	};
-
-	const run = async (c) => {
-		let status = 0, t = 0;
-
-		try {
-			token ??= o.token?.call ? await o.token() : o.token;
-			if (!lives(c))
-				return;
-			const answer = await request(c), parse = parser(), utf8 = new TextDecoder();
-
-			if (answer.status !== 200 || !/^text\/event-stream/.test(answer.headers.get("content-type")))
-				throw status = answer.status;
-			for (const reader = answer.body.getReader();;) {
-				const { done, value } = await reader.read();
-
-				if (done)
-					break;
-				for (const block of parse(utf8.decode(value, { stream: true }))) {
-					if (!lives(c))
-						return;
-					take(c, block);
-					if (now() - t > 5) {
-						await pause();
-						t = now();
-					}
-				}
-				c.at = now();
-			}
-		} catch {}
-		if (lives(c))
-			over(c, status);
-	};
-
-	const ours = {
-		__proto__: null,
-		"stream-retry"(c, { reason }, { retry }) {
-			c.retry = +retry;
-			c.reason = reason;
-		},
-		"stream-expire"(c, { seconds }) {
-			setTimeout(() => {
-				if (c === on.main && o.token?.call) {
-					token = undefined;
-					attempt(i);
-				}
-			}, seconds * 500 + 1e3);
-		},
-		"stream-beat"(c) {
-			c.beats = true;
-			deaf = 0;
-			beat = c.beat;
-			tell();
-		},
-		"stream-start"(c, said, block) {
-			const opens = es.readyState !== 1;
-
-			if (!c.from && es.lastEventId)
-				return again(c); // two began at two places
-			c.beat = said.beat ?? 1 / 0;
-			es.lastEventId ||= block.id ?? "";
-			spoke(c);
-			if (opens)
-				give({ ...block, id: undefined });
-		},
-	};
-
-	const take = (c, block) => {
-		const { event, data, id } = block;
-
-		if (ours[event])
-			return ours[event](c, JSON.parse(data), block);
-		if (data === undefined && id === undefined)
-			return;
-		spoke(c);
-		if (id !== undefined && c.skip.size)
-			return c.skip.delete(id) || again(c); // it does not have what the page has
-		if (event === "stream-gap")
-			others(c, again);
-		give(block, c);
-	};
-
-	const silent = (c) => now() - c.at > c.beat * 1e3 + (set.beat === 1 ? 800 : 1500);
-
-	const spoke = (c) => {
-		if (c.spoke)
-			return;
-		c.spoke = true;
-		refused = 0;
-		if (c === on.trial) {
-			on.trial = null;
-			others(c, drop);
-			c.slot = "main";
-			on.main = c;
-			i = c.i;
-			settle();
-		}
-		if (es.readyState !== 1)
-			say("open", { readyState: 1 });
-	};
-
-	const lead = () => {
-		leads = true;
-		set = store("localStorage", site) ?? {};
-		if (!(now() - set.at < 864e5))
-			set = {};
-		i = Math.max(0, ways.indexOf(set.way));
-		arm(next = 0);
-	};
-
-	const arm = (ms) => {
-		clearTimeout(timer);
-		timer = setTimeout(tick, ms);
-	};
-
-	const tick = () => {
-		const time = now(), p = on.poll;
-
-		if (p && time - p.at > p.age * 1e3 + 2e3 + (on.trial ? 0 : Math.min(8, fails) * 1e3)) {
-			fails++;
-			p.spoke = p.retry = 0;
-			over(p);
-		}
-		leads ? judge(time, on.main, on.trial) : watch(time);
-		keep();
-		if (es.readyState !== 2)
-			arm(on.trial || leads && !on.main && !on.poll ? 100 : beat < 3 ? 250 : 1e3);
-	};
-
-	const judge = (time, m, t) => {
-		const mute = t && time - t.sent;
-
-		if (t && m && mute > 2500)
-			drop(silent(m) ? m : t);
-		else if (t && t.doubt < time)
-			down(t, t.way + " is held back.");
-		else if (mute > 3e4)
-			attempt(t.i);
-		else if (m ? !t && silent(m) : mute > 1e3 && time > next)
-			ask();
-		else if (m && !t && !set.beat && time - m.sent > 2e4) {
-			set.beat = o.beat ?? 8; // all is well
-			save();
-			attempt(i);
-		} else if (!m && !t && !on.poll && time > next) {
-			attempt(i);
-			if (fails % 4 > 2)
-				ask(); // is it this way alone?
-		} else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > Math.min(60, 4 ** set.n) * 6e4) {
-			set = { n: set.n + 1, beat: set.beat > 1 ? undefined : set.beat };
-			drop(on.poll);
-			attempt(i = 0);
-			ask();
-		}
-	};
-
-	// Beside what runs.
-	const attempt = (n) => {
-		drop(on.trial);
-		if (ways[n] === "poll")
-			ask();
-		else
-			open("trial", ways[n], { i: n });
-	};
-
-	const ask = () => {
-		if (!on.poll && (!leads || ways.includes("poll")))
-			open("poll", "poll", { age: !leads || on.main || es.readyState !== 1 ? 0 : on.trial ? 1 : 20 });
-	};
-
-	// Once more, from where the page is.
-	const again = (c) => {
-		drop(c);
-		c.slot === "poll" ? ask() : attempt(c.i);
-	};
-
-	// A poll had its whole answer: what is still mute, or late, is held.
-	const polled = (c, time, m, t) => {
-		polledAt = time;
-		fails = 0;
-		next = time + c.retry;
-		if (m && silent(m)) {
-			drop(m);
-			if (!m.beats && deaf++)
-				return down(m, "Only the beginning of " + m.way + " arrives.");
-			if (time - m.at < m.beat * 1e3 + 5e3) // nobody slept
-				learn({ beat: 1, why: set.why ?? "A connection died without a word." });
-			attempt(i);
-		} else if (m)
-			return;
-		else if (!t)
-			leads && ways[i] === "poll" && settle();
-		else if (c.sent - t.sent > 2500)
-			attempt(t.i); // it was asked for while the network was away
-		else if (time - t.sent > (t.way === "padded" ? 2200 : 1e3))
-			t.doubt ??= time + 250 + (time - c.sent - c.age * 1e3) / 2;
-	};
-
-	const learn = (what) => Object.assign(set, what, { at: NaN });
-
-	const down = (c, why) => {
-		drop(c);
-		learn({ why });
-		attempt(i = Math.min(c.i + 1, ways.length - 1));
-		ask();
-	};
-
-	const settle = () => {
-		const m = on.main, { url } = es, why = set.why ?? "Nothing is in the way.";
-		const way = !m ? "poll" : m.post ? "post" : m.age ? "short" : m.way;
-
-		if (way === es.way && why === es.why)
-			return;
-		if (set.why && !set.at)
-			save();
-		say("way", { way, why });
-		if (o.report?.call)
-			o.report({ way, why, url });
-		else if (o.report)
-			navigator.sendBeacon(o.report, JSON.stringify({ way, why, url }));
-	};
-
-	const save = () => {
-		set = { n: 0, ...set, way: ways[i], at: now() };
-		store("localStorage", site, set);
-	};
-
-	const keep = () => o.keep && store(area, name, es.lastEventId);
-
-	const over = (c, status) => {
-		const time = now(), life = time - c.sent, { main: m, trial: t } = on;
-
-		drop(c);
-		arm(0);
-		if (status === 204) {
-			close();
-			return say("error");
-		}
-		if (status === 401 || /token|revoked/.test(c.reason))
-			token = undefined;
-		if (status === 401 && o.token && (refused++ || !o.token.call))
-			learn({ body: !set.body, why: "Authorization does not arrive." });
-		if (c === m && life > 5e3)
-			fails = 0;
-		if (c === m && c.retry === undefined)
-			cut(c, life, time - c.at);
-		if (c.slot === "poll" && c.spoke && c.retry !== undefined)
-			polled(c, time, m, t);
-		else if (c === t && !m && polledAt > c.sent - 5e3)
-			down(c, c.way + " is refused.");
-		else if (leads)
-			lost(c, status, time, on.main);
-		else {
-			hole = true;
-			next = time + 1e3;
-		}
-	};
-
-	const lost = (c, status, time, m) => {
-		if (m && !silent(m))
-			return;
-		drop(m);
-		next = time + (c.retry ?? 0);
-		if (c.reason === "age")
-			return;
-		if (c.retry === undefined && (status !== 401 || refused > 2)) {
-			fails ||= status ? 1 : 0;
-			next += Math.random() * Math.min(100 * 4 ** fails++,
-			    fails > 50 || status > 399 && status < 500 ? 3e4 : 1500);
-		}
-		if (!on.poll)
-			say("error", { readyState: 0 });
-	};
-
-	// It never beat, so it was idle for too long; or two had the same age.
-	const cut = (c, life, idle) => {
-		if (!c.beats && idle > 2e3)
-			learn({ beat: Math.ceil(idle / 2e3), why: "Idle streams are cut after " + idle + " ms." });
-		else if (life > 4e3 && Math.abs(life - lived) < 500 + life / 20)
-			learn({ age: Math.floor(life / 1250), why: "Streams are cut after " + life + " ms." });
-		lived = life;
-	};
-
-	const kick = (moved) => {
-		const c = on.trial ?? on.main;
-
-		fails = next = 0;
-		heard = now() - beat * 2e3 - 2e3; // who leads has a second to answer
-		channel?.postMessage(0);
-		if (moved && leads) {
-			drop(on.poll);
-			if (c) {
-				c.beat = 0; // it may be dead
-				attempt(c.i);
-			}
-		}
-		arm(0);
-	};
-
-	const start = () => {
-		if (o.share === false || !env.navigator?.locks)
-			return lead();
-		channel = new BroadcastChannel(name);
-		channel.onmessage = (e) => e.data ? leads || hear(e.data) : tell();
-		channel.postMessage(0); // who leads tells
-		heard = now();
-		line();
-		arm(1e3);
-	};
-
-	// Who has the lock has the stream.
-	const line = (steal) => {
-		queue?.abort();
-		const mine = queue = new AbortController();
-
-		navigator.locks.request(name, steal ? { steal } : { signal: mine.signal },
-		    () => mine === queue && new Promise((go) => {
-			free = go;
-			drop(on.poll);
-			lead();
-		})).catch(() => {
-			if (mine !== queue)
-				return;
-			quiet(); // it was stolen
-			line();
-			arm(1e3);
-		});
-	};
-
-	const tell = (block) => {
-		const { readyState, lastEventId: at, why } = es;
-
-		if (leads)
-			channel?.postMessage({ at, block, readyState, why, beat });
-	};
-
-	const know = (id) => {
-		seen.add(id);
-		if (seen.size > 500)
-			seen.delete([...seen][0]);
-	};
-
-	const hear = ({ at, block, readyState, why, ...m }) => {
-		const id = block?.id ?? at;
-
-		heard = now();
-		beat = m.beat;
-		if (!wish)
-			es.lastEventId ||= at;
-		if (readyState === 2) {
-			close();
-			return say("error");
-		}
-		if (at !== es.lastEventId) {
-			if (id && !seen.has(id)) {
-				know(id);
-				fill();
-			}
-		} else if (block)
-			give(block);
-		if (es.way !== "shared")
-			say("way", { way: "shared", why: "Another tab has the stream: " + why });
-		if (readyState !== es.readyState)
-			say(readyState ? "open" : "error", { readyState });
-	};
-
-	// What this tab did not hear is in the log.
-	const fill = () => {
-		hole = !!on.poll;
-		ask();
-	};
-
-	const watch = (time) => {
-		if (hole && !on.poll && time > next)
-			fill();
-		if (time - heard > beat * 2e3 + 3e3 && !doc?.hidden) {
-			heard = time;
-			line(true);
-		}
-	};
-
-	const quiet = () => {
-		leads = false;
-		others(0, drop);
-	};
-
-	const rest = () => {
-		keep();
-		clearTimeout(timer);
-		quiet();
-		queue?.abort();
-		timer = queue = null;
-		free?.();
-		channel?.close();
-		channel = null;
-	};
-
-	const close = () => {
-		es.readyState = 2;
-		tell();
-		rest();
-		life.abort();
-	};
-
-	const back = () => timer ? kick() : start();
-	const ears = {
-		online: () => kick(true),
-		pagehide: rest,
-		freeze: rest,
-		pageshow: back,
-		resume: back,
-		visibilitychange: () => doc.hidden || back(),
-	};
-
-	if (o.keep)
-		es.lastEventId ||= store(area, name) ?? "";
-	const wish = es.lastEventId || /[?&](last|since)/.test(search);
-	for (const type in ears)
-		env.addEventListener?.(type, ears[type], { capture: true, signal });
-	env.navigator?.connection?.addEventListener("change", () => {
-		set.n = 0;
-		set.at = now() - 57e3; // a better way is tried in 3 s
-		kick(true);
-	}, { signal });
-	start();
-	return close;
-};
-
-class Largesse extends EventTarget {
-	readyState = 0;
-	way = "";
-	why = "";
-
-	constructor(url, options = {}) {
-		super();
-		const u = new URL(url, doc?.baseURI ?? env.location?.href);
-
-		for (const topic of options.topics ?? [])
-			u.search += (u.search && "&") + "topic=" + encodeURIComponent(topic);
-		this.url = u.href;
-		this.withCredentials = !!options.withCredentials;
-		this.lastEventId = options.lastEventId ?? "";
-		for (const type of ["open", "message", "error", "gap", "way"]) {
-			this["on" + type] = null;
-			this.addEventListener(type, (e) => this["on" + type]?.(e));
-		}
-		this.close = drive(this, options);
-	}
+const parser=()=>{
+let rest="",cr,block={};
+return function* (text) {
+if (!text)
+return;
+const lines=(rest+(cr&&text[0]==="\n"?text.slice(1):text)).split(/\r\n|\n|\r/);
+cr=text.endsWith("\r");
+rest=lines.pop();
+for (const line of lines) {
+const [,name,value]=/^([^:]*):? ?(.*)/s.exec(line);
+if (!line) {
+yield block;
+block={};
+} else if (name !== "id"||!value.includes("\0"))
+block[name]=name==="data"&&"data" in block?block.data+"\n"+value:value;
 }
-Object.assign(Largesse, states);
-Object.assign(Largesse.prototype, states);
+};
+};
+const drive=(es,o)=>{
+const { origin,pathname,search }=new URL(es.url),born=now();
+const ways=["stream","padded","post","poll"].filter((way)=>!o.ways||o.ways.includes(way));
+const name="largesse:"+es.withCredentials+es.url,site=origin+pathname,area=(o.keep==="local"?"local":"session")+"Storage";
+const on={},seen=new Set(),life=new AbortController(),{ signal }=life;
+let leads,set={},i=0,proven,token,timer,lived,idled,channel,queue,free,hole;
+let next=0,fails=0,refused=0,deaf=0,polledAt=0,heard=0;
+const say=(type,change)=>{
+Object.assign(es,change);
+tell();
+es.dispatchEvent(new Event(type));
+};
+const others=(c,f)=>Object.values(on).forEach((other)=>other&&other !== c&&f(other));
+const give=({ event,data,id },c)=>{
+tell({ event,data,id });
+if (id !== undefined) {
+others(c,(other)=>other.skip?.add(id));
+know(id);
+es.lastEventId=id;
+}
+if (data !== undefined)
+for (const type of event==="stream-gap"?[event,"gap"]:[event||"message"])
+es.dispatchEvent(new MessageEvent(type,{ data,origin,lastEventId: es.lastEventId }));
+};
+const open=(slot,way,more)=>run(on[slot]={ slot,way,sent: now(),at: now(),
+stop: new AbortController(),...more });
+const lives=(c)=>on[c.slot]===c;
+const drop=(c)=>{
+if (c&&lives(c)) {
+on[c.slot]=null;
+c.stop.abort();
+}
+};
+const request=(c)=>{
+const u=new URL(es.url),poll=c.way==="poll",padded=c.way==="padded",{ body }=set;
+c.post=body||c.way==="post";
+c.beat=poll?60+now() % 3e3:padded?1:set.beat||1;
+c.age??=set.age;
+c.from=es.lastEventId;
+c.skip=new Set();
+c.sent=c.at=now();
+const q=new URLSearchParams({
+beat: c.beat,
+...c.from?{ lastEventId: c.from }:poll&&!wish&&{ since: Math.round((now()-born) / 1e3) },
+...poll&&{ poll: 1 },
+...c.age>=0&&{ age: c.age },
+...padded&&{ pad: 2048 },
+});
+if (c.post)
+u.pathname=pathname.replace(/\/?$/,"/stream");
+u.search+=(search&&"&")+q;
+return fetch(u,{
+method: c.post?"POST":"GET",
+body: c.post?new URLSearchParams(body?{ access_token: token }:""):null,
+headers: { Accept: "text/event-stream",...token&&!body&&{ Authorization: "Bearer "+token } },
+credentials: es.withCredentials?"include":"same-origin",
+cache: "no-store",
+signal: c.stop.signal,
+});
+};
+const run=async (c)=>{
+let status,t;
+try {
+token??=o.token?.call?await o.token():o.token;
+if (!lives(c))
+return;
+const answer=await request(c),parse=parser(),utf8=new TextDecoder();
+if (answer.status !== 200||!/^text\/event-stream/.test(answer.headers.get("content-type")))
+throw status=answer.status;
+for (const reader=answer.body.getReader();;) {
+const { done,value }=await reader.read();
+if (done)
+break;
+for (const block of parse(utf8.decode(value,{ stream: true }))) {
+if (!lives(c))
+return;
+take(c,block);
+if (!(now()-t<5)) {
+await pause();
+t=now();
+}
+}
+c.at=now();
+}
+} catch {}
+if (lives(c))
+over(c,status);
+};
+const ours={
+__proto__: null,
+"stream-retry"(c,{ reason },{ retry }) {
+c.retry=+retry;
+c.reason=reason;
+},
+"stream-expire"(c,{ seconds }) {
+setTimeout(()=>{
+if (c===on.main&&o.token?.call) {
+token=undefined;
+attempt(i);
+}
+},seconds*500+1e3);
+},
+"stream-beat"(c,{ time }) {
+const lag=now()-time;
+c.least=Math.min(c.least,lag);
+c.good=lag-c.least<150&&lag-c.ahead<900?c.good+1:0;
+c.beats++;
+if (set.beat>1&&lag-c.least>1500&&c===on.main) {
+set.beat=0;
+attempt(i);
+}
+deaf=0;
+},
+"stream-start"(c,said,block) {
+const opens=es.readyState !== 1;
+if (!c.from&&es.lastEventId)
+return again(c);
+c.beat=said.beat??1 / 0;
+c.ahead=c.sent-said.time;
+c.least=now()-said.time;
+c.good=c.beats=0;
+es.lastEventId||=block.id??"";
+spoke(c);
+if (opens)
+give({ ...block,id: undefined });
+},
+};
+const take=(c,block)=>{
+const { event,data,id }=block;
+if (ours[event])
+return ours[event](c,JSON.parse(data),block);
+if ((data??id)===undefined)
+return;
+spoke(c);
+if (id !== undefined&&c.skip.size)
+return c.skip.delete(id)||again(c);
+if (event==="stream-gap")
+others(c,again);
+give(block,c);
+};
+const silent=(c)=>now()-c.at>c.beat*1e3+(set.beat===1?800:1500);
+const spoke=(c)=>{
+if (c.spoke)
+return;
+c.spoke=true;
+refused=0;
+if (c===on.trial) {
+on.trial=null;
+others(c,drop);
+c.slot="main";
+on.main=c;
+if (c.i<i)
+set={ n: set.n,beat: set.beat===1?1:0 };
+i=proven=c.i;
+settle();
+if (!set.beat)
+ask();
+}
+if (es.readyState !== 1)
+say("open",{ readyState: 1 });
+};
+const lead=()=>{
+leads=true;
+set=store("localStorage",site)??{};
+if (!(now()-set.at<864e5))
+set={};
+i=Math.max(0,ways.indexOf(set.way));
+arm(next=0);
+};
+const arm=(ms)=>{
+clearTimeout(timer);
+timer=setTimeout(tick,ms);
+};
+const tick=()=>{
+const time=now(),p=on.poll;
+if (p&&time-p.at>p.age*1e3+(on.trial?2e3:5e3)) {
+p.spoke=p.retry=0;
+over(p);
+}
+leads?judge(time,on.main,on.trial):watch(time);
+tell();
+keep();
+if (es.readyState !== 2)
+arm(on.trial||leads&&!on.main&&!on.poll?100:on.main?.beat<3?250:1e3);
+};
+const judge=(time,m,t)=>{
+const mute=t&&time-t.sent;
+if (t&&m&&mute>2500)
+drop(silent(m)?m:t);
+else if (t&&t.doubt<time)
+t.i===proven?again(t,proven=-1):down(t,t.way+" is held back.");
+else if (mute>3e4)
+again(t);
+else if (m?!t&&silent(m):mute>1e3&&time>next)
+ask();
+else if (m&&!t&&!set.beat&&m.good>8) {
+set.beat=o.beat??8;
+if (!i&&!set.age&&!set.body)
+set.why=undefined;
+save();
+attempt(i);
+} else if (!m&&!t&&!on.poll&&time>next) {
+attempt(i);
+if (fails % 4>2)
+ask();
+} else if (m&&m.beats===20&&!set.beat)
+settle(set.why??="The last event may come late.");
+else if (!t&&(i||set.age)&&es.readyState===1&&time-set.at>Math.min(60,4**set.n)*6e4) {
+set.n++;
+save();
+set.age=undefined;
+drop(on.poll);
+attempt(0);
+ask();
+}
+};
+const attempt=(i)=>{
+drop(on.trial);
+ways[i]==="poll"?ask():open("trial",ways[i],{ i });
+};
+const ask=()=>{
+if (!on.poll&&(!leads||ways.includes("poll")))
+open("poll","poll",{ age: !leads||on.main||es.readyState !== 1?0:on.trial?1:20 });
+};
+const again=(c)=>{
+drop(c);
+c.slot==="poll"?ask():attempt(c.i);
+};
+const polled=(c,time,m,t)=>{
+polledAt=time;
+fails=0;
+next=time+c.retry;
+if (m&&silent(m)) {
+drop(m);
+if (!m.beats&&deaf++)
+return down(m,"Only the beginning of "+m.way+" arrives.");
+if (time-m.at<m.beat*1e3+5e3)
+learn({ beat: 1,why: set.why??"A connection died without a word." });
+attempt(i);
+} else if (m)
+m.ahead=Math.max(m.ahead,c.ahead);
+else if (!t)
+leads&&ways[i]==="poll"&&settle();
+else if (c.sent-t.sent>2500)
+again(t);
+else if (time-t.sent>(t.way==="padded"?2200:1e3))
+t.doubt??=time+250+(time-c.sent-c.age*1e3) / 2;
+};
+const learn=(what)=>Object.assign(set,what,{ at: NaN });
+const down=(c,why)=>{
+drop(c);
+learn({ why });
+attempt(i=Math.min(c.i+1,ways.length-1));
+ask();
+ways[i]==="poll"&&settle();
+};
+const settle=()=>{
+const m=on.main,why=set.why??"Nothing is in the way.";
+const way=!m?"poll":m.post?"post":m.age?"short":m.way;
+if (set.why&&!set.at)
+save();
+if (way===es.way&&why===es.why)
+return;
+say("way",{ way,why });
+const note={ way,why,url: es.url };
+if (o.report?.call)
+o.report(note);
+else if (o.report)
+navigator.sendBeacon(o.report,JSON.stringify(note));
+};
+const save=()=>{
+set={ n: 0,...set,way: ways[i],at: now() };
+store("localStorage",site,set);
+};
+const keep=()=>o.keep&&store(area,name,es.lastEventId);
+const over=(c,status)=>{
+const time=now(),life=time-c.sent,{ main: m,trial: t }=on;
+drop(c);
+arm(0);
+if (status===204)
+return close(say("error",{ readyState: 2 }));
+if (status===401||/token|revoked/.test(c.reason))
+token=undefined;
+if (status===401&&o.token&&(refused++||!o.token.call))
+learn({ body: !set.body,why: "Authorization does not arrive." });
+if (c===m) {
+polledAt=0;
+if (life>5e3)
+fails=0;
+if (c.retry===undefined)
+cut(c,life,time-c.at);
+}
+if (c.slot==="poll"&&c.spoke&&c.retry !== undefined)
+polled(c,time,m,t);
+else if (c===t&&!m&&c.retry===undefined&&polledAt>c.sent-5e3)
+down(c,c.way+" is refused.");
+else if (leads)
+lost(c,status,time,on.main);
+else {
+hole=true;
+next=time+1e3;
+}
+};
+const lost=(c,status,time,m)=>{
+if (m&&!silent(m))
+return;
+drop(m);
+next=time+(c.retry??0);
+if (c.reason==="age")
+return;
+if (c.retry===undefined&&(status !== 401||refused>2)) {
+if (status)
+fails||=1;
+next+=Math.random()*Math.min(100*4**fails++,
+fails>50||status>399&&status<500?3e4:1500);
+}
+if (!on.poll)
+say("error",{ readyState: 0 });
+};
+const cut=(c,life,idle)=>{
+const near=(a,b)=>Math.abs(a-b)<500+a / 20;
+if (!c.beats&&idle>2e3&&near(idle,idled))
+learn({ beat: Math.ceil(idle / 2e3),why: "Idle streams are cut after "+idle+" ms." });
+else if (life>4e3&&near(life,lived))
+learn({ age: Math.floor(life / 1250),why: "Streams are cut after "+life+" ms." });
+lived=life;
+idled=idle;
+};
+const kick=(moved)=>{
+const c=on.trial??on.main;
+fails=next=0;
+heard=now()-4e3;
+channel?.postMessage(0);
+if (moved&&leads) {
+if (set.beat>1)
+set.beat=0;
+drop(on.poll);
+if (c)
+attempt(c.i,c.beat=0);
+}
+arm(0);
+};
+const start=()=>{
+if (o.share===false||!env.navigator?.locks)
+return lead();
+channel=new BroadcastChannel(name);
+channel.onmessage=(e)=>e.data?leads||hear(e.data):tell();
+channel.postMessage(0);
+heard=now();
+line();
+arm(1e3);
+};
+const line=(steal)=>{
+queue?.abort();
+const mine=queue=new AbortController();
+navigator.locks.request(name,steal?{ steal }:{ signal: mine.signal },
+()=>mine===queue&&new Promise((go)=>{
+free=go;
+drop(on.poll);
+lead();
+})).catch(()=>{
+if (mine !== queue)
+return;
+quiet();
+line();
+arm(1e3);
+});
+};
+const tell=(block)=>{
+const { readyState,lastEventId: at,why }=es;
+if (leads)
+channel?.postMessage({ at,block,readyState,why });
+};
+const know=(id)=>{
+seen.add(id);
+if (seen.size>500)
+seen.delete([...seen][0]);
+};
+const hear=({ at,block,readyState,why })=>{
+const id=block?.id??at;
+heard=now();
+if (!wish)
+es.lastEventId||=at;
+if (readyState===2)
+return close(say("error",{ readyState: 2 }));
+if (at !== es.lastEventId) {
+if (id&&!seen.has(id)) {
+know(id);
+fill();
+}
+} else if (block)
+give(block);
+if (es.way !== "shared")
+say("way",{ way: "shared",why: "Another tab: "+why });
+if (readyState !== es.readyState)
+say(readyState?"open":"error",{ readyState });
+};
+const fill=()=>{
+hole=!!on.poll;
+ask();
+};
+const watch=(time)=>{
+if (hole&&!on.poll&&time>next)
+fill();
+if (time-heard>5e3&&!doc?.hidden) {
+heard=time;
+line(true);
+}
+};
+const quiet=()=>{
+leads=false;
+others(0,drop);
+};
+const rest=()=>{
+keep();
+clearTimeout(timer);
+quiet();
+queue?.abort();
+timer=queue=null;
+free?.();
+channel?.close();
+channel=null;
+};
+const close=()=>{
+es.readyState=2;
+rest();
+life.abort();
+};
+const back=()=>timer?kick():start();
+const ears={
+online: ()=>kick(true),
+pagehide: rest,
+freeze: rest,
+pageshow: back,
+resume: back,
+visibilitychange: ()=>doc.hidden||back(),
+};
+if (o.keep)
+es.lastEventId||=store(area,name)??"";
+const wish=es.lastEventId||/[?&](last|since)/.test(search);
+for (const type in ears)
+env.addEventListener?.(type,ears[type],{ capture: true,signal });
+env.navigator?.connection?.addEventListener("change",()=>{
+set.n=0;
+set.at=now()-57e3;
+kick(true);
+},{ signal });
+start();
+return close;
+};
+class Largesse extends EventTarget {
+readyState=0;
+way="";
+why="";
+constructor(url,options={}) {
+super();
+const u=new URL(url,doc?.baseURI??env.location?.href);
+for (const topic of options.topics??[])
+u.search+=(u.search&&"&")+"topic="+encodeURIComponent(topic);
+this.url=u.href;
+this.withCredentials=!!options.withCredentials;
+this.lastEventId=options.lastEventId??"";
+for (const type of ["open","message","error","gap","way"]) {
+this["on"+type]=null;
+this.addEventListener(type,(e)=>this["on"+type]?.(e));
+}
+this.close=drive(this,options);
+}
+}
+Object.assign(Largesse,states);
+Object.assign(Largesse.prototype,states);
 return Largesse;
 })();

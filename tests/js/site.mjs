@@ -27,6 +27,11 @@ export class Site {
 		this.server.close();
 	}
 
+	// What was asked for but polls.
+	get streams() {
+		return this.asked.filter((asked) => !asked.poll);
+	}
+
 	publish(data = "e" + (this.log.length + 1), event) {
 		this.log.push({ data, event });
 		for (const stream of this.open)

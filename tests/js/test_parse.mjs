@@ -37,7 +37,7 @@ async function parse(pieces) {
 	const got = [];
 	let es;
 
-	globalThis.fetch = async () => new Response(new ReadableStream({
+	globalThis.fetch = async (url) => url.searchParams.has("poll") ? Promise.reject(new Error("no polls here")) : new Response(new ReadableStream({
 		start(c) {
 			pieces.forEach((p) => c.enqueue(p));
 			c.close();
