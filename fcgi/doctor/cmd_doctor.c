@@ -35,8 +35,8 @@ static const struct options options = {
     .usage = "URL|FILE [options]",
     .about = "Says what buffers, cuts or forbids a stream on its way to a "
 	     "browser, or what is\nwrong with a log, and the line that mends "
-	     "it.  Of a URL it also says which of the\nways of largesse.js get "
-	     "through.  Exit status: 0 healthy, 1 not, 2 wrong usage.",
+	     "it.  Of a URL it also says which\nof the ways of largesse.js "
+	     "get through.  Exit status: 0 healthy, 1 not, 2 wrong\nusage.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 1,
