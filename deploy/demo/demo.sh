@@ -77,7 +77,7 @@ lay_out() {
 	sock=$dir/largesse.sock
 	bin=build/largesse
 	cp deploy/demo/*.css deploy/demo/*.js deploy/demo/doctor.html \
-	    "$dir/demo"
+	    deploy/js/largesse.js "$dir/demo"
 	sed "s,events\.db,$log," deploy/demo/index.html >"$dir/demo/index.html"
 	$bin init "$log" >/dev/null
 	[ -z "$app" ] || app_lay_out

@@ -1,6 +1,7 @@
 /*
- * doctor.mjs - the doctor's page, with ticks that come as they are sent, and
- * with ticks that come as out of a buffer.
+ * doctor.mjs - the doctor's page: by which way events reach it, with nothing in
+ * the way and with a proxy that harms; ticks that come as they are sent, and
+ * ticks that come as out of a buffer.
  */
 const text = (page, id) => page.textContent("#" + id);
 const ticks = (page, selector) => page.evaluate((s) =>
@@ -16,6 +17,78 @@ export function doctor(test, { same, here, LIMIT_MS }) {
 	const picture = (page, name) => page.screenshot({ fullPage: true,
 	    animations: "disabled",
 	    path: here(`../../build/screenshots/${name}.png`) });
+
+	const says = (page, id, words) => page.waitForFunction(([id, words]) =>
+	    document.querySelector(id).textContent.includes(words),
+	    [id, words], { timeout: LIMIT_MS });
+	const went = (page, way) => page.waitForSelector(
+	    `#way[data-way=${way}]`, { timeout: LIMIT_MS });
+
+	test("doctor page: says that events come at once", async (first, sv) => {
+		const page = await first.context().newPage();
+		const wrong = [];
+
+		page.on("pageerror", (e) => wrong.push(String(e)));
+		await page.goto(sv.url + "/doctor.html");
+		await went(page, "stream");
+		await says(page, "#native .says", "connected");
+		await sv.insert("one", { topic: "news" });
+		for (const half of ["#mine", "#native"]) {
+			await says(page, half + " .count", "1");
+			await says(page, half + " .says", "everything is here");
+		}
+		await says(page, "#why", await page.evaluate(() =>
+		    document.querySelector("#changes li").textContent
+		    .match(/Found a way: stream\. (.+)/)[1]));
+		await sv.say("kill");
+		await says(page, "#changes", "The connection is lost");
+		await says(page, "#way", "Not connected");
+		await sv.insert("two", { topic: "news" });
+		await sv.say("start");
+		await says(page, "#changes", "Back again");
+		await says(page, "#way", "At once");
+		await says(page, "#mine .count", "2");
+		await says(page, "#native .says", "everything is here");
+		same(await page.isVisible("#hint"), false, "a hint is there");
+		same(wrong, [], "errors");
+		await picture(page, "doctor-way");
+	});
+
+	test("doctor page: names the way around a proxy that holds",
+	    async (first, sv) => {
+		const page = await first.context().newPage();
+
+		await page.goto(sv.url + "/doctor.html");
+		await went(page, "poll");
+		await sv.insert("one", { topic: "news" });
+		await says(page, "#mine .count", "1");
+		await says(page, "#mine .says", "everything is here");
+		await says(page, "#native .says", "nothing has come");
+		await says(page, "#way", "By asking again and again: each " +
+		    "answer is complete, so nothing holds it back.");
+		same(await page.isVisible("#hint"), true, "a hint is there");
+		await picture(page, "doctor-way-held");
+	}, ["behind", "holds-all"]);
+
+	/* 64 KB take longer than the test: EventSource is open, and behind. */
+	test("doctor page: shows what an EventSource lacks",
+	    async (first, sv) => {
+		const page = await first.context().newPage();
+
+		await page.goto(sv.url + "/doctor.html");
+		await page.waitForSelector("#way[data-way]:not([data-way=none])",
+		    { timeout: LIMIT_MS });
+		await sv.insert("one", { topic: "news" });
+		await says(page, "#mine .says", "everything is here");
+		await sv.insert("x".repeat(70000), { topic: "news" });
+		await says(page, "#native .count", "1");
+		await sv.insert("three", { topic: "news" });
+		await says(page, "#mine .count", "3");
+		await says(page, "#native .says", "missing here, for");
+		await says(page, "#native .later", "up to");
+		same(await page.isVisible("#hint"), true, "a hint is there");
+		await picture(page, "doctor-way-behind");
+	}, ["behind", "buffer-64k"]);
 
 	test("doctor page: ticks are drawn as they come", async (first, sv) => {
 		const page = await first.context().newPage();

@@ -25,6 +25,9 @@ origin that is not allowed.
 With `shared` as an argument, it is the folder for shared hosting, behind Apache,
 and PHP answers at first.
 
+With `behind WAY` a proxy of tests/ways harms what goes between the browser and
+the web server.
+
 With `example NAME WEB` it is one of deploy/examples behind that web server, and
 examples.py has more commands.
 
@@ -44,6 +47,7 @@ sys.path[:0] = [str(WEB / "kit"), str(WEB)]
 
 import tokens  # noqa: E402  (the path comes first)
 from examples import Example  # noqa: E402  (the path comes first)
+from harmed import Harmed  # noqa: E402  (the path comes first)
 from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)
 
 
@@ -99,7 +103,7 @@ def say(what):
 
 
 publishers = []
-app = None
+app = proxy = None
 # A browser waits as long as retry: says, and is cut many times here.
 if sys.argv[1:] == ["shared"]:
     from test_events_php import PhpHost, hold
@@ -127,11 +131,15 @@ try:
         say([y.url, y.url + app.path])
     else:
         y.start()
-        say(y.url)
+        if sys.argv[1:2] == ["behind"]:
+            proxy = Harmed(sys.argv[2], y.port)
+        say(proxy.url if proxy else y.url)
     for line in sys.stdin:
         command, _, rest = line.strip().partition(" ")
         say(obey(y, command, rest))
 finally:
+    if proxy:
+        proxy.close()
     for p in publishers:
         end_process(p)
     for name, text in y.logs():

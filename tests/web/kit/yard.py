@@ -156,6 +156,7 @@ class Yard:
         self.log.parent.mkdir()
         # The workers may have no right to enter the directory of our clone.
         shutil.copytree(ROOT / "deploy" / "demo", self.dir / "demo")
+        shutil.copy(ROOT / "deploy" / "js" / "largesse.js", self.dir / "demo")
         if ROOTED and how in ("bin-path", "cgi", "fcgiwrap"):
             self.program = self.copy_of_program()
         self.responder = self.server = self.helper = self.held = None
