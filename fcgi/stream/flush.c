@@ -47,7 +47,7 @@ advance(struct hub *hub, struct stream *s, bool cold)
 		stream_is_level(hub, s);
 		if (end_level(hub, s)) {
 			if (s->poll && way_is_done(hub, s))
-				stream_end(hub, s, END_POLL);
+				stream_end_poll(hub, s);
 			break;
 		}
 		hub->cold_waits = true;

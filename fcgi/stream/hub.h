@@ -52,6 +52,7 @@ struct stream {
 	uint32_t index;	       /* its place in sub */
 	uint32_t written;      /* tick of the last bytes sent */
 	uint32_t ends;	       /* tick at which it has to end; 0: never */
+	uint32_t leaves;       /* the same, because its client wants that */
 	uint32_t waits;	       /* for its turn, since the tick before this */
 	struct record record;
 	uint16_t request_id;
@@ -75,6 +76,7 @@ struct stream {
 	bool owes_pad : 1;  /* something was sent since the last pad */
 	bool soon : 1;	 /* after its end the client is wanted back at once */
 	bool warned : 1; /* that its token expires */
+	bool said : 1;	 /* its last bytes have gone out */
 };
 
 enum {

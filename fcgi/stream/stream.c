@@ -30,9 +30,9 @@ enum {
 
 /*
  * Tells the client when to come back, and ends the request.  Only for a stream
- * that stands between two events.
+ * that stands between two events.  False: there was no room for all of it.
  */
-static void
+static bool
 say_bye(struct hub *hub, struct stream *s, enum end_reason reason)
 {
 	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
@@ -41,17 +41,17 @@ say_bye(struct hub *hub, struct stream *s, enum end_reason reason)
 	size_t len =
 	    control_bye(buf + RECORD_HEADER, retry_ms, tally_reason(reason));
 
-	stream_say_last(s->conn.fd, s->framed, s->request_id, buf, len);
+	return stream_say_last(s->conn.fd, s->framed, s->request_id, buf, len);
 }
 
 /* The web server gave the request up: ends the request without any text. */
-static void
+static bool
 say_end(const struct stream *s)
 {
 	uint8_t end[RECORD_END_SIZE];
 
 	record_end(end, s->request_id);
-	stream_say(s->conn.fd, end, sizeof(end));
+	return stream_say(s->conn.fd, end, sizeof(end));
 }
 
 /*
@@ -61,7 +61,7 @@ say_end(const struct stream *s)
 static bool
 may_part(const struct stream *s, enum end_reason reason)
 {
-	if (reason == END_DONE)
+	if (reason == END_DONE || s->said)
 		return true;
 	if (reason == END_ABORTED)
 		return s->record.left == 0;
@@ -77,15 +77,17 @@ may_part(const struct stream *s, enum end_reason reason)
 static bool
 part(struct hub *hub, struct stream *s, enum end_reason reason)
 {
+	bool said = true;
+
 	if (!may_part(s, reason))
 		return false;
 	if (reason == END_ABORTED)
-		say_end(s);
-	else if (reason != END_DONE) /* end.c has said all then */
-		say_bye(hub, s, reason);
+		said = say_end(s);
+	else if (reason != END_DONE && !s->said) /* else all was said */
+		said = say_bye(hub, s, reason);
 	if (s->unread)
 		recv(s->conn.fd, hub->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
-	return s->framed;
+	return s->framed && said;
 }
 
 void
@@ -114,6 +116,21 @@ stream_end(struct hub *hub, struct stream *s, enum end_reason reason)
 	/* A connection that is used again must not wait to be popped. */
 	if (!s->queued || s->conn.again)
 		todo_over(hub, &s->conn);
+}
+
+/* Without room in the socket it waits there, and is level again later. */
+void
+stream_end_poll(struct hub *hub, struct stream *s)
+{
+	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
+	size_t len = control_bye(
+	    buf + RECORD_HEADER, hub_soon_ms(), tally_reason(END_POLL));
+
+	s->said = stream_put_last(hub, s, buf, len);
+	if (s->said)
+		stream_end(hub, s, END_POLL);
+	else
+		stream_end_failed(hub, s);
 }
 
 bool
@@ -273,9 +290,8 @@ heartbeat_ticks(const struct hub *hub, const struct stream *s)
 
 /*
  * A stream ends at its maximum age or when its token expires, whichever is
- * first, or earlier if its client wants that.  For the token it ends a little
- * late, and never early: a client that is told to come back before its token
- * has expired would be let in again.
+ * first.  For the token it ends a little late, and never early: a client that
+ * is told to come back before its token has expired would be let in again.
  */
 static void
 set_ends(struct hub *hub, struct stream *s, uint64_t lives_ms)
@@ -301,6 +317,8 @@ look_by(struct hub *hub, struct stream *s, uint32_t next)
 		return;
 	if (s->ends != 0 && s->ends < next)
 		next = s->ends;
+	if (s->leaves != 0 && s->leaves < next)
+		next = s->leaves;
 	if (s->poll && s->told)
 		next = wheel_now(&hub->wheel) + 1;
 	wheel_set(&hub->wheel, &s->conn, next);
@@ -394,6 +412,24 @@ stream_event(struct hub *hub, struct stream *s, uint32_t events)
 	}
 }
 
+/* Has its time come, or has a poll been sent what there is?  Ends it then. */
+static bool
+ends_in_time(struct hub *hub, struct stream *s)
+{
+	uint32_t now = wheel_now(&hub->wheel);
+	bool leaves =
+	    s->leaves != 0 && now >= s->leaves && !way_goes_on(hub, s);
+
+	if (s->ends != 0 && now >= s->ends)
+		stream_end(hub, s, s->by_token ? END_TOKEN : END_AGE);
+	else if (s->poll && stream_is_between(s) &&
+		 (leaves || way_is_done(hub, s)))
+		stream_end_poll(hub, s);
+	else if (leaves)
+		stream_end(hub, s, s->poll ? END_POLL : END_AGE);
+	return s->conn.over;
+}
+
 void
 stream_look(struct hub *hub, struct stream *s)
 {
@@ -401,17 +437,8 @@ stream_look(struct hub *hub, struct stream *s)
 	uint32_t beat = heartbeat_ticks(hub, s);
 	uint32_t stall = wheel_ticks(hub->conf->stall_ms);
 
-	if (s->ends != 0 && now >= s->ends && !way_goes_on(hub, s)) {
-		stream_end(hub, s,
-		    s->by_token ? END_TOKEN
-		    : s->poll	? END_POLL
-				: END_AGE);
+	if (ends_in_time(hub, s))
 		return;
-	}
-	if (s->poll && way_is_done(hub, s)) {
-		stream_end(hub, s, END_POLL);
-		return;
-	}
 	if (s->blocked) {
 		if (stall > 0 && now - s->written >= stall) {
 			stream_end(hub, s, END_STALLED);

@@ -42,6 +42,12 @@ void stream_open(struct hub *, const struct stream_start *);
  */
 void stream_end(struct hub *, struct stream *, enum end_reason);
 
+/*
+ * Ends a poll that stands between two events.  If there is no room for its last
+ * bytes, it is blocked, and ends when there is.
+ */
+void stream_end_poll(struct hub *, struct stream *);
+
 /* Takes a stream that is over out of its subscription, and frees it. */
 void stream_free(struct hub *, struct stream *);
 

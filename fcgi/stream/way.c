@@ -37,24 +37,19 @@ count_way(struct counters *count, const struct request *rq)
 }
 
 /*
- * When has it to end?  A poll of age 0 ends at the next tick: by then a row
- * that was committed before the request is seen.
+ * When does its client want it to end?  A poll of age 0 ends at the next tick:
+ * by then a row that was committed before the request is seen.
  */
-static void
-set_age(struct hub *hub, struct stream *s, const struct request_way *way)
+static uint32_t
+leaves_at(struct hub *hub, const struct request_way *way)
 {
 	uint64_t age_ms = way->has_age ? way->age_s * 1000ULL : UINT64_MAX;
-	uint32_t ends;
 
 	if (way->poll && age_ms > hub->conf->max_poll_ms)
 		age_ms = hub->conf->max_poll_ms;
 	if (age_ms > 10ULL * 365 * 24 * 3600 * 1000)
-		return;
-	ends = wheel_now(&hub->wheel) + (age_ms > 0 ? wheel_ticks(age_ms) : 1);
-	if (s->ends != 0 && s->ends <= ends)
-		return;
-	s->ends = ends;
-	s->by_token = false;
+		return 0;
+	return wheel_now(&hub->wheel) + (age_ms > 0 ? wheel_ticks(age_ms) : 1);
 }
 
 bool
@@ -77,8 +72,14 @@ way_open(struct hub *hub, struct stream *s, const struct request *rq,
 	s->poll = way->poll;
 	s->warned = way_warns_at_once(lives_ms);
 	s->soon = way->poll || way->has_age;
-	if (way->poll || way->has_age)
-		set_age(hub, s, way);
+	s->leaves = leaves_at(hub, way);
+}
+
+/* Has the log more than was read, as far as we know? */
+static bool
+log_has_more(const struct hub *hub)
+{
+	return hub->look_again;
 }
 
 bool
@@ -86,20 +87,20 @@ way_is_done(struct hub *hub, struct stream *s)
 {
 	if (!s->told || s->queued || !stream_is_between(s))
 		return false;
-	if (hub->look_again)
+	if (log_has_more(hub))
 		wheel_set(&hub->wheel, &s->conn, wheel_now(&hub->wheel) + 1);
-	return !hub->look_again;
+	return !log_has_more(hub);
 }
 
 bool
 way_goes_on(struct hub *hub, struct stream *s)
 {
-	bool more = s->queued || s->blocked || hub->look_again;
+	bool more = s->queued || s->blocked || log_has_more(hub);
 
-	if (!s->poll || s->by_token || s->late || !more)
+	if (!s->poll || s->late || !more)
 		return false;
 	s->told = s->late = true;
-	s->ends =
+	s->leaves =
 	    wheel_now(&hub->wheel) + 1 + wheel_ticks(hub->conf->max_poll_ms);
 	return true;
 }

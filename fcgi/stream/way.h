@@ -31,8 +31,8 @@ bool way_warns_at_once(uint64_t lives_ms);
 bool way_is_done(struct hub *, struct stream *);
 
 /*
- * The stream has reached its end.  A poll that has something to send goes on
- * until it is sent, for --max-poll at most.
+ * The stream is as old as its client wants.  A poll that has something to send
+ * goes on until it is sent, for --max-poll at most.
  */
 bool way_goes_on(struct hub *, struct stream *);
 

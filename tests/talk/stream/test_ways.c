@@ -203,6 +203,29 @@ test_a_poll_brings_all_there_is(void)
 	want_reason(c, "poll");
 }
 
+/*
+ * Its last bytes wait for room, too.  How much a socket takes is the kernel's
+ * business, so there are polls of many sizes.
+ */
+static void
+test_a_poll_ends_where_its_socket_is_full(void)
+{
+	struct server *sv = serve();
+
+	append_many(sv, "main", 1, 400, 1000);
+	for (int n = 120; n <= 400; n += 2) {
+		int64_t blocked = count(sv, "$.blocked");
+		struct client *c =
+		    get(sv, text("/events?poll&last=%d", n), NULL);
+
+		until(count(sv, "$.streams") == 0 ||
+		      count(sv, "$.blocked") > blocked);
+		if (strstr(body_of(c), "\"reason\":\"poll\"") == NULL)
+			talk_fail("a poll of %d events has no end", n);
+	}
+	check(count(sv, "$.ended.poll") == 141);
+}
+
 static void
 test_a_gap_is_an_answer(void)
 {
@@ -463,6 +486,25 @@ test_a_token_that_expires_soon_is_told_of_at_once(void)
 	want_reason(c, "poll");
 }
 
+/* Nor does a poll outlive it that has more to send than its client takes. */
+static void
+test_a_poll_ends_with_its_token(void)
+{
+	struct server *sv = prepare_keys();
+	struct client *c;
+
+	start(sv, KEYED(sv), "--max-poll", "3600", NULL);
+	append_many(sv, "a", 1, 2000, 2000);
+	c = get_with(sv, "/events?topic=a&last=2000&poll&age=1",
+	    kept(forge(FORGE_HS256,
+		text("{\"exp\":%lld,\"largesse\":{\"subscribe\":[\"a\"]}}",
+		    (long long)time(NULL) + 3))));
+	until(count(sv, "$.streams") == 1);
+	until(count(sv, "$.streams") == 0);
+	check(count(sv, "$.ended.token") == 1);
+	leave(c);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -477,6 +519,7 @@ main(int argc, char **argv)
 	    TALK(test_a_poll_waits_for_an_event),
 	    TALK(test_a_poll_ends_without_an_event),
 	    TALK(test_a_poll_brings_all_there_is),
+	    TALK(test_a_poll_ends_where_its_socket_is_full),
 	    TALK(test_a_gap_is_an_answer),
 	    TALK(test_a_poll_of_what_has_ended),
 	    TALK(test_each_flush_has_its_pad),
@@ -490,6 +533,7 @@ main(int argc, char **argv)
 	    TALK(test_ways_where_streams_are_bare),
 	    TALK(test_a_token_that_expires_is_told_of),
 	    TALK(test_a_token_that_expires_soon_is_told_of_at_once),
+	    TALK(test_a_poll_ends_with_its_token),
 	};
 
 	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
