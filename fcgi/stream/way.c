@@ -79,7 +79,7 @@ way_open(struct hub *hub, struct stream *s, const struct request *rq,
 static bool
 log_has_more(const struct hub *hub)
 {
-	return hub->look_again;
+	return hub->look_again || hub->read_waits;
 }
 
 bool
