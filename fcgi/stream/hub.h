@@ -54,11 +54,11 @@ struct stream {
 	uint32_t ends;	       /* tick at which it has to end; 0: never */
 	uint32_t leaves;       /* the same, because its client wants that */
 	uint32_t waits;	       /* for its turn, since the tick before this */
-	struct record record;
 	uint16_t request_id;
-	uint16_t beat;	    /* ticks between two beats; 0: comments (way.h) */
-	uint16_t pad;	    /* bytes to add after each flush */
-	uint16_t pad_left;  /* of them, that are still to be sent */
+	uint16_t beat;	   /* ticks between two beats; 0: comments (way.h) */
+	uint16_t pad;	   /* bytes to add after each flush */
+	uint16_t pad_left; /* of them, that are still to be sent */
+	struct record record;
 	uint8_t gap : 4;    /* enum gap_reason still to be told */
 	bool revoked : 1;   /* it ends, and nothing more is sent */
 	bool framed : 1;    /* FastCGI; plain CGI otherwise */
@@ -78,6 +78,9 @@ struct stream {
 	bool warned : 1; /* that its token expires */
 	bool said : 1;	 /* its last bytes have gone out */
 };
+
+/* What malloc gives in a chunk of 128 bytes. */
+_Static_assert(sizeof(struct stream) <= 120, "a stream takes one chunk more");
 
 enum {
 	SCRATCH_SIZE = 128 * 1024 /* one read, one opening block */

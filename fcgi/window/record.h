@@ -26,7 +26,7 @@ struct record {
 	uint16_t left;	     /* bytes of its content still to come */
 	uint16_t whole;	     /* length that its header says */
 	uint8_t header_left; /* bytes of its header still to come */
-};
+} __attribute__((packed));   /* each stream has one, and no byte to spare */
 
 /* Writes the header of an FCGI_STDOUT record of len bytes. */
 void record_header(uint8_t h[RECORD_HEADER], uint16_t id, uint16_t len);
