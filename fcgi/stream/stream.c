@@ -430,32 +430,38 @@ ends_in_time(struct hub *hub, struct stream *s)
 	return s->conn.over;
 }
 
+/* Says that the stream lives, if it is time for that. */
+static void
+live(struct hub *hub, struct stream *s, uint32_t heartbeat)
+{
+	uint32_t now = wheel_now(&hub->wheel);
+
+	if (s->beat > 0)
+		way_beat(hub, s);
+	else if (heartbeat > 0 && now - s->written >= heartbeat)
+		way_say(
+		    hub, s, CONTROL_HEARTBEAT, sizeof(CONTROL_HEARTBEAT) - 1);
+}
+
 void
 stream_look(struct hub *hub, struct stream *s)
 {
 	uint32_t now = wheel_now(&hub->wheel), next = now + WHEEL_SLOTS;
-	uint32_t beat = heartbeat_ticks(hub, s);
+	uint32_t heartbeat = heartbeat_ticks(hub, s);
 	uint32_t stall = wheel_ticks(hub->conf->stall_ms);
 
 	if (ends_in_time(hub, s))
 		return;
-	if (s->blocked) {
-		if (stall > 0 && now - s->written >= stall) {
-			stream_end(hub, s, END_STALLED);
-			return;
-		}
-		if (stall > 0)
-			next = s->written + stall;
-		if (s->beat > 0 && now + s->beat < next)
-			next = now + s->beat;
-	} else if (s->beat > 0) {
-		way_beat(hub, s);
-		next = now + s->beat;
-	} else if (beat > 0) {
-		if (now - s->written >= beat)
-			way_say(hub, s, CONTROL_HEARTBEAT,
-			    sizeof(CONTROL_HEARTBEAT) - 1);
-		next = s->written + beat;
+	if (s->blocked && stall > 0 && now - s->written >= stall) {
+		stream_end(hub, s, END_STALLED);
+		return;
 	}
+	live(hub, s, heartbeat);
+	if (s->blocked && stall > 0)
+		next = s->written + stall;
+	else if (!s->blocked && s->beat == 0 && heartbeat > 0)
+		next = s->written + heartbeat;
+	if (s->beat > 0 && s->conn.beats < next)
+		next = s->conn.beats;
 	look_by(hub, s, next);
 }

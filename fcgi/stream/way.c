@@ -67,6 +67,7 @@ way_open(struct hub *hub, struct stream *s, const struct request *rq,
 
 	count_way(&hub->count, rq);
 	s->beat = (uint16_t)wheel_ticks(way_beat_s(hub, rq) * 1000ULL);
+	s->conn.beats = wheel_now(&hub->wheel) + s->beat;
 	s->pad = (uint16_t)(way->pad < pad ? way->pad : pad);
 	s->owes_pad = true;
 	s->poll = way->poll;
@@ -164,8 +165,12 @@ way_say(struct hub *hub, struct stream *s, const char *text, size_t len)
 void
 way_beat(struct hub *hub, struct stream *s)
 {
+	uint32_t now = wheel_now(&hub->wheel);
 	char text[CONTROL_BEAT_SIZE], id[STORE_ID_SIZE];
 
+	if (now < s->conn.beats)
+		return;
+	s->conn.beats = now + s->beat;
 	store_id_print(hub->store, s->id, id);
 	way_say(hub, s, text, control_beat(text, clock_wall_ms(), id));
 }

@@ -43,8 +43,8 @@ bool way_goes_on(struct hub *, struct stream *);
 bool way_pad(struct hub *, struct stream *);
 
 /*
- * Says that the stream lives.  Nothing is said while the stream stands inside
- * an event.  It may fail.
+ * Says that the stream lives, or that if it is time for its beat.  Nothing is
+ * said while the stream stands inside an event.  It may fail.
  */
 void way_say(struct hub *, struct stream *, const char *text, size_t len);
 void way_beat(struct hub *, struct stream *);

@@ -36,7 +36,8 @@ struct conn {
 	uint32_t due;		   /* tick */
 	uint8_t kind;		   /* enum conn_kind */
 	bool over;
-	bool again; /* over, but fd stays open for another request */
+	bool again;	/* over, but fd stays open for another request */
+	uint32_t beats; /* tick of a stream's next beat: no padding here */
 };
 
 typedef void wheel_due(void *arg, struct conn *);

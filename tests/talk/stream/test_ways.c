@@ -505,6 +505,24 @@ test_a_poll_ends_with_its_token(void)
 	leave(c);
 }
 
+/*
+ * A stream is looked at for many reasons, and here because its token expires.
+ * It is no time for a beat, then.
+ */
+static void
+test_beats_come_in_time_only(void)
+{
+	struct server *sv = prepare_keys();
+	struct client *c;
+
+	start(sv, KEYED(sv), NULL);
+	c = open_expiring(sv, "/events?topic=a&beat=3600", 32);
+	want_warning(c);
+	append(sv, "a", "one");
+	want_event(c, NULL, "message", "one");
+	check(count(sv, "$.heartbeats") == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -534,6 +552,7 @@ main(int argc, char **argv)
 	    TALK(test_a_token_that_expires_is_told_of),
 	    TALK(test_a_token_that_expires_soon_is_told_of_at_once),
 	    TALK(test_a_poll_ends_with_its_token),
+	    TALK(test_beats_come_in_time_only),
 	};
 
 	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
