@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "fcgi/stream/todo.h"
 #include "fcgi/stream/way.h"
 #include "fcgi/stream/write.h"
 
@@ -150,16 +149,21 @@ may_say(const struct stream *s)
 	return !s->blocked && s->offset == 0 && s->pad_left == 0;
 }
 
+/* Says it, with a pad.  The stream may be in the list of those that wait. */
+static void
+say_padded(struct hub *hub, struct stream *s, const char *text, size_t len)
+{
+	if (stream_put_control(hub, s, text, len) && s->pad > 0)
+		way_pad(hub, s);
+}
+
 void
 way_say(struct hub *hub, struct stream *s, const char *text, size_t len)
 {
 	if (!may_say(s))
 		return;
 	hub->count.heartbeats++;
-	if (!stream_put_control(hub, s, text, len) || s->pad == 0)
-		return;
-	s->owes_pad = true;
-	todo_add(hub, s);
+	say_padded(hub, s, text, len);
 }
 
 void
@@ -190,7 +194,6 @@ way_warn(struct hub *hub, struct stream *s, uint32_t next)
 	if (!may_say(s))
 		return next < now + 1 ? next : now + 1;
 	s->warned = true;
-	stream_put_control(
-	    hub, s, text, control_expire(text, left * TICK_MS / 1000));
+	say_padded(hub, s, text, control_expire(text, left * TICK_MS / 1000));
 	return next;
 }

@@ -523,6 +523,21 @@ test_beats_come_in_time_only(void)
 	check(count(sv, "$.heartbeats") == 0);
 }
 
+/* A way that holds the last bytes would hold the warning. */
+static void
+test_the_warning_has_a_pad(void)
+{
+	struct server *sv = serve_keyed();
+	struct client *c = open_expiring(sv, "/events?topic=a&pad=300", 32);
+
+	want_pad(c, 300);
+	want_warning(c);
+	want_pad(c, 300);
+	append(sv, "a", "one");
+	want_event(c, NULL, "message", "one");
+	want_pad(c, 300);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -553,6 +568,7 @@ main(int argc, char **argv)
 	    TALK(test_a_token_that_expires_soon_is_told_of_at_once),
 	    TALK(test_a_poll_ends_with_its_token),
 	    TALK(test_beats_come_in_time_only),
+	    TALK(test_the_warning_has_a_pad),
 	};
 
 	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
