@@ -270,11 +270,12 @@ advance_events(struct hub *hub, struct stream *s, bool cold)
 static enum advance
 advance_by_way(struct hub *hub, struct stream *s, bool cold)
 {
-	uint64_t bytes = hub->count.bytes;
 	enum advance came;
+	uint64_t bytes;
 
 	if (s->pad_left > 0 && !way_pad(hub, s))
 		return ADVANCE_STUCK;
+	bytes = hub->count.bytes; /* a pad needs no pad */
 	came = advance_events(hub, s, cold);
 	if (hub->count.bytes != bytes)
 		s->told = s->owes_pad = true;

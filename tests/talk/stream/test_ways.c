@@ -332,6 +332,32 @@ test_a_reader_that_stops_within_pads(void)
 	want_exit_0(sv);
 }
 
+/*
+ * The rest of a pad is no reason for another pad.  The events are large, so it
+ * is the pad for which there is no room.
+ */
+static void
+test_a_pad_has_no_pad(void)
+{
+	struct server *sv = serve();
+	struct client *c = stream(sv, "/events?pad=100");
+	char *data = keep(30000);
+	int i, n = 0;
+
+	memset(data, 'x', 29999);
+	while (count(sv, "$.blocked") == 0) {
+		append(sv, "main", data);
+		n++;
+		until(count(sv, "$.deliveries") == n);
+	}
+	for (i = 1; i <= n; i++)
+		want_event(c, NULL, "message", data);
+	want_pad(c, 100);
+	append(sv, "main", "more");
+	until(c->out.len > c->at || !hear(c, now_ms() + PATIENCE_MS));
+	check(c->out.s[c->at] == 'i'); /* of the event's id */
+}
+
 /* --- by POST -------------------------------------------------------------- */
 
 #define FORM "CONTENT_TYPE", "application/x-www-form-urlencoded"
@@ -558,6 +584,7 @@ main(int argc, char **argv)
 	    TALK(test_each_flush_has_its_pad),
 	    TALK(test_a_pad_is_no_longer_than_allowed),
 	    TALK(test_a_reader_that_stops_within_pads),
+	    TALK(test_a_pad_has_no_pad),
 	    TALK(test_a_stream_by_post),
 	    TALK(test_the_path_of_posts),
 	    TALK(test_posts_that_are_refused),
