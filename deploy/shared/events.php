@@ -316,6 +316,10 @@ function read_pairs(array &$rq, string $query, bool $may_sign): void
 		if ($rq['sign'] !== null && !in_array($name, BEHIND, true)) {
 			throw new Refusal(400, 'sign: nothing but lastEventId, beat, age, poll and pad may stand behind it');
 		}
+		if (!$may_sign && $name !== 'topic' && in_array($name, MEMBERS, true)) {
+			throw new Refusal(400,
+				"event, data, uid: a POST to `stream' publishes nothing, it reads; publish without `stream'");
+		}
 		if ($name === 'sign' && $rq['path'] === '') {
 			if (!$may_sign) {
 				throw new Refusal(400, 'sign: it stands in the address, not in the body');

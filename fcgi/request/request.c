@@ -203,6 +203,9 @@ read_query_pair(struct request *r, struct asked *asked,
 		return SIGNED_ENDS;
 	if (query_is(pair, "topic"))
 		return add_topic(r, s, len, max_topics);
+	if (r->posted != NULL && is_of_body(pair))
+		return "event, data, uid: a POST to `stream' publishes "
+		       "nothing, it reads; publish without `stream'";
 	if (request_is_last_id(pair)) {
 		if (len > 0) {
 			asked->id = s;

@@ -420,6 +420,9 @@ test_posts_that_are_refused(void)
 	    ask(sv, "POST", "/events/stream", "sign=00", FORM, NULL), 400);
 	want_refusal(ask(sv, "POST", "/events", "topic=a", FORM, NULL), 405);
 	want_refusal(
+	    ask(sv, "POST", "/events/stream", "topic=a&data=x", FORM, NULL),
+	    400);
+	want_refusal(
 	    ask(sv, "PUT", "/events/stream", "topic=a", FORM, NULL), 405);
 }
 
@@ -454,9 +457,9 @@ test_ways_that_are_refused(void)
 {
 	static const char *const uris[] = {"/events?beat=0", "/events?beat=x",
 	    "/events?beat=", "/events?age=1s", "/events?age=-1",
-	    "/events?pad=1k", "/events?poll=yes", "/events?beat=1%00",
-	    "/events?start=bare&beat=1", "/events?start=bare&poll",
-	    "/events?start=bare&age=5"};
+	    "/events?pad=1k", "/events?poll=yes", "/events?poll=1%00",
+	    "/events?beat=1%00", "/events?start=bare&beat=1",
+	    "/events?start=bare&poll", "/events?start=bare&age=5"};
 	struct server *sv = serve();
 	size_t i;
 
