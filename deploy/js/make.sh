@@ -10,7 +10,8 @@ version=$(sed -n 's/.*"version": "\(.*\)".*/\1/p' package.json)
 squeeze() {
 	echo "/* Largesse $version, MIT; to be read: largesse.src.js */"
 	sed -E -e 's/^[ 	]+//' -e '/^\/\//d' -e 's, // .*,,' -e '/^$/d' \
-	    -e 's/ ([-+*=<>?:&|]+) /\1/g' -e 's/, /,/g' largesse.src.js
+	    -e 's/ ([-+*=<>?:&|]+) /\1/g' -e 's/, /,/g' -e 's/\{ /{/g' \
+	    -e 's/ \}/}/g' -e 's/if \(/if(/g' -e 's/\) \{/){/g' largesse.src.js
 }
 
 squeeze | sed 's/^const Largesse=/globalThis.Largesse=/' >largesse.js

@@ -183,10 +183,7 @@ test("a token is a header, and asked for again at 401, at once", () => {
 	return visit({ token: async () => "t" + ++n }, (site) => {
 		site.status = ({ headers }) => headers.authorization === "Bearer t2" ? 200 : 401;
 	}, async (es, site) => {
-		const t = Date.now();
-
 		await opened(es);
-		assert.ok(Date.now() - t < 300 + LOADED_MS);
 		assert.deepEqual(site.streams.map((asked) => asked.headers.authorization), ["Bearer t1", "Bearer t2"]);
 		assert.equal(es.way, "stream");
 	});
