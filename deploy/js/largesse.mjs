@@ -39,6 +39,8 @@ const on={},seen=new Set(),life=new AbortController(),{signal}=life;
 let leads,set={},i=0,proven,token,timer,lived,idled,channel,queue,free,hole;
 let next=0,fails=0,refused=0,deaf=0,polledAt=0,heard=0;
 const say=(type,change)=>{
+if(es.readyState===2)
+return;
 Object.assign(es,change);
 tell();
 es.dispatchEvent(new Event(type));
@@ -145,7 +147,7 @@ attempt(i);
 deaf=0;
 },
 "stream-start"(c,said,block){
-const opens=es.readyState !== 1;
+const opens=!es.readyState;
 if(!c.from&&es.lastEventId)
 return again(c);
 c.beat=said.beat??1 / 0;
@@ -154,7 +156,7 @@ c.least=now()-said.time;
 c.good=c.beats=0;
 es.lastEventId||=block.id??"";
 spoke(c);
-if(opens)
+if(opens&&lives(c))
 give({...block,id: undefined});
 },
 };
@@ -185,11 +187,11 @@ on.main=c;
 if(c.i<i)
 set={n: set.n,beat: set.beat===1?1:0};
 i=proven=c.i;
-settle();
 if(!set.beat)
 ask();
+settle();
 }
-if(es.readyState !== 1)
+if(!es.readyState)
 say("open",{readyState: 1});
 };
 const lead=()=>{
@@ -266,7 +268,7 @@ next=time+c.retry;
 if(m&&silent(m)){
 drop(m);
 if(!m.beats&&deaf++)
-return down(m,"Only the beginning of "+m.way+" arrives.");
+return down(m,m.way+" stops after its beginning.");
 if(time-m.at<m.beat*1e3+5e3)
 learn({beat: 1,why: set.why??"A connection died without a word."});
 attempt(i);
@@ -379,12 +381,12 @@ return lead();
 channel=new BroadcastChannel(name);
 channel.onmessage=(e)=>e.data?leads||hear(e.data):tell();
 channel.postMessage(0);
-heard=now();
 line();
 arm(1e3);
 };
 const line=(steal)=>{
 queue?.abort();
+heard=now();
 const mine=queue=new AbortController();
 navigator.locks.request(name,steal?{steal}:{signal: mine.signal},
 ()=>mine===queue&&new Promise((go)=>{
@@ -394,6 +396,8 @@ lead();
 })).catch(()=>{
 if(mine !== queue)
 return;
+if(!leads)
+return lead();
 quiet();
 line();
 arm(1e3);
@@ -416,17 +420,17 @@ if(!wish)
 es.lastEventId||=at;
 if(readyState===2)
 return close(say("error",{readyState: 2}));
-if(at !== es.lastEventId){
-if(id&&!seen.has(id)){
-know(id);
-fill();
-}
-} else if(block)
-give(block);
 if(es.way !== "shared")
 say("way",{way: "shared",why: "Another tab: "+why});
 if(readyState !== es.readyState)
 say(readyState?"open":"error",{readyState});
+if(at !== es.lastEventId){
+if(channel&&id&&!seen.has(id)){
+know(id);
+fill();
+}
+} else if(channel&&block)
+give(block);
 };
 const fill=()=>{
 hole=!!on.poll;
@@ -435,10 +439,8 @@ ask();
 const watch=(time)=>{
 if(hole&&!on.poll&&time>next)
 fill();
-if(time-heard>5e3&&!doc?.hidden){
-heard=time;
+if(time-heard>5e3&&!doc?.hidden)
 line(true);
-}
 };
 const quiet=()=>{
 leads=false;

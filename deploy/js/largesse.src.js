@@ -66,6 +66,8 @@ const drive = (es, o) => {
 	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, heard = 0;
 
 	const say = (type, change) => {
+		if (es.readyState === 2)
+			return; // the page closed it, in an event
 		Object.assign(es, change);
 		tell();
 		es.dispatchEvent(new Event(type));
@@ -194,7 +196,7 @@ const drive = (es, o) => {
 			deaf = 0;
 		},
 		"stream-start"(c, said, block) {
-			const opens = es.readyState !== 1;
+			const opens = !es.readyState;
 
 			if (!c.from && es.lastEventId)
 				return again(c); // two began at two places
@@ -204,7 +206,7 @@ const drive = (es, o) => {
 			c.good = c.beats = 0;
 			es.lastEventId ||= block.id ?? "";
 			spoke(c);
-			if (opens)
+			if (opens && lives(c))
 				give({ ...block, id: undefined });
 		},
 	};
@@ -241,11 +243,11 @@ const drive = (es, o) => {
 			if (c.i < i)
 				set = { n: set.n, beat: set.beat === 1 ? 1 : 0 }; // a better way
 			i = proven = c.i;
-			settle();
 			if (!set.beat)
 				ask(); // it tells more about the clock
+			settle();
 		}
-		if (es.readyState !== 1)
+		if (!es.readyState)
 			say("open", { readyState: 1 });
 	};
 
@@ -337,7 +339,7 @@ const drive = (es, o) => {
 		if (m && silent(m)) {
 			drop(m);
 			if (!m.beats && deaf++)
-				return down(m, "Only the beginning of " + m.way + " arrives.");
+				return down(m, m.way + " stops after its beginning.");
 			if (time - m.at < m.beat * 1e3 + 5e3) // nobody slept
 				learn({ beat: 1, why: set.why ?? "A connection died without a word." });
 			attempt(i);
@@ -472,7 +474,6 @@ const drive = (es, o) => {
 		channel = new BroadcastChannel(name);
 		channel.onmessage = (e) => e.data ? leads || hear(e.data) : tell();
 		channel.postMessage(0); // who leads tells
-		heard = now();
 		line();
 		arm(1e3);
 	};
@@ -480,6 +481,7 @@ const drive = (es, o) => {
 	// Who has the lock has the stream.
 	const line = (steal) => {
 		queue?.abort();
+		heard = now();
 		const mine = queue = new AbortController();
 
 		navigator.locks.request(name, steal ? { steal } : { signal: mine.signal },
@@ -490,6 +492,8 @@ const drive = (es, o) => {
 		})).catch(() => {
 			if (mine !== queue)
 				return;
+			if (!leads)
+				return lead(); // locks are forbidden here
 			quiet(); // it was stolen
 			line();
 			arm(1e3);
@@ -520,17 +524,17 @@ const drive = (es, o) => {
 			es.lastEventId ||= at;
 		if (readyState === 2)
 			return close(say("error", { readyState: 2 }));
-		if (at !== es.lastEventId) {
-			if (id && !seen.has(id)) {
-				know(id);
-				fill();
-			}
-		} else if (block)
-			give(block);
 		if (es.way !== "shared")
 			say("way", { way: "shared", why: "Another tab: " + why });
 		if (readyState !== es.readyState)
 			say(readyState ? "open" : "error", { readyState });
+		if (at !== es.lastEventId) {
+			if (channel && id && !seen.has(id)) {
+				know(id);
+				fill();
+			}
+		} else if (channel && block)
+			give(block);
 	};
 
 	// What this tab did not hear is in the log.
@@ -542,10 +546,8 @@ const drive = (es, o) => {
 	const watch = (time) => {
 		if (hole && !on.poll && time > next)
 			fill();
-		if (time - heard > 5e3 && !doc?.hidden) {
-			heard = time;
+		if (time - heard > 5e3 && !doc?.hidden)
 			line(true);
-		}
 	};
 
 	const quiet = () => {

@@ -156,6 +156,42 @@ test("tabs: 204 closes all", () => tabs(3, async (made, site) => {
 	await until(() => made.every(([es]) => es.readyState === 2));
 }), { batch: 0 });
 
+test("tabs: one that is closed in an event of its own is closed", () => tabs(1, async (made, site, tab) => {
+	const quiet = [];
+
+	for (const type of ["way", "open", "message"]) {
+		const [es, seen] = tab({ lastEventId: "0" });
+
+		es.addEventListener(type, () => es.close());
+		quiet.push([es, seen, type]);
+	}
+	site.publish();
+	site.publish();
+	await until(() => quiet.every(([es]) => es.readyState === 2));
+	site.publish();
+	await have(made, site);
+	await sleep(300);
+	for (const [es, seen, type] of quiet) {
+		assert.equal(es.readyState, 2);
+		assert.equal(seen.ids.length, type === "message" ? 1 : 0);
+		assert.equal(seen.log.at(-1), type === "way" ? "shared" : type === "open" ? "open" : seen.log.at(-1));
+	}
+	assert.equal(site.open.size, 1);
+}), { batch: 0 });
+
+test("tabs: where locks are forbidden each has its own", async () => {
+	const site = await Site.start();
+
+	navigator.locks = { request: async () => { throw new DOMException("no", "SecurityError"); } };
+	const all = [1, 2].map(() => new Largesse(site.url));
+
+	await until(() => all.every((es) => es.readyState === 1));
+	assert.equal(site.streams.length, 2);
+	navigator.locks = null;
+	all.forEach((es) => es.close());
+	site.stop();
+}, { batch: 0 });
+
 test("tabs: those that do not share have each their own", async () => {
 	const site = await Site.start();
 
