@@ -37,7 +37,7 @@ const ways=["stream","padded","post","poll"].filter((way)=>!o.ways||o.ways.inclu
 const name="largesse:"+es.withCredentials+es.url,site=origin+pathname,area=(o.keep==="local"?"local":"session")+"Storage";
 const on={},seen=new Set(),life=new AbortController(),{signal}=life;
 let leads,set={},i=0,proven,token,timer,lived,idled,channel,queue,free,hole;
-let next=0,fails=0,refused=0,deaf=0,polledAt=0,heard=0;
+let next=0,fails=0,refused=0,deaf=0,good=0,polledAt=0,heard=0;
 const say=(type,change)=>{
 if(es.readyState===2)
 return;
@@ -138,7 +138,7 @@ attempt(i);
 "stream-beat"(c,{time}){
 const lag=now()-time;
 c.least=Math.min(c.least,lag);
-c.good=lag-c.least<150&&lag-c.ahead<900?c.good+1:0;
+good=lag-c.least<150&&lag-c.ahead<900?good+1:0;
 c.beats++;
 if(set.beat>1&&lag-c.least>1500&&c===on.main){
 set.beat=0;
@@ -153,7 +153,7 @@ return again(c);
 c.beat=said.beat??1 / 0;
 c.ahead=c.sent-said.time;
 c.least=now()-said.time;
-c.good=c.beats=0;
+c.beats=0;
 es.lastEventId||=block.id??"";
 spoke(c);
 if(opens&&lives(c))
@@ -228,7 +228,7 @@ else if(mute>3e4)
 again(t);
 else if(m?!t&&silent(m):mute>1e3&&time>next)
 ask();
-else if(m&&!t&&!set.beat&&m.good>8){
+else if(m&&!t&&!set.beat&&good>8){
 set.beat=o.beat??8;
 if(!i&&!set.age&&!set.body)
 set.why=undefined;
@@ -238,8 +238,8 @@ attempt(i);
 attempt(i);
 if(fails % 4>2)
 ask();
-} else if(m&&m.beats===20&&!set.beat)
-settle(set.why??="The last event may come late.");
+} else if(m&&m.beats>20&&!set.beat&&!set.why)
+settle(set.why="The last event may come late.");
 else if(!t&&(i||set.age)&&es.readyState===1&&time-set.at>Math.min(60,4**set.n)*6e4){
 set.n++;
 save();
@@ -368,7 +368,7 @@ heard=now()-4e3;
 channel?.postMessage(0);
 if(moved&&leads){
 if(set.beat>1)
-set.beat=0;
+set.beat=good=0;
 drop(on.poll);
 if(c)
 attempt(c.i,c.beat=0);

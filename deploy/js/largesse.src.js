@@ -63,7 +63,7 @@ const drive = (es, o) => {
 	// in the body of a POST), why (if something is in the way), n (better ways tried), at.
 	const on = {}, seen = new Set(), life = new AbortController(), { signal } = life;
 	let leads, set = {}, i = 0, proven, token, timer, lived, idled, channel, queue, free, hole;
-	let next = 0, fails = 0, refused = 0, deaf = 0, polledAt = 0, heard = 0;
+	let next = 0, fails = 0, refused = 0, deaf = 0, good = 0, polledAt = 0, heard = 0;
 
 	const say = (type, change) => {
 		if (es.readyState === 2)
@@ -187,7 +187,7 @@ const drive = (es, o) => {
 			// It is late by lag - ahead at most, and by lag - least at least.  Nine beats in
 			// time show that nothing holds the newest of them.
 			c.least = Math.min(c.least, lag);
-			c.good = lag - c.least < 150 && lag - c.ahead < 900 ? c.good + 1 : 0;
+			good = lag - c.least < 150 && lag - c.ahead < 900 ? good + 1 : 0;
 			c.beats++;
 			if (set.beat > 1 && lag - c.least > 1500 && c === on.main) {
 				set.beat = 0;
@@ -203,7 +203,7 @@ const drive = (es, o) => {
 			c.beat = said.beat ?? 1 / 0;
 			c.ahead = c.sent - said.time; // our clock is ahead by this at least
 			c.least = now() - said.time;
-			c.good = c.beats = 0;
+			c.beats = 0;
 			es.lastEventId ||= block.id ?? "";
 			spoke(c);
 			if (opens && lives(c))
@@ -292,7 +292,7 @@ const drive = (es, o) => {
 			again(t);
 		else if (m ? !t && silent(m) : mute > 1e3 && time > next)
 			ask();
-		else if (m && !t && !set.beat && m.good > 8) {
+		else if (m && !t && !set.beat && good > 8) {
 			set.beat = o.beat ?? 8; // beats are on time, so nothing is held
 			if (!i && !set.age && !set.body)
 				set.why = undefined;
@@ -302,8 +302,8 @@ const drive = (es, o) => {
 			attempt(i);
 			if (fails % 4 > 2)
 				ask(); // is it this way alone?
-		} else if (m && m.beats === 20 && !set.beat)
-			settle(set.why ??= "The last event may come late.");
+		} else if (m && m.beats > 20 && !set.beat && !set.why)
+			settle(set.why = "The last event may come late.");
 		else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > Math.min(60, 4 ** set.n) * 6e4) {
 			set.n++;
 			save();
@@ -460,7 +460,7 @@ const drive = (es, o) => {
 		channel?.postMessage(0);
 		if (moved && leads) {
 			if (set.beat > 1)
-				set.beat = 0; // another network: learn again
+				set.beat = good = 0; // another network: learn again
 			drop(on.poll);
 			if (c)
 				attempt(c.i, c.beat = 0); // it may be dead
