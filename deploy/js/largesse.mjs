@@ -1,4 +1,4 @@
-/* Largesse 0.1.0, MIT; to be read: largesse.src.js */
+/* Largesse 0.1.0, MIT: largesse.src.js */
 const Largesse=(()=>{
 const env=globalThis,doc=env.document,now=Date.now,states={CONNECTING: 0,OPEN: 1,CLOSED: 2};
 const store=(area,key,value)=>{
@@ -26,7 +26,7 @@ const [,name,value]=/^([^:]*):? ?(.*)/s.exec(line);
 if(!line){
 yield block;
 block={};
-} else if(name !== "id"||!value.includes("\0"))
+} else if(name!=="id"||!value.includes("\0"))
 block[name]=name==="data"&&"data" in block?block.data+"\n"+value:value;
 }
 };
@@ -35,25 +35,25 @@ const drive=(es,o)=>{
 const {origin,pathname,search}=new URL(es.url),born=now();
 const ways=["stream","padded","post","poll"].filter((way)=>!o.ways||o.ways.includes(way));
 const name="largesse:"+es.withCredentials+es.url,site=origin+pathname,area=(o.keep==="local"?"local":"session")+"Storage";
-const on={},seen=new Set(),life=new AbortController(),{signal}=life;
+const on={},seen=new Set(),ears=new AbortController(),{signal}=ears;
 let leads,set={},i=0,proven,token,timer,lived,idled,channel,queue,free,hole;
 let next=0,fails=0,refused=0,deaf=0,good=0,polledAt=0,heard=0;
 const say=(type,change)=>{
-if(es.readyState===2)
+if(es.readyState>1)
 return;
 Object.assign(es,change);
 tell();
 es.dispatchEvent(new Event(type));
 };
-const others=(c,f)=>Object.values(on).forEach((other)=>other&&other !== c&&f(other));
+const others=(c,f)=>Object.values(on).forEach((other)=>other&&other!==c&&f(other));
 const give=({event,data,id},c)=>{
 tell({event,data,id});
-if(id !== undefined){
+if(id!==undefined){
 others(c,(other)=>other.skip?.add(id));
 know(id);
 es.lastEventId=id;
 }
-if(data !== undefined)
+if(data!==undefined)
 for (const type of event==="stream-gap"?[event,"gap"]:[event||"message"])
 es.dispatchEvent(new MessageEvent(type,{data,origin,lastEventId: es.lastEventId}));
 };
@@ -69,7 +69,7 @@ c.stop.abort();
 const request=(c)=>{
 const u=new URL(es.url),poll=c.way==="poll",padded=c.way==="padded",{body}=set;
 c.post=body||c.way==="post";
-c.beat=poll?60+now() % 3e3:padded?1:set.beat||1;
+c.beat=poll?60+now()%3e3:padded?1:set.beat||1;
 c.age??=set.age;
 c.from=es.lastEventId;
 c.skip=new Set();
@@ -100,7 +100,7 @@ token??=o.token?.call?await o.token():o.token;
 if(!lives(c))
 return;
 const answer=await request(c),parse=parser(),utf8=new TextDecoder();
-if(answer.status !== 200||!/^text\/event-stream/.test(answer.headers.get("content-type")))
+if(answer.status!==200||!/^text\/event-stream/.test(answer.headers.get("content-type")))
 throw status=answer.status;
 for (const reader=answer.body.getReader();;){
 const {done,value}=await reader.read();
@@ -130,7 +130,7 @@ c.reason=reason;
 "stream-expire"(c,{seconds}){
 setTimeout(()=>{
 if(c===on.main&&o.token?.call){
-token=undefined;
+token=null;
 attempt(i);
 }
 },seconds*500+1e3);
@@ -167,13 +167,14 @@ return ours[event](c,JSON.parse(data),block);
 if((data??id)===undefined)
 return;
 spoke(c);
-if(id !== undefined&&c.skip.size)
+if(id!==undefined&&c.skip.size)
 return c.skip.delete(id)||again(c);
 if(event==="stream-gap")
 others(c,again);
 give(block,c);
 };
 const silent=(c)=>now()-c.at>c.beat*1e3+(set.beat===1?800:1500);
+const early=(c)=>now()-c.at<c.beat*1e3+6e3;
 const spoke=(c)=>{
 if(c.spoke)
 return;
@@ -200,7 +201,8 @@ set=store("localStorage",site)??{};
 if(!(now()-set.at<864e5))
 set={};
 i=Math.max(0,ways.indexOf(set.way));
-arm(next=0);
+next=0;
+tick();
 };
 const arm=(ms)=>{
 clearTimeout(timer);
@@ -208,14 +210,14 @@ timer=setTimeout(tick,ms);
 };
 const tick=()=>{
 const time=now(),p=on.poll;
-if(p&&time-p.at>p.age*1e3+(on.trial?2e3:5e3)){
-p.spoke=p.retry=0;
+if(p&&time-p.at>p.age*1e3+(on.trial||on.main?2e3:5e3)){
+p.retry=0;
 over(p);
 }
 leads?judge(time,on.main,on.trial):watch(time);
 tell();
 keep();
-if(es.readyState !== 2)
+if(es.readyState!==2)
 arm(on.trial||leads&&!on.main&&!on.poll?100:on.main?.beat<3?250:1e3);
 };
 const judge=(time,m,t)=>{
@@ -236,10 +238,10 @@ save();
 attempt(i);
 } else if(!m&&!t&&!on.poll&&time>next){
 attempt(i);
-if(fails % 4>2)
+if(fails%4>2)
 ask();
 } else if(m&&m.beats>20&&!set.beat&&!set.why)
-settle(set.why="The last event may come late.");
+settle(set.why="Events may be late.");
 else if(!t&&(i||set.age)&&es.readyState===1&&time-set.at>Math.min(60,4**set.n)*6e4){
 set.n++;
 save();
@@ -255,7 +257,7 @@ ways[i]==="poll"?ask():open("trial",ways[i],{i});
 };
 const ask=()=>{
 if(!on.poll&&(!leads||ways.includes("poll")))
-open("poll","poll",{age: !leads||on.main||es.readyState !== 1?0:on.trial?1:20});
+open("poll","poll",{age: !leads||on.main||es.readyState!==1?0:on.trial?1:20});
 };
 const again=(c)=>{
 drop(c);
@@ -269,8 +271,8 @@ if(m&&silent(m)){
 drop(m);
 if(!m.beats&&deaf++)
 return down(m,m.way+" stops after its beginning.");
-if(time-m.at<m.beat*1e3+5e3)
-learn({beat: 1,why: set.why??"A connection died without a word."});
+if(early(m))
+learn({beat: 1,why: set.why??"A connection died in silence."});
 attempt(i);
 } else if(m)
 m.ahead=Math.max(m.ahead,c.ahead);
@@ -315,19 +317,19 @@ arm(0);
 if(status===204)
 return close(say("error",{readyState: 2}));
 if(status===401||/token|revoked/.test(c.reason))
-token=undefined;
+token=null;
 if(status===401&&o.token&&(refused++||!o.token.call))
 learn({body: !set.body,why: "Authorization does not arrive."});
 if(c===m){
 polledAt=0;
 if(life>5e3)
 fails=0;
-if(c.retry===undefined)
+if(!c.retry)
 cut(c,life,time-c.at);
 }
-if(c.slot==="poll"&&c.spoke&&c.retry !== undefined)
+if(c.slot==="poll"&&c.spoke&&c.retry)
 polled(c,time,m,t);
-else if(c===t&&!m&&c.retry===undefined&&polledAt>c.sent-5e3)
+else if(c===t&&!m&&!c.retry&&polledAt>c.sent-5e3)
 down(c,c.way+" is refused.");
 else if(leads)
 lost(c,status,time,on.main);
@@ -337,13 +339,13 @@ next=time+1e3;
 }
 };
 const lost=(c,status,time,m)=>{
-if(m&&!silent(m))
+if(m&&(!silent(m)||c.retry===0&&early(m)))
 return;
 drop(m);
 next=time+(c.retry??0);
 if(c.reason==="age")
 return;
-if(c.retry===undefined&&(status !== 401||refused>2)){
+if(c.retry===undefined&&(status!==401||refused>2)){
 if(status)
 fails||=1;
 next+=Math.random()*Math.min(100*4**fails++,
@@ -357,7 +359,7 @@ const near=(a,b)=>Math.abs(a-b)<500+a / 20;
 if(!c.beats&&idle>2e3&&near(idle,idled))
 learn({beat: Math.ceil(idle / 2e3),why: "Idle streams are cut after "+idle+" ms."});
 else if(life>4e3&&near(life,lived))
-learn({age: Math.floor(life / 1250),why: "Streams are cut after "+life+" ms."});
+learn({age: Math.floor(life / 1250),why: "Old streams are cut after "+life+" ms."});
 lived=life;
 idled=idle;
 };
@@ -394,7 +396,7 @@ free=go;
 drop(on.poll);
 lead();
 })).catch(()=>{
-if(mine !== queue)
+if(mine!==queue)
 return;
 if(!leads)
 return lead();
@@ -420,11 +422,11 @@ if(!wish)
 es.lastEventId||=at;
 if(readyState===2)
 return close(say("error",{readyState: 2}));
-if(es.way !== "shared")
+if(es.way!=="shared")
 say("way",{way: "shared",why: "Another tab: "+why});
-if(readyState !== es.readyState)
+if(readyState!==es.readyState)
 say(readyState?"open":"error",{readyState});
-if(at !== es.lastEventId){
+if(at!==es.lastEventId){
 if(channel&&id&&!seen.has(id)){
 know(id);
 fill();
@@ -459,22 +461,21 @@ channel=null;
 const close=()=>{
 es.readyState=2;
 rest();
-life.abort();
+ears.abort();
 };
 const back=()=>timer?kick():start();
-const ears={
+if(o.keep)
+es.lastEventId||=store(area,name)??"";
+const wish=es.lastEventId||/[?&](last|since)/.test(search);
+for (const [type,f] of Object.entries({
 online: ()=>kick(true),
 pagehide: rest,
 freeze: rest,
 pageshow: back,
 resume: back,
 visibilitychange: ()=>doc.hidden||back(),
-};
-if(o.keep)
-es.lastEventId||=store(area,name)??"";
-const wish=es.lastEventId||/[?&](last|since)/.test(search);
-for (const type in ears)
-env.addEventListener?.(type,ears[type],{capture: true,signal});
+}))
+env.addEventListener?.(type,f,{capture: true,signal});
 env.navigator?.connection?.addEventListener("change",()=>{
 set.n=0;
 set.at=now()-57e3;
@@ -502,8 +503,7 @@ this.addEventListener(type,(e)=>this["on"+type]?.(e));
 this.close=drive(this,options);
 }
 }
-Object.assign(Largesse,states);
 Object.assign(Largesse.prototype,states);
-return Largesse;
+return Object.assign(Largesse,states);
 })();
 export{Largesse,Largesse as default};

@@ -61,12 +61,12 @@ const drive = (es, o) => {
 	const name = "largesse:" + es.withCredentials + es.url, site = origin + pathname, area = (o.keep === "local" ? "local" : "session") + "Storage";
 	// set is what is kept for the site: way, age, beat (0: not learned), body (the token goes
 	// in the body of a POST), why (if something is in the way), n (better ways tried), at.
-	const on = {}, seen = new Set(), life = new AbortController(), { signal } = life;
+	const on = {}, seen = new Set(), ears = new AbortController(), { signal } = ears;
 	let leads, set = {}, i = 0, proven, token, timer, lived, idled, channel, queue, free, hole;
 	let next = 0, fails = 0, refused = 0, deaf = 0, good = 0, polledAt = 0, heard = 0;
 
 	const say = (type, change) => {
-		if (es.readyState === 2)
+		if (es.readyState > 1)
 			return; // the page closed it, in an event
 		Object.assign(es, change);
 		tell();
@@ -176,7 +176,7 @@ const drive = (es, o) => {
 		"stream-expire"(c, { seconds }) {
 			setTimeout(() => {
 				if (c === on.main && o.token?.call) {
-					token = undefined;
+					token = null;
 					attempt(i);
 				}
 			}, seconds * 500 + 1e3);
@@ -229,6 +229,9 @@ const drive = (es, o) => {
 	// A beat is missing.
 	const silent = (c) => now() - c.at > c.beat * 1e3 + (set.beat === 1 ? 800 : 1500);
 
+	// It was noticed in time: nobody slept.
+	const early = (c) => now() - c.at < c.beat * 1e3 + 6e3;
+
 	// Its first word.
 	const spoke = (c) => {
 		if (c.spoke)
@@ -258,7 +261,8 @@ const drive = (es, o) => {
 		if (!(now() - set.at < 864e5))
 			set = {};
 		i = Math.max(0, ways.indexOf(set.way));
-		arm(next = 0);
+		next = 0;
+		tick(); // no timer: they are slow in a tab that nobody sees
 	};
 
 	const arm = (ms) => {
@@ -269,8 +273,8 @@ const drive = (es, o) => {
 	const tick = () => {
 		const time = now(), p = on.poll;
 
-		if (p && time - p.at > p.age * 1e3 + (on.trial ? 2e3 : 5e3)) {
-			p.spoke = p.retry = 0;
+		if (p && time - p.at > p.age * 1e3 + (on.trial || on.main ? 2e3 : 5e3)) {
+			p.retry = 0;
 			over(p);
 		}
 		leads ? judge(time, on.main, on.trial) : watch(time);
@@ -303,7 +307,7 @@ const drive = (es, o) => {
 			if (fails % 4 > 2)
 				ask(); // is it this way alone?
 		} else if (m && m.beats > 20 && !set.beat && !set.why)
-			settle(set.why = "The last event may come late.");
+			settle(set.why = "Events may be late.");
 		else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > Math.min(60, 4 ** set.n) * 6e4) {
 			set.n++;
 			save();
@@ -340,8 +344,8 @@ const drive = (es, o) => {
 			drop(m);
 			if (!m.beats && deaf++)
 				return down(m, m.way + " stops after its beginning.");
-			if (time - m.at < m.beat * 1e3 + 5e3) // nobody slept
-				learn({ beat: 1, why: set.why ?? "A connection died without a word." });
+			if (early(m))
+				learn({ beat: 1, why: set.why ?? "A connection died in silence." });
 			attempt(i);
 		} else if (m)
 			m.ahead = Math.max(m.ahead, c.ahead);
@@ -399,19 +403,19 @@ const drive = (es, o) => {
 		if (status === 204)
 			return close(say("error", { readyState: 2 }));
 		if (status === 401 || /token|revoked/.test(c.reason))
-			token = undefined;
+			token = null;
 		if (status === 401 && o.token && (refused++ || !o.token.call))
 			learn({ body: !set.body, why: "Authorization does not arrive." });
 		if (c === m) {
 			polledAt = 0;
 			if (life > 5e3)
 				fails = 0;
-			if (c.retry === undefined)
+			if (!c.retry)
 				cut(c, life, time - c.at);
 		}
-		if (c.slot === "poll" && c.spoke && c.retry !== undefined)
+		if (c.slot === "poll" && c.spoke && c.retry)
 			polled(c, time, m, t);
-		else if (c === t && !m && c.retry === undefined && polledAt > c.sent - 5e3)
+		else if (c === t && !m && !c.retry && polledAt > c.sent - 5e3)
 			down(c, c.way + " is refused.");
 		else if (leads)
 			lost(c, status, time, on.main);
@@ -423,7 +427,8 @@ const drive = (es, o) => {
 
 	// Nothing carries the page: when to try again?
 	const lost = (c, status, time, m) => {
-		if (m && !silent(m))
+		// A poll that hangs may have met a dead connection itself: one more.
+		if (m && (!silent(m) || c.retry === 0 && early(m)))
 			return;
 		drop(m);
 		next = time + (c.retry ?? 0);
@@ -446,7 +451,7 @@ const drive = (es, o) => {
 		if (!c.beats && idle > 2e3 && near(idle, idled))
 			learn({ beat: Math.ceil(idle / 2e3), why: "Idle streams are cut after " + idle + " ms." });
 		else if (life > 4e3 && near(life, lived))
-			learn({ age: Math.floor(life / 1250), why: "Streams are cut after " + life + " ms." });
+			learn({ age: Math.floor(life / 1250), why: "Old streams are cut after " + life + " ms." });
 		lived = life;
 		idled = idle;
 	};
@@ -570,24 +575,22 @@ const drive = (es, o) => {
 	const close = () => {
 		es.readyState = 2;
 		rest();
-		life.abort();
+		ears.abort();
 	};
 
 	const back = () => timer ? kick() : start();
-	const ears = {
+	if (o.keep)
+		es.lastEventId ||= store(area, name) ?? "";
+	const wish = es.lastEventId || /[?&](last|since)/.test(search);
+	for (const [type, f] of Object.entries({
 		online: () => kick(true),
 		pagehide: rest,
 		freeze: rest,
 		pageshow: back,
 		resume: back,
 		visibilitychange: () => doc.hidden || back(),
-	};
-
-	if (o.keep)
-		es.lastEventId ||= store(area, name) ?? "";
-	const wish = es.lastEventId || /[?&](last|since)/.test(search);
-	for (const type in ears)
-		env.addEventListener?.(type, ears[type], { capture: true, signal });
+	}))
+		env.addEventListener?.(type, f, { capture: true, signal });
 	env.navigator?.connection?.addEventListener("change", () => {
 		set.n = 0;
 		set.at = now() - 57e3; // a better way is tried in 3 s
@@ -618,7 +621,6 @@ class Largesse extends EventTarget {
 		this.close = drive(this, options);
 	}
 }
-Object.assign(Largesse, states);
 Object.assign(Largesse.prototype, states);
-return Largesse;
+return Object.assign(Largesse, states);
 })();

@@ -8,9 +8,9 @@ cd "$(dirname "$0")"
 version=$(sed -n 's/.*"version": "\(.*\)".*/\1/p' package.json)
 
 squeeze() {
-	echo "/* Largesse $version, MIT; to be read: largesse.src.js */"
+	echo "/* Largesse $version, MIT: largesse.src.js */"
 	sed -E -e 's/^[ 	]+//' -e '/^\/\//d' -e 's, // .*,,' -e '/^$/d' \
-	    -e 's/ ([-+*=<>?:&|]+) /\1/g' -e 's/, /,/g' -e 's/\{ /{/g' \
+	    -e 's/ ([-+*=<>?:&|!%]+) /\1/g' -e 's/, /,/g' -e 's/\{ /{/g' \
 	    -e 's/ \}/}/g' -e 's/if \(/if(/g' -e 's/\) \{/){/g' largesse.src.js
 }
 
