@@ -36,7 +36,7 @@ const {origin,pathname,search}=new URL(es.url),born=now();
 const ways=["stream","padded","post","poll"].filter((way)=>!o.ways||o.ways.includes(way));
 const name="largesse:"+es.withCredentials+es.url,site=origin+pathname,area=(o.keep==="local"?"local":"session")+"Storage";
 const on={},seen=new Set(),ears=new AbortController(),{signal}=ears;
-let leads,set={},i=0,proven,token,timer,lived,idled,channel,queue,free,hole;
+let leads,set={},i=0,proven,token,timer,lived,idled,died,channel,queue,free,hole;
 let next=0,fails=0,refused=0,deaf=0,good=0,polledAt=0,heard=0;
 const say=(type,change)=>{
 if(es.readyState>1)
@@ -69,7 +69,7 @@ c.stop.abort();
 const request=(c)=>{
 const u=new URL(es.url),poll=c.way==="poll",padded=c.way==="padded",{body}=set;
 c.post=body||c.way==="post";
-c.beat=poll?60+now()%3e3:padded?1:set.beat||1;
+c.beat=poll?60+now()%3e3:padded||now()-died<5e3?1:set.beat||1;
 c.age??=set.age;
 c.from=es.lastEventId;
 c.skip=new Set();
@@ -174,7 +174,11 @@ others(c,again);
 give(block,c);
 };
 const silent=(c)=>now()-c.at>c.beat*1e3+(set.beat===1?800:1500);
-const early=(c)=>now()-c.at<c.beat*1e3+6e3;
+const bury=(c)=>{
+if(c&&now()-c.at<c.beat*1e3+6e3)
+died=now();
+drop(c);
+};
 const spoke=(c)=>{
 if(c.spoke)
 return;
@@ -188,6 +192,8 @@ on.main=c;
 if(c.i<i)
 set={n: set.n,beat: set.beat===1?1:0};
 i=proven=c.i;
+if(now()-died<5e3)
+learn({beat: 1,why: set.why??"A stream died in silence."});
 if(!set.beat)
 ask();
 settle();
@@ -238,7 +244,7 @@ save();
 attempt(i);
 } else if(!m&&!t&&!on.poll&&time>next){
 attempt(i);
-if(fails%4>2)
+if(fails===3)
 ask();
 } else if(m&&m.beats>20&&!set.beat&&!set.why)
 settle(set.why="Events may be late.");
@@ -266,13 +272,11 @@ c.slot==="poll"?ask():attempt(c.i);
 const polled=(c,time,m,t)=>{
 polledAt=time;
 fails=0;
-next=time+c.retry;
+next=Math.max(next,time+c.retry);
 if(m&&silent(m)){
-drop(m);
 if(!m.beats&&deaf++)
 return down(m,m.way+" stops after its beginning.");
-if(early(m))
-learn({beat: 1,why: set.why??"A connection died in silence."});
+bury(m);
 attempt(i);
 } else if(m)
 m.ahead=Math.max(m.ahead,c.ahead);
@@ -316,7 +320,7 @@ drop(c);
 arm(0);
 if(status===204)
 return close(say("error",{readyState: 2}));
-if(status===401||/token|revoked/.test(c.reason))
+if(status===401||c.reason==="token")
 token=null;
 if(status===401&&o.token&&(refused++||!o.token.call))
 learn({body: !set.body,why: "Authorization does not arrive."});
@@ -339,9 +343,9 @@ next=time+1e3;
 }
 };
 const lost=(c,status,time,m)=>{
-if(m&&(!silent(m)||c.retry===0&&early(m)))
+if(m&&!silent(m))
 return;
-drop(m);
+bury(m);
 next=time+(c.retry??0);
 if(c.reason==="age")
 return;

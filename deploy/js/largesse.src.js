@@ -62,7 +62,7 @@ const drive = (es, o) => {
 	// set is what is kept for the site: way, age, beat (0: not learned), body (the token goes
 	// in the body of a POST), why (if something is in the way), n (better ways tried), at.
 	const on = {}, seen = new Set(), ears = new AbortController(), { signal } = ears;
-	let leads, set = {}, i = 0, proven, token, timer, lived, idled, channel, queue, free, hole;
+	let leads, set = {}, i = 0, proven, token, timer, lived, idled, died, channel, queue, free, hole;
 	let next = 0, fails = 0, refused = 0, deaf = 0, good = 0, polledAt = 0, heard = 0;
 
 	const say = (type, change) => {
@@ -108,7 +108,7 @@ const drive = (es, o) => {
 		const u = new URL(es.url), poll = c.way === "poll", padded = c.way === "padded", { body } = set;
 
 		c.post = body || c.way === "post";
-		c.beat = poll ? 60 + now() % 3e3 : padded ? 1 : set.beat || 1; // no two polls are alike to a cache
+		c.beat = poll ? 60 + now() % 3e3 : padded || now() - died < 5e3 ? 1 : set.beat || 1; // no two polls are alike to a cache
 		c.age ??= set.age;
 		c.from = es.lastEventId;
 		c.skip = new Set();
@@ -229,8 +229,12 @@ const drive = (es, o) => {
 	// A beat is missing.
 	const silent = (c) => now() - c.at > c.beat * 1e3 + (set.beat === 1 ? 800 : 1500);
 
-	// It was noticed in time: nobody slept.
-	const early = (c) => now() - c.at < c.beat * 1e3 + 6e3;
+	// A silent stream.  If that was noticed in time nobody slept.
+	const bury = (c) => {
+		if (c && now() - c.at < c.beat * 1e3 + 6e3)
+			died = now();
+		drop(c);
+	};
 
 	// Its first word.
 	const spoke = (c) => {
@@ -246,6 +250,8 @@ const drive = (es, o) => {
 			if (c.i < i)
 				set = { n: set.n, beat: set.beat === 1 ? 1 : 0 }; // a better way
 			i = proven = c.i;
+			if (now() - died < 5e3) // the network was there
+				learn({ beat: 1, why: set.why ?? "A stream died in silence." });
 			if (!set.beat)
 				ask(); // it tells more about the clock
 			settle();
@@ -304,7 +310,7 @@ const drive = (es, o) => {
 			attempt(i);
 		} else if (!m && !t && !on.poll && time > next) {
 			attempt(i);
-			if (fails % 4 > 2)
+			if (fails === 3)
 				ask(); // is it this way alone?
 		} else if (m && m.beats > 20 && !set.beat && !set.why)
 			settle(set.why = "Events may be late.");
@@ -339,13 +345,11 @@ const drive = (es, o) => {
 	const polled = (c, time, m, t) => {
 		polledAt = time;
 		fails = 0;
-		next = time + c.retry;
+		next = Math.max(next, time + c.retry);
 		if (m && silent(m)) {
-			drop(m);
 			if (!m.beats && deaf++)
 				return down(m, m.way + " stops after its beginning.");
-			if (early(m))
-				learn({ beat: 1, why: set.why ?? "A connection died in silence." });
+			bury(m);
 			attempt(i);
 		} else if (m)
 			m.ahead = Math.max(m.ahead, c.ahead);
@@ -402,7 +406,7 @@ const drive = (es, o) => {
 		arm(0);
 		if (status === 204)
 			return close(say("error", { readyState: 2 }));
-		if (status === 401 || /token|revoked/.test(c.reason))
+		if (status === 401 || c.reason === "token")
 			token = null;
 		if (status === 401 && o.token && (refused++ || !o.token.call))
 			learn({ body: !set.body, why: "Authorization does not arrive." });
@@ -427,10 +431,9 @@ const drive = (es, o) => {
 
 	// Nothing carries the page: when to try again?
 	const lost = (c, status, time, m) => {
-		// A poll that hangs may have met a dead connection itself: one more.
-		if (m && (!silent(m) || c.retry === 0 && early(m)))
+		if (m && !silent(m))
 			return;
-		drop(m);
+		bury(m);
 		next = time + (c.retry ?? 0);
 		if (c.reason === "age")
 			return;
