@@ -59,7 +59,7 @@ async function handover(site, pages) {
 }
 
 async function once({ browsers, check }) {
-	for (const [browser, b] of Object.entries(browsers)) {
+	await Promise.all(Object.entries(browsers).map(async ([browser, b]) => {
 		const site = await Site.start();
 
 		await check(`${browser}: ${TABS} tabs have one stream, and closing` +
@@ -72,7 +72,7 @@ async function once({ browsers, check }) {
 			return { scene: "tabs", browser, tabs: TABS, ...row };
 		});
 		await site.stop();
-	}
+	}));
 }
 
 /* --- what it costs ------------------------------------------------------ */

@@ -55,7 +55,7 @@ for (const name of ["chromium", "firefox"])
 for (const scene of [...ways, ...tabs, ...away,
     ...replay, ...native].filter((s) => (long || !s.long) &&
     (!words.length || words.some((w) => s.name.includes(w)))))
-	await scene.run({ browsers, check, note, long }).catch((e) =>
+	await scene.run({ browsers, check, note, long, words }).catch((e) =>
 	    tell(scene.name, e.stack));
 console.log(`1..${n}`);
 await Promise.all(Object.values(browsers).map((b) => b.close()));

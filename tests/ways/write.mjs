@@ -105,8 +105,8 @@ Written by \`tests/ways/run --long --write\`, on ${new Date().toISOString()
 cores that were busy with other work, too. A page includes \`deploy/js/largesse.js\`, and knows nothing of
 its way; \`proxy.py --list\` says what each way does. All times are in seconds.
 
-*open*: from the page's constructor to its event \`open\`, at the first visit. *again*: the same at the second. *learning*: the latest event of the first 40 s, in which the page
-finds its way, and everything happens once. *median*, *worst*: how late events were in the 45 s after that, in which each came exactly
+*open*: from the page's constructor to its event \`open\`, at the first visit. *again*: the same at the second. *learning*: the latest event of the first 36 s, in which the page
+finds its way, and everything happens once. *median*, *worst*: how late events were in the 40 s after that, in which each came exactly
 once and in order. While a way is shut (bad-gateway, portal), an event is late from its opening on. *requests*, *bytes*: both directions, with
 headers, as the proxy counted them; an event of this test has 40 bytes of data, and there were about 25 a minute.
 
