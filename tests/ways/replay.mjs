@@ -6,7 +6,7 @@
  * again and again tells how long it was kept waiting; that counts what other
  * programs took away as well.
  */
-import { LIMIT_MS, Site, until, visit } from "./kit.mjs";
+import { Site, until, visit } from "./kit.mjs";
 
 const ROWS = 10000;
 const TASK_MS = 10;

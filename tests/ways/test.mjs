@@ -31,14 +31,19 @@ function tell(name, why, notes = []) {
 			console.log("#   " + line);
 }
 
-/* A test alone: it fails by what it throws, and returns what was seen. */
-async function check(name, run) {
+/*
+ * A test alone: it fails by what it throws, and returns what was seen.  `what` is
+ * what seen.md has of it if it fails.
+ */
+async function check(name, run, what) {
 	try {
 		const row = await run();
 
 		rows.push(row);
 		tell(name, null, [JSON.stringify(row)]);
 	} catch (e) {
+		if (what)
+			rows.push({ ...what, failed: e.message });
 		tell(name, e.stack);
 	}
 }

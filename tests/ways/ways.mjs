@@ -5,8 +5,7 @@
  * What has to happen once before it can be noticed happens in the first phase: a
  * cut, a silence of 12 s, and the harm of those ways that begin to harm later.
  */
-import { LIMIT_MS, Site, delays, judge, sleep, until, visit } from
-	"./kit.mjs";
+import { Site, delays, judge, sleep, until, visit } from "./kit.mjs";
 
 const LEARN_MS = 36000, MEASURE_MS = 40000;
 const QUIET_MS = 12000;			/* no event: longer than cuts-idle bears */
@@ -19,7 +18,7 @@ function distances(ms) {
 	const of = [];
 
 	for (let left = ms - QUIET_MS - 2000; left > 0; left -= of.at(-1))
-		of.push(200 + Math.floor(Math.random() * 3800));
+		of.push(Math.min(left, 200 + Math.floor(Math.random() * 3800)));
 	return [...of, QUIET_MS, 500, 500];
 }
 
@@ -34,7 +33,7 @@ async function arrive(site, browser, name, asked) {
 	return { key, name, away: [], page: await visit(browser, url, query) };
 }
 
-/* A phase: events and harm, until each page has the last event. */
+/* A phase: events, a silence, and the harm of those that begin when they are told. */
 async function phase(site, all, ms) {
 	await site.say("publish", ...distances(ms));
 	await sleep(HARM_AT_MS);
@@ -130,7 +129,8 @@ async function see(kind, { browsers, long, words }, query) {
 async function run(kind, all) {
 	for (const one of await see(kind, all, {}))
 		await all.check(`${one.browser} behind ${one.name}: each event ` +
-		    "once, at most 2 s late", one.row);
+		    "once, at most 2 s late", one.row, { scene: kind,
+			browser: one.browser, way_to: one.name, place: one.place });
 }
 
 /* What a native EventSource does there is no promise of ours. */

@@ -43,8 +43,11 @@ function ways(all, scene) {
 		"median", "worst", "requests/min", "bytes/event"],
 	all.filter((r) => r.scene === scene)
 	    .sort((a, b) => a.place - b.place || (a.browser < b.browser ? -1 : 1))
-	    .map((r) => [r.way_to, r.browser, r.way, r.why, s(r.opened),
-		r.again ? s(r.again) : "-", s(r.learning), s(r.median), s(r.worst), r.requests, r.bytes]));
+	    .map((r) => r.failed ? [r.way_to, r.browser, "fails",
+		r.failed.replace(/:.*/, ""), ...Array(7).fill("")]
+		: [r.way_to, r.browser, r.way, r.why, s(r.opened),
+		r.again ? s(r.again) : "-", s(r.learning), s(r.median),
+		s(r.worst), r.requests, r.bytes]));
 }
 
 function native(all) {
