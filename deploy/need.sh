@@ -23,7 +23,7 @@ packages() {
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
 	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \
 	    redis-server php8.2-curl python3-requests python3-httpx \
-	    python3-aiohttp libwww-perl libmojolicious-perl ;;
+	    python3-aiohttp libwww-perl libmojolicious-perl node-typescript ;;
 	wordpress) echo python3 ;;
 	long) echo debootstrap util-linux ;;
 	ways) echo squid varnish haproxy caddy h2o stunnel4 util-linux ;;

@@ -69,8 +69,28 @@ export class Largesse extends EventTarget implements EventSource {
 	): void;
 	addEventListener(
 		type: string,
-		listener: ((this: EventSource, ev: MessageEvent) => any) | EventListenerOrEventListenerObject,
+		listener: (this: EventSource, ev: MessageEvent) => any,
 		options?: boolean | AddEventListenerOptions,
+	): void;
+	addEventListener(
+		type: string,
+		listener: EventListenerOrEventListenerObject | null,
+		options?: boolean | AddEventListenerOptions,
+	): void;
+	removeEventListener<K extends keyof LargesseEventMap>(
+		type: K,
+		listener: (this: Largesse, ev: LargesseEventMap[K]) => any,
+		options?: boolean | EventListenerOptions,
+	): void;
+	removeEventListener(
+		type: string,
+		listener: (this: EventSource, ev: MessageEvent) => any,
+		options?: boolean | EventListenerOptions,
+	): void;
+	removeEventListener(
+		type: string,
+		listener: EventListenerOrEventListenerObject | null,
+		options?: boolean | EventListenerOptions,
 	): void;
 
 	close(): void;

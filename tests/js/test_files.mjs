@@ -49,12 +49,39 @@ test("files: the module exports it", async () => {
 	assert.equal(module.default.name, "Largesse");
 });
 
+// A program beside which the package is installed: what `command` says of it.
+function installed(command, ...words) {
+	const dir = mkdtempSync(join(tmpdir(), "largesse-js-"));
+
+	try {
+		cpSync(DIR, join(dir, "node_modules/largesse-client"), { recursive: true });
+		cpSync(new URL("types.mts", import.meta.url).pathname, join(dir, "types.mts"));
+		return execFileSync(command, words, { cwd: dir, encoding: "utf8" });
+	} catch (e) {
+		throw e.stdout ? new Error(e.stdout) : e;
+	} finally {
+		rmSync(dir, { recursive: true });
+	}
+}
+
+test("files: the package is the module, however it is asked for", () => {
+	const say = "(m) => console.log(m.Largesse.name, m.default === m.Largesse)";
+
+	assert.equal(installed("node", "-e", `import("largesse-client").then(${say})`), "Largesse true\n");
+	assert.match(installed("node", "-p", 'require.resolve("largesse-client")'), /largesse\.mjs$/m);
+});
+
+test("files: the types take a program of a site", () => {
+	for (const module of ["nodenext", "node16"])
+		installed("tsc", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom", "--module", module, "types.mts");
+});
+
 test("files: the package has what it needs and no more", () => {
 	const [packed] = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: DIR, stdio: ["ignore", "pipe", "ignore"] }));
 	const about = JSON.parse(read("package.json")), makefile = readFileSync(DIR + "../../Makefile", "utf8");
 
-	assert.deepEqual(packed.files.map((f) => f.path).sort(), ["LICENSE", "README.md", "largesse.d.ts", "largesse.js",
-		"largesse.mjs", "largesse.src.js", "package.json"]);
+	assert.deepEqual(packed.files.map((f) => f.path).sort(), ["LICENSE", "README.md", "largesse.d.mts", "largesse.d.ts",
+		"largesse.js", "largesse.mjs", "largesse.src.js", "package.json"]);
 	assert.equal(about.version, /^VERSION\s*=\s*(\S+)/m.exec(makefile)[1]);
 	assert.equal(read("LICENSE"), readFileSync(DIR + "../../LICENSE", "utf8"));
 });
