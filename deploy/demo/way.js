@@ -26,12 +26,16 @@ const WORDS = {
 	    "that push it through.", "fair"],
 	short: ["At once, in pieces: the stream is asked for anew before " +
 	    "something cuts it.", "fair"],
-	post: ["At once, as a form: what is asked for as pages are is held " +
-	    "back, and forms are not.", "fair"],
+	post: ["At once, as a form: something holds back what a browser " +
+	    "asks for with GET, but not the answer to a form.", "fair"],
 	poll: ["By asking again and again: each answer is complete, so " +
 	    "nothing holds it back.", "fair"],
 	shared: ["By another tab of this site, which has the stream.", "good"],
 };
+
+/* A stream that has something in its way need not be at once. */
+const HARMED = ["By one stream, although something is in its way.", "fair"];
+const WELL = "Nothing is in the way.";
 
 const $ = (id) => document.getElementById(id);
 const started_ms = performance.now();
@@ -114,7 +118,12 @@ function happened(text, kind) {
 
 /* --- largesse.js -------------------------------------------------------- */
 
-let way = "";
+let way = "", why = "";
+
+function words() {
+	return way === "stream" && why !== WELL ? HARMED :
+	    WORDS[way] || [`${way}.`, "fair"];
+}
 
 /* What there is to read at the top: the way, or that there is none now. */
 function show(text, kind) {
@@ -126,7 +135,7 @@ function show(text, kind) {
 
 function show_way(now) {
 	if (way && mine.open)
-		show(...WORDS[way] || [`${way}.`, "fair"]);
+		show(...words());
 	else if (mine.open)
 		show("Events come. The best way for them is looked for \u2026",
 		    "none");
@@ -140,11 +149,13 @@ function show_way(now) {
 }
 
 function changed(source) {
-	happened(`${way ? "Another way" : "Found a way"}: ${source.way}. ` +
-	    source.why, (WORDS[source.way] || [0, "fair"])[1]);
-	way = source.way;
+	const news = !way ? "Found a way" :
+	    way === source.way ? "The same way" : "Another way";
+
+	({ way, why } = source);
+	happened(`${news}: ${way}. ${why}`, words()[1]);
 	$("way").dataset.way = way;
-	$("why").textContent = source.why;
+	$("why").textContent = why;
 }
 
 function opened() {

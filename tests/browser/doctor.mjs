@@ -90,6 +90,32 @@ export function doctor(test, { same, here, LIMIT_MS }) {
 		await picture(page, "doctor-way-behind");
 	}, ["behind", "buffer-64k"]);
 
+	/* What largesse.js says is given, so that it is the same each time. */
+	test("doctor page: a stream with something in its way is not at once",
+	    async (first, sv) => {
+		const page = await first.context().newPage();
+		const way = (why) => page.evaluate((why) => {
+			Object.assign(window.source, { way: "stream", why });
+			window.source.onway();
+		}, why);
+
+		await page.route("**/largesse.js", (route) => route.fulfill({
+			contentType: "text/javascript",
+			body: `class Largesse extends EventTarget {
+				readyState = 1;
+				constructor() { super(); window.source = this; }
+			}` }));
+		await page.goto(sv.url + "/doctor.html");
+		await page.evaluate(() => window.source.onopen());
+		await way("Nothing is in the way.");
+		await says(page, "#way", "At once: one stream");
+		await says(page, "#changes", "Found a way: stream.");
+		await way("The last event may come late.");
+		await says(page, "#way", "although something is in its way");
+		await says(page, "#changes", "The same way: stream. The last");
+		same(await page.isVisible("#hint"), true, "a hint is there");
+	});
+
 	test("doctor page: ticks are drawn as they come", async (first, sv) => {
 		const page = await first.context().newPage();
 		const wrong = [];
