@@ -193,7 +193,7 @@ if(c.i<i)
 set={n: set.n,beat: set.beat===1?1:0};
 i=proven=c.i;
 if(now()-died<5e3)
-learn({beat: 1,why: set.why??"A stream died in silence."});
+learn({beat: 1,why: set.why??"A stream died silently."});
 if(!set.beat)
 ask();
 settle();
@@ -470,7 +470,7 @@ ears.abort();
 const back=()=>timer?kick():start();
 if(o.keep)
 es.lastEventId||=store(area,name)??"";
-const wish=es.lastEventId||/[?&](last|since)/.test(search);
+const wish=es.lastEventId||/[?&](last|si)/.test(search);
 for (const [type,f] of Object.entries({
 online: ()=>kick(true),
 pagehide: rest,

@@ -251,7 +251,7 @@ const drive = (es, o) => {
 				set = { n: set.n, beat: set.beat === 1 ? 1 : 0 }; // a better way
 			i = proven = c.i;
 			if (now() - died < 5e3) // the network was there
-				learn({ beat: 1, why: set.why ?? "A stream died in silence." });
+				learn({ beat: 1, why: set.why ?? "A stream died silently." });
 			if (!set.beat)
 				ask(); // it tells more about the clock
 			settle();
@@ -584,7 +584,9 @@ const drive = (es, o) => {
 	const back = () => timer ? kick() : start();
 	if (o.keep)
 		es.lastEventId ||= store(area, name) ?? "";
-	const wish = es.lastEventId || /[?&](last|since)/.test(search);
+	// The address says where to begin (last, lastEventId, since), or is signed (sign) and
+	// must not be followed by since.
+	const wish = es.lastEventId || /[?&](last|si)/.test(search);
 	for (const [type, f] of Object.entries({
 		online: () => kick(true),
 		pagehide: rest,

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { page } from "./page.mjs";
 import { test } from "./tap.mjs";
-import { count, cuts, Site, sleep, until, watch } from "./site.mjs";
+import { count, cuts, holds, Site, sleep, until, watch } from "./site.mjs";
 
 const LATE_MS = 2000;
 const LOADED_MS = 1500;
@@ -75,6 +75,20 @@ test("topics and the query of the page stay as they are", () =>
 		assert.equal(es.url, site.url + "?q=a%2Fb+c&sign=00&topic=run%2F7&topic=x%20y");
 		assert.deepEqual(site.asked[0].q.getAll("topic"), ["run/7", "x y"]);
 	}));
+
+test("what came between the call and the first answer is shown, but no since= follows a signature", async () => {
+	for (const [query, want] of [["", ["1"]], ["?sign=00", []]]) {
+		const site = await Site.start();
+
+		site.way = holds;
+		const es = new Largesse(site.url + query);
+
+		await opened(es);
+		assert.deepEqual(site.asked.flatMap(({ q }) => q.getAll("since")), want);
+		es.close();
+		site.stop();
+	}
+});
 
 test("a POST goes to /stream, with its parameters in the query", () => visit({ query: "?topic=a", ways: ["post"] }, null,
     async (es, site) => {
