@@ -20,7 +20,7 @@ export interface LargesseOptions {
 	keep?: boolean | "session" | "local";
 	/** Told which way was chosen: an address for navigator.sendBeacon, or a function. */
 	report?: string | ((what: { way: Way; why: string; url: string }) => void);
-	/** One stream for all tabs of the site.  The default is true. */
+	/** One stream for all tabs with the same address and topics.  The default is true. */
 	share?: boolean;
 	/** The ways that may be used.  The default is all.  Without "poll" nothing can judge the others. */
 	ways?: ("stream" | "padded" | "post" | "poll")[];
