@@ -174,8 +174,9 @@ others(c,again);
 give(block,c);
 };
 const silent=(c)=>now()-c.at>c.beat*1e3+(set.beat===1?800:1500);
+const early=(c)=>now()-c.at<c.beat*1e3+6e3;
 const bury=(c)=>{
-if(c&&now()-c.at<c.beat*1e3+6e3)
+if(c&&early(c))
 died=now();
 drop(c);
 };
@@ -216,7 +217,7 @@ timer=setTimeout(tick,ms);
 };
 const tick=()=>{
 const time=now(),p=on.poll;
-if(p&&time-p.at>p.age*1e3+(on.trial||on.main?2e3:5e3)){
+if(p&&time-p.at>p.age*1e3+(on.trial||on.main?1500:5e3)){
 p.retry=0;
 over(p);
 }
@@ -234,9 +235,11 @@ else if(t&&t.doubt<time)
 t.i===proven?again(t,proven=-1):down(t,t.way+" is held back.");
 else if(mute>3e4)
 again(t);
-else if(m?!t&&silent(m):mute>1e3&&time>next)
+else if(m?!t&&silent(m):mute>1e3&&time>next){
 ask();
-else if(m&&!t&&!set.beat&&good>8){
+if(m&&!early(m))
+attempt(i);
+} else if(m&&!t&&!set.beat&&good>8){
 set.beat=o.beat??8;
 if(!i&&!set.age&&!set.body)
 set.why=undefined;
@@ -248,7 +251,7 @@ if(fails===3)
 ask();
 } else if(m&&m.beats>20&&!set.beat&&!set.why)
 settle(set.why="Events may be late.");
-else if(!t&&(i||set.age)&&es.readyState===1&&time-set.at>Math.min(60,4**set.n)*6e4){
+else if(!t&&(i||set.age)&&es.readyState===1&&time-set.at>4**set.n*6e4){
 set.n++;
 save();
 set.age=undefined;

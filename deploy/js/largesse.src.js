@@ -229,9 +229,12 @@ const drive = (es, o) => {
 	// A beat is missing.
 	const silent = (c) => now() - c.at > c.beat * 1e3 + (set.beat === 1 ? 800 : 1500);
 
-	// A silent stream.  If that was noticed in time nobody slept.
+	// It was noticed in time: nobody slept.
+	const early = (c) => now() - c.at < c.beat * 1e3 + 6e3;
+
+	// A silent stream.
 	const bury = (c) => {
-		if (c && now() - c.at < c.beat * 1e3 + 6e3)
+		if (c && early(c))
 			died = now();
 		drop(c);
 	};
@@ -279,7 +282,7 @@ const drive = (es, o) => {
 	const tick = () => {
 		const time = now(), p = on.poll;
 
-		if (p && time - p.at > p.age * 1e3 + (on.trial || on.main ? 2e3 : 5e3)) {
+		if (p && time - p.at > p.age * 1e3 + (on.trial || on.main ? 1500 : 5e3)) {
 			p.retry = 0;
 			over(p);
 		}
@@ -300,9 +303,11 @@ const drive = (es, o) => {
 			t.i === proven ? again(t, proven = -1) : down(t, t.way + " is held back.");
 		else if (mute > 3e4)
 			again(t);
-		else if (m ? !t && silent(m) : mute > 1e3 && time > next)
+		else if (m ? !t && silent(m) : mute > 1e3 && time > next) {
 			ask();
-		else if (m && !t && !set.beat && good > 8) {
+			if (m && !early(m))
+				attempt(i);
+		} else if (m && !t && !set.beat && good > 8) {
 			set.beat = o.beat ?? 8; // beats are on time, so nothing is held
 			if (!i && !set.age && !set.body)
 				set.why = undefined;
@@ -314,7 +319,7 @@ const drive = (es, o) => {
 				ask(); // is it this way alone?
 		} else if (m && m.beats > 20 && !set.beat && !set.why)
 			settle(set.why = "Events may be late.");
-		else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > Math.min(60, 4 ** set.n) * 6e4) {
+		else if (!t && (i || set.age) && es.readyState === 1 && time - set.at > 4 ** set.n * 6e4) {
 			set.n++;
 			save();
 			set.age = undefined;

@@ -137,7 +137,8 @@ test("an end that it asked for is no error", () => visit(undefined, (site) => {
 }));
 
 test("an end with stream-retry: back after what it says", () => visit(undefined, null, async (es, site, seen) => {
-	await opened(es);
+	await until(() => site.asked.length === 2 && site.open.size === 1); // the poll is over
+	await sleep(50);
 	for (const stream of [...site.open])
 		stream.end("shutdown", 1000);
 	const t = Date.now();
