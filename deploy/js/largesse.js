@@ -381,6 +381,7 @@ set.beat=good=0;
 drop(on.poll);
 if(c)
 attempt(c.i,c.beat=0);
+ask();
 }
 arm(0);
 };

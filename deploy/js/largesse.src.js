@@ -477,6 +477,7 @@ const drive = (es, o) => {
 			drop(on.poll);
 			if (c)
 				attempt(c.i, c.beat = 0); // it may be dead
+			ask(); // and so may be the connection that the next request takes
 		}
 		arm(0);
 	};
