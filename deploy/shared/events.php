@@ -402,6 +402,9 @@ function read_way(array &$rq, string $name, string $value): bool
 // Keeps it within our limits.  A bare stream has no event of ours: no beat, and no word that there is more.
 function check_way(array &$rq): void
 {
+	if ($rq['age'] === 0 && !$rq['poll']) { // it would end at once, again and again
+		throw new Refusal(400, 'age: from 1 up, or with poll');
+	}
 	if ($rq['bare'] && ($rq['beat'] !== null || $rq['age'] !== null || $rq['poll'])) {
 		throw new Refusal(400, 'start=bare: such a stream has no event of ours, so it cannot have beat, age or poll');
 	}

@@ -70,6 +70,9 @@ void judge_silence(
 
 /* --- tries.c: which ways get through? ----------------------------------- */
 
+/* Was something seen to hold the newest event until the next? */
+bool tries_hold_newest(const struct evidence *);
+
 /* Call it last: it has a word for the findings that are there. */
 void judge_tries(const struct evidence *, struct report *);
 

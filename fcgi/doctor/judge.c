@@ -87,13 +87,17 @@ summarize_probe(const struct evidence *e, const struct way *w, struct report *r)
 	    p->echo.cgi ? "CGI" : "FastCGI", p->head_ms, p->nticks, most);
 }
 
-/* A probe comes through, and the stream itself said nothing. */
+/*
+ * A probe comes through, and the stream itself said nothing.  If the newest
+ * event is held until the next, its first one was, and that is told.
+ */
 static void
 judge_dumb(const struct evidence *e, struct report *r)
 {
 	const struct visit *s = e->stream;
 
-	if (s->started || (s->status != 0 && s->status != 200))
+	if (s->started || (s->status != 0 && s->status != 200) ||
+	    tries_hold_newest(e))
 		return;
 	report_add(r, "dumb", LEVEL_ERROR, SURE_PERHAPS, "A page gets nothing.",
 	    "the stream did not begin within %.0f s, though a probe beside it "

@@ -242,12 +242,20 @@ note_untried(struct report *r)
 	    "largesse doctor --header 'Authorization: Bearer ...' URL");
 }
 
-static void
-judge_newest(const struct evidence *e, double fastest, struct report *r)
+bool
+tries_hold_newest(const struct evidence *e)
 {
-	if (!holds_newest(e->tries[TRY_STREAM], fastest) ||
-	    !holds_newest(e->tries[TRY_SHORT], fastest) ||
-	    report_has(r, "buffered") || report_has(r, "compressed"))
+	double fastest = fastest_of(e);
+
+	return holds_newest(e->tries[TRY_STREAM], fastest) &&
+	       holds_newest(e->tries[TRY_SHORT], fastest);
+}
+
+static void
+judge_newest(const struct evidence *e, struct report *r)
+{
+	if (!tries_hold_newest(e) || report_has(r, "buffered") ||
+	    report_has(r, "compressed"))
 		return;
 	report_add(r, "newest", LEVEL_ERROR, SURE_LIKELY,
 	    "The newest event is not seen before something comes after it: "
@@ -266,7 +274,7 @@ judge_tries(const struct evidence *e, struct report *r)
 
 	if (e->stream->status == 401 || e->stream->status == 403)
 		note_untried(r);
-	judge_newest(e, fastest, r);
+	judge_newest(e, r);
 	for (i = 0; i < TRIES; i++) {
 		if (e->tries[i] == NULL)
 			continue;

@@ -117,6 +117,8 @@ request_way_wrong(const struct request *r)
 {
 	const struct request_way *way = &r->way;
 
+	if (way->has_age && way->age_s == 0 && !way->poll)
+		return "age: from 1 up, or with poll";
 	if (!r->form.bare || (way->beat_s == 0 && !way->has_age && !way->poll))
 		return NULL;
 	return "start=bare: such a stream has no event of ours, so it cannot "

@@ -781,6 +781,11 @@ test_the_newest_is_held(void **state)
 	sc = scene_of_tries(tries, 1000, false);
 	sc->probe = heaped_probe(20, 100);
 	want(sc, "buffered");
+	/* Then a quiet stream did not begin either, for the same reason. */
+	sc = scene_of_tries(tries, 1000, false);
+	sc->stream = (struct visit){
+	    .done = true, .stream = true, .status = 200, .end_ms = 5000};
+	want(sc, "newest");
 }
 
 /* On a busy machine one beat comes late. */

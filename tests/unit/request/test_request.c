@@ -1117,6 +1117,10 @@ test_ways_of_a_stream(void **state)
 	a.r.form.bare = true;
 	assert_non_null(request_way_wrong(&a.r));
 	request_free(&a.r);
+	a = ask_query("age=0");
+	assert_string_equal(
+	    request_way_wrong(&a.r), "age: from 1 up, or with poll");
+	request_free(&a.r);
 	a = ask_query("topic=a");
 	assert_true(!a.r.way.has_age && !a.r.way.poll && a.r.way.pad == 0 &&
 		    a.r.way.beat_s == 0);
