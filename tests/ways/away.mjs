@@ -119,7 +119,8 @@ async function nets({ check }) {
 		await Promise.all(["chromium", "firefox"].map((name) =>
 		    check(`${name}: its network is ${trial}, right 2 s after it`,
 		    async () => JSON.parse((await promisify(execFile)("unshare",
-		    [...words, name, trial])).stdout))));
+		    [...words, name, trial])).stdout),
+		    { scene: "nets", browser: name, trial })));
 }
 
 export const scenes = [{ name: "offline", run: offline },

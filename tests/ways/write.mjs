@@ -73,7 +73,8 @@ function away(all) {
 	return table(["what happened", "browser", "median", "worst"],
 	    Object.keys(WHAT).flatMap((scene) => all.filter((r) =>
 		r.scene === scene).map((r) => [WHAT[scene](r), r.browser,
-		s(r.median), s(r.worst)])));
+		...r.failed ? ["fails", /\d+ ms late/.exec(r.failed) ?? ""]
+		: [s(r.median), s(r.worst)]])));
 }
 
 function tabs(all) {
