@@ -371,7 +371,7 @@ lived=life;
 idled=idle;
 };
 const kick=(moved)=>{
-const c=on.trial??on.main;
+const c=on.trial??on.main??{i};
 fails=next=0;
 heard=now()-4e3;
 channel?.postMessage(0);
@@ -379,7 +379,6 @@ if(moved&&leads){
 if(set.beat>1)
 set.beat=good=0;
 drop(on.poll);
-if(c)
 attempt(c.i,c.beat=0);
 ask();
 }

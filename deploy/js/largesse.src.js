@@ -466,7 +466,7 @@ const drive = (es, o) => {
 
 	// The page is seen again, or is in another network (moved).
 	const kick = (moved) => {
-		const c = on.trial ?? on.main;
+		const c = on.trial ?? on.main ?? { i };
 
 		fails = next = 0;
 		heard = now() - 4e3; // who leads has a second to answer
@@ -475,8 +475,7 @@ const drive = (es, o) => {
 			if (set.beat > 1)
 				set.beat = good = 0; // another network: learn again
 			drop(on.poll);
-			if (c)
-				attempt(c.i, c.beat = 0); // it may be dead
+			attempt(c.i, c.beat = 0); // it may be dead
 			ask(); // and so may be the connection that the next request takes
 		}
 		arm(0);
