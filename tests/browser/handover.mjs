@@ -48,7 +48,7 @@ function open([kind, url]) {
 				if (/^event: stream-start$/m.test(block))
 					s.starts.push(
 					    ...JSON.parse(data[1]).topics);
-				else if (data)
+				else if (data && !/^event: stream-/m.test(block))
 					s.got.push(data[1]);
 			}
 		}
