@@ -85,7 +85,7 @@ log_has_more(const struct hub *hub)
 bool
 way_is_done(struct hub *hub, struct stream *s)
 {
-	if (!s->told || s->queued || !stream_is_between(s))
+	if (s->conn.over || !s->told || s->queued || !stream_is_between(s))
 		return false;
 	if (log_has_more(hub))
 		wheel_set(&hub->wheel, &s->conn, wheel_now(&hub->wheel) + 1);

@@ -256,6 +256,41 @@ test_a_poll_of_what_has_ended(void)
 	want_end(c);
 }
 
+/*
+ * Its last bytes are said once: on a connection that the web server keeps, more
+ * of them would be the answer to the next request.
+ */
+static void
+test_a_poll_that_ends_with_its_topic_ends_once(void)
+{
+	struct server *sv = serve();
+	struct client *c = join(sv);
+	struct bytes b = {0};
+
+	append(sv, "run/1", "one");
+	append_event(sv, "run/1", "stream-end", "done", NULL);
+	c->keep_conn = true;
+	for (int i = 0; i < 20; i++) {
+		put_request(&b, 1, KEEP_CONN, "GET",
+		    "/events?topic=run/1&poll&lastEventId=earliest", NULL,
+		    NULL);
+		check(say(c, &b));
+		bytes_cut(&b, b.len);
+		want_start(c);
+		want_event(c, NULL, "message", "one");
+		want_event(c, NULL, "stream-end", "done");
+		want_end(c);
+		check(c->out.len == c->at);
+		c->ended = false;
+		bytes_cut(&c->out, c->out.len);
+		c->at = 0;
+		bytes_cut(&c->head, c->head.len);
+	}
+	bytes_free(&b);
+	check(count(sv, "$.ended.done") == 20);
+	check(count(sv, "$.ended.poll") == 0);
+}
+
 /* --- pads ----------------------------------------------------------------- */
 
 /* A pad of so many bytes is next, and then nothing. */
@@ -585,6 +620,7 @@ main(int argc, char **argv)
 	    TALK(test_a_poll_ends_where_its_socket_is_full),
 	    TALK(test_a_gap_is_an_answer),
 	    TALK(test_a_poll_of_what_has_ended),
+	    TALK(test_a_poll_that_ends_with_its_topic_ends_once),
 	    TALK(test_each_flush_has_its_pad),
 	    TALK(test_a_pad_is_no_longer_than_allowed),
 	    TALK(test_a_reader_that_stops_within_pads),
