@@ -119,27 +119,16 @@ make_pad(char *text, size_t size)
 bool
 way_pad(struct hub *hub, struct stream *s)
 {
-	struct iovec iov[2];
-	size_t part, sent;
-
 	if (s->pad_left == 0) {
 		s->owes_pad = false;
 		s->pad_left = s->pad > 1 ? s->pad : 0;
 	}
-	if (s->pad_left > 0)
-		make_pad(hub->scratch, s->pad);
-	while (s->pad_left > 0) {
-		part = s->pad_left;
-		if (s->framed && part > record_room(&s->record))
-			part = record_room(&s->record);
-		iov[1].iov_base = hub->scratch + s->pad - s->pad_left;
-		iov[1].iov_len = part;
-		sent = stream_put(hub, s, iov, 1, part);
-		s->pad_left -= (uint16_t)sent;
-		if (sent < part)
-			return false;
-	}
-	return true;
+	if (s->pad_left == 0)
+		return true;
+	make_pad(hub->scratch, s->pad);
+	s->pad_left -= (uint16_t)stream_put_text(
+	    hub, s, hub->scratch + s->pad - s->pad_left, s->pad_left);
+	return s->pad_left == 0;
 }
 
 /* Can the responder say something of its own now? */

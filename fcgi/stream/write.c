@@ -149,9 +149,8 @@ stream_put_record(
 	return wrote_some(hub, s, wrote, RECORD_HEADER, len);
 }
 
-bool
-stream_put_control(
-    struct hub *hub, struct stream *s, const char *text, size_t len)
+size_t
+stream_put_text(struct hub *hub, struct stream *s, const char *text, size_t len)
 {
 	struct iovec iov[2];
 	size_t part, sent, done = 0;
@@ -164,11 +163,19 @@ stream_put_control(
 		iov[1].iov_len = part;
 		sent = stream_put(hub, s, iov, 1, part);
 		done += sent;
-		if (sent < part) {
-			if (done > 0 || s->record.header_left > 0)
-				s->failed = true;
-			return false;
-		}
+		if (sent < part)
+			break;
 	}
-	return true;
+	return done;
+}
+
+bool
+stream_put_control(
+    struct hub *hub, struct stream *s, const char *text, size_t len)
+{
+	size_t done = stream_put_text(hub, s, text, len);
+
+	if (done < len && (done > 0 || s->record.header_left > 0))
+		s->failed = true;
+	return done == len;
 }

@@ -35,6 +35,13 @@ size_t stream_put_record(
     struct hub *, struct stream *, const uint8_t *record, size_t len);
 
 /*
+ * Writes a text, in as many records as it takes.  Returns how many bytes went
+ * out.  If that is less than len, the stream is blocked or has failed.
+ */
+size_t stream_put_text(
+    struct hub *, struct stream *, const char *text, size_t len);
+
+/*
  * Writes a text of our own, between two events.  True when it went out.  The
  * text is not kept: if only a part went out, the stream has failed.
  */
