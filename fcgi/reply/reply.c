@@ -159,8 +159,8 @@ reply_retry(struct hub *hub, const struct peer *peer, bool bare)
 	hub->count.refused++;
 	if (bare)
 		return reply_busy(hub, peer);
-	rp.len = control_bye(
-	    body, hub_retry_ms(hub), hub->closing ? "shutdown" : "busy");
+	rp.len = control_bye(body, hub_retry_ms(hub),
+	    hub->closing ? tally_reason(END_SHUTDOWN) : "busy");
 	return reply_send(hub, peer, &rp);
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "fcgi/stream/end.h"
-#include "fcgi/stream/write.h"
 #include "fcgi/window/sse.h"
 
 /* --- when a stream opens -------------------------------------------------- */
@@ -102,7 +101,6 @@ end_find_active(struct hub *hub, const struct request *rq,
 
 /* --- when a stream is level ----------------------------------------------- */
 
-/* Without room in the socket it waits there, and is level again later. */
 static void
 end_stream(struct hub *hub, struct stream *s)
 {
@@ -112,10 +110,7 @@ end_stream(struct hub *hub, struct stream *s)
 
 	memcpy(
 	    buf + RECORD_HEADER, s->sub->last != NULL ? s->sub->last : "", len);
-	if (stream_put_last(hub, s, buf, len))
-		stream_end(hub, s, END_DONE);
-	else
-		stream_end_failed(hub, s);
+	stream_end_last(hub, s, END_DONE, buf, len);
 }
 
 bool

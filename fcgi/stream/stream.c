@@ -23,10 +23,22 @@
 #include "fcgi/window/sse.h"
 
 enum {
-	LATE_TICKS = 2 /* a stream outlives its token by at most this */
+	LATE_TICKS = 2, /* a stream outlives its token by at most this */
+	BYE_SIZE = RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE
 };
 
 /* --- ending ------------------------------------------------------------- */
+
+/* When the client may come back, behind room for the header of a record. */
+static size_t
+make_bye(const struct hub *hub, const struct stream *s, enum end_reason reason,
+    char buf[BYE_SIZE])
+{
+	bool soon = s->soon && (reason == END_POLL || reason == END_AGE);
+	unsigned retry_ms = soon ? hub_soon_ms() : hub_retry_ms(hub);
+
+	return control_bye(buf + RECORD_HEADER, retry_ms, tally_reason(reason));
+}
 
 /*
  * Tells the client when to come back, and ends the request.  Only for a stream
@@ -35,11 +47,8 @@ enum {
 static bool
 say_bye(struct hub *hub, struct stream *s, enum end_reason reason)
 {
-	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
-	bool soon = s->soon && (reason == END_POLL || reason == END_AGE);
-	unsigned retry_ms = soon ? hub_soon_ms() : hub_retry_ms(hub);
-	size_t len =
-	    control_bye(buf + RECORD_HEADER, retry_ms, tally_reason(reason));
+	char buf[BYE_SIZE];
+	size_t len = make_bye(hub, s, reason, buf);
 
 	return stream_say_last(s->conn.fd, s->framed, s->request_id, buf, len);
 }
@@ -61,7 +70,7 @@ say_end(const struct stream *s)
 static bool
 may_part(const struct stream *s, enum end_reason reason)
 {
-	if (reason == END_DONE || s->said)
+	if (s->said)
 		return true;
 	if (reason == END_ABORTED)
 		return s->record.left == 0;
@@ -83,7 +92,7 @@ part(struct hub *hub, struct stream *s, enum end_reason reason)
 		return false;
 	if (reason == END_ABORTED)
 		said = say_end(s);
-	else if (reason != END_DONE && !s->said) /* else all was said */
+	else if (!s->said)
 		said = say_bye(hub, s, reason);
 	if (s->unread)
 		recv(s->conn.fd, hub->scratch, SCRATCH_SIZE, MSG_DONTWAIT);
@@ -118,19 +127,24 @@ stream_end(struct hub *hub, struct stream *s, enum end_reason reason)
 		todo_over(hub, &s->conn);
 }
 
-/* Without room in the socket it waits there, and is level again later. */
+void
+stream_end_last(struct hub *hub, struct stream *s, enum end_reason reason,
+    char *buf, size_t len)
+{
+	s->said = stream_put_last(hub, s, buf, len);
+	if (s->said)
+		stream_end(hub, s, reason);
+	else
+		stream_end_failed(hub, s);
+}
+
 void
 stream_end_poll(struct hub *hub, struct stream *s)
 {
-	char buf[RECORD_HEADER + CONTROL_BYE_SIZE + RECORD_END_SIZE];
-	size_t len = control_bye(
-	    buf + RECORD_HEADER, hub_soon_ms(), tally_reason(END_POLL));
+	char buf[BYE_SIZE];
+	size_t len = make_bye(hub, s, END_POLL, buf);
 
-	s->said = stream_put_last(hub, s, buf, len);
-	if (s->said)
-		stream_end(hub, s, END_POLL);
-	else
-		stream_end_failed(hub, s);
+	stream_end_last(hub, s, END_POLL, buf, len);
 }
 
 bool

@@ -43,9 +43,14 @@ void stream_open(struct hub *, const struct stream_start *);
 void stream_end(struct hub *, struct stream *, enum end_reason);
 
 /*
- * Ends a poll that stands between two events.  If there is no room for its last
- * bytes, it is blocked, and ends when there is.
+ * Ends a stream that stands between two events, after these last bytes, which
+ * are as stream_put_last has them.  Without room for them it is blocked, and is
+ * level again when there is: ask again then.
  */
+void stream_end_last(
+    struct hub *, struct stream *, enum end_reason, char *buf, size_t len);
+
+/* The same for a poll, which is told when to come back. */
 void stream_end_poll(struct hub *, struct stream *);
 
 /* Takes a stream that is over out of its subscription, and frees it. */
