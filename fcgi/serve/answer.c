@@ -11,12 +11,6 @@
 #include "fcgi/stream/start.h"
 
 /*
- * Ten years: a later end than this is taken as none, because the wheel's ticks
- * cannot count for ever.
- */
-static const int64_t life_max_ms = 10LL * 365 * 24 * 3600 * 1000;
-
-/*
  * How long the client may stay; 0: for ever.  A token that has expired already
  * gives one ms.
  */
@@ -28,7 +22,7 @@ life(const struct who *who)
 	if (who->ends_ms == 0)
 		return 0;
 	left = who->ends_ms - clock_wall_ms();
-	if (left > life_max_ms)
+	if (left > WHEEL_FAR_MS)
 		return 0;
 	return left > 0 ? (uint64_t)left : 1;
 }

@@ -46,7 +46,7 @@ leaves_at(struct hub *hub, const struct request_way *way)
 
 	if (way->poll && age_ms > hub->conf->max_poll_ms)
 		age_ms = hub->conf->max_poll_ms;
-	if (age_ms > 10ULL * 365 * 24 * 3600 * 1000)
+	if (age_ms > WHEEL_FAR_MS)
 		return 0;
 	return wheel_now(&hub->wheel) + (age_ms > 0 ? wheel_ticks(age_ms) : 1);
 }

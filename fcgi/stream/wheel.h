@@ -19,6 +19,12 @@ enum {
 	WHEEL_SLOTS = 256 /* 64 s; what is due later goes round again */
 };
 
+/*
+ * Ten years: a later end than this is taken as none, because ticks cannot count
+ * for ever.
+ */
+#define WHEEL_FAR_MS (10LL * 365 * 24 * 3600 * 1000)
+
 /* What an accepted connection is, and so which struct begins with it. */
 enum conn_kind {
 	CONN_PENDING, /* its request is not whole */
