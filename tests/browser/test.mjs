@@ -5,10 +5,9 @@
  * EventSource, and event-source-polyfill.  servers.py starts one set of servers
  * for each test, and each test has a page of its own.  TAP goes to stdout.
  */
-import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Told } from "../web/kit/told.mjs";
 import { auth } from "./auth.mjs";
 import { doctor } from "./doctor.mjs";
 import { examples } from "./examples.mjs";
@@ -25,45 +24,19 @@ const CLIENTS = ["EventSource", "EventSourcePolyfill"];
 
 /* --- the servers -------------------------------------------------------- */
 
-class Servers {
+class Servers extends Told {
 	/* Words are for servers.py. */
 	static async start(words = []) {
-		const me = new Servers();
+		const me = await super.start(
+		    ["/usr/bin/python3", here("servers.py"), ...words]);
 
-		me.proc = spawn("/usr/bin/python3",
-		    [here("servers.py"), ...words],
-		    { stdio: ["pipe", "pipe", "pipe"] });
-		me.errors = "";
-		me.proc.stderr.on("data", (d) => { me.errors += d; });
-		me.ended = new Promise((done) => me.proc.on("close", done));
-		me.lines = createInterface({ input: me.proc.stdout })
-		    [Symbol.asyncIterator]();
-		me.urls = [await me.answer()].flat();
+		me.urls = [me.first].flat();
 		me.url = me.urls[0];
 		return me;
 	}
 
-	async answer() {
-		const { value, done } = await this.lines.next();
-
-		if (done)
-			throw new Error("the servers ended: " + this.errors);
-		return JSON.parse(value);
-	}
-
-	/* One command at a time: wait for each. */
-	say(command, rest = "") {
-		this.proc.stdin.write(command + " " + rest + "\n");
-		return this.answer();
-	}
-
 	insert(data, more = {}) {
 		return this.say("insert", JSON.stringify({ data, ...more }));
-	}
-
-	async stop() {
-		this.proc.stdin.end();
-		return await this.ended;
 	}
 }
 

@@ -8,11 +8,10 @@
  *
  * usage: test.mjs [WORD...]	scenes, clients or servers with one of the words
  */
-import { spawn } from "node:child_process";
 import { existsSync, readFileSync, renameSync, statSync,
 	writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Told } from "../web/kit/told.mjs";
 import { PROGRAMS, require } from "./programs.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -26,36 +25,12 @@ const POSTS = ["usechat", "openai", "agui", "tanstack"];
 
 /* --- the site ----------------------------------------------------------- */
 
-class Site {
+class Site extends Told {
 	static async start(...words) {
-		const me = new Site();
+		const me = await super.start(
+		    ["/usr/bin/python3", here("site.py"), ...words]);
 
-		me.proc = spawn("/usr/bin/python3", [here("site.py"), ...words],
-		    { stdio: ["pipe", "pipe", "pipe"] });
-		me.errors = "";
-		me.proc.stderr.on("data", (d) => { me.errors += d; });
-		me.ended = new Promise((done) => me.proc.on("close", done));
-		me.lines = createInterface({ input: me.proc.stdout })
-		    [Symbol.asyncIterator]();
-		return Object.assign(me, await me.answer());
-	}
-
-	async answer() {
-		const { value, done } = await this.lines.next();
-
-		if (done)
-			throw new Error("the site ended: " + this.errors);
-		return JSON.parse(value);
-	}
-
-	say(command) {
-		this.proc.stdin.write(command + "\n");
-		return this.answer();
-	}
-
-	async stop() {
-		this.proc.stdin.end();
-		return await this.ended;
+		return Object.assign(me, me.first);
 	}
 
 	text(n) {

@@ -3,38 +3,23 @@
  * the responder, an orderly restart, a kill of the web server, a gap.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { Told } from "../web/kit/told.mjs";
 import { test } from "./tap.mjs";
 import { until, watch } from "./site.mjs";
 
 const SERVERS = new URL("../browser/servers.py", import.meta.url).pathname;
 
-// The yard of tests/browser: a command is a line, and so is its answer.
-class Yard {
+// The yard of tests/browser.
+class Yard extends Told {
 	static async start() {
-		const yard = new Yard();
+		const yard = await super.start(["/usr/bin/python3", SERVERS]);
 
-		yard.process = spawn("/usr/bin/python3", [SERVERS], { stdio: ["pipe", "pipe", "inherit"] });
-		yard.lines = createInterface({ input: yard.process.stdout })[Symbol.asyncIterator]();
-		yard.url = await yard.answer() + "/events";
+		yard.url = yard.first + "/events";
 		return yard;
 	}
 
-	async answer() {
-		return JSON.parse((await this.lines.next()).value);
-	}
-
-	async order(command) {
-		this.process.stdin.write(command + "\n");
-		return this.answer();
-	}
-
 	async stop() {
-		this.process.stdin.end();
-		const status = await new Promise((over) => this.process.on("close", over));
-
-		assert.equal(status, 0, "the yard");
+		assert.equal(await super.stop(), 0, "the yard: " + this.errors);
 	}
 }
 
@@ -48,7 +33,7 @@ test("real: each way brings each event once, whatever happens to the servers", a
 			return { ways, es, seen: watch(es) };
 		});
 		const ids = [];
-		const publish = async () => ids.push(await yard.order(`insert {"topic": "t", "data": "e${ids.length + 1}"}`));
+		const publish = async () => ids.push(await yard.say(`insert {"topic": "t", "data": "e${ids.length + 1}"}`));
 		const all = async (what) => {
 			await publish();
 			await publish();
@@ -59,17 +44,17 @@ test("real: each way brings each event once, whatever happens to the servers", a
 
 		await until(() => pages.every((p) => p.es.readyState === 1 && p.es.way));
 		await all("at first");
-		await yard.order("kill");
+		await yard.say("kill");
 		await publish();
-		await yard.order("start");
+		await yard.say("start");
 		await all("after kill -9");
-		await yard.order("term");
+		await yard.say("term");
 		await publish();
-		await yard.order("start");
+		await yard.say("start");
 		await all("after a restart");
-		await yard.order("kill-web");
+		await yard.say("kill-web");
 		await publish();
-		await yard.order("start-web");
+		await yard.say("start-web");
 		await all("after the web server was killed");
 		say(pages.map((p) => p.es.way).join(", "));
 		assert.deepEqual(pages.map((p) => p.es.way), ["stream", "padded", "post", "poll", "stream"]);
@@ -84,8 +69,8 @@ test("real: a gap is told", async () => {
 
 	try {
 		for (let i = 0; i < 5; i++)
-			await yard.order('insert {"data": "x"}');
-		await yard.order("sqlite3 DELETE FROM events WHERE id < 4");
+			await yard.say('insert {"data": "x"}');
+		await yard.say("sqlite3 DELETE FROM events WHERE id < 4");
 		const es = new Largesse(yard.url, { lastEventId: "1" }), seen = watch(es);
 
 		await until(() => seen.ids.length === 2);

@@ -4,11 +4,10 @@
  * Both browsers are driven by puppeteer: Chromium by its own protocol, and Debian's
  * Firefox by WebDriver BiDi.
  */
-import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Told } from "../web/kit/told.mjs";
 
 export const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const require = createRequire(here("../../build/ways/package.json"));
@@ -23,43 +22,17 @@ export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /* --- the site ----------------------------------------------------------- */
 
-export class Site {
+export class Site extends Told {
 	/* `before` are words before the program: how it is started. */
 	static async start(env = {}, before = []) {
-		const me = new Site();
-		const [program, ...words] = [...before, "/usr/bin/python3",
-			here("site.py")];
+		const me = await super.start([...before, "/usr/bin/python3",
+			here("site.py")], env);
 
-		me.proc = spawn(program, words, { env: { ...process.env, ...env },
-			stdio: ["pipe", "pipe", "pipe"] });
-		me.errors = "";
-		me.proc.stderr.on("data", (d) => { me.errors += d; });
-		me.ended = new Promise((done) => me.proc.on("close", done));
-		me.lines = createInterface({ input: me.proc.stdout })
-		    [Symbol.asyncIterator]();
-		me.turn = Promise.resolve();
-		return Object.assign(me, await me.answer());
-	}
-
-	async answer() {
-		const { value, done } = await this.lines.next();
-
-		if (done)
-			throw new Error("the site ended: " + this.errors);
-		return JSON.parse(value);
-	}
-
-	say(...words) {
-		this.turn = this.turn.then(() => {
-			this.proc.stdin.write(words.join(" ") + "\n");
-			return this.answer();
-		});
-		return this.turn;
+		return Object.assign(me, me.first);
 	}
 
 	async stop() {
-		this.proc.stdin.end();
-		if (await this.ended !== 0)
+		if (await super.stop() !== 0)
 			throw new Error("the site ended badly: " + this.errors);
 	}
 }

@@ -21,6 +21,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Told } from "../../web/kit/told.mjs";
 import { PAGES, PROGRAMS } from "./clients.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -43,35 +44,16 @@ async function until(what, test) {
 
 /* --- the site ----------------------------------------------------------- */
 
-class Site {
+class Site extends Told {
 	rows = 0;		/* published */
 	readMs = 0;		/* when nginx's log was read */
 	pruned = 0;		/* row 1 to this one are gone */
 
 	static async start() {
-		const me = new Site();
+		const me = await super.start(
+		    ["/usr/bin/python3", here("site.py")]);
 
-		me.proc = spawn("/usr/bin/python3", [here("site.py")],
-		    { stdio: ["pipe", "pipe", "pipe"] });
-		me.errors = "";
-		me.proc.stderr.on("data", (d) => { me.errors += d; });
-		me.ended = new Promise((done) => me.proc.on("close", done));
-		me.lines = createInterface({ input: me.proc.stdout })
-		    [Symbol.asyncIterator]();
-		return Object.assign(me, await me.answer());
-	}
-
-	async answer() {
-		const { value, done } = await this.lines.next();
-
-		if (done)
-			throw new Error("the site ended: " + this.errors);
-		return JSON.parse(value);
-	}
-
-	say(...words) {
-		this.proc.stdin.write(words.join(" ") + "\n");
-		return this.answer();
+		return Object.assign(me, me.first);
 	}
 
 	async publish(n) {
@@ -90,11 +72,6 @@ class Site {
 			this.readMs = Date.now();
 		}
 		return this.answers.get(key) ?? [];
-	}
-
-	async stop() {
-		this.proc.stdin.end();
-		return await this.ended;
 	}
 }
 
