@@ -355,13 +355,14 @@ def behind_dies(y, patience):
 
 
 def stop_fcgiwrap(y):
-    """It does not end its workers, which take requests as long as they live."""
+    """It does not end its workers, which take requests as long as they live,
+    and it starts new ones when all have ended: so it ends first."""
     until("all workers are there",
           lambda: len(children(y.responder.pid)) == 8)
     workers = children(y.responder.pid)
+    end_process(y.responder)
     for pid in workers:
         os.kill(pid, signal.SIGTERM)
-    end_process(y.responder)
     for pid in workers:
         until("worker %d is gone" % pid, lambda: not alive(pid))
 

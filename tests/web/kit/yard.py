@@ -448,9 +448,10 @@ class Yard:
             if self.responder and self.responder.returncode is None:
                 if self.how == "fcgiwrap":  # it does not end its workers
                     theirs = self.cgi_pids()
-                    for pid in children(self.responder.pid):
+                    workers = children(self.responder.pid)
+                    end_process(self.responder)     # or it starts others
+                    for pid in workers:
                         os.kill(pid, signal.SIGTERM)
-                    end_process(self.responder)
                 else:
                     until("the responder has started", lambda: (
                         self.responder.poll() is not None or
