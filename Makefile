@@ -36,6 +36,7 @@ endif
 SRC	 = $(filter-out %/without.c,$(wildcard fcgi/*.c fcgi/*/*.c \
 	   fcgi/*/*/*.c store/*.c store/*/*.c store/*/*/*.c))
 OBJ	 = $(SRC:%.c=build/obj/%.o)
+MAN	 = fcgi/largesse.1 fcgi/largesse-events.5 fcgi/largesse-deploy.7
 ASAN_OBJ = $(SRC:%.c=build/asan/%.o)
 PARTS	 = $(filter-out build/asan/fcgi/main.o,$(ASAN_OBJ))
 UNIT	 = $(patsubst tests/%.c,build/asan/%,$(wildcard tests/unit/*/test_*.c))
@@ -242,18 +243,22 @@ lint: | need-build need-lint
 	cppcheck -q --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --suppress=missingIncludeSystem \
 	    --error-exitcode=1 $(DEFS) store fcgi
-	mandoc -Tlint -W warning fcgi/largesse.1
+	mandoc -Tlint -W warning $(MAN)
 
 install: build/largesse
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/largesse $(DESTDIR)$(PREFIX)/bin/largesse
 	ln -sf largesse $(DESTDIR)$(PREFIX)/bin/largesse.fcgi
-	install -m 644 fcgi/largesse.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	for m in $(MAN); do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${m##*.} \
+		$$m || exit; \
+	done
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/largesse \
-	    $(DESTDIR)$(PREFIX)/bin/largesse.fcgi \
-	    $(DESTDIR)$(PREFIX)/share/man/man1/largesse.1
+	rm -f $(DESTDIR)$(PREFIX)/bin/largesse $(DESTDIR)$(PREFIX)/bin/largesse.fcgi
+	for m in $(notdir $(MAN)); do \
+	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; \
+	done
 
 clean:
 	rm -rf build

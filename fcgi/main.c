@@ -65,7 +65,9 @@ print_help(FILE *f)
 		if (commands[i].help != NULL)
 			fprintf(f, "  %-10s %s\n", commands[i].name,
 			    commands[i].help);
-	fprintf(f, "\nlargesse COMMAND --help says more, largesse(1) all.\n");
+	fprintf(f, "\nlargesse COMMAND --help says more, largesse(1) all.\n"
+		   "largesse-deploy(7) is about running it, largesse-events(5) "
+		   "about events.\n");
 #ifdef WITHOUT /* the static build */
 	fprintf(f, "This one was built without " WITHOUT ".\n");
 #endif

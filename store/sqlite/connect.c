@@ -314,7 +314,8 @@ attach(struct sqlite *sq)
 		    sq->path,
 		    place_read_only(sq->path)
 			? "it is mounted read-only"
-			: "see FILES in largesse(1) for the rights it takes");
+			: "see FILES in largesse-deploy(7) for the rights it "
+			  "takes");
 		sqlite_detach(sq);
 		return STORE_ERROR;
 	}

@@ -130,7 +130,7 @@ class Walk:
     def forget_unknowable(self, at):
         """A row that was removed from the middle of this life has left its
         number and nothing else, so a client that has the number of another
-        life's row is believed (largesse(1), BUGS)."""
+        life's row is believed (largesse-events(5), BUGS)."""
         n = self.h.number(self.came_with)
         lives = self.h.lives_at(self.opened, at, 0)
         if n is None or any(self.h.shared(life, now) >= id
@@ -144,7 +144,7 @@ class Walk:
     def move_with_uid(self, at):
         """A uid says nothing of the life that its event was in.  If the log
         was restored, and the event published again, the uid stands for its
-        new place (largesse(1), What an id says), and the client cannot be told."""
+        new place (largesse-events(5), What an id says), and the client cannot be told."""
         new = {(row.life, row.id)
                for row in self.h.by_uid.get(self.came_with, ())
                for life in self.h.lives_at(self.opened, at, SLACK_S)

@@ -1,6 +1,6 @@
 """test_move.py - a log moves to Redis and back while streams are open.
 
-The steps are those of largesse(1): copy, stop the publishers, copy again,
+The steps are those of largesse-deploy(7): copy, stop the publishers, copy again,
 start with the other --db.  No listener may lose or repeat an event, or be told
 of a gap.
 

@@ -248,7 +248,7 @@ static void
 check_autoincrement(const struct tables *t)
 {
 	const char *mend[] = {"make the table again with id INTEGER PRIMARY "
-			      "KEY AUTOINCREMENT, as largesse(1) shows",
+			      "KEY AUTOINCREMENT, as largesse-events(5) shows",
 	    t->ck->init, NULL};
 	int64_t n;
 
