@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "fcgi/base/log.h"
+#include "fcgi/base/near.h"
 #include "fcgi/command/commands.h"
 #include "fcgi/doctor/doctor.h"
 #include "fcgi/publish/writer.h"
@@ -31,22 +32,28 @@ cmd_writer(int argc, char **argv)
 	return writer_run(argc, argv, sandbox_enter_writer);
 }
 
+static command cmd_help, cmd_version, cmd_complete;
+
+/* The order is that of the manual. */
 static const struct {
 	const char *name;
 	command *run;
 	const char *help;
 } commands[] = {
-    {"init", cmd_init, "make the event log, or upgrade it"},
+    {"init", cmd_init, "make the log, or upgrade it"},
     {"serve", cmd_serve, "send its events to browsers, behind a web server"},
     {"publish", cmd_publish, "append events to it"},
-    {"tail", cmd_tail, "print its stream, or that of a URL"},
-    {"prune", cmd_prune, "remove old events from it"},
+    {"tail", cmd_tail, "print its events as they come, or those of a URL"},
+    {"watch", cmd_watch, "turn the changes of a table into events"},
+    {"prune", cmd_prune, "remove old events"},
     {"fold", cmd_fold, "join the events of a topic that has ended"},
-    {"copy", cmd_copy, "carry it to another engine, ids and all"},
+    {"copy", cmd_copy, "copy the log to Redis, or back"},
     {"doctor", cmd_doctor, "say what holds up a stream, and what mends it"},
     {"token", cmd_token, "make a token for a reader or a publisher"},
-    {"watch", cmd_watch, "turn a table's changes into events"},
-    {"writer", cmd_writer, NULL}, /* `serve --publish` starts it */
+    {"help", cmd_help, "print this, or with COMMAND its options"},
+    {"version", cmd_version, "print the version"},
+    {"writer", cmd_writer, NULL},	/* `serve --publish` starts it */
+    {"--complete", cmd_complete, NULL}, /* for a shell: print these words */
 };
 
 enum {
@@ -58,19 +65,101 @@ print_help(FILE *f)
 {
 	int i;
 
-	fprintf(f, "usage: largesse COMMAND [options]\n\n"
-		   "Rows of a SQLite table, sent to browsers as "
-		   "Server-Sent Events.\n\n");
+	fprintf(f,
+	    "usage: largesse COMMAND [options]\n\n"
+	    "Sends rows of a SQLite table to browsers as Server-Sent Events.\n"
+	    "The database with that table is called the log.\n\n");
 	for (i = 0; i < COMMANDS; i++)
 		if (commands[i].help != NULL)
 			fprintf(f, "  %-10s %s\n", commands[i].name,
 			    commands[i].help);
-	fprintf(f, "\nlargesse COMMAND --help says more, largesse(1) all.\n"
-		   "largesse-deploy(7) is about running it, largesse-events(5) "
-		   "about events.\n");
+	fprintf(f, "\nThe manual: largesse(1) has the commands, "
+		   "largesse-deploy(7) is about running it on\na site, "
+		   "largesse-events(5) about the log and the streams.\n");
 #ifdef WITHOUT /* the static build */
 	fprintf(f, "This one was built without " WITHOUT ".\n");
 #endif
+}
+
+/* Its place in the table, or COMMANDS. */
+static int
+find_command(const char *word)
+{
+	int i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (strcmp(word, commands[i].name) == 0)
+			break;
+	return i;
+}
+
+static int
+no_command(const char *word)
+{
+	struct near near = {.typed = word};
+	int i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (commands[i].help != NULL)
+			near_try(&near, commands[i].name);
+	if (near.word != NULL)
+		log_error(word, "no such command, did you mean %s?", near.word);
+	else
+		log_error(word, "no such command, see largesse --help");
+	return STATUS_USAGE;
+}
+
+/* `help`, or `help COMMAND`, which is `COMMAND --help`. */
+static int
+cmd_help(int argc, char **argv)
+{
+	static char word[] = "--help";
+	char *words[] = {argc > 1 ? argv[1] : NULL, word, NULL};
+	int i;
+
+	if (argc > 1 && argv[1][0] != '-') {
+		if ((i = find_command(argv[1])) == COMMANDS)
+			return no_command(argv[1]);
+		if (commands[i].help != NULL && commands[i].run != cmd_help &&
+		    commands[i].run != cmd_version)
+			return commands[i].run(2, words);
+	}
+	print_help(stdout);
+	return command_done();
+}
+
+static int
+cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("largesse %s\n", VERSION);
+	return command_done();
+}
+
+/* The names of the commands, a line each. */
+static int
+cmd_complete(int argc, char **argv)
+{
+	int i;
+
+	(void)argc;
+	(void)argv;
+	for (i = 0; i < COMMANDS; i++)
+		if (commands[i].help != NULL)
+			printf("%s\n", commands[i].name);
+	return command_done();
+}
+
+/* The name of a command for a word that is used for it. */
+static const char *
+command_name(const char *word)
+{
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return "help";
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+		return "version";
+	return word;
 }
 
 /* Is descriptor 0 a socket that a web server listens on for us? */
@@ -113,22 +202,12 @@ main(int argc, char **argv)
 		argc = 1;
 		argv[1] = NULL;
 	}
-	for (i = 0; argc > 1 && i < COMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		printf("largesse %s\n", VERSION);
-		return command_done();
-	}
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		print_help(stdout);
-		return command_done();
-	}
+	if (argc > 1 && (i = find_command(command_name(argv[1]))) < COMMANDS)
+		return commands[i].run(argc - 1, argv + 1);
 	if (started_by_server() && (argc <= 1 || argv[1][0] == '-'))
 		return cmd_serve(argc, argv);
-	if (argc <= 1)
-		print_help(stderr);
-	else
-		log_error(argv[1], "no such command, see largesse --help");
+	if (argc > 1)
+		return no_command(argv[1]);
+	print_help(stderr);
 	return STATUS_USAGE;
 }

@@ -9,6 +9,7 @@
  *			a length of time
  *	conf		the options of `serve`
  *	command		what all commands have in common
+ *	near		the word that somebody meant who typed another one
  *	tally		what a process has counted, and why streams ended
  *	bytes, hash	bytes that grow; one hash function and one hash table
  *	env, json	a value in an environment; a text as JSON

@@ -13,6 +13,7 @@
 #include "fcgi/base/command.h"
 #include "fcgi/base/env.h"
 #include "fcgi/base/log.h"
+#include "fcgi/base/near.h"
 #include "fcgi/base/options.h"
 
 enum {
@@ -68,6 +69,22 @@ find_option(const struct options *os, const char *name, size_t len)
 	return i;
 }
 
+/* Says that there is no option --name, and which one was meant.  Returns 0. */
+static int
+no_option(struct reading *r, const char *what)
+{
+	struct near near = {.typed = what + 2};
+	size_t i;
+
+	for (i = 0; i < r->os->n; i++)
+		near_try(&near, r->os->list[i].name);
+	if (near.word != NULL)
+		return wrong(
+		    r, what, "no such option, did you mean --%s?", near.word);
+	return wrong(
+	    r, what, "no such option, see largesse %s --help", r->os->command);
+}
+
 /* Takes --name and the value after it.  Returns how many words, or 0. */
 static int
 read_option(struct reading *r, char **words)
@@ -79,8 +96,7 @@ read_option(struct reading *r, char **words)
 
 	snprintf(what, sizeof(what), "--%.*s", (int)len, name);
 	if (i == r->os->n)
-		return wrong(r, what, "no such option, see largesse %s --help",
-		    r->os->command);
+		return no_option(r, what);
 	value = name[len] == '=' ? name + len + 1 : NULL;
 	if (r->os->list[i].kind == OPTION_FLAG) {
 		if (value != NULL)
@@ -108,8 +124,11 @@ read_words(struct reading *r, int *argc, char **argv)
 			argv[operands++] = argv[i];
 		} else if (strcmp(argv[i], "--") == 0) {
 			ended = true;
-		} else if (strcmp(argv[i], "--help") == 0) {
+		} else if (strcmp(argv[i], "--help") == 0 ||
+			   strcmp(argv[i], "-h") == 0) {
 			return OPTIONS_HELP;
+		} else if (strcmp(argv[i], "--complete") == 0) {
+			return OPTIONS_COMPLETE;
 		} else if (argv[i][1] != '-') {
 			wrong(r, argv[i], "options begin with --");
 			return OPTIONS_WRONG;
@@ -193,6 +212,10 @@ options_take(const struct options *os, int *argc, char **argv, void *conf)
 		options_help(os, stdout);
 		options_free(os, conf);
 		return command_done();
+	case OPTIONS_COMPLETE:
+		options_complete(os, stdout);
+		options_free(os, conf);
+		return command_done();
 	default:
 		log_plain(why);
 		options_free(os, conf);
@@ -232,4 +255,15 @@ options_help(const struct options *os, FILE *f)
 		    "\nAn option can also be given in the environment: "
 		    "--max-streams is\nLARGESSE_MAX_STREAMS.  The command line "
 		    "wins.\n");
+}
+
+void
+options_complete(const struct options *os, FILE *f)
+{
+	const struct option *o;
+
+	for (o = os->list; o < os->list + os->n; o++)
+		fprintf(f, "--%s%s%s\n", o->name, o->arg != NULL ? " " : "",
+		    o->arg != NULL ? o->arg : "");
+	fprintf(f, "--help\n");
 }

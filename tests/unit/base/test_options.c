@@ -247,8 +247,10 @@ test_options_refuse_usage(void **state)
 	own_refuses("--db", NULL, "--db: needs a value, FILE");
 	own_refuses("--db x --such", NULL,
 	    "--such: no such option, see largesse own --help");
-	own_refuses("--db x --d y", NULL,
-	    "--d: no such option, see largesse own --help");
+	own_refuses(
+	    "--db x --d y", NULL, "--d: no such option, did you mean --db?");
+	own_refuses("--db x --hearbeat=7", NULL,
+	    "--hearbeat: no such option, did you mean --heartbeat?");
 	own_refuses("--db x --quiet=1", NULL, "--quiet: takes no value");
 	own_refuses("--db x -q", NULL, "-q: options begin with --");
 	own_refuses("--db x y", NULL,

@@ -101,6 +101,8 @@ test_main_version_and_wrong_usage(void **state)
 {
 	(void)state;
 	runs(WORDS(program, "--version"), "largesse " VERSION "\n", "", 0);
+	runs(WORDS(program, "version"), "largesse " VERSION "\n", "", 0);
+	runs(WORDS(program, "-V"), "largesse " VERSION "\n", "", 0);
 	runs(WORDS(program, "such"), "",
 	    "largesse: such: no such command, see largesse --help\n", 2);
 	runs(WORDS(program, "--db", "x"), "",
@@ -125,6 +127,65 @@ test_main_help(void **state)
 	strcpy(help, ch.text);
 	child_ends(&ch, "", "", 0);
 	runs(WORDS(program), "", help, 2);
+	runs(WORDS(program, "-h"), help, "", 0);
+	runs(WORDS(program, "help"), help, "", 0);
+	runs(WORDS(program, "help", "help"), help, "", 0);
+	runs(WORDS(program, "help", "--help"), help, "", 0);
+}
+
+static void
+test_main_help_of_a_command(void **state)
+{
+	static const char *const names[] = {"init", "serve", "publish", "tail",
+	    "watch", "prune", "fold", "copy", "doctor", "token"};
+	struct child ch;
+	char help[CHILD_TEXT], usage[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		child_start(&ch, run, WORDS(program, names[i], "--help"));
+		child_read(&ch, ch.out, NULL);
+		snprintf(usage, sizeof(usage), "usage: largesse %s ", names[i]);
+		assert_memory_equal(ch.text, usage, strlen(usage));
+		strcpy(help, ch.text);
+		child_ends(&ch, "", "", 0);
+		runs(WORDS(program, names[i], "-h"), help, "", 0);
+		runs(WORDS(program, "help", names[i]), help, "", 0);
+	}
+}
+
+static void
+test_main_says_which_command_was_meant(void **state)
+{
+	static const char *const typed_meant[][2] = {{"hlep", "help"},
+	    {"publihs", "publish"}, {"pub", "publish"}, {"server", "serve"},
+	    {"initt", "init"}, {"tial", "tail"}};
+	char why[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(typed_meant) / sizeof(typed_meant[0]); i++) {
+		snprintf(why, sizeof(why),
+		    "largesse: %s: no such command, did you mean %s?\n",
+		    typed_meant[i][0], typed_meant[i][1]);
+		runs(WORDS(program, typed_meant[i][0]), "", why, 2);
+		runs(WORDS(program, "help", typed_meant[i][0]), "", why, 2);
+	}
+}
+
+/* What the completion of a shell asks. */
+static void
+test_main_tells_a_shell_its_words(void **state)
+{
+	(void)state;
+	runs(WORDS(program, "--complete"),
+	    "init\nserve\npublish\ntail\nwatch\nprune\nfold\ncopy\ndoctor\n"
+	    "token\nhelp\nversion\n",
+	    "", 0);
+	runs(WORDS(program, "fold", "--complete"),
+	    "--join PATH\n--lines\n--max-event BYTES\n--quiet\n--help\n", "",
+	    0);
 }
 
 /* Wants the beginning of a stream, then its end after SIGTERM. */
@@ -225,6 +286,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_main_version_and_wrong_usage),
 	    TEST(test_main_help),
+	    TEST(test_main_help_of_a_command),
+	    TEST(test_main_says_which_command_was_meant),
+	    TEST(test_main_tells_a_shell_its_words),
 	    TEST(test_main_as_cgi),
 	    TEST(test_main_obeys_no_words_of_a_url),
 	    TEST(test_main_obeys_a_cgi_script),
