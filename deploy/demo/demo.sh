@@ -45,6 +45,7 @@ down() {
 		kill -9 "$pid" 2>/dev/null || :
 	done
 	[ -z "$dir" ] || rm -rf "$dir"
+	[ ! -t 1 ] || echo
 	echo "demo: everything is down again" 2>/dev/null || :
 }
 
@@ -135,6 +136,19 @@ from_afar() {
 	END
 }
 
+# The stream.  On a terminal its newest event is one line, which is written anew,
+# so that the address and the INSERT stay on the screen.
+show() {
+	if [ ! -t 1 ]; then
+		child build/largesse tail "$stream"
+	elif [ "${TERM:-dumb}" != dumb ]; then
+		mkfifo "$dir/stream"
+		child sh -c 'exec build/largesse tail "$1" >"$2"' \
+		    sh "$stream" "$dir/stream"
+		child sh -c 'exec deploy/demo/newest.sh <"$1"' sh "$dir/stream"
+	fi
+}
+
 # Until it is time, something has ended, or the terminal is gone: a terminal
 # that goes tells make, and make does not pass it on.
 watch() {
@@ -207,5 +221,5 @@ Ctrl-C takes everything down.  Until then, here it is:
 
 END
 from_afar
-child build/largesse tail "$stream"
+show
 watch

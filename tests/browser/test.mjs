@@ -15,6 +15,7 @@ import { handover } from "./handover.mjs";
 import { ways } from "./ways.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const pictures = (name) => here(`../../build/pictures/${name}.png`);
 const require = createRequire(here("../../build/browser/package.json"));
 const { chromium } = require("playwright-core");
 const POLYFILL = require.resolve(
@@ -255,6 +256,28 @@ test("demo page: draws events, and nothing is lost", async (first, sv) => {
 	/* The browser's own complaint about the killed connection. */
 	same(wrong.filter((w) => !/net::ERR_/.test(w)), [], "errors");
 });
+
+for (const colorScheme of ["light", "dark"])
+	test(`demo page: "Try it" is seen without scrolling, and no page is too wide (${colorScheme})`,
+	    async (page, sv) => {
+		await page.emulateMedia({ colorScheme });
+		for (const [name, width, height] of [["desktop", 1280, 800], ["phone", 390, 844]]) {
+			await page.setViewportSize({ width, height });
+			await page.goto(sv.url + "/");
+			await state(page, "open");
+			await page.screenshot({ path: pictures(`demo-${name}-${colorScheme}`),
+			    animations: "disabled" });
+			same(await page.evaluate("document.documentElement.scrollWidth"), width,
+			    "the width");
+		}
+		await page.setViewportSize({ width: 1280, height: 800 });
+		for (const what of [".try", "#cut", "#copy"]) {
+			const { x, y, width, height } = await page.locator(what).boundingBox();
+
+			same([x >= 0, y >= 0, x + width <= 1280, y + height <= 800],
+			    [true, true, true, true], `${what} at ${x}, ${y}, ${width} x ${height}`);
+		}
+	});
 
 auth(test, { same, require, LIMIT_MS });
 doctor(test, { same, here, LIMIT_MS });
