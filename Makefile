@@ -51,9 +51,11 @@ LINK	 = @mkdir -p $(@D); echo "  ld $@"; $(CC)
 
 all: build/largesse
 
-# need-X: the packages that X takes, installed if they are missing.
+# need-X: the packages that X takes, installed if they are missing.  NEED=: for
+# a build that has its packages and may install none.
+NEED	 = deploy/need.sh
 need-%:
-	@deploy/need.sh $*
+	@$(NEED) $*
 
 build/largesse: $(OBJ)
 	$(LINK) $(HARDEN) $(CFLAGS) -pie $(HARDEN_LINK) $(LDFLAGS) -o $@ $(OBJ) \
@@ -245,25 +247,35 @@ lint: | need-build need-lint
 	    --error-exitcode=1 $(DEFS) store fcgi
 	mandoc -Tlint -W warning $(MAN)
 
+# The package of this Debian, in build: deploy/debian/README.md.
+deb: | need-deb need-build
+	deploy/debian/source.sh $(VERSION)
+	+cd build/deb/largesse-$(VERSION) && dpkg-buildpackage -us -uc
+	cp build/deb/*.deb build
+
+BIN	 = $(DESTDIR)$(PREFIX)/bin
+MANDIR	 = $(DESTDIR)$(PREFIX)/share/man
+
 install: build/largesse
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/largesse $(DESTDIR)$(PREFIX)/bin/largesse
-	ln -sf largesse $(DESTDIR)$(PREFIX)/bin/largesse.fcgi
+	install -d $(BIN)
+	install -m 755 build/largesse $(BIN)/largesse
+	ln -sf largesse $(BIN)/largesse.fcgi
 	for m in $(MAN); do \
-	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${m##*.} \
-		$$m || exit; \
+	    install -D -m 644 -t $(MANDIR)/man$${m##*.} $$m || exit; \
 	done
+	ln -sf largesse.1 $(MANDIR)/man1/largesse.fcgi.1
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/largesse $(DESTDIR)$(PREFIX)/bin/largesse.fcgi
+	rm -f $(BIN)/largesse $(BIN)/largesse.fcgi \
+	    $(MANDIR)/man1/largesse.fcgi.1
 	for m in $(notdir $(MAN)); do \
-	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; \
+	    rm -f $(MANDIR)/man$${m##*.}/$$m; \
 	done
 
 clean:
 	rm -rf build
 
-.PHONY: all static upload wordpress check check-long torture fuzz valgrind analyze coverage lint \
+.PHONY: all static upload wordpress deb check check-long torture fuzz valgrind analyze coverage lint \
 	bench bench-quick soak install uninstall clean
 .SECONDARY:
 

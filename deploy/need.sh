@@ -2,7 +2,8 @@
 # need.sh - install the Debian packages that are missing, and say so.
 #
 # usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, examples,
-#			bench, valgrind, analyze, coverage, long, ways, wordpress
+#			bench, valgrind, analyze, coverage, long, ways, wordpress,
+#			deb
 #
 # One list a purpose, here and nowhere else.  A machine that has everything
 # is left alone and nothing is printed.
@@ -25,6 +26,7 @@ packages() {
 	    redis-server php8.2-curl python3-requests python3-httpx \
 	    python3-aiohttp libwww-perl libmojolicious-perl node-typescript ;;
 	wordpress) echo python3 ;;
+	deb) echo build-essential debhelper ;;
 	long) echo debootstrap util-linux ;;
 	ways) echo squid varnish haproxy caddy h2o stunnel4 util-linux ;;
 	valgrind) echo valgrind ;;
