@@ -203,7 +203,7 @@ check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 
 # What takes longer, or needs a Debian of its own; before a release.  LONG=long
 # leaves out the hour of torture, LONG_TORTURE=600 makes it ten minutes.
-LONG	 = long hour
+LONG	 = long frameworks hour
 LONG_TORTURE = 3600
 
 check-long: need-check need-long build/largesse upload wordpress

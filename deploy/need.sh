@@ -1,9 +1,7 @@
 #!/bin/sh
 # need.sh - install the Debian packages that are missing, and say so.
 #
-# usage: need.sh PURPOSE...	build, check, lint, demo, lighttpd, examples,
-#			bench, valgrind, analyze, coverage, long, ways, wordpress,
-#			deb
+# usage: need.sh PURPOSE...	build, check and so on: the words in packages()
 #
 # One list a purpose, here and nowhere else.  A machine that has everything
 # is left alone and nothing is printed.
@@ -28,6 +26,9 @@ packages() {
 	wordpress) echo python3 ;;
 	deb) echo build-essential debhelper ;;
 	long) echo debootstrap util-linux ;;
+	frameworks) echo python3-django php-laravel-framework \
+	    php-symfony-framework-bundle php-symfony-http-client php-doctrine-orm \
+	    php8.2-sqlite3 php8.2-curl ruby-rails ruby-sqlite3 ruby-webrick ;;
 	ways) echo squid varnish haproxy caddy h2o stunnel4 util-linux ;;
 	valgrind) echo valgrind ;;
 	analyze) echo clang ;;

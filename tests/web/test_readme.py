@@ -15,11 +15,11 @@ READMES = sorted(p.relative_to(DEPLOY).as_posix()
 
 
 def titles():
-    """The names of the tests of web, slow and long, as tap.py prints them."""
-    slow, long = HERE.parent / "slow", HERE.parent / "long"
-    sys.path += [str(slow), str(long), str(long / "kit")]
-    for path in [*HERE.glob("test_*.py"), *slow.glob("test_*.py"),
-                 *long.glob("test_*.py")]:
+    """The names of the tests of these suites, as tap.py prints them."""
+    suites = [HERE, *(HERE.parent / name for name in
+                      ("slow", "long", "frameworks"))]
+    sys.path += [*map(str, suites), str(HERE.parent / "long/kit")]
+    for path in [path for suite in suites for path in suite.glob("test_*.py")]:
         for name, test in vars(importlib.import_module(path.stem)).items():
             if name.startswith("test_"):
                 for case in getattr(test, "cases", [{}]):
