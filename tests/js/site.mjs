@@ -212,7 +212,7 @@ export function watch(es) {
 	return seen;
 }
 
-export async function until(what, ms = 10e3) {
+export async function until(what, ms = 60e3) {
 	const end = Date.now() + ms;
 
 	while (!what()) {
