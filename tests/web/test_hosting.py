@@ -139,7 +139,7 @@ def test_spawn_fcgi_keeps_what_is_said():
                 LOG: str(y.log.parent / "none.db")}
         line = lines()["spawn-fcgi"]
         line = line[:line.index("--")] + shlex.split(end)
-        line = [said.get(word, word).replace("/run/largesse/error.log",
+        line = [said.get(word, word).replace("/var/log/largesse/error.log",
                                              str(kept)) for word in line]
         subprocess.run([*line[:1], "-P", y.dir / "pid", *line[1:]],
                        check=True, timeout=20, stdout=subprocess.DEVNULL,

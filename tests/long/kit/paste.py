@@ -1,0 +1,149 @@
+"""paste.py - a newcomer: a machine of Debian, a user with sudo, and the lines
+of a page, pasted one block after the other.
+
+    with Newcomer() as m:
+        for block in blocks("deploy/nginx/README.md", "## Install"):
+            m.paste(block)
+
+What must stay true: the lines are those of the page.  What a test puts in
+their place is named in the test.  The machine has a network of its own, so
+that http://localhost/ is its own port 80; the packages that the lines install
+are there already, for it reaches no mirror.
+
+systemd is not the first process here.  Systemd plays the part of it that the
+units of largesse need: the socket, the user, the directory, the restart.
+"""
+
+import ctypes
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import machine
+import roots
+from machine import Machine
+from space import WORK
+from yard import ROOT, alive, put, until
+
+roots.ROOTS["path"] = (
+    "base", "nginx lighttpd apache2 spawn-fcgi multiwatch cron sqlite3 curl "
+    "procps sudo libuv1 libfcgi0ldbl libcurl4 libjansson4 libhiredis0.14 "
+    "libc-ares2 libseccomp2 libssl3")
+NEWNET = 0x40000000
+PROGRAM = ROOT / "build/largesse"
+EXAMPLES = "/usr/share/doc/largesse/examples/"
+
+
+def blocks(page, heading=""):
+    """The blocks of code of a page, from a heading to the next one of the
+    same level; without one from the top to the first `## '."""
+    text = (ROOT / page).read_text()
+    level = heading.partition(" ")[0] or "##"
+    if heading:
+        assert text.count("\n" + heading + "\n") == 1, heading
+        text = text.partition("\n" + heading + "\n")[2]
+    text = re.split(r"^#{1,%d} (?!.*\n\t)" % len(level), text[1:], 1,
+                    re.M)[0] if heading else text.partition("\n## ")[0]
+    found = re.findall(r"(?:^\t.*\n|^\n(?=\t))+", text, re.M)
+    return [re.sub(r"^\t", "", b.strip("\n"), flags=re.M) + "\n"
+            for b in found if b.strip()]
+
+
+class Net:
+    """A network of its own for this thread and all that it starts."""
+
+    def __init__(self):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self.call("unshare", NEWNET)
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+    def call(self, name, *words):
+        if getattr(self.libc, name)(*words) != 0:
+            raise OSError(ctypes.get_errno(), name)
+
+    def close(self):
+        self.call("setns", self.before, NEWNET)
+        os.close(self.before)
+
+
+def on_disk():
+    """Where a machine writes.  On a tmpfs a new file would be of another
+    device than its directory, which init takes for a mount."""
+    for old in WORK.glob("disk-*"):
+        if time.time() - old.stat().st_mtime > 86400:
+            shutil.rmtree(old)
+    return pathlib.Path(tempfile.mkdtemp(prefix="disk-", dir=WORK))
+
+
+class Newcomer(Machine):
+    def __init__(self, root="path"):
+        self.net, self.disk = Net(), on_disk()
+        machine.RUN, before = self.disk, machine.RUN
+        try:
+            super().__init__(root)
+        except BaseException:
+            self.net.close()
+            raise
+        finally:
+            machine.RUN = before
+        with open(self.path("/etc/hosts"), "a") as f:
+            f.write("127.0.1.1 %s\n" % socket.gethostname())
+        self.user("me")
+        self.write("/etc/sudoers.d/me", "me ALL=(ALL) NOPASSWD: ALL\n",
+                   mode=0o440)
+
+    def paste(self, block, check=True):
+        """As the user types it into a shell.  It stops at the first line
+        that fails, so that the failure is the line's own."""
+        return self.run(["bash", "-e"], "me", check, block, cwd="/home/me")
+
+    def has_program(self):
+        """What the package brings, where there is none yet."""
+        self.put(PROGRAM, "/usr/bin/largesse", mode=0o755)
+        self.put(ROOT / "deploy", EXAMPLES)
+
+    def include(self, line):
+        """Puts a line into the server { } of Debian's site."""
+        site = self.path("/etc/nginx/sites-available/default")
+        site.write_text(put(site.read_text(), "\troot /var/www/html;\n",
+                            "\troot /var/www/html;\n\t%s\n" % line))
+
+    def insert(self, data, topic="news"):
+        self.run(["runuser", "-u", "www-data", "--", "sqlite3", "-cmd",
+                  ".timeout 20000", "/var/lib/largesse/events.db",
+                  "INSERT INTO events(topic, data) VALUES('%s', '%s')" % (
+                      topic, data)])
+
+    def asks(self, path, *words):
+        """The body of an answer, or None.  As curl in this machine."""
+        done = self.run(["curl", "-sf", "-m", "20", *words,
+                         "http://localhost" + path], check=False)
+        return done.stdout if done.returncode == 0 else None
+
+    def brings(self, data, path="/events?topic=news&last=10&poll&age=20"):
+        """What a page would show: this event comes by the web server."""
+        return "data: %s\n" % data in (self.asks(path) or "")
+
+    def boot(self):
+        """All processes are gone, and so is what is in /run."""
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+            until("process %d is gone" % pid, lambda: not alive(pid))
+        for path in self.path("/run").iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        (self.path("/run") / "lock").mkdir(mode=0o1777)
+
+    def close(self):
+        super().close()
+        self.net.close()
+        self.disk.rmdir()
