@@ -79,7 +79,8 @@ class App(Site):
         self.token = self.run("token", "--key-file", str(key), "--publish",
                               "orders", "--publish", "feed").stdout.strip()
         self.env = dict(os.environ, LARGESSE_WAY=way, no_proxy="127.0.0.1",
-                        DATABASE=str(self.database), LOG=str(self.log), LARGESSE_TOKEN=self.token,
+                        DATABASE=str(self.database), LOG=str(self.log),
+                        LARGESSE_TOKEN=self.token,
                         LARGESSE_KEY_FILE=str(key), **dict(env))
         self.begin()
 
@@ -215,15 +216,16 @@ class Page:
                 return None
             raise
 
-    def shows(self, *items, selector="#orders li"):
-        """Waits until the list has these items; it has no others then."""
+    def shows(self, *items, selector="#orders li", changing=False):
+        """Waits until the list has these items, and no others.  Nothing else may
+        be in it before that, unless it is one that is changing."""
         said = [None]
 
         def same():
             said[0] = self.texts(selector)
             if said[0] is None:
                 return False
-            if said[0][:len(items)] != list(items)[:len(said[0])]:
+            if not changing and said[0] != list(items)[:len(said[0])]:
                 raise AssertionError("the page shows %s" % said[0])
             return said[0] == list(items)
         try:
@@ -242,6 +244,8 @@ def publishes(y, page):
     assert y.orders() == ["one"], y.orders()
     y.order("two")                  # what was not to come would be before it
     page.shows("one", "two")
+    assert y.publisher().execute("SELECT count(*) FROM events WHERE data"
+                                 " LIKE '%rolled back%'").fetchall() == [(0,)]
 
     status, text = y.post("refused")
     assert status == 500, (status, text)
