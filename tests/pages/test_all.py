@@ -1,0 +1,106 @@
+"""test_all.py - no block of README, the manual or deploy/ that nobody runs.
+
+A block of a manual is pasted by test_blocks.py, or stands in ELSEWHERE.  So is a
+block of deploy/ in which something is typed into a shell; where the test of
+another suite pastes a whole page, that test is named in OTHERS, and has to name
+the page.
+"""
+
+import re
+
+from claims import claimed
+from page import MANUAL, ROOT, blocks, source
+from tap import each
+
+import test_blocks as claims_1  # noqa: F401  (they claim blocks)
+import test_lines as claims_2  # noqa: F401
+
+# Pages whose blocks a test in tests/long pastes, as a user of a machine of its
+# own with sudo: any file of this name, which has to name the page.
+PASTED = "tests/long/test_path*.py"
+
+# The page: the file that runs its lines.
+OTHERS = {
+    "deploy/debian/README.md": "tests/long/test_package.py",
+    "deploy/redis/two-hosts.md": "tests/hosts/twin.py",
+}
+
+# The page and the first line of a block: the file, and a word in it that runs
+# the lines.
+ELSEWHERE = {
+    ("deploy/auth.md", "largesse serve --db events.db --trust-user "
+     "--user-topic 'inbox/{user}'"): (
+        "tests/web/test_auth.py", "def users_options"),
+    ("deploy/examples/README.md", "make demo APP=chat"): (
+        "tests/web/test_examples.py", "def test_make_demo"),
+    ("deploy/examples/chat/README.md", "make demo APP=chat"): (
+        "tests/web/test_examples.py", "def test_make_demo"),
+    ("deploy/examples/build/README.md", "make demo APP=build"): (
+        "tests/web/test_examples.py", "def test_make_demo"),
+    ("deploy/examples/import/README.md", "make demo APP=import"): (
+        "tests/web/test_examples.py", "def test_make_demo"),
+    ("deploy/examples/build/README.md",
+     "build.sh /var/lib/largesse/events.db build/7 make -j2"): (
+        "tests/browser/examples.py", "build/build.sh"),
+    ("deploy/shared/README.md", "make upload"): (
+        "tests/web/test_shared.py", "build/upload"),
+    ("deploy/shared/README.md", "curl -c jar 'https://example.org/live/"
+     "check.php?format=text'     # says the name"): (
+        "tests/web/test_check_php.py", "format=text"),
+    ("deploy/wordpress/README.md", "make wordpress"): (
+        "tests/long/kit/blog.py", "build/wordpress"),
+}
+
+TYPED = re.compile(
+    r"^(sudo|largesse|curl|make|redis-cli|spawn-fcgi|install|sqlite3|chgrp|"
+    r"\(umask|cp|pkill|kill|mv|llm|\{ make|build\.sh|npm|npx|systemctl|"
+    r"apt-get|apt|git|tail|php|python3|node|bundle|composer|promtool|docker|"
+    r"caddy|haproxy|pip)( |$)", re.M)
+AWAITED = {     # a test of tests/long/test_path*.py comes
+    "deploy/debian/README.md", "deploy/nginx/README.md",
+    "deploy/permissions.md", "deploy/spawn-fcgi/README.md",
+    "deploy/systemd/README.md"}
+DEPLOY = sorted(p.relative_to(ROOT).as_posix()
+                for p in ROOT.glob("deploy/**/*.md")
+                if TYPED.search("\n".join(
+                    b.text for b in blocks(p.relative_to(ROOT).as_posix()))))
+
+
+def pasted(page):
+    """Is there a test in tests/long that pastes this page?"""
+    return any('"%s"' % page in p.read_text() for p in ROOT.glob(PASTED))
+
+
+def nobody_runs(page):
+    listed = {**dict.fromkeys(claimed), **ELSEWHERE}
+    return "".join("\n" + b.where for b in blocks(page)
+                   if (page, b.first) not in listed and (
+                       page in MANUAL or TYPED.search(b.text)))
+
+
+@each("page", MANUAL)
+def test_every_block_of_the_manual_is_run(page):
+    assert blocks(page)
+    assert not nobody_runs(page), nobody_runs(page)
+
+
+@each("page", DEPLOY)
+def test_every_line_to_paste_is_run(page):
+    if pasted(page) or page in AWAITED:
+        return
+    if page in OTHERS:
+        assert page.partition("/")[2] in source(OTHERS[page]), OTHERS[page]
+        return
+    assert not nobody_runs(page), nobody_runs(page)
+
+
+def test_the_list_has_nothing_else():
+    """Each block that a test or the list names is there, and once; each file
+    and word that the list names, too."""
+    for page, first in [*claimed, *ELSEWHERE]:
+        assert first in [b.first for b in blocks(page)], (page, first)
+    assert not claimed & set(ELSEWHERE)
+    for where, (file, word) in ELSEWHERE.items():
+        assert word in source(file), (where, file, word)
+    for page in OTHERS:
+        assert blocks(page), page

@@ -1,0 +1,69 @@
+"""test_lines.py - lines of deploy/ that are typed into a shell, one after the other.
+
+As in test_blocks.py no test here needs root; what is pasted as root is pasted by
+tests/long.
+"""
+
+import os
+import pwd
+import re
+import stat
+
+from claims import claimed, find, runs
+from place import Place
+from yard import until
+
+@runs("deploy/auth.md", "largesse serve --db events.db --handover --public "
+      "news")
+def test_serve_line(block):
+    with Place() as p:
+        lines(p, block.text)
+
+
+def lines(p, text):
+    """Runs line after line.  A responder listens, and goes on until the end;
+    paths and the group are ours."""
+    p.largesse("init", "events.db")
+    for line in text.replace("\\\n", "").splitlines():
+        line = re.sub("/etc|/var/lib/largesse|/srv/app", str(p.dir), line)
+        line = line.replace("www-data", "%d" % os.getgid())
+        if line.startswith("largesse serve "):
+            p.start(line + " --listen unix:sock-%d" % len(p.started))
+            until("it listens", lambda: p.said().count(
+                "listening") == len(p.started))
+        else:
+            p.sh(line)
+
+
+@runs("deploy/auth.md", "(umask 077; openssl rand -hex 32 >/etc/largesse.key)")
+@runs("deploy/frameworks/README.md",
+      "(umask 077; openssl rand -hex 32 >/etc/largesse.key)")
+def test_key_line(block):
+    with Place() as p:
+        lines(p, block.text)
+        if block.page == "deploy/auth.md":
+            p.sh(find(block.page, "chgrp www-data /etc/largesse.key").text,
+                 ("www-data", os.getgid()), ("/etc", p.dir))
+            mode = (p.dir / "largesse.key").stat().st_mode
+            assert stat.S_IMODE(mode) == 0o640
+
+
+claimed.add(("deploy/auth.md", "chgrp www-data /etc/largesse.key"))
+
+
+@runs("deploy/frameworks/README.md", "largesse init /srv/app/db.sqlite3")
+def test_log_in_the_database_of_an_application(block):
+    with Place() as p:
+        lines(p, block.text)
+
+
+@runs("deploy/doctor.md", "largesse doctor https://example.org/events")
+def test_doctor_lines(block):
+    """With a heartbeat of a second, or it takes 20; and a user that there is."""
+    url, file = block.text.splitlines()
+    with Place(web=True, options=["--heartbeat", "1"]) as p:
+        assert "healthy" in p.sh(url)
+        name = pwd.getpwuid(os.geteuid()).pw_name
+        p.yard.insert("one")
+        assert "events.db" in p.sh(file, ("/var/lib/largesse", p.dir),
+                                   ("www-data", name), each=False)
