@@ -254,19 +254,21 @@ deb: | need-deb need-build
 	cp build/deb/*.deb build
 
 BIN	 = $(DESTDIR)$(PREFIX)/bin
+COMPLETE = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 MANDIR	 = $(DESTDIR)$(PREFIX)/share/man
 
 install: build/largesse
-	install -d $(BIN)
+	install -d $(BIN) $(COMPLETE)
 	install -m 755 build/largesse $(BIN)/largesse
 	ln -sf largesse $(BIN)/largesse.fcgi
 	for m in $(MAN); do \
 	    install -D -m 644 -t $(MANDIR)/man$${m##*.} $$m || exit; \
 	done
 	ln -sf largesse.1 $(MANDIR)/man1/largesse.fcgi.1
+	install -m 644 deploy/completion/largesse $(COMPLETE)/
 
 uninstall:
-	rm -f $(BIN)/largesse $(BIN)/largesse.fcgi \
+	rm -f $(BIN)/largesse $(BIN)/largesse.fcgi $(COMPLETE)/largesse \
 	    $(MANDIR)/man1/largesse.fcgi.1
 	for m in $(notdir $(MAN)); do \
 	    rm -f $(MANDIR)/man$${m##*.}/$$m; \
@@ -275,7 +277,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static upload wordpress deb check check-long torture fuzz valgrind analyze coverage lint \
+.PHONY: all static upload wordpress deb tarball check check-long torture fuzz valgrind analyze coverage lint \
 	bench bench-quick soak install uninstall clean
 .SECONDARY:
 
