@@ -99,7 +99,8 @@ build/static/largesse: $(STATIC_OBJ)
 	    -s -o $@ $(STATIC_OBJ) $(STATIC_LIBS) 2>$@.said || { cat $@.said >&2; exit 1; }
 
 build/static/obj/%.o: %.c Makefile | need-build
-	$(COMPILE) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -DWITHOUT='$(STATIC_SAYS)' -c -o $@ $<
+	$(COMPILE) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. \
+	    -DWITHOUT='$(STATIC_SAYS)' -c -o $@ $<
 
 # The folder for shared hosting, with the program in it.
 upload: static
@@ -246,6 +247,12 @@ lint: | need-build need-lint
 	    --inline-suppr --suppress=missingIncludeSystem \
 	    --error-exitcode=1 $(DEFS) store fcgi
 	mandoc -Tlint -W warning $(MAN)
+
+# The static program with all that belongs to it, in build.  Built twice from
+# one commit it has the same bytes.
+tarball: static
+	@deploy/release/tarball.sh $(VERSION) \
+	    $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 
 # The package of this Debian, in build: deploy/debian/README.md.
 deb: | need-deb need-build
