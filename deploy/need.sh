@@ -22,7 +22,9 @@ packages() {
 	    perl libdbd-sqlite3-perl apache2-bin libapache2-mod-fcgid \
 	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \
 	    redis-server php8.2-curl python3-requests python3-httpx \
-	    python3-aiohttp libwww-perl libmojolicious-perl node-typescript ;;
+	    python3-aiohttp libwww-perl libmojolicious-perl node-typescript \
+	    postgresql-15 mariadb-server python3-psycopg2 python3-pymysql \
+	    php8.2-pgsql php8.2-mysql ;;
 	wordpress) echo python3 ;;
 	deb) echo build-essential debhelper ;;
 	long) echo debootstrap util-linux ;;
@@ -82,7 +84,7 @@ if [ ! -e $policy ] && [ ! -L $policy ] ||
 	trap 'exit 1' INT TERM HUP
 	new=$(mktemp $policy.XXXXXX)
 	printf '#!/bin/sh\n%s\ncase $1 in %s) exit 101 ;; esac\n' "$mark" \
-	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*|redis*|squid*|varnish*|caddy*|h2o*|stunnel*' >"$new"
+	    'nginx*|lighttpd*|php*-fpm|haproxy*|fcgiwrap*|redis*|squid*|varnish*|caddy*|h2o*|stunnel*|postgresql*|mariadb*' >"$new"
 	chmod 755 "$new"
 	mv -fT "$new" $policy
 fi
@@ -99,6 +101,10 @@ for p in $missing; do
 		[ "$p" != fcgiwrap ] || ! command -v systemctl >/dev/null ||
 		    systemctl -q disable fcgiwrap.socket 9>&-
 		echo "$p is installed, but neither started nor enabled" >&2 ;;
+	postgresql-15|mariadb-server)
+		service=${p%-*}
+		update-rc.d "$service" disable 9>&-
+		echo "$service is installed, but neither started nor enabled" >&2 ;;
 	caddy)		# it has no script of the old kind
 		! command -v systemctl >/dev/null ||
 		    systemctl -q disable caddy 9>&- ;;

@@ -1,9 +1,11 @@
 """test_recipes.py - runs the recipes of deploy/recipes as they are."""
 
+import contextlib
 import http.server
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import subprocess
 import threading
@@ -132,6 +134,82 @@ def test_recipe_snapshot_and_stream():
         finally:
             ended.set()
             writer.join()
+
+
+SCHEMA = ("SELECT type, name, tbl_name, sql FROM sqlite_schema"
+          " WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name")
+OWN = """
+PRAGMA user_version = 7; PRAGMA application_id = 99;
+CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT);
+CREATE INDEX orders_item ON orders(item);
+CREATE TRIGGER orders_no AFTER DELETE ON orders BEGIN SELECT 1; END;
+INSERT INTO orders(item) VALUES('apple'), ('pear');
+"""
+
+
+def state(path):
+    """What an application knows of its file."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return (*(db.execute("PRAGMA " + name).fetchone() for name in (
+            "user_version", "application_id", "page_size", "encoding",
+            "auto_vacuum")), db.execute("SELECT * FROM orders").fetchall())
+
+
+def schema(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute(SCHEMA).fetchall()
+
+
+def journal(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute("PRAGMA journal_mode").fetchone()[0]
+
+
+def test_init_changes_what_the_page_says():
+    page = (RECIPES / "README.md").read_text()
+    with Yard("nginx", start=False) as y:
+        shared = y.dir / "shared"
+        shared.mkdir(0o770)
+        shared.chmod(0o770)
+        for folder, mode in ((y.log.parent, 0o644), (shared, 0o664)):
+            path = folder / "shop.db"
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                db.executescript(OWN)
+            path.chmod(0o644)
+            before, own = state(path), schema(path)
+            y.run("init", str(path))
+            assert state(path) == before
+            added = [row for row in schema(path) if row not in own]
+            assert [row for row in own if row not in schema(path)] == []
+            tables = {name for kind, name, *_ in added if kind == "table"}
+            [said] = re.findall(r"adds the tables (.*?), and indexes", page,
+                                re.S)
+            assert tables == set(re.findall(r"`(\w+)`", said))
+            assert all(name.startswith("largesse") and table in tables
+                       for kind, name, table, _ in added if kind != "table")
+            assert journal(path) == "wal"
+            assert path.stat().st_mode & 0o777 == mode
+
+            bytes_of, after = path.read_bytes(), schema(path)
+            y.run("init", str(path))
+            assert schema(path) == after and path.read_bytes() == bytes_of
+
+            [drop] = re.findall(r"shop.db '(DROP.*?)'", page, re.S)
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                db.executescript(drop)
+            assert schema(path) == own and state(path) == before
+            assert journal(path) == "delete"
+
+
+def test_init_leaves_another_table_events_alone():
+    with Yard("nginx", start=False) as y:
+        path = y.log.parent / "shop.db"
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.executescript(OWN + "CREATE TABLE events(what TEXT);")
+        before = path.read_bytes()
+        done = y.run("init", str(path), check=False)
+        assert done.returncode == 1 and "use a file of its own" in done.stderr
+        assert path.read_bytes() == before and journal(path) == "delete"
 
 
 JOIN = ["py", "php", "mjs"]

@@ -1,0 +1,280 @@
+"""test_outbox.py - rows of another database become events: the relays of
+deploy/recipes, with Debian's MariaDB and PostgreSQL on a unix socket of their own.
+"""
+
+import collections
+import pathlib
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import psycopg2
+import pymysql
+
+from tap import each
+from yard import ROOT, ROOTED, Yard, end_process, until
+
+RECIPES = ROOT / "deploy/recipes"
+TABLES = "CREATE TABLE orders(id serial PRIMARY KEY, item varchar(99))"
+HARD = "it's \"good\"; DROP TABLE orders; -- \u00e4\u20ac\U0001f600 \\ \n %s"
+
+
+class Base:
+    """A server in the directory of a yard."""
+
+    def __init__(self, y):
+        self.y = y
+        self.dir = y.dir / "base"
+        self.dir.mkdir()
+        if ROOTED:      # neither server runs as root
+            shutil.chown(self.dir, self.user, self.user)
+        self.as_user = ["setpriv", "--reuid=" + self.user, "--regid=" +
+                        self.user, "--clear-groups"] if ROOTED else []
+        self.call(*self.make())
+        self.start()
+
+    def call(self, *argv):
+        done = subprocess.run([*self.as_user, *map(str, argv)], text=True,
+                              capture_output=True, timeout=120, cwd=self.dir)
+        assert done.returncode == 0, done.stderr + done.stdout
+
+    def start(self):
+        with open(self.y.dir / "base.log", "ab") as log:
+            self.proc = subprocess.Popen(
+                [*self.as_user, *map(str, self.serve())], stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL, cwd=self.dir)
+        self.db = until("the database answers", self.answers)
+
+    def answers(self):
+        if self.proc.poll() is not None:
+            raise RuntimeError("the database does not start")
+        try:
+            return self.connect()
+        except (psycopg2.Error, pymysql.Error):
+            return None
+
+    def run(self, *lines):
+        """In one transaction, unless one of them is refused."""
+        sql = self.db.cursor()
+        try:
+            for line in lines:
+                sql.execute(*line if isinstance(line, tuple) else (line,))
+        except BaseException:
+            self.db.rollback()
+            raise
+        self.db.commit()
+
+    def ask(self, sql):
+        cursor = self.db.cursor()
+        cursor.execute(sql)
+        found = cursor.fetchall()
+        self.db.commit()
+        return found
+
+    def stop(self):
+        self.db.close()
+        end_process(self.proc, self.stops)
+
+
+class Postgres(Base):
+    user, stops = "postgres", signal.SIGINT
+
+    def bin(self, name):
+        return sorted(pathlib.Path("/usr/lib/postgresql").glob(
+            "*/bin/" + name))[-1]
+
+    def make(self):
+        return [self.bin("initdb"), "--no-sync", "-A", "trust", "-U", "shop",
+                "-E", "UTF8", "--locale=C.UTF-8", "-D", self.dir / "data"]
+
+    def serve(self):
+        return [self.bin("postgres"), "-D", self.dir / "data", "-k", self.dir,
+                "-c", "listen_addresses=", "-c", "fsync=off"]
+
+    def words(self):
+        return "host=%s user=shop dbname=postgres" % self.dir
+
+    def connect(self):
+        return psycopg2.connect(self.words())
+
+    def relay(self, language):
+        return [self.words() if language == "py" else
+                "pgsql:" + self.words().replace(" ", ";")]
+
+
+class Mariadb(Base):
+    user, stops = "mysql", signal.SIGTERM
+
+    def make(self):
+        return ["mariadb-install-db", "--no-defaults", "--datadir=%s" % (
+            self.dir / "data"), "--auth-root-authentication-method=normal",
+            "--skip-test-db"]
+
+    def serve(self):
+        return ["mariadbd", "--no-defaults", "--datadir=%s" % (
+            self.dir / "data"), "--socket=%s" % self.socket,
+            "--skip-networking", "--innodb-flush-log-at-trx-commit=0",
+            "--pid-file=%s" % (self.dir / "pid")]
+
+    socket = property(lambda self: str(self.dir / "sock"))
+
+    def connect(self):
+        db = pymysql.connect(unix_socket=self.socket, user="root",
+                             charset="utf8mb4")
+        db.cursor().execute("CREATE DATABASE IF NOT EXISTS shop")
+        db.select_db("shop")
+        return db
+
+    def relay(self, language):
+        if language == "php":
+            return ["mysql:unix_socket=%s;dbname=shop;charset=utf8mb4" %
+                    self.socket, "root"]
+        options = self.y.dir / "shop.cnf"
+        options.write_text("[client]\nsocket=%s\nuser=root\ndatabase=shop\n" %
+                           self.socket)
+        return [options]
+
+
+BASES = {"postgres": Postgres, "mariadb": Mariadb}
+ADD = "INSERT INTO outbox(topic, data) VALUES(%s, %s)"
+
+
+def start_relay(y, base, name, language):
+    with open(y.dir / "relay.log", "ab") as log:
+        return subprocess.Popen(
+            [{"py": "/usr/bin/python3", "php": "php"}[language],
+             RECIPES / ("outbox-%s.%s" % (name, language)),
+             *base.relay(language), y.log], stdout=log, stderr=log)
+
+
+def rows(y, topic):
+    with sqlite3.connect(y.log, timeout=20) as db:
+        return [data for data, in db.execute(
+            "SELECT data FROM events WHERE topic = ? ORDER BY id", (topic,))]
+
+
+def is_empty(base):
+    return base.ask("SELECT count(*) FROM outbox")[0][0] == 0
+
+
+def killed_in_the_middle(y, base, name, language):
+    """Transactions of one to nine rows, while the relay is killed by -9."""
+    dice, wrote = random.Random(), []
+    enough = threading.Event()
+
+    def write():
+        db = base.connect()
+        while not enough.is_set():
+            sql = db.cursor()
+            some = [str(len(wrote) + i) for i in range(dice.randrange(1, 10))]
+            for data in some:
+                sql.execute(ADD, (language + "/many", data))
+            if dice.random() < 0.2:
+                db.rollback()
+                continue
+            db.commit()
+            wrote.extend(some)
+        db.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    kills = 0
+    try:
+        while kills < 6:
+            relay = start_relay(y, base, name, language)
+            before = len(rows(y, language + "/many"))
+            until("it relays", lambda: relay.poll() is not None or
+                  len(rows(y, language + "/many")) > before)
+            time.sleep(dice.random() / 50)      # any place of its loop
+            assert relay.poll() is None, "the relay has ended"
+            end_process(relay, signal.SIGKILL)
+            kills += 1
+    finally:
+        enough.set()
+        writer.join()
+    relay = start_relay(y, base, name, language)
+    until("nothing is left", lambda: is_empty(base))
+    end_process(relay, signal.SIGKILL)
+    counts = collections.Counter(rows(y, language + "/many"))
+    assert counts == collections.Counter(wrote), counts - collections.Counter(
+        wrote)
+    print("# %s: %d rows, 6 kills" % (language, len(wrote)))
+
+
+def one_relay(y, base, name, language):
+    topic = language + "/one"
+    f = y.follow("?topic=" + topic).wait_start()
+    relay = start_relay(y, base, name, language)
+    base.run(("INSERT INTO orders(item) VALUES(%s)", ("apple",)),
+             (ADD, (topic, HARD)))
+    f.wait_count(1)
+    until("it is removed", lambda: is_empty(base))
+
+    try:        # the order is refused, and so there is no event
+        base.run((ADD, (topic, "no")),
+                 ("INSERT INTO orders(item) VALUES(%s)", ("x" * 100,)))
+        raise RuntimeError("not refused")
+    except (psycopg2.Error, pymysql.Error):
+        pass
+    base.run((ADD, (topic, "two")))
+    f.wait_count(2)
+
+    # It died when the row was in the log and not yet removed.
+    end_process(relay, signal.SIGKILL)
+    base.run(("INSERT INTO outbox(uid, topic, data) VALUES(%s, %s, %s)",
+              (topic, topic, "three")))
+    y.publisher().execute("INSERT INTO events(uid, topic, data)"
+                          " VALUES(?, ?, ?)", (topic, topic, "three"))
+    relay = start_relay(y, base, name, language)
+    until("it is removed", lambda: is_empty(base))
+    assert rows(y, topic) == [HARD, "two", "three"]
+    f.leave()
+    assert [event.data for event in f.got][:2] == [HARD, "two"]
+    return relay
+
+
+@each("name", BASES)
+def test_outbox_of(name):
+    """An event in the transaction of its order; killed, it neither loses nor
+    repeats a row; it ends with its database."""
+    with Yard("nginx") as y:
+        if ROOTED:
+            y.dir.chmod(0o755)
+        base = BASES[name](y)
+        try:
+            base.run(TABLES)
+            text = (RECIPES / ("outbox-%s.sql" % name)).read_text()
+            base.run(text)
+            for language in ("py", "php"):
+                relay = one_relay(y, base, name, language)
+                if name == "postgres":
+                    waits_for_notify(base)
+                end_process(relay, signal.SIGKILL)
+                killed_in_the_middle(y, base, name, language)
+            relays = [start_relay(y, base, name, language)
+                      for language in ("py", "php")]
+            base.run((ADD, ("end", "x")))
+            until("one relays", lambda: is_empty(base))
+        finally:
+            base.stop()
+        for relay in relays:
+            until("it ends", lambda: relay.poll() is not None)
+            assert relay.returncode != 0
+
+
+def waits_for_notify(base):
+    """It asks nothing while nothing is there."""
+    ask = ("SELECT pid, query_start FROM pg_stat_activity"
+           " WHERE state = 'idle' AND pid <> pg_backend_pid()"
+           " AND query_start IS NOT NULL")
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        before = base.ask(ask)
+        time.sleep(1)
+        if before and base.ask(ask) == before:
+            return
+    raise AssertionError("it goes on asking")
