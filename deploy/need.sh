@@ -28,7 +28,7 @@ packages() {
 	wordpress) echo python3 ;;
 	deb) echo build-essential debhelper ;;
 	long) echo debootstrap util-linux ;;
-	frameworks) echo python3-django php-laravel-framework \
+	frameworks) echo python3-django php-laravel-framework php-guzzlehttp-guzzle \
 	    php-symfony-framework-bundle php-symfony-http-client php-doctrine-orm \
 	    php8.2-sqlite3 php8.2-curl ruby-rails ruby-sqlite3 ruby-webrick ;;
 	ways) echo squid varnish haproxy caddy h2o stunnel4 util-linux ;;

@@ -35,10 +35,10 @@ class Order(models.Model):
         app_label, db_table, managed = "shop", "orders", False
 
 
-def save(item, topic="orders", uid=None, error=None):
+def save(item, topic="orders", error=None):
     with transaction.atomic():
         Order.objects.create(item=item)
-        publish(topic, format_html("<li>{}</li>", item), uid=uid)
+        publish(topic, format_html("<li>{}</li>", item))
         if error:
             raise error
     return HttpResponse()
@@ -54,9 +54,7 @@ def fail(request):
 
 def refused(_):
     try:
-        if WAY == "POST":
-            return save("refused", topic="secret")
-        return save("refused", uid="17")
+        return save("refused", topic="secret")
     except Exception as e:
         return HttpResponse(str(e), status=500)
 

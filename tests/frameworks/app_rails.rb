@@ -40,7 +40,7 @@ class Order < ActiveRecord::Base
   largesse_broadcasts "orders"
 end
 
-# Its events have a topic that the token does not cover.
+# Its events have a topic that is refused.
 class Secret < ActiveRecord::Base
   self.table_name = "orders"
   include Largesse::Broadcasts
@@ -77,11 +77,8 @@ class OrdersController < ApplicationController
   end
 
   def refused
-    return Secret.create!(item: "refused") if WAY == "POST"
-    Order.transaction do
-      Order.create!(item: "refused")
-      Largesse.publish("orders", "refused", uid: "17")
-    end
+    Secret.create!(item: "refused")
+    head :ok
   rescue StandardError => e
     render plain: e.message, status: 500
   end

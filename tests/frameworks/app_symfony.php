@@ -94,14 +94,14 @@ class App extends Kernel
 		    . htmlspecialchars($item) . '</li></template></turbo-stream>';
 	}
 
-	private function save(string $item, string $topic = 'orders', ?string $uid = null,
+	private function save(string $item, string $topic = 'orders',
 	    bool $fails = false): Response
 	{
 		$em = $this->getContainer()->get(EntityManager::class);
-		$this->largesse()->transactional(function () use ($em, $item, $topic, $uid, $fails) {
+		$this->largesse()->transactional(function () use ($em, $item, $topic, $fails) {
 			$em->persist(new Order($item));
 			$em->flush();
-			$this->largesse()->publish($topic, self::line($item), uid: $uid);
+			$this->largesse()->publish($topic, self::line($item));
 			if ($fails)
 				throw new \RuntimeException('rolled back');
 		});
@@ -131,8 +131,7 @@ class App extends Kernel
 	public function refused(): Response
 	{
 		try {
-			return getenv('LARGESSE_WAY') === 'POST' ?
-			    $this->save('refused', topic: 'secret') : $this->save('refused', uid: '17');
+			return $this->save('refused', topic: 'secret');
 		} catch (\Exception $e) {
 			return new Response($e->getMessage(), 500);
 		}

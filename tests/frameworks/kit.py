@@ -11,7 +11,7 @@ Its environment says how to publish:
 	DATABASE	the path of the application's database
 	LOG		the path of the log
 	LARGESSE_URL	where events are posted
-	LARGESSE_TOKEN	may publish `orders' and `feed', and nothing else
+	LARGESSE_TOKEN	may publish `orders', `feed' and `private-*', and nothing else
 	LARGESSE_KEY_FILE	with which addresses of streams are signed
 
 `orders' may be read by everybody, and all other topics with a signed address.
@@ -19,7 +19,7 @@ Each application of the tests takes these forms, and its page shows the orders:
 
 	POST /app/order item	a row in `orders' and its event, in a transaction
 	POST /app/fail item	the same, and then the transaction is rolled back
-	POST /app/refused	the same with a topic that is refused
+	POST /app/refused	the same as order, but for the topic `secret', which is refused
 	POST /app/twice item	an event whose uid is the same each time
 	GET /app/address	a signed address of `feed'
 """
@@ -52,6 +52,8 @@ APP = """
 			proxy_pass http://127.0.0.1:%d;
 			proxy_set_header Host $http_host;
 		}"""
+REFUSES = ("CREATE TRIGGER refuses BEFORE INSERT ON events WHEN NEW.topic ="
+           " 'secret' BEGIN SELECT RAISE(ABORT, 'CHECK: a secret'); END")
 ORDERS = "CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT NOT NULL)"
 
 
@@ -76,8 +78,11 @@ class App(Site):
             shutil.copy(NODE_MODULES / path, self.dir / "demo" / name)
         self.database = self.log if way == "INSERT" else self.dir / "app.db"
         self.make_orders()
+        if way != "POST":           # there it is the token that refuses
+            self.sqlite3(REFUSES)
         self.token = self.run("token", "--key-file", str(key), "--publish",
-                              "orders", "--publish", "feed").stdout.strip()
+                              "orders", "--publish", "feed", "--publish",
+                              "private-*").stdout.strip()
         self.env = dict(os.environ, LARGESSE_WAY=way, no_proxy="127.0.0.1",
                         DATABASE=str(self.database), LOG=str(self.log),
                         LARGESSE_TOKEN=self.token,
@@ -143,7 +148,7 @@ class App(Site):
 
     def order(self, item):
         status, text = self.post("order", item=item)
-        assert status == 200, (status, text)
+        assert status == 200, (status, text[:500])
 
     def leave(self):
         """Responder and socket are gone: nginx answers in its place."""
@@ -248,14 +253,14 @@ def publishes(y, page):
                                  " LIKE '%rolled back%'").fetchall() == [(0,)]
 
     status, text = y.post("refused")
-    assert status == 500, (status, text)
-    assert ("403" if y.way == "POST" else "CHECK") in text, text
+    assert status == 500, (status, text[:500])
+    assert ("403" if y.way == "POST" else "CHECK") in text, text[:500]
     if y.way == "INSERT":           # and so the change was not made either
         assert y.orders() == ["one", "two"], y.orders()
 
     for _ in range(2):
         status, text = y.post("twice", item="three")
-        assert status == 200, text
+        assert status == 200, text[:500]
     y.order("four")
     page.shows("one", "two", "three", "four")
 

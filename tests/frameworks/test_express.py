@@ -13,10 +13,10 @@ NODE = NODE_MODULES / ("node-linux-%s/bin/node" % {
 
 @each("way", ["INSERT", "POST"])
 def test_express_publishes_what_is_committed(way):
-    with App(way, lambda app, port: [str(NODE), "app.mjs", str(port)],
+    with App(way, lambda app, port: [str(NODE), "app_express.mjs", str(port)],
              env={"NODE_MODULES": str(NODE_MODULES)},
              files=[SHIPPED / "express.mjs", SHIPPED / "eventsource.html",
-                    HERE / "app.mjs"]) as y, Browser() as browser:
+                    HERE / "app_express.mjs"]) as y, Browser() as browser:
         page = browser.open(y.url + "/app/")
         publishes(y, page)
         comes_back(y, page)

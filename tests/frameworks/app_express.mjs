@@ -1,4 +1,4 @@
-/* app.mjs PORT - the application of kit.py, in Express. */
+/* app_express.mjs PORT - the application of kit.py, in Express. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { DatabaseSync } from "node:sqlite";
@@ -34,8 +34,7 @@ app.post("/app/order", async ({ body }, answer) => {
 app.post("/app/fail", ({ body }) => order(body.item, {}, () => {
 	throw new Error("rolled back");
 }));
-app.post("/app/refused", () => order("refused",
-    posted ? { topic: "secret" } : { uid: "17" }));
+app.post("/app/refused", () => order("refused", { topic: "secret" }));
 app.post("/app/twice", async ({ body }, answer) => {
 	await events.publish({ topic: "orders", data: body.item, uid: "twice-1" });
 	answer.end();
