@@ -74,7 +74,7 @@ print_help(FILE *f)
 			fprintf(f, "  %-10s %s\n", commands[i].name,
 			    commands[i].help);
 	fprintf(f, "\nThe manual: largesse(1) has the commands, "
-		   "largesse-deploy(7) is about running it on\na site, "
+		   "largesse-deploy(7) is about running\nit on a site, "
 		   "largesse-events(5) about the log and the streams.\n");
 #ifdef WITHOUT /* the static build */
 	fprintf(f, "This one was built without " WITHOUT ".\n");

@@ -27,18 +27,19 @@ struct copy_conf {
 /* clang-format off */
 static const struct option list[] = {
 	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct copy_conf, quiet),
-	    .help = "do not say how far it is, nor what was copied"},
+	    .help = "print neither progress nor result"},
 };
 /* clang-format on */
 
 static const struct options options = {
     .command = "copy",
     .usage = "FROM TO [options]",
-    .about = "Copies the log FROM, a file or an address of Redis, to TO, "
-	     "which is made if it is\nnone.  Ids stay what they are: a "
-	     "browser goes on at TO where it was at FROM.  Run\nagain it goes "
-	     "on where it was.  To move without a loss: copy, stop the "
-	     "publishers,\ncopy again, and start everything with TO.",
+    .about = "Copies the log FROM to TO, and makes TO if it is not "
+	     "there.  Each is a file or\nan address of Redis.  Ids stay "
+	     "the same: a browser goes on at TO where it was at\nFROM.  "
+	     "Run it again to copy what is new.  To move without a loss: "
+	     "copy, stop the\npublishers, copy again, and start "
+	     "everything with TO.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 2,

@@ -24,7 +24,7 @@ static const struct option list[] = {
 	{"join", "PATH", OPTION_STRING, AT_STRING(struct fold_conf, join),
 	    .help = "join JSON at this path: choices.0.delta.content"},
 	{"lines", NULL, OPTION_FLAG, AT_FLAG(struct fold_conf, lines),
-	    .help = "each event is a line of the text"},
+	    .help = "put a line end between events"},
 	{"max-event", "BYTES", OPTION_BYTES,
 	    AT_NUMBER(struct fold_conf, max_event_bytes), "1M",
 	    .help = "make no event that is larger", .min = 1, .max = 1 << 30},
@@ -36,8 +36,8 @@ static const struct option list[] = {
 static const struct options options = {
     .command = "fold",
     .usage = "FILE TOPIC [options]",
-    .about = "Joins the events of a topic that has ended into one, if they are "
-	     "of one type.\nThe end stays.",
+    .about = "Joins the events of a topic that has ended into one, so "
+	     "that a page that opens\nit later gets one event and the end.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 2,

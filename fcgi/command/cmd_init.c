@@ -29,15 +29,15 @@ static const struct option list[] = {
 	{"ended", NULL, OPTION_FLAG, AT_FLAG(struct init_conf, ended),
 	    .help = "remove topics that ended before that age"},
 	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct init_conf, quiet),
-	    .help = "do not say what there is now"},
+	    .help = "do not print the state of the log"},
 };
 /* clang-format on */
 
 static const struct options options = {
     .command = "init",
     .usage = "FILE [options]",
-    .about = "Makes the event log in FILE, which may be an application's own "
-	     "database, or\nupgrades it.  Safe to run twice.",
+    .about = "Makes the log in FILE, or upgrades it.  FILE may be an "
+	     "application's own\ndatabase.  It is safe to run this twice.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 1,

@@ -32,15 +32,15 @@ static const struct option list[] = {
 	{"ended", NULL, OPTION_FLAG, AT_FLAG(struct prune_conf, ended),
 	    .help = "remove topics that ended before that age"},
 	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct prune_conf, quiet),
-	    .help = "do not say how many were removed"},
+	    .help = "do not print how many were removed"},
 };
 /* clang-format on */
 
 static const struct options options = {
     .command = "prune",
     .usage = "FILE [options]",
-    .about = "Removes events that need not be kept: by the limits given, or "
-	     "without any by\nthose that init has set.",
+    .about = "Removes old events: by the limits given here, or without "
+	     "any by those that\ninit has set.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 1,

@@ -54,8 +54,8 @@ static const struct option list[] = {
 static const struct options options = {
     .command = "publish",
     .usage = "FILE [options] [DATA]",
-    .about = "Appends an event to the log in FILE and prints its id.  Without "
-	     "DATA each line of\nstandard input is an event.",
+    .about = "Appends an event to the log in FILE and prints its id.  "
+	     "Without DATA each line\nof standard input is an event.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 1,

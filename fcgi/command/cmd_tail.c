@@ -14,25 +14,25 @@
 /* clang-format off */
 static const struct option list[] = {
 	{"topic", "T", OPTION_LIST, AT_LIST(struct tail, topics),
-	    .help = "a name, prefix* or *; repeat; none: main"},
+	    .help = "a topic, prefix* or *; repeat; none: main"},
 	{"last-event-id", "ID", OPTION_STRING,
 	    AT_STRING(struct tail, last_event_id),
-	    .help = "begin after this event; earliest: with the first"},
+	    .help = "begin after this event; earliest: at the first"},
 	{"last", "N", OPTION_UNSIGNED, AT_NUMBER(struct tail, last),
 	    .help = "begin with the newest N events",
 	    .absent = TAIL_NO_LAST, .max = INT64_MAX},
 	{"count", "N", OPTION_UNSIGNED, AT_NUMBER(struct tail, count), "0",
-	    .help = "end after N events; 0: go on"},
+	    .help = "end after N events; 0: never"},
 	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct tail, quiet),
-	    .help = "do not tell when it connects again"},
+	    .help = "do not say when it connects again"},
 };
 /* clang-format on */
 
 static const struct options options = {
     .command = "tail",
     .usage = "FILE|URL [options]",
-    .about = "Prints the event stream of a log, or of a URL as a browser's "
-	     "EventSource would\nread it, connecting again where that would.",
+    .about = "Prints the events of a log, or of a URL as a browser's "
+	     "EventSource would get\nthem, and connects again as it would.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 1,

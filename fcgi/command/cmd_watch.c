@@ -20,30 +20,31 @@ struct watch_conf {
 /* clang-format off */
 static const struct option list[] = {
 	{"topic", "T", OPTION_STRING, AT_STRING(struct watch_conf, topic),
-	    .help = "topic of the events; else the table's name"},
+	    .help = "topic of the events; without this: the table"},
 	{"topic-column", "C", OPTION_STRING,
 	    AT_STRING(struct watch_conf, topic_column),
-	    .help = "a column that holds each row's topic"},
+	    .help = "the column with the topic of each row"},
 	{"columns", "A,B", OPTION_STRING,
 	    AT_STRING(struct watch_conf, columns),
-	    .help = "those that are told; else all"},
+	    .help = "columns in the event; without this: all"},
 	{"events", "E,F", OPTION_STRING, AT_STRING(struct watch_conf, events),
-	    "insert,update,delete", .help = "which changes are"},
+	    "insert,update,delete", .help = "changes that make an event"},
 	{"list", NULL, OPTION_FLAG, AT_FLAG(struct watch_conf, list),
-	    .help = "say which tables are watched"},
+	    .help = "print which tables are watched"},
 	{"remove", NULL, OPTION_FLAG, AT_FLAG(struct watch_conf, remove),
-	    .help = "watch this table no more"},
+	    .help = "stop watching this table"},
 	{"quiet", NULL, OPTION_FLAG, AT_FLAG(struct watch_conf, quiet),
-	    .help = "do not say what was done"},
+	    .help = "do not print what was done"},
 };
 /* clang-format on */
 
 static const struct options options = {
     .command = "watch",
     .usage = "FILE TABLE [options] | FILE --list",
-    .about = "Makes triggers by which each change of a table in the log's own "
-	     "database is an\nevent: its type says which, its data is the row "
-	     "as JSON.",
+    .about = "Makes triggers that turn each change of a table into an "
+	     "event.  The table is in\nthe same database as the log.  The "
+	     "type of the event says what was done, and\nits data is the "
+	     "row as JSON.",
     .list = list,
     .n = sizeof(list) / sizeof(list[0]),
     .operands_min = 1,

@@ -14,7 +14,7 @@ static const struct option list[] = {
 	    .help = "URL: look for what cuts so long a silence",
 	    .max = 300 * 1000, .absent = DOCTOR_IDLE},
 	{"origin", "ORIGIN", OPTION_STRING, AT_STRING(struct doctor, origin),
-	    .help = "URL: as a page of this site, https://www.example.org"},
+	    .help = "URL: ask as a page of https://www.example.org"},
 	{"header", "LINE", OPTION_LIST, AT_LIST(struct doctor, headers),
 	    .help = "URL: send it too, `Cookie: a=b`; repeat"},
 	{"insecure", NULL, OPTION_FLAG, AT_FLAG(struct doctor, insecure),

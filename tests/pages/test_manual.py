@@ -72,6 +72,12 @@ def test_help_names_all_commands():
         assert re.search(r"^\.It Cm %s$" % name, source(MANUAL[0]), re.M), name
 
 
+@each("command", ["", *COMMANDS])
+def test_help_fits_a_terminal(command):
+    for line in said(*[command][:command != ""], "--help").splitlines():
+        assert len(line) <= 80, line
+
+
 @each("command", COMMANDS)
 def test_help_and_manual_have_the_same_options(command):
     ours, theirs = of_help(command), of_manual(command)
