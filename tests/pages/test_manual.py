@@ -6,6 +6,7 @@
 
 import functools
 import re
+import shlex
 import subprocess
 
 from page import MANUAL, ROOT, blocks, sections, source, words_in_text
@@ -126,6 +127,25 @@ def test_page_names_options_that_there_are(page):
         words = re.sub(r"'[^']*'|\"[^\"]*\"", "X", words)
         for name in re.findall(r"(?<=\s)--([\w-]+)", words):
             assert name in ("help", *of_help(command)), "largesse " + words
+
+
+@each("page", [*PAGES, "tests/README.md"])
+def test_page_names_targets_that_there_are(page):
+    """`make TARGET NAME=VALUE`: the Makefile has the target, and it or what it
+    starts knows the name."""
+    make = source("Makefile")
+    targets = set(" ".join(re.findall(r"^([\w./ -]+):(?!=)", make, re.M)).split())
+    names = make + "".join(p.read_text() for p in ROOT.glob("deploy/*/demo.sh"))
+    for text in [*words_in_text(page), *(b.text for b in blocks(page))]:
+        for line in re.findall(r"^make( .*)?$", text, re.M):
+            for word in shlex.split(line, comments=True):
+                name, value, _ = word.partition("=")
+                if re.match(r"[|;&>]|\d>", word):
+                    break
+                if value:
+                    assert re.search(r"\b%s\b" % name, names), line
+                elif not word.startswith(("-", "build/")):
+                    assert word in targets, "no target: make" + line
 
 
 @each("page", MANUAL)
