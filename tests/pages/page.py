@@ -19,6 +19,7 @@ class Block(NamedTuple):
     page: str
     line: int       # where it begins, from 1
     text: str       # as a reader copies it, with a newline at its end
+    heading: str = ""       # the line of Markdown that it stands under
 
     first = property(lambda self: self.text.partition("\n")[0])
     where = property(lambda self: "%s:%d: %s" % (
@@ -51,11 +52,11 @@ def of_manual(page):
 
 
 def of_markdown(page):
-    text, start, fence, before = [], None, False, ""
+    text, start, fence, before, heading = [], None, False, "", ""
     for n, line in enumerate(source(page).splitlines() + [""], 1):
         if line.startswith("```"):
             if fence:
-                yield Block(page, start, "\n".join(text) + "\n")
+                yield Block(page, start, "\n".join(text) + "\n", heading)
             text, start, fence = [], None if fence else n + 1, not fence
         elif fence:
             text.append(line)
@@ -65,11 +66,13 @@ def of_markdown(page):
         elif start and line == "":
             text.append("")     # another paragraph of the block, or its end
         elif start:
-            yield Block(page, start, "\n".join(text).rstrip() + "\n")
+            yield Block(page, start, "\n".join(text).rstrip() + "\n", heading)
             text, start = [], None
+        if not fence and not start and re.match("#+ ", line):
+            heading = line
         before = line
     if start:
-        yield Block(page, start, "\n".join(text).rstrip() + "\n")
+        yield Block(page, start, "\n".join(text).rstrip() + "\n", heading)
 
 
 @functools.cache
@@ -89,6 +92,16 @@ def words_in_text(page):
         return [plain(w) for w in
                 re.findall(r"^\.(?:Li|Ic|Ql) (.*?)(?: [.,;:])?$",
                            source(page), re.M)]
+    return [" ".join(w.split()) for w in re.findall(r"`([^`]+)`", prose(page))]
+
+
+def prose(page):
+    """Markdown without its blocks of code."""
     text = re.sub(r"^```.*?^```", "", source(page), flags=re.M | re.S)
-    text = re.sub(r"^(\t| {4}).*", "", text, flags=re.M)
-    return [" ".join(w.split()) for w in re.findall(r"`([^`]+)`", text)]
+    return re.sub(r"^(\t| {4}).*", "", text, flags=re.M)
+
+
+def anchors(page):
+    """What a link may have behind its `#'."""
+    return {re.sub(r"[^\w\- ]", "", h.replace("`", "").strip().lower()).replace(
+        " ", "-") for h in re.findall(r"^#+ (.*)$", prose(page), re.M)}

@@ -25,9 +25,11 @@ OTHERS = {
     "deploy/redis/two-hosts.md": "tests/hosts/twin.py",
 }
 
-# The page and the first line of a block: the file, and a word in it that runs
-# the lines.
+# The page and the first line of a block, or the heading above it: the file, and
+# a word in it that runs the lines.
 ELSEWHERE = {
+    ("deploy/spawn-fcgi/README.md", "## The same by hand"): (
+        "tests/web/test_hosting.py", "spawn-fcgi/README.md"),
     ("deploy/auth.md", "largesse serve --db events.db --trust-user "
      "--user-topic 'inbox/{user}'"): (
         "tests/web/test_auth.py", "def users_options"),
@@ -51,6 +53,8 @@ ELSEWHERE = {
         "tests/long/kit/blog.py", "build/wordpress"),
 }
 
+LISTED = claimed | set(ELSEWHERE)
+
 TYPED = re.compile(
     r"^(sudo|largesse|curl|make|redis-cli|spawn-fcgi|install|sqlite3|chgrp|"
     r"\(umask|cp|pkill|kill|mv|llm|\{ make|build\.sh|npm|npx|systemctl|"
@@ -58,24 +62,35 @@ TYPED = re.compile(
     r"caddy|haproxy|pip)( |$)", re.M)
 AWAITED = {     # a test of tests/long/test_path*.py comes
     "deploy/debian/README.md", "deploy/nginx/README.md",
-    "deploy/permissions.md", "deploy/spawn-fcgi/README.md",
-    "deploy/systemd/README.md"}
+    "deploy/permissions.md", "deploy/systemd/README.md"}
 DEPLOY = sorted(p.relative_to(ROOT).as_posix()
                 for p in ROOT.glob("deploy/**/*.md")
                 if TYPED.search("\n".join(
                     b.text for b in blocks(p.relative_to(ROOT).as_posix()))))
 
 
+def is_listed(block):
+    return {(block.page, block.first), (block.page, block.heading)} & LISTED
+
+
 def pasted(page):
-    """Is there a test in tests/long that pastes this page?"""
-    return any('"%s"' % page in p.read_text() for p in ROOT.glob(PASTED))
+    """What the tests in tests/long that paste this page say."""
+    return "".join(text for text in (p.read_text() for p in ROOT.glob(PASTED))
+                   if '"%s"' % page in text)
+
+
+def not_pasted(page):
+    """Blocks under a heading that no such test names.  Those of a heading that
+    it names are held by the test itself, which takes them all."""
+    return "".join("\n%s, %s" % (b.where, b.heading) for b in blocks(page)
+                   if TYPED.search(b.text) and not is_listed(b)
+                   and b.heading.startswith("##")
+                   and '"%s"' % b.heading not in pasted(page))
 
 
 def nobody_runs(page):
-    listed = {**dict.fromkeys(claimed), **ELSEWHERE}
-    return "".join("\n" + b.where for b in blocks(page)
-                   if (page, b.first) not in listed and (
-                       page in MANUAL or TYPED.search(b.text)))
+    return "".join("\n" + b.where for b in blocks(page) if not is_listed(b)
+                   and (page in MANUAL or TYPED.search(b.text)))
 
 
 @each("page", MANUAL)
@@ -86,7 +101,10 @@ def test_every_block_of_the_manual_is_run(page):
 
 @each("page", DEPLOY)
 def test_every_line_to_paste_is_run(page):
-    if pasted(page) or page in AWAITED:
+    if pasted(page):
+        assert not not_pasted(page), not_pasted(page)
+        return
+    if page in AWAITED:
         return
     if page in OTHERS:
         assert page.partition("/")[2] in source(OTHERS[page]), OTHERS[page]
@@ -98,7 +116,8 @@ def test_the_list_has_nothing_else():
     """Each block that a test or the list names is there, and once; each file
     and word that the list names, too."""
     for page, first in [*claimed, *ELSEWHERE]:
-        assert first in [b.first for b in blocks(page)], (page, first)
+        assert first in [word for b in blocks(page) for word in (
+            b.first, b.heading)], (page, first)
     assert not claimed & set(ELSEWHERE)
     for where, (file, word) in ELSEWHERE.items():
         assert word in source(file), (where, file, word)

@@ -9,7 +9,8 @@ import re
 import shlex
 import subprocess
 
-from page import MANUAL, ROOT, blocks, sections, source, words_in_text
+from page import (MANUAL, ROOT, anchors, blocks, prose, sections, source,
+                  words_in_text)
 from tap import each
 from yard import LARGESSE
 
@@ -183,6 +184,20 @@ def test_page_refers_to_sections_of_the_manual_that_there_are(page):
         assert (name or capitals) in sections(files[other]), name or capitals
     for other, number in re.findall(r"\b(largesse[a-z-]*)\((\d)\)", text):
         assert files[other].endswith("." + number), other
+
+
+@each("page", [*(p for p in PAGES if p.endswith(".md")), "tests/README.md"])
+def test_links_of_a_page_lead_somewhere(page):
+    """Links inside of the clone: the file is there, and the heading in it."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"\w+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        path = (ROOT / page).parent / file if file else ROOT / page
+        assert path.exists(), link
+        if anchor:
+            name = path.resolve().relative_to(ROOT).as_posix()
+            assert anchor in anchors(name), link
 
 
 def test_manual_has_each_reason_for_which_a_stream_ends():
