@@ -67,6 +67,27 @@ path_named(const char *s, size_t len)
 }
 
 /*
+ * What is below the mount, where PATH_INFO has the whole path: Caddy and H2O
+ * pass it with an empty SCRIPT_NAME, as a server does that has us at its root.
+ * The mount is SCRIPT_NAME, and `/events' if that is empty.  Nothing but these
+ * is taken off, so a wrong path stays one.  Whatever PATH_INFO is else, it is
+ * below the mount already: `/events/events' of nginx is no stream.
+ */
+static const char *
+below_mount(const char *info, const char *uri, const char *mount)
+{
+	size_t len;
+
+	mount = mount != NULL ? mount : "/events";
+	len = strlen(mount);
+	if (info == NULL || uri == NULL || strlen(info) != strcspn(uri, "?#") ||
+	    strncmp(info, uri, strlen(info)) != 0 ||
+	    strncmp(info, mount, len) != 0)
+		return info;
+	return info[len] == '\0' ? "/" : info[len] == '/' ? info + len : info;
+}
+
+/*
  * PATH_INFO is the path below the place where the web server has us.  Without
  * PATH_INFO that place is unknown, and the last segment of the URI decides.  A
  * web server may pass a URI with a fragment, which is no part of the path.
@@ -457,7 +478,7 @@ int
 request_read(struct request *r, char *const *env,
     const struct request_body *body, size_t max_topics, const char **why)
 {
-	const char *wrong;
+	const char *wrong, *uri;
 	int status;
 
 	memset(r, 0, sizeof(*r));
@@ -477,8 +498,11 @@ request_read(struct request *r, char *const *env,
 	r->tls = is_tls(env);
 	r->handed_over = handed_over(env);
 	/* The URI is that of the application then, whatever its name is. */
-	read_path(
-	    r, env_value(env, "PATH_INFO"), r->handed_over ? NULL : r->uri);
+	uri = r->handed_over ? NULL : r->uri;
+	read_path(r,
+	    below_mount(env_value(env, "PATH_INFO"), uri,
+		env_value(env, "SCRIPT_NAME")),
+	    uri);
 	if (r->address == NULL)
 		r->address = "";
 	if (r->query == NULL)

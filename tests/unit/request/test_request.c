@@ -216,6 +216,38 @@ test_path_info_decides(void **state)
 	want_path(PATH_UNKNOWN, "PATH_INFO=/x", "REQUEST_URI=/events/health");
 }
 
+/* Caddy and H2O: the whole path, and where it begins is not told. */
+static void
+test_path_info_with_the_whole_path(void **state)
+{
+	struct asked a = ask("PATH_INFO=/live/health",
+	    "REQUEST_URI=/live/health?x=1", "SCRIPT_NAME=/live", NULL);
+
+	(void)state;
+	assert_int_equal(a.r.path, PATH_HEALTH);
+	request_free(&a.r);
+	want_path(PATH_STREAM, "PATH_INFO=/events", "REQUEST_URI=/events?a=b");
+	want_path(PATH_STREAM, "PATH_INFO=/events/", "REQUEST_URI=/events/");
+	want_path(PATH_PROBE, "PATH_INFO=/events/probe",
+	    "REQUEST_URI=/events/probe?ticks=1");
+	want_path(PATH_UNKNOWN, "PATH_INFO=/events/x", "REQUEST_URI=/events/x");
+	want_path(PATH_UNKNOWN, "PATH_INFO=/events/x/health",
+	    "REQUEST_URI=/events/x/health");
+	want_path(PATH_UNKNOWN, "PATH_INFO=/eventsx", "REQUEST_URI=/eventsx");
+	want_path(PATH_UNKNOWN, "PATH_INFO=/live", "REQUEST_URI=/live");
+	/* Another mount is not /events, and this is below one already. */
+	want_path(PATH_UNKNOWN, "PATH_INFO=/events/health",
+	    "REQUEST_URI=/events/events/health");
+	a = ask("PATH_INFO=/events", "REQUEST_URI=/events", "SCRIPT_NAME=/live",
+	    NULL);
+	assert_int_equal(a.r.path, PATH_UNKNOWN);
+	request_free(&a.r);
+	a = ask("PATH_INFO=/events/health", "REQUEST_URI=/events/health",
+	    "LARGESSE_HANDED_OVER=on", NULL);
+	assert_int_equal(a.r.path, PATH_UNKNOWN);
+	request_free(&a.r);
+}
+
 static void
 test_path_by_last_segment_without_path_info(void **state)
 {
@@ -1187,6 +1219,7 @@ main(void)
 	    cmocka_unit_test(test_nothing_is_a_stream_of_main_from_now),
 	    cmocka_unit_test(test_method_by_exact_name),
 	    cmocka_unit_test(test_path_info_decides),
+	    cmocka_unit_test(test_path_info_with_the_whole_path),
 	    cmocka_unit_test(test_path_by_last_segment_without_path_info),
 	    cmocka_unit_test(test_path_of_an_application_is_none_of_ours),
 	    cmocka_unit_test(test_topics_sorted_without_repeats),
