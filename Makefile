@@ -207,7 +207,7 @@ check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 LONG	 = long frameworks hour
 LONG_TORTURE = 3600
 
-check-long: need-check need-long build/largesse upload wordpress
+check-long: need-check need-long need-ways build/largesse upload wordpress
 	@LONG_TORTURE=$(LONG_TORTURE) tests/run.sh $(LONG)
 
 # The stack is broken on purpose, and a model says what its clients missed:

@@ -4,6 +4,11 @@
 #include <string.h>
 
 #include "fcgi/doctor/evidence.h"
+#include "fcgi/doctor/mend.h"
+
+#define PATH_CHARS                                              \
+	"/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+	"0123456789-_.~"
 
 static const char gives_up[] =
     "EventSource gives up for good at any status but 200: the page gets "
@@ -41,7 +46,8 @@ judge_trouble(const struct visit *v, struct report *r)
 }
 
 static void
-add_status_mends(struct report *r, struct finding *f, const struct visit *v)
+add_status_mends(struct report *r, struct finding *f, const struct way *w,
+    const struct visit *v)
 {
 	switch (v->status) {
 	case 401:
@@ -50,11 +56,7 @@ add_status_mends(struct report *r, struct finding *f, const struct visit *v)
 		    "largesse doctor --header 'Cookie: ...' URL");
 		break;
 	case 404:
-		report_mend(r, f, "nginx",
-		    "location ~ ^/events(?<largesse_path>/.*)?$ {");
-		report_mend(
-		    r, f, "lighttpd", "$HTTP[\"url\"] =~ \"^/events(/|$)\" {");
-		report_mend(r, f, "Apache", "ProxyPass \"/events\" ...");
+		mend_like(r, f, "not-largesse", w, NULL);
 		break;
 	case 500:
 	case 502:
@@ -90,21 +92,127 @@ judge_status(const struct visit *v, const struct way *w, struct report *r)
 	f = report_add(r, "status", LEVEL_ERROR, SURE_CERTAIN, gives_up,
 	    "status %u from %s%s%.*s", v->status, way_server(w->inner),
 	    len > 0 ? ": " : "", (int)len, v->text);
-	add_status_mends(r, f, v);
+	add_status_mends(r, f, w, v);
+}
+
+/* Does the text begin as a stream of largesse does? */
+static bool
+is_stream_text(const char *s)
+{
+	return strncmp(s, "retry:", 6) == 0 || strncmp(s, "event:", 6) == 0 ||
+	       strncmp(s, "id:", 3) == 0 ||
+	       strstr(s, "\nevent: stream-") != NULL;
+}
+
+/* Is it largesse all the same?  Then its stream or its health says so. */
+static bool
+is_largesse(const struct evidence *e)
+{
+	const struct visit *h = e->health;
+
+	return is_stream_text(e->stream->text) ||
+	       (h != NULL && h->status == 200 && strcmp(h->text, "ok\n") == 0);
+}
+
+/* The address that the snippets of deploy/ serve, on the same host. */
+static void
+mend_path(struct report *r, struct finding *f, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t len = host == NULL ? 0 : strcspn(host + 3, "/?#'\"\\<>\n\r ");
+
+	if (host != NULL && (strncmp(host + 3 + len, "/events", 7) != 0 ||
+				strchr("?#", host[3 + len + 7]) == NULL))
+		report_mend(r, f,
+		    "or the path is another: that of the snippets",
+		    "largesse doctor '%.*s/events'",
+		    (int)(host + 3 - url + len), url);
 }
 
 void
-judge_type(const struct visit *v, struct report *r)
+judge_no_stream(const struct evidence *e, const struct way *w, struct report *r)
 {
-	struct finding *f =
-	    report_add(r, "content-type", LEVEL_ERROR, SURE_CERTAIN,
-		"EventSource gives up for good at any type but "
-		"text/event-stream.",
-		"status 200, Content-Type: %s",
-		v->type[0] != '\0' ? v->type : "(none)");
+	const struct visit *v = e->stream;
+	const char *type = v->type[0] != '\0' ? v->type : "(none)";
+	struct finding *f;
 
-	report_mend(r, f, "take out what sets it, and leave largesse's own",
-	    "Content-Type: text/event-stream");
+	if (is_largesse(e)) {
+		f = report_add(r, "content-type", LEVEL_ERROR, SURE_CERTAIN,
+		    "EventSource gives up for good at any type but "
+		    "text/event-stream.",
+		    "status 200, Content-Type: %s", type);
+		report_mend(r, f,
+		    "take out what sets it, and leave largesse's own",
+		    "Content-Type: text/event-stream");
+		return;
+	}
+	f = report_add(r, "not-largesse", LEVEL_ERROR, SURE_LIKELY, gives_up,
+	    "status 200, Content-Type: %s from %s: this is not largesse, but "
+	    "another page of the site. The snippet is not included here, or "
+	    "the path is another.",
+	    type, way_server(w->inner));
+	mend_path(r, f, e->url);
+	mend_like(r, f, "not-largesse", w, NULL);
+}
+
+bool
+judge_lost(const struct visit *v)
+{
+	return v->status == 404 && strcmp(v->text, "no such page here\n") == 0;
+}
+
+/* largesse answers, but it was not asked for its stream. */
+void
+judge_mount(const struct evidence *e, const struct way *w, struct report *r)
+{
+	const char *path = strstr(e->url, "://");
+	char mount[128] = "/events";
+	size_t len;
+	struct finding *f = report_add(r, "mount", LEVEL_ERROR, SURE_CERTAIN,
+	    gives_up,
+	    "largesse itself answers: 404, no such page here. The address is "
+	    "not that of the stream, or %s does not say where the stream is: "
+	    "PATH_INFO is to be what comes after that, or SCRIPT_NAME is it.",
+	    way_server(w->inner));
+
+	mend_path(r, f, e->url);
+	path = path == NULL ? NULL : strpbrk(path + 3, "/?#");
+	len = path == NULL ? 0 : strcspn(path, "?#");
+	/* It stands in lines that are pasted: so there is nothing else in it.
+	 */
+	if (len > 1 && strspn(path, PATH_CHARS) >= len)
+		snprintf(mount, sizeof(mount), "%.*s", (int)len, path);
+	mend_finding(r, f, w, mount);
+}
+
+bool
+judge_unasked(const struct evidence *e)
+{
+	return e->stream->status == 401 && !e->credential && e->probe != NULL &&
+	       e->probe->nticks > 0;
+}
+
+void
+judge_token(const struct evidence *e, struct report *r)
+{
+	const char *text = e->stream->text;
+	struct finding *f = report_add(r, "token", LEVEL_NOTE, SURE_CERTAIN,
+	    "A page with a token gets its stream. The way was looked at by a "
+	    "probe, which asks for none; the stream itself and the ways of "
+	    "largesse.js were not tried.",
+	    "this stream is not public, and the doctor has no token: %.*s",
+	    (int)strcspn(text, "\r\n"), text);
+
+	report_mend(r, f, "to look with one",
+	    "largesse doctor --header 'Authorization: Bearer TOKEN' '%.*s'",
+	    (int)strcspn(e->url, "'\"\\<>\n\r "), e->url);
+	report_mend(r, f, "this prints one, where the key is",
+	    "largesse token --key-file FILE --subscribe TOPIC");
+	report_mend(r, f,
+	    "or to look at a topic of largesse serve --public, which needs "
+	    "none",
+	    "largesse doctor '%.*s?topic=TOPIC'",
+	    (int)strcspn(e->url, "?'\"\\<>\n\r "), e->url);
 }
 
 /* The answer is a stream, but all it says is when to come back. */

@@ -71,19 +71,20 @@ judge_cache_control(
     const struct evidence *e, const struct way *w, struct report *r)
 {
 	const char *cc = e->probe->cache_control;
+	struct finding *f;
 
 	if (strstr(cc, "no-store") != NULL &&
 	    strstr(cc, "no-transform") != NULL &&
 	    strstr(cc, "max-age") == NULL && strstr(cc, "public") == NULL)
 		return;
-	mend_finding(r,
-	    report_add(r, "cache-control", LEVEL_WARNING, SURE_CERTAIN,
-		"A cache or a proxy on the way to the browser may keep the "
-		"stream, or compress it.",
-		"Cache-Control: %s, where largesse sends no-store, "
-		"no-transform",
-		cc[0] != '\0' ? cc : "(none)"),
-	    w, NULL);
+	f = report_add(r, "cache-control", LEVEL_WARNING, SURE_CERTAIN,
+	    "A cache or a proxy on the way to the browser may keep the stream, "
+	    "or compress it.",
+	    "Cache-Control: %s, where largesse sends no-store, no-transform",
+	    cc[0] != '\0' ? cc : "(none)");
+	/* What makes an Expires changes Cache-Control with it. */
+	mend_like(r, f, e->probe->expires ? "cache-control" : "cache-header", w,
+	    NULL);
 }
 
 void

@@ -12,6 +12,7 @@ enum {
 
 struct clinic {
 	const struct doctor *doctor;
+	const struct progress *progress;
 	CURLM *multi;
 	struct going *going[CLINIC_VISITS];
 	size_t n;
@@ -41,8 +42,10 @@ clinic_wait(struct clinic *c, const struct visit *v)
 		if (curl_multi_perform(c->multi, &running) != CURLM_OK)
 			break;
 		end_visits(c);
-		if (!v->done)
-			curl_multi_poll(c->multi, NULL, 0, 1000, NULL);
+		if (v->done)
+			break;
+		curl_multi_poll(c->multi, NULL, 0, 1000, NULL);
+		progress_show(c->progress);
 	}
 }
 
@@ -65,7 +68,7 @@ clinic_begin(struct clinic *c, const struct visit_ask *ask)
 }
 
 struct clinic *
-clinic_open(const struct doctor *doctor)
+clinic_open(const struct doctor *doctor, const struct progress *progress)
 {
 	struct clinic *c = calloc(1, sizeof(*c));
 
@@ -73,6 +76,7 @@ clinic_open(const struct doctor *doctor)
 		return NULL;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	c->doctor = doctor;
+	c->progress = progress;
 	if ((c->multi = curl_multi_init()) == NULL) {
 		clinic_close(c);
 		return NULL;

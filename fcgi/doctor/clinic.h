@@ -5,11 +5,12 @@
 #define DOCTOR_CLINIC_H
 
 #include "fcgi/doctor/http.h"
+#include "fcgi/doctor/progress.h"
 
 struct clinic;
 
-/* NULL without memory. */
-struct clinic *clinic_open(const struct doctor *);
+/* NULL without memory.  While it waits, it shows the progress. */
+struct clinic *clinic_open(const struct doctor *, const struct progress *);
 void clinic_close(struct clinic *);
 
 /* Begins a visit, which lives as long as the clinic.  NULL without memory. */

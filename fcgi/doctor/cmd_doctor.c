@@ -2,6 +2,7 @@
  * cmd_doctor.c - `largesse doctor`: its options, and its exit status.
  */
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi/base/log.h"
@@ -111,15 +112,18 @@ cmd_doctor(int argc, char **argv)
 	struct doctor d;
 	int status = options_take(&options, &argc, argv, &d);
 	const char *what, *wrong;
+	char *address;
 
 	if (status != -1)
 		return status;
-	d.subject = argv[1];
+	address = doctor_address(argv[1]);
+	d.subject = address != NULL ? address : argv[1];
 	if ((wrong = check_words(&d, &what)) != NULL) {
 		log_error(what, "%s", wrong);
 		status = STATUS_USAGE;
 	} else
 		status = examine_subject(&d);
+	free(address);
 	options_free(&options, &d);
 	return status;
 }

@@ -2,6 +2,8 @@
  * doctor.h - `largesse doctor`: what is in the way of a stream, how that is
  * known, and the line that mends it.
  *
+ * subject.c knows an address that was typed without http://.
+ *
  * The doctor first gathers evidence and then draws conclusions from it.  Of a
  * log, store_check does both (file.c adds the limits of the system).  Of a URL
  * the steps are:
@@ -41,6 +43,12 @@ struct doctor {
 };
 
 #define DOCTOR_IDLE UINT64_MAX
+
+/*
+ * The URL of a subject such as `localhost/events', to be freed.  NULL: it is a
+ * file, or a whole URL.
+ */
+char *doctor_address(const char *subject);
 
 /* Fill the report.  False: that could not be done, and stderr says why. */
 bool doctor_url(const struct doctor *, struct report *);

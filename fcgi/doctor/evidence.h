@@ -27,6 +27,7 @@ struct evidence {
 	const char *url;    /* of the stream, where it was found in the end */
 	const char *origin; /* whose page would read it, or NULL */
 	unsigned redirects;
+	bool credential; /* asked with what could be a login */
 
 	const struct visit *asked;   /* the address as given, if redirected */
 	const struct visit *stream;  /* the stream itself */
@@ -37,6 +38,8 @@ struct evidence {
 	const struct visit *large;   /* the same of large_bytes */
 	const struct visit *again;   /* one tick, to see a late start again */
 	const struct visit *silence; /* two ticks, idle_ms apart */
+	const struct visit *once;    /* as a page asks... */
+	const struct visit *twice;   /* ...and the same again */
 	const struct visit *tries[TRIES]; /* all, or none */
 	uint64_t small_bytes, large_bytes, idle_ms;
 };
@@ -45,7 +48,15 @@ struct evidence {
 
 void judge_trouble(const struct visit *, struct report *);
 void judge_status(const struct visit *, const struct way *, struct report *);
-void judge_type(const struct visit *, struct report *);
+/* Status 200, and no stream. */
+void judge_no_stream(
+    const struct evidence *, const struct way *, struct report *);
+/* Is it largesse's own 404?  Then what is it asked for? */
+bool judge_lost(const struct visit *);
+void judge_mount(const struct evidence *, const struct way *, struct report *);
+/* Is the answer 401 only because the doctor has no token? */
+bool judge_unasked(const struct evidence *);
+void judge_token(const struct evidence *, struct report *);
 void judge_comes_back(const struct evidence *, struct report *);
 void judge_redirect(const struct evidence *, bool works, struct report *);
 
@@ -59,6 +70,9 @@ bool judge_late(const struct visit *);
  * 0: all of them, at the end.
  */
 uint64_t judge_buffer(const struct visit *, uint64_t size);
+
+/* Does a cache answer in the place of the responder? */
+bool times_cached(const struct evidence *);
 
 /* True: something holds the stream back, so all other times mean nothing. */
 bool judge_times(const struct evidence *, const struct way *, struct report *);

@@ -129,9 +129,8 @@ http_over(struct going *g, CURLcode code)
 
 /* --- the beginning of one ----------------------------------------------- */
 
-/* Is a header of this name among those of the command line? */
-static bool
-has_header(const struct doctor *d, const char *name)
+bool
+http_has_header(const struct doctor *d, const char *name)
 {
 	size_t i, len = strlen(name);
 
@@ -152,6 +151,7 @@ set_headers(
 
 	fetch_header(list, "Accept: text/event-stream");
 	fetch_header(list, "Cache-Control: no-cache");
+	fetch_header(list, "Pragma: no-cache");
 	fetch_header(list, "Accept-Language: en");
 	if (d->origin != NULL && asprintf(&line, "Origin: %s", d->origin) > 0) {
 		fetch_header(list, line);
@@ -159,9 +159,10 @@ set_headers(
 	}
 	if (ask->dummies)
 		fetch_header(list, "Last-Event-ID: largesse-doctor");
-	if (ask->dummies && (ask->elsewhere || !has_header(d, "Cookie")))
+	if (ask->dummies && (ask->elsewhere || !http_has_header(d, "Cookie")))
 		fetch_header(list, "Cookie: largesse_doctor=1");
-	if (ask->dummies && (ask->elsewhere || !has_header(d, "Authorization")))
+	if (ask->dummies &&
+	    (ask->elsewhere || !http_has_header(d, "Authorization")))
 		fetch_header(list, "Authorization: Bearer largesse-doctor");
 	for (i = 0; !ask->elsewhere && i < d->headers.n; i++)
 		fetch_header(list, d->headers.v[i]);

@@ -30,6 +30,9 @@ struct going {
 	char error[CURL_ERROR_SIZE];
 };
 
+/* Is a header of this name among those of the command line? */
+bool http_has_header(const struct doctor *, const char *name);
+
 /* Ready for curl_multi_add_handle.  NULL without memory. */
 struct going *http_open(const struct doctor *, const struct visit_ask *);
 /* libcurl says that it is over. */

@@ -8,6 +8,12 @@
 #include "fcgi/doctor/mend.h"
 
 bool
+judge_doubtful(const struct visit *v)
+{
+	return v->stream ? !v->started : v->status == 200;
+}
+
+bool
 judge_usable(const struct visit *v)
 {
 	if (v->trouble == TROUBLE_TIMEOUT || v->stream)
@@ -151,11 +157,16 @@ judge_stream(const struct evidence *e, struct report *r)
 	    !s->stream)
 		judge_trouble(s, r);
 	else if (s->status != 0 && s->status != 200) {
-		judge_status(s, &w, r);
+		if (judge_unasked(e))
+			judge_token(e, r);
+		else if (judge_lost(s))
+			judge_mount(e, &w, r);
+		else
+			judge_status(s, &w, r);
 		if (e->probe != NULL && e->probe->nticks > 0)
 			judge_probe(e, &w, r);
 	} else if (s->status == 200 && !s->stream)
-		judge_type(s, r);
+		judge_no_stream(e, &w, r);
 	else if (s->stream && !s->started && s->retry &&
 		 s->trouble == TROUBLE_NONE)
 		judge_comes_back(e, r);

@@ -13,5 +13,8 @@
  */
 void mend_finding(
     struct report *, struct finding *, const struct way *, const char *arg);
+/* Adds the lines for another code. */
+void mend_like(struct report *, struct finding *, const char *code,
+    const struct way *, const char *arg);
 
 #endif

@@ -63,10 +63,18 @@ report_mend(struct report *r, struct finding *f, const char *where,
 
 	if (f->nmends == FINDING_MENDS)
 		return;
+	f->mends[f->nmends].where = strdup(where);
+	r->failed |= f->mends[f->nmends].where == NULL;
 	va_start(ap, line);
-	f->mends[f->nmends].where = where;
 	f->mends[f->nmends++].line = print_text(r, line, ap);
 	va_end(ap);
+}
+
+void
+report_mend_other(struct finding *f)
+{
+	if (f->nmends > 1) /* the first is the likeliest, whatever it is */
+		f->mends[f->nmends - 1].other = true;
 }
 
 void
@@ -125,8 +133,10 @@ report_free(struct report *r)
 	size_t i, j;
 
 	for (i = 0; i < r->n; i++) {
-		for (j = 0; j < r->findings[i].nmends; j++)
+		for (j = 0; j < r->findings[i].nmends; j++) {
+			free(r->findings[i].mends[j].where);
 			free(r->findings[i].mends[j].line);
+		}
 		free(r->findings[i].seen);
 	}
 	for (i = 0; i < r->nways; i++)
@@ -180,6 +190,15 @@ put_wrapped(FILE *f, const char *label, const char *s)
 	put_columns(f, INDENT, label, s);
 }
 
+/* The likeliest line, with those that go with it, and then all others. */
+static const char *
+mend_label(const struct finding *fd, size_t i)
+{
+	if (i == 0)
+		return "  mend";
+	return fd->mends[i].other && !fd->mends[i - 1].other ? "  or" : "";
+}
+
 static void
 put_finding(FILE *f, const struct finding *fd)
 {
@@ -192,7 +211,7 @@ put_finding(FILE *f, const struct finding *fd)
 	if (fd->now != NULL)
 		put_wrapped(f, "  now", fd->now);
 	for (i = 0; i < fd->nmends; i++) {
-		put_wrapped(f, i == 0 ? "  mend" : "", fd->mends[i].where);
+		put_wrapped(f, mend_label(fd, i), fd->mends[i].where);
 		fprintf(f, "%*s", INDENT + 4, "");
 		put_word(f, fd->mends[i].line ? fd->mends[i].line : "",
 		    fd->mends[i].line ? strlen(fd->mends[i].line) : 0);
@@ -253,6 +272,8 @@ finding_json(const struct finding *fd)
 		m = json_object();
 		json_object_set_new(m, "where", json_words(fd->mends[i].where));
 		json_object_set_new(m, "line", json_words(fd->mends[i].line));
+		json_object_set_new(
+		    m, "likely", json_boolean(!fd->mends[i].other));
 		json_array_append_new(mends, m);
 	}
 	json_object_set_new(j, "mend", mends);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum {
-	FINDING_MENDS = 6,
+	FINDING_MENDS = 8,
 	REPORT_WAYS = 5
 };
 
@@ -27,8 +27,9 @@ enum sure {
 };
 
 struct mend {
-	const char *where; /* which server, or what to do there */
+	char *where; /* which server, or what to do there */
 	char *line;
+	bool other; /* it is for when those before it are not the cause */
 };
 
 struct finding {
@@ -66,6 +67,8 @@ struct finding *report_add(struct report *, const char *code, enum level,
     __attribute__((format(printf, 6, 7)));
 void report_mend(struct report *, struct finding *, const char *where,
     const char *line, ...) __attribute__((format(printf, 4, 5)));
+/* The mend that was added last is less likely than those before. */
+void report_mend_other(struct finding *);
 void report_add_way(struct report *, const char *name, bool works,
     const char *how, ...) __attribute__((format(printf, 4, 5)));
 void report_summary(struct report *, const char *, ...)

@@ -36,15 +36,57 @@ judge_buffer(const struct visit *v, uint64_t size)
 	return sent * size;
 }
 
-/* If the same ticks come twice, a cache sent them the second time. */
+/*
+ * If the same comes twice, a cache sent it the second time.  The times of the
+ * messages show it, which nothing on the way changes.
+ */
 static bool
-is_cached(const struct evidence *e)
+same(const struct visit *a, const struct visit *b)
 {
-	if (e->probe->from_cache)
-		return true;
-	return e->plain != NULL && e->plain->nticks > 0 &&
-	       e->probe->nticks > 0 &&
-	       e->plain->ticks[0].sent_ms == e->probe->ticks[0].sent_ms;
+	return a != NULL && b != NULL && visit_made_ms(a) > 0 &&
+	       visit_made_ms(a) == visit_made_ms(b);
+}
+
+static bool
+says_cache(const struct evidence *e)
+{
+	size_t i;
+
+	for (i = 0; i < TRIES; i++)
+		if (e->tries[i] != NULL && visit_from_cache(e->tries[i]))
+			return true;
+	return visit_from_cache(e->stream) || visit_from_cache(e->probe) ||
+	       (e->twice != NULL && visit_from_cache(e->twice));
+}
+
+/* Returns how it shows, or NULL. */
+static const char *
+cached(const struct evidence *e)
+{
+	if (same(e->once, e->twice))
+		return "asked twice without a cookie, as pages ask, the answer "
+		       "was the first one again, with its times";
+	if (same(e->probe, e->plain))
+		return "the same ticks came twice";
+	return says_cache(e) ? "a header of the answer says so" : NULL;
+}
+
+bool
+times_cached(const struct evidence *e)
+{
+	return cached(e) != NULL;
+}
+
+static void
+judge_cached(const struct evidence *e, const struct way *w, struct report *r)
+{
+	mend_finding(r,
+	    report_add(r, "cached", LEVEL_ERROR, SURE_CERTAIN,
+		"Pages get an old stream out of the cache, and nothing that "
+		"is new: events are lost. And the cache reads on after a page "
+		"has left, so its stream is not freed.",
+		"%s", cached(e)),
+	    w, NULL);
 }
 
 static uint64_t
@@ -119,14 +161,9 @@ judge_times(const struct evidence *e, const struct way *w, struct report *r)
 	const struct visit *p = e->probe;
 	bool held = visit_held(p);
 	bool plain_held = e->plain == NULL ? held : visit_held(e->plain);
-	struct finding *f;
 
-	if (is_cached(e)) {
-		f = report_add(r, "cached", LEVEL_ERROR, SURE_CERTAIN,
-		    "Pages get an old stream out of a memory, whole, and "
-		    "nothing that is new.",
-		    "the same ticks came twice, or a header says so");
-		mend_finding(r, f, w, NULL);
+	if (cached(e) != NULL) {
+		judge_cached(e, w, r);
 		return true;
 	}
 	if (p->encoding[0] != '\0')

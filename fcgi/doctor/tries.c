@@ -215,6 +215,13 @@ judge_try(
 	return false;
 }
 
+/* No two polls of largesse.js are alike, and no cache keeps a POST. */
+static bool
+is_cacheable(enum tried which)
+{
+	return which != TRY_POST && which != TRY_POLL;
+}
+
 /* What holds or cuts streams has a word of the way around it. */
 static void
 tell_meanwhile(struct report *r, const char *now)
@@ -272,13 +279,19 @@ judge_tries(const struct evidence *e, struct report *r)
 	size_t i, best = TRIES;
 	bool works;
 
-	if (e->stream->status == 401 || e->stream->status == 403)
+	if ((e->stream->status == 401 || e->stream->status == 403) &&
+	    !judge_unasked(e)) /* or that is told already */
 		note_untried(r);
 	judge_newest(e, r);
 	for (i = 0; i < TRIES; i++) {
 		if (e->tries[i] == NULL)
 			continue;
 		works = judge_try(e->tries[i], (enum tried)i, fastest, how);
+		if (works && is_cacheable((enum tried)i) && times_cached(e)) {
+			works = false;
+			snprintf(how, sizeof(how),
+			    "no: out of a cache when it is asked for again");
+		}
 		report_add_way(r, ways[i].name, works, "%s", how);
 		if (works && best == TRIES)
 			best = i;

@@ -15,8 +15,10 @@
 
 enum {
 	REDIRECTS = 5,
-	START_MS = 6000, /* for a first byte, if nothing holds it back */
-	MORE_MS = 20000, /* after the end of a probe, if something does */
+	ABOUT_S = 4,	  /* all but the silence takes about so long */
+	HEARTBEAT_S = 15, /* of most responders */
+	START_MS = 6000,  /* for a first byte, if nothing holds it back */
+	MORE_MS = 20000,  /* after the end of a probe, if something does */
 	SMALL_BYTES = 2048,
 	LARGE_BYTES = 16384,
 	TRY_MS = 12000,	     /* of which three are the stream's own */
@@ -24,9 +26,12 @@ enum {
 	IDLE_MAX_MS = 300 * 1000
 };
 
+#define POLL "beat=1&poll&age=0"
+
 struct examination {
 	const struct doctor *doctor;
 	struct clinic *clinic;
+	struct progress progress;
 	struct evidence e;
 	bool elsewhere; /* redirected to another host */
 	char *url;	/* of the stream, without a fragment */
@@ -210,6 +215,30 @@ begin_try(struct examination *x, const char *more, const char *form)
 	return v;
 }
 
+/*
+ * The same address twice, some time apart and as a page asks, for a cache that
+ * lets pass what has a cookie or a token.  An answer says when it was made.
+ */
+static void
+ask_twice(struct examination *x)
+{
+	struct visit_ask ask = {.encodings = true, .timeout_ms = START_MS};
+	struct evidence *e = &x->e;
+	char *url = NULL;
+
+	e->once = e->tries[TRY_POLL];
+	if (e->once != NULL && e->once->nbeats > 0) {
+		e->twice = wait_visit(x, begin_try(x, POLL, NULL));
+		return;
+	}
+	if (asprintf(&url, "%s/probe?ticks=2&every=100", x->mount) == -1)
+		return;
+	ask.url = url;
+	e->once = wait_visit(x, begin_visit(x, ask));
+	e->twice = wait_visit(x, begin_visit(x, ask));
+	free(url);
+}
+
 /* As largesse.js asks, but with ends that come soon, and many beats. */
 static void
 try_ways(struct examination *x)
@@ -221,7 +250,7 @@ try_ways(struct examination *x)
 	tries[TRY_PADDED] = begin_try(x, "beat=1&age=3&pad=2048", NULL);
 	tries[TRY_SHORT] = begin_try(x, "beat=1&age=2", NULL);
 	tries[TRY_POST] = begin_try(x, NULL, "beat=1&age=3");
-	tries[TRY_POLL] = begin_try(x, "beat=1&poll&age=0", NULL);
+	tries[TRY_POLL] = begin_try(x, POLL, NULL);
 	for (i = 0; i < TRIES; i++)
 		wait_visit(x, tries[i]);
 }
@@ -245,19 +274,56 @@ probe_stream(struct examination *x)
 		e->again = wait_visit(x, begin_probe(x, 1, 100, 0, true));
 }
 
+/* The silence lasts longest; nearly all else is done meanwhile. */
+static unsigned long long
+about_seconds(const struct examination *x)
+{
+	uint64_t ms = x->doctor->idle_ms;
+
+	if (ms == DOCTOR_IDLE)
+		ms = x->e.idle_ms > 0 ? x->e.idle_ms
+				      : HEARTBEAT_S * 1000 + IDLE_MORE_MS;
+	return ABOUT_S + (ms < ABOUT_S * 1000 ? ABOUT_S : ms / 1000);
+}
+
+static void
+examine_stream(struct examination *x)
+{
+	progress_step(&x->progress, about_seconds(x),
+	    "a stream of ticks whose times are known");
+	probe_stream(x);
+	if (x->e.stream->status != 401 && x->e.stream->status != 403) {
+		progress_step(
+		    &x->progress, about_seconds(x), "the ways of largesse.js");
+		try_ways(x);
+	}
+	ask_twice(x);
+	progress_step(
+	    &x->progress, about_seconds(x), "is a silent stream cut?");
+	wait_visit(x, x->e.silence);
+}
+
+/* Does the doctor ask with what could be a login? */
+static bool
+has_credential(const struct examination *x)
+{
+	return http_has_header(x->doctor, "Authorization") ||
+	       http_has_header(x->doctor, "Cookie") ||
+	       strstr(x->url, "access_token=") != NULL;
+}
+
 static bool
 examine_url(struct examination *x, struct report *r)
 {
+	progress_step(
+	    &x->progress, about_seconds(x), "the stream, as a page asks");
 	if (!set_url(x, x->doctor->subject) || !find_stream(x))
 		return false;
-	if (x->e.stream->stream && !x->e.stream->started)
+	if (judge_doubtful(x->e.stream))
 		ask_health(x);
-	if (judge_usable(x->e.stream)) {
-		probe_stream(x);
-		if (x->e.stream->status != 401 && x->e.stream->status != 403)
-			try_ways(x);
-		wait_visit(x, x->e.silence);
-	}
+	if (judge_usable(x->e.stream))
+		examine_stream(x);
+	x->e.credential = has_credential(x);
 	judge_evidence(&x->e, r);
 	return !r->failed;
 }
@@ -268,9 +334,11 @@ doctor_url(const struct doctor *doctor, struct report *r)
 	struct examination x = {.doctor = doctor, .e.origin = doctor->origin};
 	bool done = false;
 
-	x.clinic = clinic_open(doctor);
+	progress_begin(&x.progress);
+	x.clinic = clinic_open(doctor, &x.progress);
 	if (x.clinic != NULL)
 		done = examine_url(&x, r);
+	progress_end(&x.progress);
 	if (!done)
 		log_error(doctor->subject, "no memory");
 	clinic_close(x.clinic);

@@ -9,6 +9,7 @@
 #include "fcgi/doctor/visit.h"
 
 enum {
+	OLD_S = 2,     /* that an answer is older than its request */
 	HELD_MS = 250, /* a busy machine alone does not make a tick so late */
 	HELD_TICKS = 4 /* fewer ticks prove nothing */
 };
@@ -60,13 +61,15 @@ read_cache(struct visit *v, const char *line, size_t len)
 	const char *s;
 	size_t n;
 
+	if (value_of(line, len, "Expires", &n) != NULL)
+		v->expires = true;
 	if ((s = value_of(line, len, "Age", &n)) != NULL) {
 		copy_text(text, sizeof(text), s, n);
-		v->from_cache |= atoi(text) > 0;
+		v->age_s = atof(text);
 	} else if ((s = value_of(line, len, "X-Cache", &n)) != NULL ||
 		   (s = value_of(line, len, "X-Cache-Status", &n)) != NULL) {
 		copy_text(text, sizeof(text), s, n);
-		v->from_cache |= strncasecmp(text, "hit", 3) == 0;
+		v->hit |= strncasecmp(text, "hit", 3) == 0;
 	}
 }
 
@@ -242,6 +245,22 @@ visit_block(struct visit *v, const char *text, double now_ms)
 	else if (is_word(type, type_len, "stream-start") ||
 		 is_word(type, type_len, "stream-beat"))
 		keep_beat(v, data, data_len, now_ms);
+}
+
+/* --- caches ------------------------------------------------------------- */
+
+bool
+visit_from_cache(const struct visit *v)
+{
+	return v->hit || v->age_s >= v->head_ms / 1000 + OLD_S;
+}
+
+double
+visit_made_ms(const struct visit *v)
+{
+	if (v->nbeats > 0)
+		return v->beats[0].sent_ms;
+	return v->nticks > 0 ? v->ticks[0].sent_ms : 0;
 }
 
 /* --- ticks -------------------------------------------------------------- */

@@ -56,7 +56,9 @@ struct visit {
 	char server[VISIT_TEXT], via[VISIT_TEXT], type[VISIT_TEXT];
 	char encoding[VISIT_TEXT], cache_control[VISIT_TEXT];
 	char allow_origin[VISIT_TEXT], location[1024];
-	bool from_cache; /* Age or X-Cache says so */
+	bool expires; /* the header Expires is there */
+	bool hit;     /* X-Cache says so */
+	double age_s; /* as the header Age says; 0: it is not there */
 
 	double head_ms, body_ms, end_ms; /* since it began; 0: never */
 	size_t bytes;			 /* of the body, decoded */
@@ -79,6 +81,15 @@ struct visit {
 void visit_header(struct visit *, const char *line, size_t len);
 /* A block of the stream, and when the last of it came. */
 void visit_block(struct visit *, const char *text, double now_ms);
+
+/*
+ * Does a header say that a cache had the answer before it was asked?  What
+ * fills its buffer first may say an Age as well, of the time that took.
+ */
+bool visit_from_cache(const struct visit *);
+
+/* When the first message was sent, by the responder's clock; 0: unknown. */
+double visit_made_ms(const struct visit *);
 
 /* Has the last tick come? */
 bool visit_full(const struct visit *);

@@ -11,7 +11,12 @@ enum server_kind {
 	SERVER_NGINX,
 	SERVER_LIGHTTPD,
 	SERVER_APACHE,
-	SERVER_HAPROXY
+	SERVER_HAPROXY,
+	SERVER_VARNISH,
+	SERVER_SQUID,
+	SERVER_CADDY,
+	SERVER_H2O,
+	SERVER_CDN /* another that is known to stand before sites */
 };
 
 /* The inner server speaks with the responder; the outer one is before it. */

@@ -23,7 +23,7 @@
 
 enum {
 	ANSWER_ENDS = 0xff,
-	VISITS = 9 + TRIES
+	VISITS = 11 + TRIES
 };
 
 /* --- the clock, in place of clock_gettime (see run) ------------------------
@@ -158,7 +158,8 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 	const struct visit **const visits[VISITS] = {&e.stream, &e.probe,
 	    &e.plain, &e.silence, &e.again, &e.small, &e.large, &e.health,
 	    &e.asked, &e.tries[TRY_STREAM], &e.tries[TRY_PADDED],
-	    &e.tries[TRY_SHORT], &e.tries[TRY_POST], &e.tries[TRY_POLL]};
+	    &e.tries[TRY_SHORT], &e.tries[TRY_POST], &e.tries[TRY_POLL],
+	    &e.once, &e.twice};
 	struct visit_ask ask = {.url = d.subject, .timeout_ms = 60000};
 	struct going *made[VISITS] = {NULL};
 	struct report r = {.subject = d.subject};

@@ -134,9 +134,12 @@ class Front:
         return text.replace("PORT", str(self.port)).replace(
             "BEHIND", str(self.behind)).replace("DIR", str(self.dir))
 
+    def configuration(self):
+        return FRONTS[self.name]
+
     def start(self):
         self.port = free_port()
-        conf, argv = FRONTS[self.name]
+        conf, argv = self.configuration()
         (self.dir / "conf").write_text(self.fill(conf))
         with open(self.dir / "log", "ab") as log:
             self.proc = subprocess.Popen(

@@ -34,6 +34,15 @@ CACHE = ("fastcgi_cache_path %(dir)s/cache keys_zone=c:1m;"
          "fastcgi_cache_key $request_uri;")
 CACHED = dict(BUFFERED, fastcgi_cache="c", fastcgi_cache_valid="200 1m",
               fastcgi_ignore_headers="X-Accel-Buffering Cache-Control")
+# What is answered here is kept, and a stream that has ended comes again.
+PROXY_CACHE = dict(
+    http=CACHE.replace("fastcgi_", "proxy_"), proxy_buffering=None,
+    proxy_cache="c", proxy_cache_valid="200 1m",
+    proxy_ignore_headers="Cache-Control X-Accel-Buffering")
+SHOP = ("location / { default_type text/html; "
+        'return 200 "<!doctype html><h1>Shop</h1>"; }')
+WHOLE = dict(fastcgi_param__PATH_INFO="$uri",
+             fastcgi_param__REQUEST_URI="$request_uri")
 RETRY = """error_page 502 503 = @retry;
 location @retry { default_type text/event-stream;
 	return 200 "retry: 3000\\n\\n"; }"""
@@ -77,13 +86,32 @@ SICK = [
      "compressed", 'SetEnvIf Request_URI "^/events" no-gzip=1'),
     ("nginx: fastcgi_cache that ignores Cache-Control",
      [nginx(True, http=CACHE, **CACHED)], "cached", "fastcgi_cache off;"),
+    ("nginx in front of nginx: proxy_cache that ignores Cache-Control",
+     [nginx(True), nginx(False, **PROXY_CACHE)], "cached",
+     "proxy_cache off;"),
     ("nginx: expires 1h",
      [nginx(True, expires="1h")], "cache-control", "expires off;"),
+    ("nginx: add_header Cache-Control in the server",
+     [nginx(True, server='add_header Cache-Control "public";')],
+     "cache-control",
+     'add_header Cache-Control "no-store, no-transform";'),
+    ("Apache: Header set Cache-Control",
+     [apache(True, FCGI, AUTH, PATH, "Header set Cache-Control public")],
+     "cache-control",
+     'Header set Cache-Control "no-store, no-transform"'),
+    ("lighttpd: setenv of Cache-Control",
+     [lighttpd(True, more='setenv.add-response-header = '
+               '( "Cache-Control" => "public" )')], "cache-control",
+     "setenv.set-response-header = "
+     '( "Cache-Control" => "no-store, no-transform" )'),
     ("nginx: fastcgi_read_timeout 1s",
      [nginx(True, fastcgi_read_timeout="1s")], "idle",
      "fastcgi_read_timeout 60s;", ["--idle", "3"]),
     ("nginx in front of lighttpd: proxy_read_timeout 1s",
      [lighttpd(True), nginx(False, proxy_read_timeout="1s")], "idle",
+     "proxy_read_timeout 60s;", ["--idle", "3"]),
+    ("nginx in front of nginx: proxy_read_timeout 1s",
+     [nginx(True), nginx(False, proxy_read_timeout="1s")], "idle",
      "proxy_read_timeout 60s;", ["--idle", "3"]),
     ("Apache: mod_fcgid, FcgidIOTimeout 1",
      [apache(True, FCGID, "FcgidOutputBufferSize 0", "FcgidIOTimeout 1",
@@ -148,6 +176,12 @@ SICK = [
     ("nginx: no such location", [nginx(
         True, path="~ ^/elsewhere(?<below>/.*)?$")],
      "status", "location ~ ^/events(?<largesse_path>/.*)?$ {"),
+    ("nginx: a page of the site for every path", [nginx(
+        True, path="~ ^/elsewhere(?<below>/.*)?$", server=SHOP)],
+     "not-largesse", "include /etc/nginx/largesse/events.conf;"),
+    ("nginx: PATH_INFO is the whole path of another mount",
+     [nginx(True, path="/live", **WHOLE)], "mount",
+     "location ~ ^/live(?<largesse_path>/.*)?$ {", [], "/live"),
     ("nginx: certificate that nobody trusts", "tls", "tls", None),
     ("nginx: responder down", "down", "status", "ss -xlp | grep largesse"),
     ("lighttpd: responder down", "down lighttpd", "status",
@@ -167,6 +201,8 @@ WELL = [
     ("nginx as shipped", "shipped nginx"),
     ("lighttpd as shipped", "shipped lighttpd"),
     ("nginx", [nginx(True)]),
+    ("nginx: PATH_INFO is the whole path",
+     [nginx(True, path="/events", **WHOLE)]),
     ("lighttpd", [lighttpd(True)]),
     ("Apache, mod_proxy_fcgi", [apache(True)]),
     ("Apache, mod_fcgid", [apache(
@@ -407,6 +443,26 @@ def test_a_token_is_asked_for_once():
     assert ran.stdout.count("pass it with") == 1, ran.stdout
     assert "--header 'Authorization: Bearer ...'" in ran.stdout, ran.stdout
     assert "ways for visitors," not in ran.stdout, ran.stdout
+
+
+def test_a_key_and_no_token_is_nothing_wrong():
+    with Yard("nginx", start=False) as y:
+        key = y.dir / "key"
+        key.write_text("0123456789abcdef0123456789abcdef")
+        key.chmod(0o600)
+        y.options = ["--key-file", str(key)]
+        y.start()
+        url = y.url + "/events"
+        report = json.loads(y.run("doctor", url, "--json", *QUICK).stdout)
+        wrong = y.run("doctor", url, "--json", *QUICK, "--header",
+                      "Authorization: Bearer x", check=False)
+    assert report["healthy"] and "token" in found(report, notes=True), report
+    note = next(f for f in report["findings"] if f["code"] == "token")
+    lines = [m["line"] for m in note["mend"]]
+    assert any("--header 'Authorization: Bearer TOKEN'" in x for x in lines)
+    assert any("?topic=TOPIC" in line for line in lines), lines
+    assert wrong.returncode == 1, wrong
+    assert "status" in found(json.loads(wrong.stdout)), wrong
 
 
 def rows(setups):

@@ -275,6 +275,19 @@ test_the_same_ticks_twice_are_cached(void **state)
 	want(sc, "");
 }
 
+/* What waits for the whole answer counts its own time as an age. */
+static void
+test_an_age_of_its_own_time_is_no_cache(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->probe = heaped_probe(20, 100);
+	sc->probe.head_ms = 1904;
+	headers(&sc->probe, HEADERS("Age: 2\r\n"));
+	want(sc, "buffered");
+}
+
 static void
 test_late_start_needs_to_be_seen_twice(void **state)
 {
@@ -448,6 +461,13 @@ test_no_stream_at_all(void **state)
 	sc->stream = (struct visit){
 	    .done = true, .status = 200, .http = 11, .type = "text/html"};
 	sc->e.probe = NULL;
+	assert_true(judge_doubtful(&sc->stream));
+	want(sc, "not-largesse");
+	sc = scene();
+	sc->stream = (struct visit){
+	    .done = true, .status = 200, .http = 11, .type = "text/plain"};
+	strcpy(sc->stream.text, "retry: 2000\nevent: stream-start\n");
+	sc->e.probe = NULL;
 	want(sc, "content-type");
 	sc = scene();
 	sc->stream = (struct visit){.done = true, .trouble = TROUBLE_TLS};
@@ -457,6 +477,50 @@ test_no_stream_at_all(void **state)
 	sc->stream = (struct visit){.done = true, .trouble = TROUBLE_NAME};
 	sc->e.probe = NULL;
 	want(sc, "unreachable");
+}
+
+/* The stream's own type is lost, and its text was held back. */
+static void
+test_health_shows_that_it_is_largesse(void **state)
+{
+	struct scene *sc = scene();
+	struct visit health = {
+	    .done = true, .status = 200, .type = "text/plain", .text = "ok\n"};
+
+	(void)state;
+	sc->stream = (struct visit){
+	    .done = true, .status = 200, .http = 11, .type = "text/plain"};
+	sc->e.probe = NULL;
+	sc->e.health = &health;
+	want(sc, "content-type");
+	sc = scene();
+	sc->stream = (struct visit){
+	    .done = true, .status = 200, .http = 11, .type = "text/plain"};
+	sc->e.probe = NULL;
+	strcpy(health.text, "<!doctype html>ok\n");
+	sc->e.health = &health;
+	want(sc, "not-largesse");
+}
+
+/* The words of largesse's own 404: it is there, and asked for another page. */
+static void
+test_largesse_knows_its_own_404(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->stream = (struct visit){.done = true, .status = 404, .http = 11};
+	strcpy(sc->stream.text, "no such page here\n");
+	sc->e.probe = NULL;
+	sc->e.url = "https://example.org/live?topic=a";
+	strcpy(sc->stream.server, "Caddy");
+	want_line(sc, "mount", "env SCRIPT_NAME /live");
+	sc = scene();
+	sc->stream = (struct visit){.done = true, .status = 404, .http = 11};
+	strcpy(sc->stream.text, "no such page here\n");
+	sc->e.probe = NULL;
+	sc->e.url = "https://example.org/live";
+	want_line(sc, "mount", "largesse doctor 'https://example.org/events'");
 }
 
 /* What was seen of the first finding, and its first mend or "". */
@@ -542,7 +606,32 @@ test_refused_and_more(void **state)
 	sc->stream = (struct visit){.done = true, .status = 401, .http = 20};
 	assert_true(judge_usable(&sc->stream));
 	sc->probe.echo.cookie = 0;
+	sc->e.credential = true;
 	want(sc, "status cookie");
+	sc = scene();
+	sc->stream = (struct visit){.done = true, .status = 403, .http = 20};
+	want(sc, "status");
+}
+
+/* That the doctor has no token is nothing wrong with the site. */
+static void
+test_a_stream_that_is_not_public(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->stream = (struct visit){.done = true, .status = 401, .http = 20};
+	strcpy(sc->stream.text, "a token is needed: Authorization: Bearer\n");
+	want_line(sc, "token",
+	    "largesse doctor 'https://example.org/events?topic=TOPIC'");
+	sc = scene();
+	sc->stream = (struct visit){.done = true, .status = 401, .http = 20};
+	sc->probe.echo.cookie = 0;
+	want(sc, "cookie");
+	sc = scene(); /* the web server asks for it, before largesse is asked */
+	sc->stream = (struct visit){.done = true, .status = 401, .http = 20};
+	sc->probe = sc->stream;
+	want(sc, "status");
 }
 
 static void
@@ -724,6 +813,41 @@ test_each_way_works(void **state)
 	free(sc);
 }
 
+static struct scene *
+scene_cached(struct visit tries[TRIES], struct visit *twice)
+{
+	struct scene *sc = scene_of_tries(tries, 0, false);
+
+	*twice = tries[TRY_POLL];
+	sc->e.once = &tries[TRY_POLL];
+	sc->e.twice = twice;
+	return sc;
+}
+
+/* A cache lets pass what has a cookie, as the probe has; pages have none. */
+static void
+test_asked_twice_as_pages_ask(void **state)
+{
+	struct visit tries[TRIES], twice;
+	struct scene *sc = scene_cached(tries, &twice);
+
+	(void)state;
+	want_line(sc, "cached", "fastcgi_cache off;");
+	want_way_says(scene_cached(tries, &twice), TRY_STREAM,
+	    "no: out of a cache when it is asked for again");
+	want_way_says(scene_cached(tries, &twice), TRY_POLL, "works");
+	sc = scene_cached(tries, &twice);
+	twice.beats[0].sent_ms += 900;
+	want(sc, "");
+	/* What it is made of does not say the time. */
+	sc = scene_cached(tries, &twice);
+	tries[TRY_POLL].nbeats = twice.nbeats = 0;
+	judge_evidence(&sc->e, &sc->r);
+	assert_false(report_has(&sc->r, "cached"));
+	report_free(&sc->r);
+	free(sc);
+}
+
 static void
 test_a_stream_that_is_held_is_polled(void **state)
 {
@@ -883,8 +1007,13 @@ test_a_stream_with_a_token_is_not_tried(void **state)
 	(void)state;
 	sc->stream = (struct visit){.done = true, .status = 401, .http = 20};
 	judge_evidence(&sc->e, &sc->r);
-	assert_true(report_has(&sc->r, "untried"));
+	assert_false(report_has(&sc->r, "untried"));
 	assert_int_equal(sc->r.nways, 0);
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
+	sc->e.credential = true;
+	judge_evidence(&sc->e, &sc->r);
+	assert_true(report_has(&sc->r, "untried"));
 	report_free(&sc->r);
 	memset(&sc->r, 0, sizeof(sc->r));
 	want(sc, "status");
@@ -944,8 +1073,116 @@ test_way(void **state)
 	    SERVER_NGINX, true);
 	want_way("Apache/2.4 (Debian)", "Apache", "1.1 x", SERVER_APACHE,
 	    SERVER_UNKNOWN, true);
-	want_way("cloudflare", "nginx", "", SERVER_NGINX, SERVER_UNKNOWN, true);
-	want_way("", "lighttpd", "", SERVER_LIGHTTPD, SERVER_UNKNOWN, true);
+	want_way("cloudflare", "nginx", "", SERVER_NGINX, SERVER_CDN, true);
+	want_way("nginx", "nginx", "1.1 host (squid/5.7)", SERVER_NGINX,
+	    SERVER_SQUID, true);
+	want_way("Caddy", "nginx", "", SERVER_NGINX, SERVER_CADDY, true);
+}
+
+/* Its administrator has given it another name, or it tells none. */
+static void
+test_one_server_is_one(void **state)
+{
+	struct scene *sc = scene();
+	struct way w;
+
+	(void)state;
+	want_way("", "lighttpd", "", SERVER_LIGHTTPD, SERVER_UNKNOWN, false);
+	want_way("our-site", "nginx", "", SERVER_NGINX, SERVER_UNKNOWN, false);
+	/* Caddy says by FastCGI what a proxy would. */
+	strcpy(sc->probe.server, "Caddy");
+	strcpy(sc->probe.echo.software, "Caddy");
+	strcpy(sc->probe.echo.forwarded_proto, "http");
+	sc->probe.echo.forwarded_for = 1;
+	w = way_of(&sc->probe);
+	assert_int_equal(w.inner, SERVER_CADDY);
+	assert_false(w.proxied);
+	sc->probe.echo.forwarded_for = 2;
+	assert_true(way_of(&sc->probe).proxied);
+	free(sc);
+}
+
+/* --- which line first --------------------------------------------------- */
+
+/* The first line, and how many are as likely. */
+static void
+want_first(struct scene *sc, const char *code, const char *line, size_t likely)
+{
+	const struct finding *f = NULL;
+	size_t i, n = 0;
+
+	judge_evidence(&sc->e, &sc->r);
+	for (i = 0; i < sc->r.n; i++)
+		if (strcmp(sc->r.findings[i].code, code) == 0)
+			f = &sc->r.findings[i];
+	assert_non_null(f);
+	assert_string_equal(f->mends[0].line, line);
+	for (i = 0; i < f->nmends; i++)
+		n += !f->mends[i].other;
+	assert_int_equal(n, likely);
+	report_free(&sc->r);
+	free(sc);
+}
+
+static void
+test_of_an_unknown_server_in_front_one_line_is_first(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->probe = heaped_probe(20, 100);
+	strcpy(sc->probe.echo.via, "1.1 somebody");
+	want_first(sc, "buffered", "proxy_buffering off;", 1);
+	sc = scene();
+	sc->probe = heaped_probe(20, 100);
+	strcpy(sc->probe.via, "1.1 varnish (Varnish/7.1)");
+	want_first(sc, "buffered",
+	    "if (bereq.url ~ \"^/events\") { set beresp.do_stream = true; "
+	    "set beresp.uncacheable = true; return (deliver); }",
+	    1);
+	sc = scene();
+	sc->probe.echo.authorization = 0;
+	strcpy(sc->probe.echo.via, "1.1 host (squid/5.7)");
+	want_first(sc, "authorization", "login=PASSTHRU", 1);
+	sc = scene();
+	sc->probe.echo.authorization = 0;
+	strcpy(sc->probe.echo.software, "Apache");
+	strcpy(sc->probe.echo.via, "1.1 somebody");
+	want_first(sc, "authorization", "CGIPassAuth On", 1);
+}
+
+/* Nothing shows an nginx before an nginx, so it is told as well. */
+static void
+test_a_second_one_of_the_same_name(void **state)
+{
+	struct scene *sc = scene();
+	struct visit silence = good_stream();
+
+	(void)state;
+	tick(&silence, 1, 2, 0, 3, NULL);
+	silence.end_ms = 10003;
+	silence.trouble = TROUBLE_CUT;
+	sc->e.silence = &silence;
+	want_line(sc, "idle", "proxy_read_timeout 60s;");
+	sc = scene();
+	sc->e.silence = &silence;
+	want_first(sc, "idle", "fastcgi_read_timeout 60s;", 2);
+}
+
+/* A directive that makes an Expires, and a header of somebody's own. */
+static void
+test_what_sets_cache_control(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	headers(&sc->probe, HEADERS("Cache-Control: max-age=3600\r\n",
+				"Expires: Thu, 01 Jan 2037 00:00:00 GMT\r\n"));
+	want_first(sc, "cache-control", "expires off;", 1);
+	sc = scene();
+	headers(&sc->probe, HEADERS("Cache-Control: public\r\n"));
+	want_first(sc, "cache-control",
+	    "add_header Cache-Control \"no-store, no-transform\";", 1);
 }
 
 /* --- reading what came -------------------------------------------------- */
@@ -1043,6 +1280,8 @@ test_report_as_text(void **state)
 	f = report_add(&r, "code", LEVEL_ERROR, SURE_LIKELY, "it is bad",
 	    "a%s\tb", "\x1b[2J\xc2\x9b");
 	report_mend(&r, f, "there", "line %d;", 1);
+	report_mend(&r, f, "elsewhere", "line 2;");
+	report_mend_other(f);
 	report_add(&r, "other", LEVEL_NOTE, SURE_CERTAIN, "no", "nothing");
 	text = printed(&r, report_print);
 	assert_string_equal(text, "x\n"
@@ -1051,6 +1290,8 @@ test_report_as_text(void **state)
 				  "  so    it is bad\n"
 				  "  mend  there\n"
 				  "            line 1;\n"
+				  "  or    elsewhere\n"
+				  "            line 2;\n"
 				  "\nnote: other (certain)\n"
 				  "  seen  nothing\n"
 				  "  so    no\n"
@@ -1152,6 +1393,8 @@ main(void)
 	    cmocka_unit_test(test_gathered_once_is_nothing),
 	    cmocka_unit_test(test_compressed_and_held_by_it),
 	    cmocka_unit_test(test_the_same_ticks_twice_are_cached),
+	    cmocka_unit_test(test_asked_twice_as_pages_ask),
+	    cmocka_unit_test(test_an_age_of_its_own_time_is_no_cache),
 	    cmocka_unit_test(test_late_start_needs_to_be_seen_twice),
 	    cmocka_unit_test(test_cut_in_the_middle),
 	    cmocka_unit_test(test_silence),
@@ -1161,9 +1404,12 @@ main(void)
 	    cmocka_unit_test(test_cors),
 	    cmocka_unit_test(test_cache_control_of_another),
 	    cmocka_unit_test(test_no_stream_at_all),
+	    cmocka_unit_test(test_health_shows_that_it_is_largesse),
+	    cmocka_unit_test(test_largesse_knows_its_own_404),
 	    cmocka_unit_test(test_trouble_is_told_by_its_kind),
 	    cmocka_unit_test(test_status_with_its_text),
 	    cmocka_unit_test(test_refused_and_more),
+	    cmocka_unit_test(test_a_stream_that_is_not_public),
 	    cmocka_unit_test(test_told_to_come_back),
 	    cmocka_unit_test(test_redirects),
 	    cmocka_unit_test(test_a_probe_that_is_none),
@@ -1177,6 +1423,11 @@ main(void)
 	    cmocka_unit_test(test_a_stream_with_a_token_is_not_tried),
 	    cmocka_unit_test(test_beats_that_are_none),
 	    cmocka_unit_test(test_way),
+	    cmocka_unit_test(test_one_server_is_one),
+	    cmocka_unit_test(
+		test_of_an_unknown_server_in_front_one_line_is_first),
+	    cmocka_unit_test(test_a_second_one_of_the_same_name),
+	    cmocka_unit_test(test_what_sets_cache_control),
 	    cmocka_unit_test(test_headers_are_read),
 	    cmocka_unit_test(test_long_headers_are_cut),
 	    cmocka_unit_test(test_blocks_that_are_no_ticks),
