@@ -221,6 +221,23 @@ store_set_event_max(struct store *st, uint64_t bytes)
 	st->event_max = bytes;
 }
 
+enum {
+	SIZE_MS = 1000 /* from one time that the log is asked to the next */
+};
+
+void
+store_size(struct store *st, struct store_size *size)
+{
+	int64_t now = clock_steady_ms();
+
+	if (st->ops->size != NULL &&
+	    (st->sized_ms == 0 || now - st->sized_ms >= SIZE_MS)) {
+		st->ops->size(st, &st->size);
+		st->sized_ms = now;
+	}
+	*size = st->size;
+}
+
 const char *
 store_log_id(const struct store *st)
 {

@@ -57,6 +57,7 @@ struct store_ops {
 	store_append_all_fn *append_all;
 	void (*rest)(struct store *); /* NULL: it holds nothing */
 	int (*set_synchronous)(struct store *, bool on);
+	void (*size)(struct store *, struct store_size *); /* or NULL */
 	store_numbers_fn *numbers;
 	store_removed_fn *removed;
 	store_copy_begin_fn *copy_begin;
@@ -83,7 +84,9 @@ struct store {
 	int64_t bad_since_ms;	 /* steady clock; 0 while all is well */
 	int64_t broken_ms;	 /* last trouble that does not just pass */
 	int64_t seen_ms;	 /* see store_seen_ms */
-	uint64_t event_max;	 /* see store_set_event_max; 0: no limit */
+	int64_t sized_ms;	 /* steady clock; when size was asked for */
+	struct store_size size;
+	uint64_t event_max; /* see store_set_event_max; 0: no limit */
 	char why[256];
 	char doubt[512];   /* see store_doubt */
 	bool warned;	   /* warning was set once, and is not set again */

@@ -151,6 +151,18 @@ void store_set_event_max(struct store *, uint64_t bytes);
 /* The random id of this log, as text.  Good until the log is replaced. */
 const char *store_log_id(const struct store *);
 
+/* How large the log is, and how long it keeps what it has. */
+struct store_size {
+	bool known;	      /* false: this engine cannot say, or not now */
+	uint64_t bytes;	      /* of all files of the log, on the disk */
+	uint64_t keep_rows;   /* as init has set it; 0: without limit */
+	uint64_t keep_age_ms; /* likewise */
+	int64_t oldest_ms;    /* time of the oldest event; or STORE_NO_TIME */
+};
+
+/* For a reader.  The log is asked once a second at most. */
+void store_size(struct store *, struct store_size *);
+
 /* --- ids ---------------------------------------------------------------- */
 
 #define STORE_ID_SIZE 48 /* room for any printed id with its NUL */

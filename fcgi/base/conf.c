@@ -115,6 +115,8 @@ static const struct option list[] = {
 	    .help = "another site whose pages may read; repeat, or *"},
 	{"trusted-proxy", "ADDRESS", LIST(trusted_proxy), NULL,
 	    .help = "believe its X-Forwarded-For; or ADDRESS/BITS"},
+	{"status-addresses", NULL, FLAG(status_addresses), NULL,
+	    .help = "/status names the addresses of slow streams"},
 	{"quiet", NULL, FLAG(quiet), NULL,
 	    .help = "print nothing but errors"},
 	{"no-sandbox", NULL, FLAG(no_sandbox), NULL,

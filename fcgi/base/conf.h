@@ -73,6 +73,7 @@ struct serve_conf {
 	uint64_t max_batch;
 	struct option_list allow_origin;
 	struct option_list trusted_proxy;
+	bool status_addresses;
 	bool quiet;
 	bool no_sandbox;
 };

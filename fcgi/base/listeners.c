@@ -108,3 +108,12 @@ listeners_others(
 		sum += sum_of(all, worker, name, i, true);
 	return sum;
 }
+
+uint64_t
+listeners_of(const struct listeners *all, uint64_t worker, const char *name,
+    size_t len, bool prefix)
+{
+	struct places p = places_of(all, name, len, prefix);
+
+	return least_count(&all->of[worker], &p);
+}

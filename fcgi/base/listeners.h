@@ -55,4 +55,11 @@ void listeners_forget(struct listeners *, uint64_t worker);
 uint64_t listeners_others(
     const struct listeners *, uint64_t worker, const char *name, size_t len);
 
+/*
+ * How many streams of this worker have this very topic, or prefix; as
+ * everywhere here it may be too large, and is never too small.
+ */
+uint64_t listeners_of(const struct listeners *, uint64_t worker,
+    const char *name, size_t len, bool prefix);
+
 #endif

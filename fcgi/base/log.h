@@ -11,6 +11,7 @@
  *	command		what all commands have in common
  *	near		the word that somebody meant who typed another one
  *	tally		what a process has counted, and why streams ended
+ *	board		what a worker shows the others of its streams
  *	bytes, hash	bytes that grow; one hash function and one hash table
  *	env, json	a value in an environment; a text as JSON
  *	utf8, base64	is it UTF-8, and is it seen?  a part of a token

@@ -44,10 +44,14 @@ const struct tally_line tally_lines[] = {
 	NOW("streams", streams, "Streams that are open."),
 	NOW("pending", pending, "Connections whose request is not whole."),
 	NOW("probes", probes, "Probes for the doctor that are open."),
+	NOW("watches", watches, "Status pages that are open."),
+	NOW("slow", slow, "Streams whose client has not read what was sent."),
+	NOW("behind", behind, "Streams for which the log has to be read."),
 	NOW("writers", writers, "Writers for POST; fewer than workers: away."),
 	NOW("posts_waiting", posts_waiting, "POSTs that a writer has."),
 	NOW("topics", topics, "Topics and prefixes that are listened to."),
 	NOW("subscriptions", subscriptions, "Different sets of topics."),
+	NOW("listens", listens, "The topics of all streams, added up."),
 	NOW("window_events", window_events, "Newest events kept in memory."),
 	NOW("window_bytes", window_bytes, "What those take."),
 	NOW("resident_bytes", resident_bytes, "Memory of the process."),
@@ -66,6 +70,8 @@ const struct tally_line tally_lines[] = {
 	TOTAL("published", published, "Events taken by POST."),
 	TOTAL("writer_ends", writer_ends, "Writers that died."),
 	TOTAL("deliveries", deliveries, "Events sent, each time counted."),
+	TOTAL("deliveries_log", deliveries_log,
+	    "Of them, read from the log: the window had them no more."),
 	TOTAL("sent_bytes", bytes, "Bytes sent on streams."),
 	TOTAL("writes", writes, "Writes to streams."),
 	TOTAL("blocked", blocked, "Writes that a stream did not take whole."),
@@ -81,12 +87,25 @@ const size_t tally_nlines = sizeof(tally_lines) / sizeof(tally_lines[0]);
 const uint64_t tally_le_us[TURN_BUCKETS - 1] = {
     500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 500000, 1000000};
 
+const uint64_t delay_le_ms[DELAY_BUCKETS - 1] = {
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000};
+
 size_t
 tally_bucket(uint64_t us)
 {
 	size_t i = 0;
 
 	while (i < TURN_BUCKETS - 1 && us > tally_le_us[i])
+		i++;
+	return i;
+}
+
+size_t
+delay_bucket(uint64_t ms)
+{
+	size_t i = 0;
+
+	while (i < DELAY_BUCKETS - 1 && ms > delay_le_ms[i])
 		i++;
 	return i;
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fcgi/base/board.h"
 #include "fcgi/base/listeners.h"
 
 /*
@@ -52,21 +53,37 @@ extern const uint64_t tally_le_us[TURN_BUCKETS - 1];
 /* The bucket of a turn that took so many microseconds. */
 size_t tally_bucket(uint64_t us);
 
+/*
+ * Events are counted by how old they were when the streams had been sent them
+ * (stream/delay.h).  delay_le_ms is as tally_le_us, in milliseconds.
+ */
+enum {
+	DELAY_BUCKETS = 12,
+	DELAY_MAX_MS = 3600 * 1000 /* an older one counts as this in the sum */
+};
+extern const uint64_t delay_le_ms[DELAY_BUCKETS - 1];
+
+/* The bucket of an event that was so many milliseconds old. */
+size_t delay_bucket(uint64_t ms);
+
 /* Totals since the start: they only grow. */
 struct counters {
 	uint64_t requests, opened, events, deliveries, bytes, writes;
 	uint64_t blocked, heartbeats, refused, denied, broken, gaps;
 	uint64_t polls, padded, aged, posted; /* of opened */
 	uint64_t published, writer_ends, pages;
+	uint64_t deliveries_log; /* of deliveries */
 	uint64_t ended[END_REASONS];
 	uint64_t turns[TURN_BUCKETS], turns_us;
+	uint64_t delays[DELAY_BUCKETS], delays_ms;
 };
 
 /* How things are now. */
 struct gauges {
-	uint64_t streams, pending, probes;
+	uint64_t streams, pending, probes, watches;
+	uint64_t slow, behind;
 	uint64_t writers, posts_waiting;
-	uint64_t topics, subscriptions;
+	uint64_t topics, subscriptions, listens;
 	uint64_t window_events, window_bytes;
 	uint64_t resident_bytes;
 	uint64_t longest_turn_us; /* of all workers: the longest */
@@ -105,6 +122,7 @@ tally_number(const struct tally *t, const struct tally_line *line)
 struct tallies {
 	uint64_t n;
 	struct listeners *listeners; /* of each topic */
+	struct board *board;	     /* the largest and the slowest */
 	struct tally of[];
 };
 

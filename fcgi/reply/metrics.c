@@ -38,11 +38,21 @@ put_label(FILE *f, const char *s)
 		}
 }
 
+/* Prometheus wants seconds: a number of microseconds gets another name. */
 static void
 put_line(FILE *f, const struct tally *t, const struct tally_line *line)
 {
+	size_t len = strlen(line->name);
 	char name[64];
 
+	if (len > 3 && strcmp(line->name + len - 3, "_us") == 0) {
+		snprintf(name, sizeof(name), "%.*s_seconds", (int)(len - 3),
+		    line->name);
+		family(f, name, "gauge", line->help);
+		fprintf(f, "largesse_%s %.6f\n", name,
+		    (double)tally_number(t, line) / 1e6);
+		return;
+	}
 	snprintf(name, sizeof(name), "%s%s", line->name,
 	    line->total ? "_total" : "");
 	family(f, name, line->total ? "counter" : "gauge", line->help);
@@ -60,26 +70,48 @@ put_ended(FILE *f, const struct counters *count)
 		    tally_reason((enum end_reason)i), count->ended[i]);
 }
 
+/* Counted by how long it took: see tally.h. */
+struct histogram {
+	const char *name, *help;
+	const uint64_t *le; /* of all buckets but the last */
+	const uint64_t *of;
+	size_t n;
+	double unit; /* of le and of sum, in seconds */
+	uint64_t sum;
+};
+
 /* A histogram counts in each bucket all that was not longer. */
 static void
-put_turns(FILE *f, const struct counters *count)
+put_histogram(FILE *f, const struct histogram *h)
 {
 	uint64_t n = 0;
 	size_t i;
 
-	family(f, "turn_seconds", "histogram", "Turns of the loop.");
-	for (i = 0; i < TURN_BUCKETS - 1; i++) {
-		n += count->turns[i];
-		fprintf(f,
-		    "largesse_turn_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
-		    (double)tally_le_us[i] / 1e6, n);
+	family(f, h->name, "histogram", h->help);
+	for (i = 0; i < h->n - 1; i++) {
+		n += h->of[i];
+		fprintf(f, "largesse_%s_bucket{le=\"%g\"} %" PRIu64 "\n",
+		    h->name, (double)h->le[i] * h->unit, n);
 	}
-	n += count->turns[i];
+	n += h->of[i];
 	fprintf(f,
-	    "largesse_turn_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
-	    "largesse_turn_seconds_sum %.6f\n"
-	    "largesse_turn_seconds_count %" PRIu64 "\n",
-	    n, (double)count->turns_us / 1e6, n);
+	    "largesse_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+	    "largesse_%s_sum %.6f\n"
+	    "largesse_%s_count %" PRIu64 "\n",
+	    h->name, n, h->name, (double)h->sum * h->unit, h->name, n);
+}
+
+static void
+put_histograms(FILE *f, const struct counters *count)
+{
+	const struct histogram turns = {"turn_seconds", "Turns of the loop.",
+	    tally_le_us, count->turns, TURN_BUCKETS, 1e-6, count->turns_us};
+	const struct histogram delays = {"delay_seconds",
+	    "Events, by their age when the streams had been sent them.",
+	    delay_le_ms, count->delays, DELAY_BUCKETS, 1e-3, count->delays_ms};
+
+	put_histogram(f, &turns);
+	put_histogram(f, &delays);
 }
 
 static void
@@ -112,6 +144,18 @@ put_store(FILE *f, const struct status *st)
 		put_label(f, st->why);
 		fputs("\"} 1\n", f);
 	}
+	if (st->size.known) {
+		gauge(f, "log_bytes", "The files of the log, on the disk.",
+		    st->size.bytes);
+		if (st->size.oldest_ms != STORE_NO_TIME) {
+			family(f, "log_oldest_timestamp_seconds", "gauge",
+			    "The time of the oldest event, since 1970.");
+			fprintf(f,
+			    "largesse_log_oldest_timestamp_seconds "
+			    "%.3f\n",
+			    (double)st->size.oldest_ms / 1000);
+		}
+	}
 	if (st->head[strspn(st->head, "0123456789")] != '\0')
 		return;
 	family(f, "head_id", "gauge", "The id of the newest event.");
@@ -135,7 +179,7 @@ put_metrics(FILE *f, const struct status *st)
 	for (i = 0; i < tally_nlines; i++)
 		put_line(f, &st->sum, &tally_lines[i]);
 	put_ended(f, &st->sum.count);
-	put_turns(f, &st->sum.count);
+	put_histograms(f, &st->sum.count);
 	put_limits(f, st);
 }
 

@@ -9,6 +9,10 @@
 #include "fcgi/reply/health.h"
 #include "fcgi/reply/status.h"
 
+enum {
+	SHOW_MS = 20 /* from one writing of what we show to the next */
+};
+
 /* --- gathering ---------------------------------------------------------- */
 
 static uint64_t
@@ -31,10 +35,40 @@ status_tally(const struct hub *hub, struct tally *t)
 	t->count = hub->count;
 	t->count.pages = hub->pages.reads;
 	t->now = hub->now;
+	t->now.behind = hub->cold.n;
 	t->now.topics = hub->topics.topics.n;
 	t->now.subscriptions = hub->topics.subs.n;
 	t->now.window_events = hub->window.count;
 	t->now.window_bytes = hub->topics.kept_bytes;
+}
+
+static void
+on_show_time(uv_timer_t *timer)
+{
+	(void)timer; /* a turn comes after it */
+}
+
+/*
+ * What we show is written when it has changed, at once or a moment after it was
+ * written last: many streams come and go in one moment.
+ */
+static void
+share_shown(struct hub *hub)
+{
+	uint64_t now = uv_now(hub->loop);
+	struct board_side side;
+
+	if (!hub->topics.moved && !hub->slow.changed)
+		return;
+	if (now - hub->shown_ms < SHOW_MS) {
+		if (!uv_is_active((uv_handle_t *)&hub->show))
+			uv_timer_start(&hub->show, on_show_time, SHOW_MS, 0);
+		return;
+	}
+	hub->shown_ms = now;
+	hub->topics.moved = hub->slow.changed = false;
+	show_side(hub, &side);
+	board_write(hub->tallies->board, hub->worker, &side);
 }
 
 /*
@@ -52,6 +86,7 @@ status_share(struct hub *hub)
 		hub->now.resident_bytes = resident_bytes();
 	}
 	status_tally(hub, &hub->tallies->of[hub->worker]);
+	share_shown(hub);
 }
 
 /* Sums up the numbers of all workers, or takes ours if there is only one. */
@@ -83,6 +118,9 @@ status_gather(struct hub *hub, struct status *st)
 	st->log_id = store_log_id(hub->store);
 	store_id_print(hub->store, hub->head, st->head);
 	st->why = health_why(hub);
+	st->tallies = hub->tallies;
+	store_size(hub->store, &st->size);
+	show_all(hub, &st->shown);
 }
 
 /* --- limits ------------------------------------------------------------- */

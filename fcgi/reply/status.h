@@ -24,6 +24,9 @@ struct status {
 	const char *log_id;
 	char head[STORE_ID_SIZE]; /* id of the newest event */
 	const char *why;	  /* see health_why */
+	struct store_size size;
+	const struct tallies *tallies; /* NULL: one process has all numbers */
+	struct board_side shown;       /* of all workers */
 };
 
 /* Sets the numbers of this process as they are now, except resident_bytes. */
@@ -34,6 +37,15 @@ void status_tally(const struct hub *, struct tally *);
  * once a turn.
  */
 void status_share(struct hub *);
+
+/*
+ * What this process has to show: the topics with the most streams, and the
+ * slowest streams.  It takes the same time however many there are.  show.c
+ */
+void show_side(const struct hub *, struct board_side *);
+
+/* The same of all workers. */
+void show_all(const struct hub *, struct board_side *);
 
 /* Gathers the status.  Its texts are good until the hub does something else. */
 void status_gather(struct hub *, struct status *);
@@ -46,8 +58,11 @@ void status_gather(struct hub *, struct status *);
 bool status_limit(
     const struct status *, size_t i, char name[64], uint64_t *value);
 
-/* The text, which the caller frees, and its length; NULL without memory. */
-char *status_json(const struct status *, size_t *len);	  /* status_json.c */
+/*
+ * The text, which the caller frees, and its length; NULL without memory.  line:
+ * all of the JSON is one line.
+ */
+char *status_json(const struct status *, bool line, size_t *len);
 char *status_metrics(const struct status *, size_t *len); /* metrics.c */
 
 /*
@@ -76,5 +91,11 @@ bool status_send(
 
 /* Answers GET and HEAD.  False when the answer did not go out. */
 bool status_reply(struct hub *, const struct peer *, const struct request *);
+
+/*
+ * The same peer, whose answer no page of another site may read, whatever
+ * --allow-origin says: that is about streams.
+ */
+struct peer status_peer(const struct peer *);
 
 #endif

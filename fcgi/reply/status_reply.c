@@ -38,9 +38,19 @@ status_send(
 	return sent;
 }
 
+struct peer
+status_peer(const struct peer *peer)
+{
+	struct peer own = *peer;
+
+	own.headers = NULL;
+	return own;
+}
+
 bool
 status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
 {
+	const struct peer own = status_peer(peer);
 	bool json = rq->path == PATH_STATUS;
 	struct reply rp = {.status = 200,
 	    .type = json ? "application/json"
@@ -51,6 +61,7 @@ status_reply(struct hub *hub, const struct peer *peer, const struct request *rq)
 	if (json && rq->named)
 		return status_topic_reply(hub, peer, rq);
 	status_gather(hub, &st);
-	text = json ? status_json(&st, &rp.len) : status_metrics(&st, &rp.len);
-	return status_send(hub, peer, &rp, text);
+	text = json ? status_json(&st, false, &rp.len)
+		    : status_metrics(&st, &rp.len);
+	return status_send(hub, &own, &rp, text);
 }

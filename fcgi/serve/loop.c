@@ -54,6 +54,9 @@ free_over(struct server *srv, bool all)
 		case CONN_PROBE:
 			probe_free(c);
 			break;
+		case CONN_WATCH:
+			watch_free(c);
+			break;
 		case CONN_PENDING:
 			pending_free((struct pending *)c);
 		}
@@ -183,6 +186,9 @@ on_event(void *arg, struct conn *c, uint32_t events)
 		break;
 	case CONN_PROBE:
 		probe_event(&srv->probes, c, events);
+		break;
+	case CONN_WATCH:
+		watch_event(&srv->watches, c, events);
 		break;
 	case CONN_PENDING:
 		pending_event(srv, (struct pending *)c, events);
@@ -323,6 +329,7 @@ loop_open(struct server *srv)
 	if (hub_open(hub, on_event, on_look, srv) == -1 || news_open(hub) == -1)
 		return -1;
 	probes_open(&srv->probes, hub);
+	watches_open(&srv->watches, hub);
 	if (!open_reader(srv) ||
 	    publish_open(&srv->pub, hub, srv->allow,
 		srv->conf.publish && !srv->plain && !srv->away, pending_result,
@@ -370,6 +377,7 @@ loop_close(struct server *srv)
 	link_close(&srv->pub.link);
 	wheel_each(&hub->wheel, close_conn);
 	probes_end(&srv->probes);
+	watches_end(&srv->watches);
 	free_over(srv, true);
 	/* All have ended, and no turn will free them. */
 	while (hub->todo.first != NULL)

@@ -26,6 +26,7 @@
 
 #include "fcgi/publish/publish.h"
 #include "fcgi/reply/probe.h"
+#include "fcgi/reply/watch.h"
 #include "fcgi/serve/parked.h"
 #include "fcgi/stream/hub.h"
 
@@ -47,6 +48,7 @@ struct server {
 	struct hub hub;		     /* streams, and what is sent to them */
 	struct allow *allow;	     /* who may read and publish what */
 	struct probes probes;	     /* short streams for the doctor */
+	struct watches watches;	     /* the pages that show /status */
 	struct publisher pub;	     /* takes POSTs */
 	struct parked_list for_log;  /* requests that wait for the log */
 	struct parked_list for_turn; /* or for the next turn of the loop */

@@ -83,6 +83,7 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 	left.count = pt->tallies->of[i].count;
 	pt->tallies->of[i] = left;
 	listeners_forget(pt->tallies->listeners, i);
+	board_forget(pt->tallies->board, i);
 	if (!pt->closing)
 		log_info(quiet, "worker", "%d ended by %s %d, starting another",
 		    (int)pid, WIFSIGNALED(status) ? "signal" : "status",

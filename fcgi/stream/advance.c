@@ -124,6 +124,7 @@ from_log(struct hub *hub, struct stream *s, struct due *d)
 		return SOURCE_WAIT;
 	}
 	d->n = 1;
+	d->from_log = true;
 	d->run[0] = &page->run;
 	if (!due_find(d, place)) {
 		stream_end(hub, s, END_CUT_EVENT);
@@ -159,6 +160,7 @@ find_due(struct hub *hub, struct stream *s, bool cold, struct due *d)
 	place = (struct due_place){s->id, s->offset};
 	if (!in_window(hub, s->sub, place))
 		return cold ? from_log(hub, s, d) : SOURCE_COLD;
+	d->from_log = false;
 	d->n = s->sub->ntopics;
 	for (i = 0; i < d->n; i++)
 		d->run[i] = &s->sub->topics[i]->run;
@@ -176,6 +178,7 @@ send_due(struct hub *hub, struct stream *s, const struct due *d, size_t max)
 {
 	struct due_place place = {s->id, s->offset};
 	struct iovec iov[1 + DUE_PIECES];
+	uint64_t before = hub->count.deliveries;
 	size_t len, sent;
 	int n;
 
@@ -188,6 +191,8 @@ send_due(struct hub *hub, struct stream *s, const struct due *d, size_t max)
 		return 0;
 	sent = stream_put(hub, s, iov, n, len);
 	place = due_sent(d, place, sent, &hub->count.deliveries);
+	if (d->from_log)
+		hub->count.deliveries_log += hub->count.deliveries - before;
 	s->id = place.id;
 	s->offset = place.offset;
 	stream_end_failed(hub, s);

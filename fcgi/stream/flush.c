@@ -6,6 +6,7 @@
  * streams that are behind.  So nobody who is behind delays a live event.
  */
 #include "fcgi/stream/advance.h"
+#include "fcgi/stream/delay.h"
 #include "fcgi/stream/end.h"
 #include "fcgi/stream/flush.h"
 #include "fcgi/stream/stream.h"
@@ -94,6 +95,7 @@ flush_ends(struct hub *hub)
 	struct flush *f = &hub->flush;
 	uint64_t gather = (hub->count.writes - f->writes) * SEND_COST_NS;
 
+	delay_count(hub);
 	if (gather > hub->conf->gather_ms * 1000000)
 		gather = hub->conf->gather_ms * 1000000;
 	hub->next_flush = most(
@@ -155,8 +157,10 @@ flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 	read_ns = hub->ahead.read_ns;
 	hub->ahead = (struct ahead){.events = hub->count.events};
 	hub->next_flush = after_rest(began, read_ns);
-	if (ts->ndue == 0)
+	if (ts->ndue == 0) {
+		delay_count(hub); /* nobody listens to them */
 		return;
+	}
 	hub->flush =
 	    (struct flush){began, read_ns, hub->count.writes, .left = 0};
 	turn_step(&hub->turn);

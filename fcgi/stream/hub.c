@@ -52,6 +52,7 @@ hub_open(struct hub *hub, poller_event *event, wheel_due *look, void *arg)
 	hub->todo.end = &hub->todo.first;
 	hub->cold.end = &hub->cold.first;
 	uv_idle_init(hub->loop, &hub->idle);
+	uv_timer_init(hub->loop, &hub->show);
 	wheel_open(&hub->wheel, hub->loop, &hub->turn, look, arg);
 	if (poller_open(&hub->poller, hub->loop, &hub->turn, event, arg) == -1)
 		return -1;

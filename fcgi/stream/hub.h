@@ -5,6 +5,8 @@
  *
  *	hub.h		struct stream, and the struct hub that one loop owns
  *	wheel, poller	when to look at a connection, and its events
+ *	delay.h		how old events are when they have been sent
+ *	slow.h		streams whose client does not read
  *	turn.h		how long a turn of the loop takes, and may
  *	todo.h		streams to advance, connections that are over
  *	write.h		the bytes that go out to a client
@@ -77,12 +79,15 @@ struct stream {
 	bool soon : 1;	 /* after its end the client is wanted back at once */
 	bool warned : 1; /* that its token expires */
 	bool said : 1;	 /* its last bytes have gone out */
+	bool listed : 1; /* is in hub->slow */
 };
 
 /* What malloc gives in a chunk of 128 bytes. */
 _Static_assert(sizeof(struct stream) <= 120, "a stream takes one chunk more");
 
 enum {
+	FRESH_MAX = 512,	  /* events, see delay.h */
+	SLOW_KEPT = 32,		  /* streams, see slow.h */
 	SCRATCH_SIZE = 128 * 1024 /* one read, one opening block */
 };
 
@@ -104,6 +109,19 @@ struct ahead {
 	uint64_t began;	  /* ns; 0: nothing yet */
 	uint64_t read_ns; /* that it took */
 	uint64_t events;  /* count.events when it began */
+};
+
+/* Times of events that were read and not sent to all yet (delay.h). */
+struct fresh {
+	int64_t time_ms[FRESH_MAX];
+	unsigned n;
+};
+
+/* Some of the streams whose client does not read (slow.h). */
+struct slow {
+	struct stream *of[SLOW_KEPT];
+	unsigned n;
+	bool changed; /* since it was shown to the other workers */
 };
 
 /* Does it deliver?  The worse is the greater. */
@@ -148,6 +166,7 @@ struct hub {
 	int64_t looked_ms;	 /* steady: the last look that ended well */
 	struct flush flush;
 	struct ahead ahead;
+	struct fresh fresh;
 	uint64_t next_flush; /* ns; when busy, no flush before this time */
 
 	/* the log's head, asked for at most once a turn (start.c) */
@@ -165,6 +184,8 @@ struct hub {
 	uint64_t max_streams;	/* the limit in force; the option may differ */
 	uint64_t parked;	/* requests that wait for the log */
 
+	struct slow slow;
+
 	/* is all well? (reply/health.c) */
 	enum health health; /* as it was told */
 	bool late;	    /* a stream waited too long for its turn... */
@@ -176,6 +197,8 @@ struct hub {
 	uint64_t started_ms;	 /* since 1970 */
 	struct tallies *tallies; /* NULL: this process is the only one */
 	uint64_t worker;	 /* which of them this is */
+	uv_timer_t show;	 /* what we show is written at the latest */
+	uint64_t shown_ms;	 /* of the loop's clock: it was written */
 	uint32_t measured;	 /* tick at which its memory was measured */
 };
 

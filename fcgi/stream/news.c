@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "fcgi/stream/delay.h"
 #include "fcgi/stream/flush.h"
 #include "fcgi/stream/news.h"
 #include "fcgi/stream/revoke.h"
@@ -53,6 +54,7 @@ add_to_window(void *arg, const struct store_event *ev)
 	struct hub *hub = arg;
 
 	hub->count.events++;
+	delay_note(hub, ev->time_ms);
 	window_add(&hub->window, &hub->topics, hub->store, ev);
 	hub->head = ev->id;
 	return !turn_spent(&hub->turn);

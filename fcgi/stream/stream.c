@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/stream/slow.h"
 #include "fcgi/stream/stream.h"
 #include "fcgi/stream/todo.h"
 #include "fcgi/stream/way.h"
@@ -114,6 +115,8 @@ stream_end(struct hub *hub, struct stream *s, enum end_reason reason)
 	if (s->conn.over)
 		return;
 	s->conn.over = true;
+	if (s->blocked)
+		slow_ends(hub, s);
 	s->conn.again = part(hub, s, reason) && s->keep_conn && !hub->closing;
 	if (!s->conn.again)
 		close(s->conn.fd);
@@ -165,12 +168,17 @@ stream_is_level(struct hub *hub, struct stream *s)
 	s->caller = NULL;
 }
 
-/* The other workers see that a stream listens, or with -1 not any more. */
+/*
+ * A stream listens to its topics, or with -1 not any more: all workers see it.
+ */
 static void
-share_listener(const struct hub *hub, const struct sub *sub, int more)
+count_listener(struct hub *hub, const struct sub *sub, int more)
 {
 	uint8_t i;
 
+	for (i = 0; i < sub->ntopics; i++)
+		topics_count(&hub->topics, sub->topics[i], more);
+	hub->now.listens += (uint64_t)(int64_t)more * sub->ntopics;
 	for (i = 0; hub->tallies != NULL && i < sub->ntopics; i++)
 		listeners_count(hub->tallies->listeners, hub->worker,
 		    sub->topics[i]->name, sub->topics[i]->len,
@@ -182,7 +190,7 @@ stream_free(struct hub *hub, struct stream *s)
 {
 	struct stream *moved = topics_leave(s->sub, s->index);
 
-	share_listener(hub, s->sub, -1);
+	count_listener(hub, s->sub, -1);
 	if (moved != NULL)
 		moved->index = s->index;
 	if (s->sub->nstreams == 0) {
@@ -260,7 +268,7 @@ make_stream(struct hub *hub, const struct stream_start *start)
 		free(s);
 		return NULL;
 	}
-	share_listener(hub, s->sub, 1);
+	count_listener(hub, s->sub, 1);
 	tell_ends(s->sub, start);
 	return s;
 }
@@ -421,6 +429,7 @@ stream_event(struct hub *hub, struct stream *s, uint32_t events)
 			read_more(hub, s);
 	}
 	if (!s->conn.over && s->blocked && (events & EPOLLOUT)) {
+		slow_ends(hub, s);
 		s->blocked = false;
 		todo_add(hub, s);
 	}
@@ -471,6 +480,8 @@ stream_look(struct hub *hub, struct stream *s)
 		return;
 	}
 	live(hub, s, heartbeat);
+	if (s->blocked && !s->conn.over)
+		slow_goes_on(hub, s);
 	if (s->blocked && stall > 0)
 		next = s->written + stall;
 	else if (!s->blocked && s->beat == 0 && heartbeat > 0)

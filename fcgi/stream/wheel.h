@@ -29,7 +29,8 @@ enum {
 enum conn_kind {
 	CONN_PENDING, /* its request is not whole */
 	CONN_STREAM,
-	CONN_PROBE
+	CONN_PROBE,
+	CONN_WATCH
 };
 
 /*

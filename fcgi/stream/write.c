@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "fcgi/stream/slow.h"
 #include "fcgi/stream/write.h"
 
 bool
@@ -39,6 +40,8 @@ set_blocked(struct hub *hub, struct stream *s)
 	uint32_t stall = wheel_ticks(hub->conf->stall_ms);
 	uint32_t now = wheel_now(&hub->wheel);
 
+	if (!s->blocked)
+		slow_begins(hub, s);
 	s->blocked = true;
 	hub->count.blocked++;
 	if (stall > 0 && s->conn.due > now + stall)

@@ -21,6 +21,7 @@ struct due {
 	const struct run *run[REQUEST_TOPICS_MAX];
 	size_t at[REQUEST_TOPICS_MAX]; /* index of the first event due */
 	size_t n;
+	bool from_log; /* they are a page, and not the window */
 };
 
 /* A place in the events: the last event begun, and how much of it was sent. */

@@ -48,6 +48,7 @@ topics_close(struct topics *ts)
 	hash_close(&ts->topics, free_topic_node);
 	hash_close(&ts->subs, free_sub_node);
 	free(ts->due);
+	free(ts->most);
 	memset(ts, 0, sizeof(*ts));
 }
 
@@ -93,8 +94,10 @@ make_topic(struct topics *ts, const struct request_topic *rt, unsigned kind,
 {
 	struct topic *t = calloc(1, sizeof(*t) + rt->len);
 
-	if (t == NULL)
+	if (t == NULL || topics_rank(ts, t) == -1) {
+		free(t);
 		return NULL;
+	}
 	t->len = (uint16_t)rt->len;
 	t->kind = (uint8_t)kind;
 	t->run.floor = floor;
@@ -109,6 +112,7 @@ topics_drop(struct topics *ts, struct topic *t)
 {
 	if (t->nsubs > 0 || t->queued > 0)
 		return;
+	topics_unrank(ts, t);
 	hash_remove(&ts->topics, &t->node);
 	count_kind(ts, t, -1);
 	free_topic(t);

@@ -30,6 +30,8 @@ struct topic {
 	struct hash_node node; /* first: see hash.h */
 	uint32_t nsubs, cap;   /* nsubs 0: freed with its last event */
 	uint32_t queued;       /* events of it in the window's queue */
+	uint32_t nstreams;     /* that have it (topics_count) */
+	uint32_t rank;	       /* its place in the heap `most' */
 	struct sub **subs;
 	struct run run; /* its part of the window */
 	/*
@@ -73,6 +75,9 @@ struct topics {
 	uint64_t kept_bytes; /* by all runs together, see topic_kept */
 	uint32_t bare;	     /* topics of TOPIC_BARE */
 	uint32_t prefixes[REQUEST_TOPIC_BYTES + 1]; /* prefix topics a length */
+	struct topic **most; /* a heap of all, by their streams (most.c) */
+	uint32_t most_cap;
+	bool moved; /* a topic has streams more or less: see topics_most */
 	struct sub **due; /* with news since the last flush; room for all */
 	uint32_t ndue, due_cap;
 };
@@ -113,6 +118,27 @@ void topics_forget(struct topics *, struct sub *);
 /* The topic of this name and kind, or NULL: it has no listener. */
 struct topic *topics_find(
     const struct topics *, const char *name, size_t len, unsigned kind);
+
+/*
+ * A stream more has this topic, or with -1 one less.  The number is what
+ * topics_most goes by.
+ */
+void topics_count(struct topics *, struct topic *, int more);
+
+/*
+ * Sets list to the topics with the most streams, most first, at most max of
+ * them and TOPICS_MOST; none that has no stream.  Returns their number.  It
+ * takes the same time however many topics there are.
+ */
+enum {
+	TOPICS_MOST = 64
+};
+size_t topics_most(
+    const struct topics *, const struct topic **list, size_t max);
+
+/* A new topic gets its place in that order, one that is freed loses it. */
+int topics_rank(struct topics *, struct topic *); /* -1 without memory */
+void topics_unrank(struct topics *, struct topic *);
 
 /*
  * How many streams get the events of this topic, by its name or by a prefix

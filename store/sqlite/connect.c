@@ -44,6 +44,10 @@ static const char *const sql[ST_COUNT] = {
 		" ORDER BY id DESC LIMIT 1",
     [ST_UID] = "SELECT id FROM events WHERE uid = ?1",
     [ST_FIRST] = "SELECT min(id) FROM events",
+    [ST_OLDEST] = "SELECT time FROM events ORDER BY id LIMIT 1",
+    [ST_KEPT] = "SELECT value FROM largesse WHERE key = ?1 AND EXISTS"
+		" (SELECT 1 FROM sqlite_schema WHERE type = 'trigger'"
+		"  AND name = ?2)",
     [ST_PASS] = "SELECT id, topic FROM events WHERE id > ?1 ORDER BY id",
     [ST_NEXT] = "SELECT id FROM events WHERE id > ?1 ORDER BY id LIMIT 1",
     [ST_TOPIC] = "SELECT topic FROM events WHERE id = ?1",

@@ -60,6 +60,7 @@ static const struct store_ops ops = {
     .append_all = sqlite_append_all,
     .rest = sqlite_rest,
     .set_synchronous = sqlite_set_synchronous,
+    .size = sqlite_size,
     .numbers = sqlite_numbers,
     .removed = sqlite_removed,
     .copy_begin = sqlite_copy_begin,

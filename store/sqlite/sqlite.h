@@ -17,6 +17,7 @@
  *	cuts.c		rows that were removed from the middle
  *	merge.c		the ids of some topics, by their index
  *	end.c		has a topic ended?
+ *	size.c		how large the log is, and what it keeps
  *	news.c		when to look for a commit; follow.c looks
  *	revoke.c	what was taken away from readers
  *	append.c	publishers; copy.c a log that is copied to here
@@ -61,6 +62,8 @@ enum sqlite_statement {
 	ST_UPTO,    /* the newest event up to an id */
 	ST_UID,	    /* an id by uid */
 	ST_FIRST,   /* the oldest id */
+	ST_OLDEST,  /* the time of that event */
+	ST_KEPT,    /* what init has set to be kept, by its key */
 	ST_PASS,    /* id and topic of events after an id */
 	ST_NEXT,    /* the next id after an id */
 	ST_TOPIC,   /* the topic of one event by id */
@@ -308,6 +311,9 @@ void sqlite_end(struct sqlite *);
  * SQLite does not tell.
  */
 bool sqlite_is_torn(struct sqlite *, bool certain);
+
+/* --- size.c --- */
+void sqlite_size(struct store *, struct store_size *);
 
 /* --- row.c --- */
 struct store_text sqlite_text(sqlite3_stmt *, int column);

@@ -3,6 +3,7 @@
  */
 #include <arpa/inet.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,4 +138,21 @@ address_client(struct address a)
 	if (memcmp(a.byte, mapped, MAPPED_BYTES) != 0)
 		memset(a.byte + CLIENT_BYTES, 0, sizeof(a.byte) - CLIENT_BYTES);
 	return a;
+}
+
+void
+address_print(const struct address *a, char buf[ADDRESS_TEXT])
+{
+	static const struct address none;
+	bool v4 = memcmp(a->byte, mapped, MAPPED_BYTES) == 0;
+	size_t len;
+
+	*buf = '\0';
+	if (memcmp(a, &none, sizeof(none)) == 0)
+		return;
+	inet_ntop(v4 ? AF_INET : AF_INET6,
+	    v4 ? a->byte + MAPPED_BYTES : a->byte, buf, ADDRESS_TEXT);
+	len = strlen(buf);
+	if (!v4)
+		snprintf(buf + len, ADDRESS_TEXT - len, "/64");
 }

@@ -43,4 +43,13 @@ struct address address_of(
  */
 struct address address_client(struct address);
 
+/*
+ * Prints an address as address_client leaves it: `192.0.2.1', or of IPv6 its
+ * network, `2001:db8::/64'.  Empty, if it could not be read.
+ */
+enum {
+	ADDRESS_TEXT = 46
+};
+void address_print(const struct address *, char buf[ADDRESS_TEXT]);
+
 #endif

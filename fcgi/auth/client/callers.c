@@ -20,6 +20,7 @@ callers_open(
 
 	memset(cs, 0, sizeof(*cs));
 	cs->max = conf->max_streams_per_address;
+	cs->named = conf->status_addresses;
 	cs->trusted = calloc(l->n + 1, sizeof(cs->trusted[0]));
 	if (hash_open(&cs->table) == -1 || cs->trusted == NULL) {
 		snprintf(why, size, "out of memory");
@@ -121,6 +122,7 @@ callers_join(struct callers *cs, const struct request *rq, const char *subject,
 	uint32_t hash;
 
 	*caller = NULL;
+	cold |= cs->named;
 	if (cs->max == 0 && len == 0 && !cold)
 		return 0;
 	if (cs->max > 0 || cold)
@@ -144,7 +146,7 @@ callers_join(struct callers *cs, const struct request *rq, const char *subject,
 bool
 callers_counts(const struct callers *cs, const struct caller *c)
 {
-	return cs->max > 0 || c->len > 0;
+	return cs->max > 0 || cs->named || c->len > 0;
 }
 
 void

@@ -2,8 +2,8 @@
  * callers.h - who has how many streams.
  *
  * All streams of one subject and address share one struct caller.  A stream
- * without a subject has none, unless the streams of an address are counted, or
- * while the log is read for it.
+ * without a subject has none, unless the streams of an address are counted or
+ * named, or while the log is read for it.
  */
 #ifndef CALLERS_H
 #define CALLERS_H
@@ -23,6 +23,7 @@ struct caller {
 struct callers {
 	struct hash_table table;
 	uint64_t max; /* streams of one address; 0: any number */
+	bool named;   /* the address of each is wanted (--status-addresses) */
 	struct network *trusted;
 	size_t ntrusted;
 };

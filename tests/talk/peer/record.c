@@ -84,7 +84,10 @@ put_params(struct bytes *b, const char *method, const char *uri, va_list ap)
 	    {"REMOTE_PORT", "40000"}, {"SERVER_ADDR", "127.0.0.1"},
 	    {"SERVER_PORT", "80"}, {"SERVER_NAME", "localhost"},
 	    {"REDIRECT_STATUS", "200"}, {"HTTP_HOST", "localhost"},
-	    {"HTTP_ACCEPT", "text/event-stream"}, {"LARGESSE_STATUS", "on"}};
+	    {"HTTP_ACCEPT", strncmp(uri, "/events/status", 14) == 0
+				? "*/*"
+				: "text/event-stream"},
+	    {"LARGESSE_STATUS", "on"}};
 	va_list rest;
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)

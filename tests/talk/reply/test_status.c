@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/talk/peer/keyed.h"
 #include "tests/talk/peer/peer.h"
@@ -43,6 +44,14 @@ metric(struct server *sv, const char *name)
 	const char *p = strstr(body, text("\n%s ", name));
 
 	return p == NULL ? -1 : strtoll(p + strlen(name) + 2, NULL, 10);
+}
+
+/* All that came on a connection. */
+static const char *
+whole(struct client *c)
+{
+	want_headers(c);
+	return text("%.*s%s", (int)c->head.len, c->head.s, body_of(c));
 }
 
 static void
@@ -173,7 +182,7 @@ test_metrics_say_the_same(void)
 	check(metric(sv, "largesse_head_id") == 1);
 	check(metric(sv, "largesse_limit{name=\"max_topics\"}") == 16);
 	check(metric(sv, "largesse_ended_total{reason=\"left\"}") == 0);
-	check(metric(sv, "largesse_longest_turn_us") > 0);
+	check(metric(sv, "largesse_longest_turn_seconds") >= 0);
 	check(metric(sv, "largesse_turn_seconds_bucket{le=\"+Inf\"}") > 0);
 	check(json(status_of(sv), "$.turns.longer") != NULL);
 	leave(c);
@@ -200,15 +209,295 @@ test_other_methods_are_refused(void)
 	want_refusal(ask(sv, "DELETE", "/events/metrics", NULL, NULL), 405);
 }
 
-/* --- for whom ----------------------------------------------------------- */
+/* --- what the page shows ------------------------------------------------- */
 
-/* All that came on a connection. */
-static const char *
-whole(struct client *c)
+/* An event is counted by its age when its streams have been sent it. */
+static void
+test_status_counts_events_by_their_delay(void)
 {
-	want_headers(c);
-	return text("%.*s%s", (int)c->head.len, c->head.s, body_of(c));
+	struct server *sv = serve();
+	struct client *c = get(sv, "/events", NULL);
+	int64_t now_wall = (int64_t)time(NULL) * 1000;
+
+	want_start(c);
+	append_timed(sv, "new", now_wall + 5000);
+	append_timed(sv, "old", now_wall - 30000);
+	append_timed(sv, "very old", now_wall - 100000000);
+	want_event(c, "1", NULL, "new");
+	want_event(c, "2", NULL, "old");
+	want_event(c, "3", NULL, "very old");
+	check(now(sv, "$.delays.1_ms") == 1);
+	check(now(sv, "$.delays.longer") == 2);
+	check(now(sv, "$.delays_sum_ms") >= 3630000);
+	check(now(sv, "$.delays_sum_ms") < 3700000);
+	check(metric(sv, "largesse_delay_seconds_count") == 3);
+	check(metric(sv, "largesse_delay_seconds_bucket{le=\"5\"}") == 1);
 }
+
+/* One that nobody listens to is counted as well, and each only once. */
+static void
+test_status_counts_each_delay_once(void)
+{
+	struct server *sv = serve();
+	struct client *a = get(sv, "/events?topic=a", NULL);
+	struct client *b = get(sv, "/events?topic=a*", NULL);
+
+	want_start(a);
+	want_start(b);
+	append_many(sv, "nobody", 1, 1500, 0);
+	append(sv, "a", "x");
+	want_event(a, "1501", NULL, "x");
+	want_event(b, "1501", NULL, "x");
+	until(metric(sv, "largesse_delay_seconds_count") == 1501);
+	check(now(sv, "$.events") == 1501);
+}
+
+static void
+test_status_names_the_topics_with_the_most_streams(void)
+{
+	struct server *sv = serve();
+	struct client *c;
+	const char *s;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		want_start(get(sv, "/events?topic=most&topic=b*", NULL));
+	c = get(sv, "/events?topic=most&start=bare&end=x", NULL);
+	check(want_headers(c) == 200);
+	for (i = 0; i < 30; i++)
+		want_start(get(sv, text("/events?topic=t%d", i), NULL));
+	s = status_of(sv);
+	check(strcmp(json(s, "$.topics_most[0].topic"), "most") == 0);
+	check(json_number(s, "$.topics_most[0].streams") == 4);
+	check(strcmp(json(s, "$.topics_most[1].topic"), "b*") == 0);
+	check(json_number(s, "$.topics_most[1].streams") == 3);
+	check(json_number(s, "$.topics_most[19].streams") == 1);
+	check(json(s, "$.topics_most[20]") == NULL);
+	check(json_number(s, "$.listens") == 37);
+	check(json_number(s, "$.topics_other_listens") == 12);
+	check(json_number(s, "$.by_worker[0].streams") == 34);
+	leave(c);
+	until(now(sv, "$.topics_most[0].streams") == 3);
+}
+
+/* Whichever worker answers, and whichever has the streams. */
+static void
+test_status_names_the_topics_of_all_workers(void)
+{
+	enum {
+		STREAMS = 24,
+		ASKED = 20
+	};
+	struct server *sv = serve_with("--workers", "3", NULL);
+	struct client *c[STREAMS];
+	const char *s;
+	int i;
+
+	for (i = 0; i < STREAMS; i++) {
+		c[i] = get(sv,
+		    i % 3 ? "/events?topic=run/7" : "/events?topic=run/*",
+		    NULL);
+		want_start(c[i]);
+	}
+	for (i = 0; i < ASKED; i++) {
+		until(now(sv, "$.topics_most[0].streams") == 16);
+		s = status_of(sv);
+		check(strcmp(json(s, "$.topics_most[0].topic"), "run/7") == 0);
+		until(now(sv, "$.topics_most[1].streams") == 8);
+		check(json_number(s, "$.by_worker[0].streams") +
+			  json_number(s, "$.by_worker[1].streams") +
+			  json_number(s, "$.by_worker[2].streams") ==
+		      STREAMS);
+	}
+	for (i = 0; i < STREAMS; i++)
+		leave(c[i]);
+	for (i = 0; i < ASKED; i++)
+		until(json(status_of(sv), "$.topics_most[0]") == NULL);
+}
+
+/* A client that does not read.  Its address is told if the site says so. */
+static void
+want_slow(struct server *sv, const char *address)
+{
+	struct client *c = get(sv, "/events?topic=slow&topic=other", NULL);
+	const char *s;
+
+	want_start(c);
+	append_many(sv, "slow", 1, 200, 60000);
+	until(now(sv, "$.slow") == 1);
+	s = status_of(sv);
+	check(strcmp(json(s, "$.slowest[0].topic"), "other") == 0);
+	check(json_number(s, "$.slowest[0].more_topics") == 1);
+	check(json_number(s, "$.slowest[0].waits_ms") < PATIENCE_MS);
+	if (address == NULL)
+		check(json(s, "$.slowest[0].address") == NULL);
+	else
+		check(strcmp(json(s, "$.slowest[0].address"), address) == 0);
+	check(metric(sv, "largesse_slow") == 1);
+	leave(c);
+	until(now(sv, "$.slow") == 0);
+	check(json(status_of(sv), "$.slowest[0]") == NULL);
+}
+
+static void
+test_status_lists_slow_streams_without_addresses(void)
+{
+	want_slow(serve_with("--max-streams-per-address", "9", NULL), NULL);
+}
+
+static void
+test_status_lists_addresses_if_the_site_says_so(void)
+{
+	want_slow(serve_with("--status-addresses", NULL), "127.0.0.1");
+}
+
+/* A slow stream that reads again is slow no more. */
+static void
+test_slow_stream_that_reads_is_not_slow(void)
+{
+	struct server *sv = serve();
+	struct client *c = get(sv, "/events", NULL);
+	int i;
+
+	want_start(c);
+	append_many(sv, "main", 1, 100, 60000);
+	until(now(sv, "$.slow") == 1);
+	for (i = 1; i <= 100; i++)
+		check(atoi(want_next(c)->id) == i);
+	until(now(sv, "$.slow") == 0);
+	check(json(status_of(sv), "$.slowest[0]") == NULL);
+}
+
+/* What the window has not is read from the log, and counted. */
+static void
+test_status_counts_deliveries_from_the_log(void)
+{
+	struct server *sv = prepare();
+	struct client *c;
+
+	append_many(sv, "main", 1, 20, 0);
+	start(sv, NULL);
+	c = get(sv, "/events", "HTTP_LAST_EVENT_ID", "10", NULL);
+	want_start(c);
+	want_event(c, "11", NULL, "11 ");
+	until(now(sv, "$.deliveries") == 10);
+	check(now(sv, "$.deliveries_log") == 10);
+	append(sv, "main", "live");
+	until(now(sv, "$.deliveries") == 11);
+	check(now(sv, "$.deliveries_log") == 10);
+}
+
+/* --- as a stream ---------------------------------------------------------- */
+
+static struct client *
+watch(struct server *sv, const char *open)
+{
+	return get(sv, "/events/status", "HTTP_ACCEPT", "text/event-stream",
+	    "LARGESSE_STATUS", open, NULL);
+}
+
+/* The status in the next event. */
+static const char *
+watched(struct client *c)
+{
+	const struct event *e;
+
+	if (c->head.len == 0)
+		check(want_headers(c) == 200);
+	e = want_next(c);
+	check(strcmp(e->type, "stream-status") == 0);
+	check(e->id == NULL);
+	return text("%s", e->data);
+}
+
+static void
+test_watch_tells_the_status_each_second(void)
+{
+	struct server *sv = serve();
+	struct client *w = watch(sv, "on"), *c;
+	int64_t before;
+
+	check(json_number(watched(w), "$.streams") == 0);
+	check(strcmp(header(w, "Content-Type"), "text/event-stream") == 0);
+	check(now(sv, "$.watches") == 1);
+	c = get(sv, "/events", NULL);
+	want_start(c);
+	before = now_ms();
+	while (json_number(watched(w), "$.streams") == 0)
+		check(now_ms() - before < PATIENCE_MS);
+	leave(w);
+	until(now(sv, "$.watches") == 0);
+	check(now(sv, "$.streams") == 1);
+}
+
+/* The same rule as that of /status. */
+static void
+test_watch_is_no_page_for_strangers(void)
+{
+	struct server *sv = serve();
+
+	check(strcmp(whole(watch(sv, "")),
+		  whole(get(sv, "/events/nothing", "PATH_INFO", "/nothing",
+		      NULL))) == 0);
+}
+
+/* What a page of another site may read is a stream, and never this. */
+static void
+test_no_other_site_reads_the_status(void)
+{
+	static const char *const paths[] = {
+	    "/events/status", "/events/metrics"};
+	struct server *sv = serve_with("--allow-origin", "*", NULL);
+	struct client *c;
+	size_t i;
+
+	c = get(sv, "/events", "HTTP_ORIGIN", "https://a.example", NULL);
+	want_start(c);
+	check(header(c, "Access-Control-Allow-Origin") != NULL);
+	for (i = 0; i < 2; i++) {
+		c = get(sv, paths[i], "HTTP_ORIGIN", "https://a.example", NULL);
+		check(want_headers(c) == 200);
+		check(header(c, "Access-Control-Allow-Origin") == NULL);
+	}
+	c = get(sv, "/events/status", "HTTP_ORIGIN", "https://a.example",
+	    "HTTP_ACCEPT", "text/event-stream", NULL);
+	watched(c);
+	check(header(c, "Access-Control-Allow-Origin") == NULL);
+}
+
+/* There are only so many; one more is told to come back. */
+static void
+test_watches_are_few(void)
+{
+	struct server *sv = serve();
+	struct client *c[17];
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		c[i] = watch(sv, "on");
+		watched(c[i]);
+	}
+	c[16] = watch(sv, "on");
+	check(want_headers(c[16]) == 200);
+	want_farewell(c[16]);
+	leave(c[0]);
+	until(now(sv, "$.watches") == 15);
+	watched(watch(sv, "on"));
+}
+
+/* Who watches is told when the responder stops, as streams are. */
+static void
+test_watch_is_told_of_the_end(void)
+{
+	struct server *sv = serve();
+	struct client *w = watch(sv, "on");
+
+	watched(w);
+	stop(sv);
+	want_farewell(w);
+}
+
+/* --- for whom ----------------------------------------------------------- */
 
 /* A stranger does not even learn that there are such pages. */
 static void
@@ -550,6 +839,19 @@ main(int argc, char **argv)
 	    TALK(test_metrics_say_the_same),
 	    TALK(test_head_has_no_body),
 	    TALK(test_other_methods_are_refused),
+	    TALK(test_status_counts_events_by_their_delay),
+	    TALK(test_status_counts_each_delay_once),
+	    TALK(test_status_names_the_topics_with_the_most_streams),
+	    TALK(test_status_names_the_topics_of_all_workers),
+	    TALK(test_status_lists_slow_streams_without_addresses),
+	    TALK(test_status_lists_addresses_if_the_site_says_so),
+	    TALK(test_slow_stream_that_reads_is_not_slow),
+	    TALK(test_status_counts_deliveries_from_the_log),
+	    TALK(test_watch_tells_the_status_each_second),
+	    TALK(test_watch_is_no_page_for_strangers),
+	    TALK(test_no_other_site_reads_the_status),
+	    TALK(test_watches_are_few),
+	    TALK(test_watch_is_told_of_the_end),
 	    TALK(test_status_is_no_page_for_strangers),
 	    TALK(test_no_uri_opens_status),
 	    TALK(test_status_of_a_topic_counts_its_streams),

@@ -44,7 +44,7 @@ static json_t *
 read_json(const struct status *st)
 {
 	size_t len;
-	char *text = status_json(st, &len);
+	char *text = status_json(st, false, &len);
 	json_t *j;
 
 	assert_non_null(text);
@@ -86,6 +86,88 @@ test_json_has_every_number(void **state)
 	assert_string_equal(
 	    json_string_value(json_object_get(j, "version")), VERSION);
 	json_decref(j);
+	options_free(&serve_options, &conf);
+}
+
+/* A name may have any characters but controls, and JSON has them all. */
+static void
+test_json_has_topics_workers_and_slow_streams(void **state)
+{
+	static const char odd[] = "a\"b\\c </script> \xc3\xa9*";
+	struct serve_conf conf;
+	struct status st;
+	json_t *j, *list, *one;
+
+	(void)state;
+	make(&st, &conf);
+	st.sum.now.listens = 12;
+	st.shown.ntopics = 1;
+	st.shown.topics[0].streams = 5;
+	st.shown.topics[0].len = sizeof(odd) - 1;
+	memcpy(st.shown.topics[0].name, odd, sizeof(odd) - 1);
+	st.shown.nslow = 2;
+	st.shown.slow[0] = (struct board_slow){st.now_ms - 500, 1, 2, "x", ""};
+	st.shown.slow[1] =
+	    (struct board_slow){st.now_ms + 500, 1, 0, "y", "192.0.2.1"};
+	j = read_json(&st);
+	list = json_object_get(j, "topics_most");
+	assert_int_equal(json_array_size(list), 1);
+	one = json_array_get(list, 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(one, "topic")), odd);
+	assert_int_equal(number_at(one, "streams"), 5);
+	assert_int_equal(number_at(j, "topics_other_listens"), 7);
+	one = json_array_get(json_object_get(j, "slowest"), 0);
+	assert_int_equal(number_at(one, "waits_ms"), 500);
+	assert_int_equal(number_at(one, "more_topics"), 2);
+	assert_null(json_object_get(one, "address"));
+	one = json_array_get(json_object_get(j, "slowest"), 1);
+	assert_int_equal(number_at(one, "waits_ms"), 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(one, "address")), "192.0.2.1");
+	assert_int_equal(json_array_size(json_object_get(j, "by_worker")), 1);
+	assert_true(
+	    json_is_null(json_object_get(json_object_get(j, "store"), "size")));
+	json_decref(j);
+	options_free(&serve_options, &conf);
+}
+
+/* The longest that it can get fits in one record of FastCGI. */
+static void
+test_json_is_never_too_long_for_a_watch(void **state)
+{
+	struct serve_conf conf;
+	struct status st;
+	struct tallies *all = tallies_make(CONF_WORKERS_MAX);
+	size_t len;
+	int i;
+	uint64_t w, *n = (uint64_t *)&st.sum, *m;
+
+	(void)state;
+	make(&st, &conf);
+	for (i = 0; i < (int)(sizeof(st.sum) / 8); i++)
+		n[i] = INT64_MAX;
+	for (w = 0; w < all->n; w++)
+		for (m = (uint64_t *)&all->of[w], i = 0;
+		     i < (int)(sizeof(struct tally) / 8); i++)
+			m[i] = INT64_MAX;
+	st.tallies = all;
+	st.shown.ntopics = BOARD_TOPICS;
+	st.shown.nslow = BOARD_SLOW;
+	for (i = 0; i < BOARD_TOPICS; i++) {
+		st.shown.topics[i].streams = INT64_MAX;
+		st.shown.topics[i].len = BOARD_NAME;
+		memset(st.shown.topics[i].name, '"', BOARD_NAME);
+	}
+	for (i = 0; i < BOARD_SLOW; i++) {
+		st.shown.slow[i].len = BOARD_NAME;
+		memset(st.shown.slow[i].name, '"', BOARD_NAME);
+		memset(st.shown.slow[i].address, 'f', BOARD_ADDRESS - 1);
+	}
+	st.why = "no";
+	free(status_json(&st, true, &len));
+	assert_in_range(len, 20000, 60000);
+	tallies_free(all);
 	options_free(&serve_options, &conf);
 }
 
@@ -190,6 +272,9 @@ test_metrics_have_every_number(void **state)
 		snprintf(line, sizeof(line), "largesse_%s%s %zu",
 		    tally_lines[i].name, tally_lines[i].total ? "_total" : "",
 		    1000 + i);
+		if (strcmp(tally_lines[i].name, "longest_turn_us") == 0)
+			snprintf(line, sizeof(line),
+			    "largesse_longest_turn_seconds 0.%06zu", 1000 + i);
 		assert_true(has_line(text, line));
 	}
 	assert_true(has_line(text, "largesse_ended_total{reason=\"left\"} 10"));
@@ -200,6 +285,38 @@ test_metrics_have_every_number(void **state)
 	assert_true(has_line(text, "largesse_head_id 42"));
 	assert_true(has_line(text, "largesse_store_healthy 1"));
 	assert_null(strstr(text, "store_trouble"));
+	free(text);
+	options_free(&serve_options, &conf);
+}
+
+/* Each bucket has those before it, and the last all. */
+static void
+test_metrics_have_delays_as_a_histogram(void **state)
+{
+	struct serve_conf conf;
+	struct status st;
+	char *text;
+	int i;
+
+	(void)state;
+	make(&st, &conf);
+	for (i = 0; i < DELAY_BUCKETS; i++)
+		st.sum.count.delays[i] = 1;
+	st.sum.count.delays_ms = 12345;
+	text = metrics(&st);
+	assert_true(has_line(text, "largesse_delay_seconds_bucket"
+				   "{le=\"0.001\"} 1"));
+	assert_true(has_line(text, "largesse_delay_seconds_bucket"
+				   "{le=\"5\"} 11"));
+	assert_true(has_line(text, "largesse_delay_seconds_bucket"
+				   "{le=\"+Inf\"} 12"));
+	assert_true(has_line(text, "largesse_delay_seconds_sum 12.345000"));
+	assert_true(has_line(text, "largesse_delay_seconds_count 12"));
+	assert_int_equal(delay_bucket(0), 0);
+	assert_int_equal(delay_bucket(1), 0);
+	assert_int_equal(delay_bucket(2), 1);
+	assert_int_equal(delay_bucket(5000), DELAY_BUCKETS - 2);
+	assert_int_equal(delay_bucket(5001), DELAY_BUCKETS - 1);
 	free(text);
 	options_free(&serve_options, &conf);
 }
@@ -289,9 +406,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_json_has_every_number),
+	    cmocka_unit_test(test_json_has_topics_workers_and_slow_streams),
+	    cmocka_unit_test(test_json_is_never_too_long_for_a_watch),
 	    cmocka_unit_test(test_json_has_every_limit_with_its_unit),
 	    cmocka_unit_test(test_json_says_why_the_log_is_out_of_reach),
 	    cmocka_unit_test(test_metrics_have_every_number),
+	    cmocka_unit_test(test_metrics_have_delays_as_a_histogram),
 	    cmocka_unit_test(test_metrics_announce_each_family_once),
 	    cmocka_unit_test(test_metrics_escape_the_reason),
 	    cmocka_unit_test(test_metrics_leave_out_an_id_that_is_no_number),

@@ -1,0 +1,79 @@
+/*
+ * board.c - what a worker shows the others.
+ *
+ * A writer makes the number of its slot odd, writes, and makes it even again.
+ * A reader that finds another number after its copy than before, or an odd one,
+ * has read while the other wrote.  It tries some times and gives up, because a
+ * worker may be stopped in the middle.
+ */
+#include <sys/mman.h>
+
+#include <string.h>
+
+#include "fcgi/base/board.h"
+
+enum {
+	READS = 16
+};
+
+static size_t
+size_of_board(uint64_t n)
+{
+	return sizeof(struct board) + n * sizeof(struct board_slot);
+}
+
+struct board *
+board_make(uint64_t n)
+{
+	struct board *b = mmap(NULL, size_of_board(n), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (b == MAP_FAILED)
+		return NULL;
+	b->n = n;
+	return b;
+}
+
+void
+board_free(struct board *b)
+{
+	if (b != NULL)
+		munmap(b, size_of_board(b->n));
+}
+
+void
+board_write(struct board *b, uint64_t worker, const struct board_side *side)
+{
+	struct board_slot *slot = &b->of[worker];
+	uint32_t turn = slot->turn;
+
+	__atomic_store_n(&slot->turn, turn + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	slot->side = *side;
+	__atomic_store_n(&slot->turn, turn + 2, __ATOMIC_RELEASE);
+}
+
+bool
+board_read(const struct board *b, uint64_t worker, struct board_side *side)
+{
+	const struct board_slot *slot = &b->of[worker];
+	uint32_t turn;
+	int i;
+
+	for (i = 0; i < READS; i++) {
+		turn = __atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE);
+		*side = slot->side;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (turn % 2 == 0 &&
+		    turn == __atomic_load_n(&slot->turn, __ATOMIC_RELAXED))
+			return true;
+	}
+	memset(side, 0, sizeof(*side));
+	return false;
+}
+
+void
+board_forget(struct board *b, uint64_t worker)
+{
+	memset(&b->of[worker], 0, sizeof(b->of[worker]));
+}
