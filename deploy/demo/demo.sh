@@ -1,14 +1,13 @@
 #!/bin/sh
 # demo.sh - the whole path on this machine, until Ctrl-C.
 #
-# usage: [APP=chat|build|import] [WEB=nginx|lighttpd] [PORT=N] [DEMO_SECONDS=N]
-#	demo.sh
+# usage: [APP=NAME] [WEB=nginx|lighttpd] [PORT=N] [DEMO_SECONDS=N] demo.sh
 #
 # A stock web server with the shipped configuration, the responder by
 # spawn-fcgi, and a publisher, all in one scratch directory and all our
 # children: whatever ends this script ends them, by their ids, and removes the
 # directory.  Root and ordinary users run the same thing; for root, web server
-# and responder become www-data.  APP shows an example, see deploy/examples.
+# and responder become www-data.  APP shows an example: a folder of deploy/examples.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -18,6 +17,7 @@ umask 022			# www-data has to read what root lays out
 
 web=${WEB:-nginx}
 app=${APP:-}
+public=				# a topic that all may read, where there is a key
 pids=		# the newest first
 nap=
 dir=
@@ -95,6 +95,7 @@ respond() {
 	[ "$(id -u)" -ne 0 ] || as='-u www-data -g www-data'
 	child spawn-fcgi -n -s "$sock" -M 0660 -b 1024 $as -- \
 	    "$bin" serve --db "$log" ${app:+--key-file "$dir/key"} \
+	    ${public:+--public "$public"} \
 	    2>"$dir/responder.log"
 }
 
@@ -177,8 +178,10 @@ lighttpd) need="$need lighttpd" ;;
 esac
 case $app in
 '') ;;
-chat|build|import) need="$need examples"; . deploy/examples/demo.sh ;;
-*) fail "APP is chat, build or import, not $app" ;;
+chat|build|import|score|feed|bell|dashboard|presence)
+	need="$need examples"
+	. deploy/examples/demo.sh ;;
+*) fail "APP is chat, build, import, score, feed, bell, dashboard or presence, not $app" ;;
 esac
 deploy/need.sh $need
 make -s build/largesse

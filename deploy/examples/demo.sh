@@ -6,6 +6,11 @@
 
 example=deploy/examples/$app
 build=		# the leader of the group of a build
+php=yes
+case $app in
+build) php= ;;
+score) php= public='match/*' ;;
+esac
 
 # The producers belong to nobody: their pids are in their locks.
 app_down() {
@@ -21,8 +26,14 @@ app_down() {
 
 app_lay_out() {
 	cp "$example"/www/* deploy/examples/examples.css "$dir/demo"
-	cp deploy/examples/run.php "$dir"
-	[ "$app" = build ] || cp "$example"/*.php "$dir"
+	cp deploy/examples/run.php deploy/examples/site.php "$dir"
+	for f in "$example"/*.php; do
+		[ ! -e "$f" ] || cp "$f" "$dir"
+	done
+	for f in "$example"/*.sql; do
+		[ ! -e "$f" ] || sqlite3 "$log" <"$f"
+	done
+	[ "$app" != dashboard ] || $bin watch "$log" orders >/dev/null
 	(umask 027 && od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$dir/key")
 	[ "$(id -u)" -ne 0 ] || chgrp www-data "$dir/key"
 	[ "$app" != import ] || awk 'BEGIN {
@@ -31,9 +42,10 @@ app_lay_out() {
 	}' >"$dir/demo/sample.csv"
 }
 
-# PHP-FPM, and a model if there is no other.
+# PHP-FPM, a model if there is no other, and what happens in the world.
 app_start() {
-	[ "$app" != build ] || return 0
+	[ ! -e "$example/world.sh" ] || child "$example/world.sh" "$log"
+	[ -n "$php" ] || return 0
 	[ "$app" != chat ] || [ -n "${OPENAI_BASE_URL:-}" ] || app_model
 	cat >"$dir/fpm.conf" <<-END
 		[global]
@@ -44,6 +56,7 @@ app_start() {
 		pm.max_children = 4
 		clear_env = no
 		catch_workers_output = yes
+		php_value[session.save_path] = $dir/log
 	END
 	[ "$(id -u)" -ne 0 ] || cat >>"$dir/fpm.conf" <<-END
 		user = www-data
@@ -75,7 +88,7 @@ app_until() {
 }
 
 app_configure() {
-	[ "$app" != build ] || return 0
+	[ -n "$php" ] || return 0
 	sed "s,/run/php/php8.2-fpm.sock,$dir/php.sock," \
 	    "deploy/examples/web/$web.conf" >"$dir/app.conf"
 	case $web in
@@ -107,6 +120,36 @@ app_say() {
 		A file to import:  $url/sample.csv
 		END
 		;;
+	bell) cat <<-END
+
+		A bell behind $web:  $url/
+
+		Paste this into another shell, and watch the page:
+
+		  sqlite3 -cmd '.timeout 5000' $log "INSERT INTO events(topic, data) VALUES('bell/demo', 'Hello')"
+		END
+		;;
+	feed) cat <<-END
+
+		A feed behind $web:  $url/
+
+		Log in as alice, bob, carol or dan; the password is demo.
+		END
+		;;
+	presence) cat <<-END
+
+		Who is here, behind $web:  $url/
+		END
+		;;
+	dashboard) cat <<-END
+
+		A dashboard behind $web:  $url/
+
+		Paste this into another shell, and watch the page:
+
+		  sqlite3 -cmd '.timeout 5000' $log "UPDATE orders SET euros = euros + 100 WHERE id = 1"
+		END
+		;;
 	build) cat <<-END
 
 		A build behind $web:  $(app_build build/1)
@@ -125,6 +168,17 @@ app_say() {
 				    -fsyntax-only "$f" || exit 1
 			done' &
 		build=$!
+		;;
+	score) cat <<-END
+
+		A match behind $web, which goes on while you read this:  $url/
+
+		Paste this into another shell, for a second match:
+
+		  deploy/examples/score/world.sh $log match/2 0.3
+
+		and watch it here:  $url/?match=2
+		END
 		;;
 	esac
 	printf '\nCtrl-C takes everything down.\n\n'

@@ -2,22 +2,8 @@
 /*
  * run.php - a run: what a producer writes to a topic, from its first row to its
  * end, whoever reads it and whoever dies.  The examples chat and import use it.
- *
- * Environment: LARGESSE_DB is the log, LARGESSE_KEY_FILE the key of the responder.
  */
-
-function ask(string $sql, ...$values): array {
-	static $db = null;
-	$db ??= new PDO('sqlite:' . getenv('LARGESSE_DB'), null, null, [PDO::ATTR_TIMEOUT => 10]);
-	$statement = $db->prepare($sql);
-	$statement->execute($values);
-	return $statement->fetchAll(PDO::FETCH_NUM);
-}
-
-function add(string $topic, ?string $event, string $data): int {
-	return ask('INSERT INTO events(topic, event, data) VALUES(?, ?, ?) RETURNING id',
-	    $topic, $event, $data)[0][0];
-}
+require __DIR__ . '/site.php';
 
 // The newest row of a topic that has begun and has not ended.
 const NOT_ENDED = "FROM (SELECT * FROM events WHERE topic = ? ORDER BY id DESC LIMIT 1)
@@ -51,19 +37,10 @@ function start(string $program, string $topic, ?string $event, string $data): bo
 	return true;
 }
 
-// Sends a reader on to the stream of a topic, by an address that is good for an
-// hour.  EventSource comes back to the application, so it never has an old one.
-// If the producer has died, the run is ended here: whoever waits is told.
+// Sends a reader on to the stream of a topic.  If the producer has died, the run
+// is ended here: whoever waits is told.
 function show(string $topic, array $from): void {
 	if (ask('SELECT 1 ' . NOT_ENDED, $topic) && lock($topic))
 		finish($topic, 'failed');
-	$query = http_build_query(['topic' => $topic, 'expires' => time() + 3600] + $from);
-	$key = trim(file_get_contents(getenv('LARGESSE_KEY_FILE')));
-	header("Location: /events?$query&sign=" . hash_hmac('sha256', $query, $key));
-}
-
-// What the page has posted.  A page of another site cannot post this type.
-function told(): ?array {
-	return ($_SERVER['CONTENT_TYPE'] ?? '') === 'application/json' ?
-	    json_decode(file_get_contents('php://input'), true) : null;
+	send_on(['topic' => $topic] + $from);
 }

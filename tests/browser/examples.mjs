@@ -1,7 +1,9 @@
 /*
  * examples.mjs - the examples of deploy/examples, used as a person would: a
- * chat, a build, an import.  A text that came twice, or not, is not the text.
+ * chat, a build, an import; and those without an end, in examples-live.mjs.  A text that came twice, or not, is not the text.
  */
+import { live } from "./examples-live.mjs";
+
 const ANSWER = "#turns li:last-child";
 
 export function examples(test, { same, here, LIMIT_MS }) {
@@ -25,6 +27,8 @@ export function examples(test, { same, here, LIMIT_MS }) {
 	/* EventSource has stopped by itself. */
 	const closed = (page) => page.waitForFunction("source.readyState === 2", null,
 	    { timeout: LIMIT_MS });
+	live(example, { same, says, state, LIMIT_MS });
+
 	const texts = (page) => page.$$eval("#turns li", (all) => all.map((li) => li.textContent));
 
 	/* --- the chat ---------------------------------------------------- */

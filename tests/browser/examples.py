@@ -42,8 +42,10 @@ pm.max_children = 3
 clear_env = no
 catch_workers_output = yes
 php_admin_value[opcache.enable] = 0
+php_value[session.save_path] = %(dir)s/log
 %(who)s
 """
+WITHOUT_PHP = ("build", "score")
 INCLUDES = {"nginx": ("include events.conf;",
                       "include events.conf;\n\t\tinclude app.conf;"),
             "lighttpd": ('include "events.conf"',
@@ -99,10 +101,16 @@ class Example(Site):
         if ROOTED:                  # PHP is www-data, as the log is
             shutil.chown(key, group="www-data")
         self.options += ["--retry", "300", "--key-file", str(key)]
+        if name == "score":
+            self.options += ["--public", "match/*"]
         for path in [*EXAMPLES.glob(name + "/www/*"), EXAMPLES / "examples.css"]:
             shutil.copy(path, self.dir / "demo")
-        for path in [*EXAMPLES.glob(name + "/*.php"), EXAMPLES / "run.php"]:
+        for path in [*EXAMPLES.glob(name + "/*.php"), *EXAMPLES.glob("*.php")]:
             shutil.copy(path, self.dir)
+        for path in EXAMPLES.glob(name + "/*.sql"):
+            self.sqlite3("\n" + path.read_text())
+        if name == "dashboard":
+            self.run("watch", str(self.log), "orders")
         if ROOTED:
             self.share_log()
             self.log.chmod(0o660)
@@ -112,7 +120,7 @@ class Example(Site):
 
     def ship(self, name, *changes, folder=None):
         super().ship(name, *changes, folder=folder)
-        if name == self.web + ".conf" and self.name != "build":
+        if name == self.web + ".conf" and self.name not in WITHOUT_PHP:
             self.edit(name, *INCLUDES[self.web])
             conf = (EXAMPLES / "web" / name).read_text()
             (self.dir / "app.conf").write_text(conf.replace(
@@ -125,7 +133,7 @@ class Example(Site):
             self.env.update(OPENAI_BASE_URL="http://127.0.0.1:%d/v1" %
                             self.model.server_port, OPENAI_API_KEY="sk-a",
                             MODEL="demo")
-        if self.name != "build":
+        if self.name not in WITHOUT_PHP:
             self.start_fpm()
         self.begin()
 

@@ -2,6 +2,8 @@
 are short.  What they do is tested in a browser, tests/browser/examples.mjs.
 """
 
+import contextlib
+import json
 import os
 import pathlib
 import re
@@ -12,12 +14,13 @@ import tempfile
 from client import Stream
 from fronts import DEPLOY
 from tap import each
-from yard import ROOT, end_process, free_port, until
+from yard import LARGESSE, ROOT, end_process, free_port, until
 
 EXAMPLES = DEPLOY / "examples"
-NAMES = ["chat", "build", "import"]
+RUNS = ["chat", "build", "import"]
+LIVE = ["score", "feed", "bell", "dashboard", "presence"]
 # What another site would have from elsewhere.
-OTHERS = ("model.py", "openai.php")
+OTHERS = ("model.py", "openai.php", "world.sh")
 EMPTY = re.compile(r"""\s*($|//|\*|/\*|\#|<\?php|"use strict")""")
 
 
@@ -29,28 +32,50 @@ def code(name):
                         if not EMPTY.match(line))
 
 
-@each("name", NAMES)
+@each("name", RUNS + LIVE)
 def test_examples_are_short(name):
     lines = list(code(name))
-    assert 20 < len(lines) < 80, len(lines)
+    assert 20 < len(lines) < (80 if name in RUNS else 60), len(lines)
     assert max(map(len, lines)) <= 110, max(lines, key=len)
 
 
 def test_examples_name_tests_that_there_are():
-    there = (ROOT / "tests/browser/examples.mjs").read_text()
+    there = "".join(path.read_text() for path in
+                    (ROOT / "tests/browser").glob("examples*.mjs"))
     said = [" ".join(name.split()) for path in EXAMPLES.glob("**/*.md")
             for name in re.findall(r"`example: ([^`]+)`", path.read_text())]
-    assert len(said) > 5, said
+    assert {name.partition(": ")[0] for name in said} == {*RUNS, *LIVE}, said
     for name in said:
         app, _, what = name.partition(": ")
         assert re.search(r'example\("%s", "nginx", "%s"' % (app, re.escape(what)),
                          there), name
 
 
-@each("demo", ["chat nginx", "build nginx", "import lighttpd"])
-def test_make_demo(demo):
+@each("name", ["score", "bell", "dashboard"])
+def test_what_the_readme_says_to_paste(name):
+    """Its first lines work on a log as they stand; only the paths are others."""
+    text = (EXAMPLES / name / "README.md").read_text()
+    block = next(b for b in re.findall(r"(?:^\t.*\n)+", text, re.M) if "make demo" not in b)
+    with tempfile.TemporaryDirectory() as tmp:
+        log = tmp + "/events.db"
+        subprocess.run([LARGESSE, "init", log], check=True, capture_output=True)
+        subprocess.run(["sqlite3", log, "CREATE TABLE orders(id INTEGER PRIMARY KEY, item)"],
+                       check=True)
+        block = re.sub(r"/var/lib/largesse/events\.db|shop\.db", log, block)
+        subprocess.run(["sh", "-ec", block.replace("largesse ", LARGESSE + " ")],
+                       check=True, capture_output=True)
+        subprocess.run(["sqlite3", log, "INSERT INTO orders(item) VALUES('Lamp')"], check=True)
+        events = subprocess.run(
+            ["sqlite3", "-json", log, "SELECT topic, event, data FROM events"],
+            check=True, capture_output=True, text=True).stdout
+    event, = json.loads(events)
+    assert event["topic"].partition("/")[0] in (name, "match", "orders"), event
+    assert name != "score" or json.loads(event["data"])["score"] == [1, 0], event
+
+
+@contextlib.contextmanager
+def make_demo(name, web):
     """The demo starts, answers, and leaves nothing behind."""
-    name, web = demo.split()
     port, out = free_port(), tempfile.TemporaryFile("w+")
     with tempfile.TemporaryDirectory() as tmp:
         os.chmod(tmp, 0o711)
@@ -65,18 +90,50 @@ def test_make_demo(demo):
             out.seek(0)
             return "Ctrl-C" in out.read()
         try:
-            until("the demo is there", said)
-            page = Stream(("127.0.0.1", port), "/")
-            assert page.status == 200 and name.title() in page.rest().decode()
-            if name != "build":
-                s = Stream(("127.0.0.1", port), "/%s.php" % name)
-                assert s.status == 302 and b"sign=" not in s.rest(), s.status
-                assert s.headers["location"].startswith("/events?topic=" + name)
-                s = Stream(("127.0.0.1", port), s.headers["location"])
-                assert s.started().status == 200
-                s.close()
+            yield ("127.0.0.1", port), lambda: until("the demo is there", said)
         finally:
             end_process(demo, signal.SIGTERM)
         assert demo.returncode == 0, demo.returncode
         left = list(pathlib.Path(tmp).glob("**/*"))
         assert not left, left
+
+
+@each("demo", ["chat nginx", "build nginx", "import lighttpd"])
+def test_make_demo(demo):
+    name, web = demo.split()
+    with make_demo(name, web) as (address, wait):
+        wait()
+        page = Stream(address, "/")
+        assert page.status == 200 and name.title() in page.rest().decode()
+        if name != "build":
+            s = Stream(address, "/%s.php" % name)
+            assert s.status == 302 and b"sign=" not in s.rest(), s.status
+            assert s.headers["location"].startswith("/events?topic=" + name)
+            s = Stream(address, s.headers["location"])
+            assert s.started().status == 200
+            s.close()
+
+
+def test_make_demo_of_what_is_live():
+    """All five, side by side: the page is there, and so is what it has to show."""
+    webs = ["nginx", "lighttpd", "nginx", "lighttpd", "nginx"]
+    with contextlib.ExitStack() as stack:
+        demos = [stack.enter_context(make_demo(*words)) for words in zip(LIVE, webs)]
+        for name, (address, wait) in zip(LIVE, demos):
+            wait()
+            page = Stream(address, "/")
+            assert page.status == 200 and name + ".js" in page.rest().decode()
+            if name == "feed":
+                s = Stream(address, "/feed.php")
+                assert s.status == 401, s.status
+                continue
+            query = "topic=match/1"
+            if name != "score":
+                s = Stream(address, "/%s.php" % dict(presence="here").get(name, name))
+                got = json.loads(s.rest())
+                query = "topic=%s&access_token=%s" % (got.get("topic", "orders"),
+                                                      got["token"])
+            s = Stream(address, "/events?lastEventId=earliest&" + query)
+            s.started()
+            assert s.next_event().data, name
+            s.close()
