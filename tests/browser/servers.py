@@ -25,6 +25,9 @@ origin that is not allowed.
 With `shared` as an argument, it is the folder for shared hosting, behind Apache,
 and PHP answers at first.
 
+With `status` the first line has the address of the port of status.conf, and
+that of the site.
+
 With `behind WAY` a proxy of tests/ways harms what goes between the browser and
 the web server.
 
@@ -47,6 +50,7 @@ sys.path[:0] = [str(WEB / "kit"), str(WEB)]
 
 import tokens  # noqa: E402  (the path comes first)
 from examples import Example  # noqa: E402  (the path comes first)
+from hosts import Site  # noqa: E402  (the path comes first)
 from harmed import Harmed  # noqa: E402  (the path comes first)
 from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)
 
@@ -115,6 +119,8 @@ elif sys.argv[1:2] == ["handover"]:
     with_app = application(sys.argv[2],
                            options=["--handover", "--retry", "300"])
     y, app = with_app.y, with_app.app
+elif sys.argv[1:] == ["status"]:
+    y = Site("nginx", options=["--retry", "300"], start=False, status=True)
 else:
     y = Yard("nginx", options=["--retry", "300"], start=False)
 try:
@@ -133,7 +139,9 @@ try:
         y.start()
         if sys.argv[1:2] == ["behind"]:
             proxy = Harmed(sys.argv[2], y.port)
-        say(proxy.url if proxy else y.url)
+        status = sys.argv[1:] == ["status"]
+        say(["http://127.0.0.1:%d" % y.status_port, y.url] if status else
+            proxy.url if proxy else y.url)
     for line in sys.stdin:
         command, _, rest = line.strip().partition(" ")
         say(obey(y, command, rest))

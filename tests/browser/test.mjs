@@ -12,6 +12,7 @@ import { auth } from "./auth.mjs";
 import { doctor } from "./doctor.mjs";
 import { examples } from "./examples.mjs";
 import { handover } from "./handover.mjs";
+import { status } from "./status.mjs";
 import { ways } from "./ways.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -281,6 +282,7 @@ for (const colorScheme of ["light", "dark"])
 
 auth(test, { same, require, LIMIT_MS });
 doctor(test, { same, here, LIMIT_MS });
+status(test, { same, pictures, LIMIT_MS });
 ways(test, { same, LIMIT_MS });
 handover(test, { same, LIMIT_MS });
 examples(test, { same, here, LIMIT_MS });

@@ -2,7 +2,7 @@
 
 from probes import (answer, at_once, back, bare, crowd, discreet, file_of,
                     processes, retry, retry_form, soon, spread, starts,
-                    status_here, user)
+                    status_here, status_page, user)
 from tap import each
 from without import CACHED, DOWN, POST, Row, run
 from yard import LOAD
@@ -34,6 +34,8 @@ LIGHTTPD = [
     Row("lighttpd", "LARGESSE_STATUS", status_here,
         'setenv.add-environment = ( "LARGESSE_STATUS" => "on" )',
         status=True),
+    Row("lighttpd", "server.document-root, page", status_page,
+        'server.document-root = "/usr/share/largesse"', status=True),
     Row("lighttpd", "error-handler", retry,
         'server.error-handler = "/events-retry"', **DOWN),
     Row("lighttpd", "error-handler, for streams",

@@ -2,7 +2,7 @@
 
 from probes import (answer, at_once, back, backlog, crowd, discreet, echoed,
                     bare, file_of, health, private_socket, quiet, retry,
-                    retry_form, software, spread, starts, status_here,
+                    retry_form, software, spread, starts, status_here, status_page,
                     too_many, topics, worker_a_core)
 from tap import each
 from without import CACHED, DOWN, ECHO, HERE, POST, SLOW, Row, run
@@ -107,6 +107,13 @@ NGINX_H2 = [
 NGINX_STATUS = [
     Row("nginx", "LARGESSE_STATUS", status_here,
         "fastcgi_param LARGESSE_STATUS on;", status=True),
+    Row("nginx", "location, page", status_page, swap=[
+        ("location = /status.html {", "location = /no {")], status=True),
+    Row("nginx", "root, page", status_page, "root /usr/share/largesse;",
+        status=True),
+    Row("nginx", "default_type, page", status_page,
+        swap=[("largesse;\n\t\tdefault_type text/html;", "largesse;")],
+        env=[("\t\ttext/html html;\n", "")], status=True),
 ]
 
 

@@ -224,6 +224,24 @@ def status_here(y, patience):
     return True
 
 
+@probe("status page")
+def status_page(y, patience):
+    """The port of status.conf has the page that shows the figures."""
+    s = Stream(("127.0.0.1", y.status_port), "/status.html", timeout=patience)
+    return (s.status == 200 and b"<title>largesse status" in s.rest() and
+            s.headers["content-type"].startswith("text/html"))
+
+
+@probe("status live")
+def status_live(y, patience):
+    """What the page listens to comes each second."""
+    s = Stream(("127.0.0.1", y.status_port), "/events/status",
+               headers=["Accept: text/event-stream"], timeout=patience)
+    first, second = (json.loads(s.next_note("stream-status", patience).data)
+                     for _ in range(2))
+    return second["now_ms"] > first["now_ms"]
+
+
 @probe("spread")
 def spread(y, patience):
     """The clients do not all come back at once."""

@@ -19,8 +19,9 @@ class Shipped:
     def add_status(self, main, old, new, *changes):
         """Includes status.conf, with a port of ours and with the socket."""
         if self.status_port:
-            self.ship("status.conf", ("127.0.0.1:8082", "127.0.0.1:%d" %
-                                      self.status_port), *changes)
+            self.ship("status.conf",
+                      ("127.0.0.1:8082", "127.0.0.1:%d" % self.status_port),
+                      ("/usr/share/largesse", str(DEPLOY / "www")), *changes)
             self.edit(main, old, new)
 
     def ship(self, name, *changes, folder=None):

@@ -1,0 +1,93 @@
+/*
+ * status.mjs - the page deploy/www/status.html, on the port of status.conf,
+ * beside a real responder: its numbers, and what it says when there are none.
+ */
+export function status(test, { same, pictures, LIMIT_MS }) {
+	const shows = (page, selector, text) => page.waitForFunction(
+	    ([selector, text]) => document.querySelector(selector)
+	    ?.innerText.replace(/\s+/g, " ").includes(text),
+	    [selector, text], { timeout: LIMIT_MS }).catch(async () => {
+		throw new Error(`${selector} has not ${text}, but ` +
+		    await page.textContent(selector).catch(() => "is not there"));
+	    });
+
+	/* Streams that a page holds, by fetch: as many as it likes. */
+	const open = (page, url, queries) => page.evaluate(([url, queries]) => {
+		window.streams = queries.map((q) => {
+			const s = new EventSource(url + "/events?" + q);
+
+			return s;
+		});
+	}, [url, queries]);
+
+	test("status page: shows the numbers of the responder, live",
+	    async (first, sv) => {
+		const [url, site] = sv.urls;
+		const page = await first.context().newPage();
+		const wrong = [];
+
+		page.on("pageerror", (e) => wrong.push(String(e)));
+		page.on("console", (m) => {
+			if (m.type() === "error")
+				wrong.push(m.text());
+		});
+		await page.goto(url + "/status.html");
+		await shows(page, "#state", "ok");
+		await shows(page, "#topics", "no stream is open");
+		await first.goto(site + "/events/health");
+		await open(first, site, ["topic=news&topic=a%3Cb%3E*", "topic=news"]);
+		await shows(page, "#t-streams", "2");
+		await shows(page, "#topics tbody tr:nth-child(1)", "news 2");
+		await shows(page, "#topics tbody tr:nth-child(2)", "a<b>*");
+		await sv.insert("one", { topic: "news" });
+		await sv.insert("two", { topic: "news", time: 1 });
+		await shows(page, "#delays tbody tr:last-child", "longer");
+		await page.waitForFunction(() => [...document.querySelectorAll(
+		    "#delays tbody tr")].reduce((n, tr) => n +
+		    +tr.lastElementChild.textContent, 0) === 2, null,
+		    { timeout: LIMIT_MS });
+		await shows(page, "#delays tbody tr:last-child td:last-child", "1");
+		await shows(page, "#workers tbody tr", "1 2");
+		await shows(page, "#t-window", "100 %");
+		await shows(page, "#log", "keeps everything");
+		await first.evaluate(() => window.streams.pop().close());
+		await shows(page, "#ended tbody tr", "left the client closed");
+		await shows(page, "#t-streams", "1");
+		same(wrong, [], "errors");
+		for (const colorScheme of ["light", "dark"]) {
+			await page.emulateMedia({ colorScheme });
+			for (const width of [1280, 390]) {
+				await page.setViewportSize({ width,
+				    height: width === 390 ? 844 : 800 });
+				await page.screenshot({ fullPage: true,
+				    path: pictures(`status-${colorScheme}-${width}`) });
+				same(await page.evaluate(() => document
+				    .documentElement.scrollWidth <= innerWidth),
+				    true, "fits into " + width);
+			}
+		}
+	}, ["status"]);
+
+	test("status page: comes back with the responder, and says so",
+	    async (first, sv) => {
+		const page = await first.context().newPage();
+
+		await page.goto(sv.url + "/status.html");
+		await shows(page, "#state", "ok");
+		await sv.say("kill");
+		await shows(page, "#state", "trying again");
+		await sv.say("start");
+		await shows(page, "#state", "ok");
+		await shows(page, "#t-streams", "0");
+	}, ["status"]);
+
+	/* The site's own port does not open the status. */
+	test("status page: names what is missing", async (first, sv) => {
+		const page = await first.context().newPage();
+
+		await page.goto(sv.url + "/status.html?at=/events/nothing");
+		await shows(page, "#why", "status.conf");
+		await page.goto(sv.url + "/status.html?at=//elsewhere.invalid/x");
+		await shows(page, "#state", "ok");
+	}, ["status"]);
+}
