@@ -32,7 +32,7 @@ cmd_writer(int argc, char **argv)
 	return writer_run(argc, argv, sandbox_enter_writer);
 }
 
-static command cmd_help, cmd_version, cmd_complete;
+static command cmd_help, cmd_version;
 
 /* The order is that of the manual. */
 static const struct {
@@ -52,8 +52,7 @@ static const struct {
     {"token", cmd_token, "make a token for a reader or a publisher"},
     {"help", cmd_help, "print this, or with COMMAND its options"},
     {"version", cmd_version, "print the version"},
-    {"writer", cmd_writer, NULL},	/* `serve --publish` starts it */
-    {"--complete", cmd_complete, NULL}, /* for a shell: print these words */
+    {"writer", cmd_writer, NULL}, /* `serve --publish` starts it */
 };
 
 enum {
@@ -134,20 +133,6 @@ cmd_version(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	printf("largesse %s\n", VERSION);
-	return command_done();
-}
-
-/* The names of the commands, a line each. */
-static int
-cmd_complete(int argc, char **argv)
-{
-	int i;
-
-	(void)argc;
-	(void)argv;
-	for (i = 0; i < COMMANDS; i++)
-		if (commands[i].help != NULL)
-			printf("%s\n", commands[i].name);
 	return command_done();
 }
 

@@ -127,8 +127,6 @@ read_words(struct reading *r, int *argc, char **argv)
 		} else if (strcmp(argv[i], "--help") == 0 ||
 			   strcmp(argv[i], "-h") == 0) {
 			return OPTIONS_HELP;
-		} else if (strcmp(argv[i], "--complete") == 0) {
-			return OPTIONS_COMPLETE;
 		} else if (argv[i][1] != '-') {
 			wrong(r, argv[i], "options begin with --");
 			return OPTIONS_WRONG;
@@ -212,10 +210,6 @@ options_take(const struct options *os, int *argc, char **argv, void *conf)
 		options_help(os, stdout);
 		options_free(os, conf);
 		return command_done();
-	case OPTIONS_COMPLETE:
-		options_complete(os, stdout);
-		options_free(os, conf);
-		return command_done();
 	default:
 		log_plain(why);
 		options_free(os, conf);
@@ -255,15 +249,4 @@ options_help(const struct options *os, FILE *f)
 		    "\nAn option can also be given in the environment: "
 		    "--max-streams is\nLARGESSE_MAX_STREAMS.  The command line "
 		    "wins.\n");
-}
-
-void
-options_complete(const struct options *os, FILE *f)
-{
-	const struct option *o;
-
-	for (o = os->list; o < os->list + os->n; o++)
-		fprintf(f, "--%s%s%s\n", o->name, o->arg != NULL ? " " : "",
-		    o->arg != NULL ? o->arg : "");
-	fprintf(f, "--help\n");
 }

@@ -34,10 +34,8 @@ struct options {
 
 enum options_result {
 	OPTIONS_OK,
-	OPTIONS_HELP,	  /* --help or -h was among them */
-	OPTIONS_COMPLETE, /* --complete was, which the completion of a shell
-			     types and no help tells */
-	OPTIONS_WRONG	  /* why says `what: why` */
+	OPTIONS_HELP, /* --help or -h was among them */
+	OPTIONS_WRONG /* why says `what: why` */
 };
 
 /*
@@ -59,8 +57,5 @@ int options_take(const struct options *, int *argc, char **argv, void *conf);
 void options_free(const struct options *, void *conf);
 
 void options_help(const struct options *, FILE *);
-
-/* A line for each option: `--topic T`, or `--quiet` if it takes no value. */
-void options_complete(const struct options *, FILE *);
 
 #endif

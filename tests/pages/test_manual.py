@@ -1,7 +1,7 @@
 """test_manual.py - the manual says what the program says of itself.
 
---help, the manual and the completion have the same options, for --help and
---complete print one table and the manual is compared with it here.
+--help prints the table of the options, the completion for bash reads --help
+(tests/web/test_completion.py), and the manual is compared with it here.
 """
 
 import functools
@@ -69,7 +69,6 @@ def of_manual(command):
 def test_help_names_all_commands():
     listed = re.findall(r"^  (\w+) +\S", said("help"), re.M)
     assert listed == [*COMMANDS, "help", "version"]
-    assert said("--complete").split() == listed
     for name in listed:
         assert re.search(r"^\.It Cm %s$" % name, source(MANUAL[0]), re.M), name
 
@@ -91,15 +90,6 @@ def test_help_and_manual_have_the_same_options(command):
             name, arg, there)
         assert default in ("", "0") or default == its_default, \
             "--%s is %s, the manual says %s" % (name, default, its_default)
-
-
-@each("command", COMMANDS)
-def test_completion_has_the_same_options(command):
-    listed = dict(line.lstrip("-").partition(" ")[::2]
-                  for line in said(command, "--complete").splitlines())
-    assert listed.pop("help") == ""
-    assert {name: arg.strip("[]").lower() for name, arg in listed.items()} == {
-        name: arg for name, (arg, _) in of_help(command).items()}
 
 
 @each("command", [c for c in COMMANDS if c != "serve"])

@@ -174,20 +174,6 @@ test_main_says_which_command_was_meant(void **state)
 	}
 }
 
-/* What the completion of a shell asks. */
-static void
-test_main_tells_a_shell_its_words(void **state)
-{
-	(void)state;
-	runs(WORDS(program, "--complete"),
-	    "init\nserve\npublish\ntail\nwatch\nprune\nfold\ncopy\ndoctor\n"
-	    "token\nhelp\nversion\n",
-	    "", 0);
-	runs(WORDS(program, "fold", "--complete"),
-	    "--join PATH\n--lines\n--max-event BYTES\n--quiet\n--help\n", "",
-	    0);
-}
-
 /* Wants the beginning of a stream, then its end after SIGTERM. */
 static void
 assert_cgi_stream(const char *const *words)
@@ -288,7 +274,6 @@ main(void)
 	    TEST(test_main_help),
 	    TEST(test_main_help_of_a_command),
 	    TEST(test_main_says_which_command_was_meant),
-	    TEST(test_main_tells_a_shell_its_words),
 	    TEST(test_main_as_cgi),
 	    TEST(test_main_obeys_no_words_of_a_url),
 	    TEST(test_main_obeys_a_cgi_script),
