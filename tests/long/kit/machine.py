@@ -149,7 +149,7 @@ class Machine:
         env = {**roots.ENV, "HOME": home, "USER": user, "LOGNAME": user,
                **(env or {})}
         return ["chroot", "--userspec=" + user, str(self.root), "env", "-i",
-                *("%s=%s" % pair for pair in env.items()), "--chdir=" + cwd,
+                "--chdir=" + cwd, *("%s=%s" % pair for pair in env.items()),
                 *map(str, argv)]
 
     def run(self, argv, user="root", check=True, input="", timeout=300,

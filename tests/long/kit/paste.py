@@ -33,7 +33,7 @@ from yard import ROOT, alive, put, until
 
 roots.ROOTS["path"] = (
     "base", "nginx lighttpd apache2 spawn-fcgi multiwatch cron sqlite3 curl "
-    "procps sudo libuv1 libfcgi0ldbl libcurl4 libjansson4 libhiredis0.14 "
+    "procps sudo systemd libuv1 libfcgi0ldbl libcurl4 libjansson4 libhiredis0.14 "
     "libc-ares2 libseccomp2 libssl3")
 NEWNET = 0x40000000
 PROGRAM = ROOT / "build/largesse"
@@ -84,6 +84,7 @@ def on_disk():
 
 class Newcomer(Machine):
     def __init__(self, root="path"):
+        roots.root(root)        # which may need the machine's network
         self.net, self.disk = Net(), on_disk()
         machine.RUN, before = self.disk, machine.RUN
         try:
@@ -147,3 +148,100 @@ class Newcomer(Machine):
         super().close()
         self.net.close()
         self.disk.rmdir()
+
+
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >>/run/systemctl.asked
+"""
+
+
+class Systemd:
+    """The part of systemd that the units of largesse ask for: socket, user,
+    directory, credential, restart.  Its programs are made in the machine, and
+    write down what they are asked; obey() does it."""
+
+    def __init__(self, m):
+        self.m, self.socket, self.proc = m, None, None
+        m.write("/usr/local/bin/systemctl", SYSTEMCTL, mode=0o755)
+        m.write("/usr/local/bin/journalctl", "#!/bin/sh\n", mode=0o755)
+        m.write("/run/systemctl.asked", "", mode=0o666)
+
+    def obey(self):
+        asked = self.m.path("/run/systemctl.asked")
+        for line in asked.read_text().splitlines():
+            words = line.split()
+            if "enable" in words:
+                assert "--now" in words, line
+                if words[-1] == "outbox":
+                    self.other("outbox.service")
+                else:
+                    self.start()
+            elif words[0] == "stop":
+                assert words[1:] == ["largesse.socket", "largesse.service"]
+                assert self.m.end(self.proc) == 0
+                self.close()
+            elif words[0] == "restart":
+                assert words[1:] == ["largesse"], line
+                self.restart()
+            else:
+                assert words == ["daemon-reload"], line
+        asked.write_text("")
+
+    def unit(self, name):
+        """The lines of a unit and of its drop-ins, by their names."""
+        found = {}
+        etc, lib = (self.m.path(d + "/systemd/system") for d in
+                    ("/etc", "/usr/lib"))
+        files = [next(d / name for d in (etc, lib) if (d / name).exists()),
+                 *sorted((etc / (name + ".d")).glob("*.conf"))]
+        for path in files:
+            for line in path.read_text().splitlines():
+                key, is_one, value = line.partition("=")
+                if is_one and not line.startswith("#"):
+                    found[key] = [*found.get(key, []), value] if value else []
+        return found
+
+    def start(self):
+        u = self.unit("largesse.socket")
+        path = self.m.path(u["ListenStream"][0])
+        self.m.folders(path.parent, "root")
+        self.socket = socket.socket(socket.AF_UNIX)
+        where = os.open(path.parent, os.O_PATH)     # the path may be too long
+        self.socket.bind("/proc/self/fd/%d/%s" % (where, path.name))
+        os.close(where)
+        os.chown(path, *self.m.ids(u["SocketUser"][0]))
+        path.chmod(int(u["SocketMode"][0], 8))
+        self.socket.listen(int(u["Backlog"][0]))
+        self.restart()
+
+    def restart(self):
+        if self.proc:
+            assert self.m.end(self.proc) == 0
+        u = self.unit("largesse.service")
+        user, group = u["User"][0], u["Group"][0]
+        state = "/var/lib/" + u["StateDirectory"][0]
+        self.m.run(["install", "-d", "-o", user, "-g", group, "-m",
+                    u["StateDirectoryMode"][0], state])
+        env = dict(e.split("=", 1) for e in u.get("Environment", []))
+        for line in u.get("LoadCredential", []):
+            name, _, source = line.partition(":")
+            self.m.run(["install", "-D", "-o", user, "-m", "400", source,
+                        "/run/credentials/" + name])
+        env = {k: v.replace("%d", "/run/credentials") for k, v in env.items()}
+        for line in u.get("ExecStartPre", []):
+            self.m.run(line.split(), "%s:%s" % (user, group))
+        self.proc = subprocess.Popen(
+            self.m.inside(u["ExecStart"][-1].split(), "%s:%s" % (user, group),
+                          env),
+            stdin=self.socket, stdout=subprocess.DEVNULL,
+            stderr=open(self.m.dir / "journal.log", "ab"))
+        self.m.servers.append(self.proc)
+
+    def other(self, name):
+        """A simple service."""
+        u = self.unit(name)
+        return self.m.start(u["ExecStart"][-1].split(), name, u["User"][0])
+
+    def close(self):
+        if self.socket:
+            self.socket.close()

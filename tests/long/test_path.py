@@ -1,0 +1,209 @@
+"""test_path.py - the ten-minute path: the lines of "README.md" and of
+"deploy/nginx/README.md", "deploy/lighttpd/README.md", "deploy/apache/README.md" and
+"deploy/systemd/README.md", pasted by a newcomer.
+
+What is not as on the newcomer's machine: the packages of Debian that the lines
+name are installed before, systemd is played by paste.Systemd, and in the path from
+source `make' is not run, for the program is built already.  tests/long/test_package.py
+makes the package and installs it under the real systemd's tools.
+"""
+
+import contextlib
+
+from paste import PROGRAM, Newcomer, Systemd, blocks
+from tap import each
+from yard import ROOT, until
+
+README = "README.md"
+STEPS = "## Your own page in ten minutes"
+SERVICE = {"nginx": "nginx", "lighttpd": "lighttpd", "apache": "apache2"}
+HEALTH = "curl -sf --retry 10"
+
+
+class Reader:
+    """Takes the blocks of a page by how they begin.  All have to be taken."""
+
+    def __init__(self, page, heading=""):
+        self.left = blocks(page, heading)
+
+    def take(self, begins):
+        found = [b for b in self.left if b.startswith(begins)]
+        assert len(found) == 1, (begins, self.left)
+        self.left.remove(found[0])
+        return found[0]
+
+    def pass_by(self, *begin):
+        for begins in begin:
+            self.take(begins)
+
+    def end(self):
+        assert not self.left, "nobody pasted: %s" % self.left
+
+
+@contextlib.contextmanager
+def machine(web, root="path"):
+    """A web server of Debian with Debian's own site, and the package in the
+    user's home."""
+    with Newcomer(root) as m:
+        m.systemd = Systemd(m)
+        [deb] = (ROOT / "build").glob("largesse_*.deb")
+        m.put(deb, "/home/me/" + deb.name, "me")
+        m.run(["service", SERVICE[web], "start"])
+        until("Debian's site is there", lambda: m.asks("/"))
+        try:
+            yield m
+        finally:
+            m.systemd.close()
+
+
+def install(m, block):
+    m.paste(block)
+    m.systemd.start()       # as the package asks it to
+
+
+TELL = {"nginx": "sudo sed", "lighttpd": "sudo lighty-enable-mod",
+        "apache": "sudo a2enmod"}
+
+
+def work(m, page):
+    """The page of step 3 and the INSERT of step 4."""
+    m.paste(page.take("sudo tee /var/www/html/live.html"))
+    assert "EventSource" in m.asks("/live.html")
+    m.paste(page.take("sudo -u www-data sqlite3"))
+    until("it comes", lambda: m.brings("Hello"))
+
+
+@each("web", SERVICE)
+def test_path_of_the_readme(web):
+    with machine(web) as m:
+        page = Reader(README, STEPS)
+        install(m, page.take("sudo apt-get install -y"))
+        for name, begins in TELL.items():
+            block = page.take(begins)
+            if name == web:
+                m.paste(block)
+        assert m.paste(page.take(HEALTH)).stdout == "ok\n"
+        work(m, page)
+        page.end()
+
+
+@each("web", SERVICE)
+def test_path_of_a_web_server(web):
+    """Install, upgrade, uninstall, as its own page says it."""
+    with machine(web) as m:
+        name = "deploy/%s/README.md" % web
+        page = Reader(name)
+        lines = page.take("sudo apt-get install -y ./largesse_*.deb " +
+                          SERVICE[web]).splitlines(True)
+        install(m, lines[0])
+        first = HEALTH if web != "nginx" else "sudo sed"
+        block = "".join(lines[1:]) + (page.take("sudo sed")
+                                      if web == "nginx" else "")
+        assert first and m.paste(block).stdout.endswith("ok\n")
+        m.insert("one")
+        assert m.brings("one")
+        m.paste(page.take("sudo apt-get install -y"))      # the upgrade
+        m.systemd.restart()
+        assert m.brings("one")
+        page.end()
+
+        page = Reader(name, "## Uninstall")
+        m.systemd.close()
+        m.paste(page.left.pop())
+        page.end()
+        assert m.asks("/") and m.asks("/events/health") is None
+        assert m.run(["dpkg", "-l", "largesse"], check=False).returncode != 0
+        assert not m.path("/var/lib/largesse").exists()
+
+
+@each("web", SERVICE)
+def test_path_from_source(web):
+    with machine(web) as m:
+        m.put(ROOT / "deploy", "/home/me/deploy", "me")
+        page = Reader(README, "## From source")
+        page.pass_by("make demo")
+        lines = page.take("sudo apt-get install -y git make").splitlines(True)
+        page.end()
+        assert lines[1:3] == ["make\n", "sudo make install\n"]
+        m.put(PROGRAM, "/usr/local/bin/largesse", mode=0o755)
+        assert "deploy/nginx" in lines[-1]
+        if web == "nginx":
+            m.paste("".join(lines[3:]))
+        else:
+            m.paste("".join(lines[3:-1]))
+            m.paste(Reader("deploy/%s/README.md" % web,
+                           "## From source").left.pop())
+        m.systemd.obey()
+        page = Reader(README, STEPS)
+        m.paste(page.take(TELL[web]))
+        assert m.paste(page.take(HEALTH)).stdout == "ok\n"
+        work(m, page)
+        if web == "nginx":
+            m.paste(Reader("deploy/nginx/README.md",
+                           "## handover.conf").left.pop())
+            assert m.path("/etc/nginx/largesse/handover.conf").exists()
+
+
+def test_path_of_a_publisher_with_another_user():
+    """The lines of "deploy/permissions.md"; then each opens the log."""
+    with Newcomer() as m:
+        m.has_program()
+        m.user("publisher")
+        page = Reader("deploy/permissions.md")
+        m.paste(page.take("sudo install -d"))
+        page.end()
+        log = "/var/lib/largesse/events.db"
+        assert m.path(log).stat().st_mode & 0o777 == 0o660
+        tail = m.start(["largesse", "tail", log, "--count", "1"], "tail",
+                       "www-data")
+        m.run(["sqlite3", "-cmd", ".timeout 20000", log,
+               "INSERT INTO events(data) VALUES('one')"], "publisher")
+        m.run(["largesse", "publish", log, "two"], "www-data")
+        assert tail.wait(60) == 0
+
+
+def test_path_under_systemd():
+    """The page's own lines, after those of the README; and an option."""
+    with machine("nginx") as m:
+        m.put(ROOT / "deploy", "/home/me/deploy", "me")
+        m.put(PROGRAM, "/usr/local/bin/largesse", mode=0o755)
+        m.put(ROOT / "deploy/nginx/events.conf",
+              "/etc/nginx/snippets/largesse.conf")
+        page = Reader("deploy/systemd/README.md")
+        m.paste(page.take("sudo install -D"))
+        m.systemd.obey()
+        m.paste(page.take("journalctl"))
+        readme = Reader(README, STEPS)
+        m.paste(readme.take(TELL["nginx"]))
+        m.paste(readme.take(HEALTH))
+        m.paste(page.take("sudo mkdir"))
+        m.systemd.obey()
+        page.end()
+        env = (m.pids("largesse") and open(
+            "/proc/%d/environ" % m.pids("largesse")[0]).read())
+        assert "LARGESSE_MAX_AGE=3600" in env
+        assert m.paste(HEALTH + " http://localhost/events/health").stdout
+
+
+def test_path_of_the_key():
+    """The lines of "deploy/auth.md", in their order, on the path's site."""
+    with machine("nginx") as m:
+        readme = Reader(README, STEPS)
+        install(m, readme.take("sudo apt-get install -y"))
+        m.paste(readme.take(TELL["nginx"]))
+        m.paste(readme.take(HEALTH))
+        page = Reader("deploy/auth.md", "## A key, step by step")
+        m.insert("public")
+        m.paste(page.take("head -c 32"))
+        m.systemd.obey()
+        assert m.brings("public")
+        said = m.paste(page.take("curl -s -o")).stdout
+        assert said.startswith("401\n"), said
+        assert "event: stream-start\n" in said, said
+        set_up, asks = page.take("printf").split("token=")
+        m.paste(set_up)
+        m.systemd.obey()
+        said = m.paste("token=" + asks).stdout
+        assert '"ids"' in said, said
+        assert m.brings("Hello")
+        page.end()
