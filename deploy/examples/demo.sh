@@ -18,7 +18,7 @@ app_down() {
 	[ -n "$build" ] || return 0
 	kill -TERM "-$build" 2>/dev/null || :
 	i=0
-	while kill -0 "-$build" 2>/dev/null && [ $i -lt 50 ]; do
+	while kill -0 "-$build" 2>/dev/null && [ $i -lt 300 ]; do
 		i=$((i + 1))
 		sleep 0.1
 	done

@@ -33,8 +33,26 @@ ELSEWHERE = {
     ("deploy/auth.md", "largesse serve --db events.db --trust-user "
      "--user-topic 'inbox/{user}'"): (
         "tests/web/test_auth.py", "def users_options"),
-    ("deploy/examples/README.md", "make demo APP=chat"): (
+    ("deploy/examples/README.md", "make demo APP=score"): (
         "tests/web/test_examples.py", "def test_make_demo"),
+    ("deploy/examples/score/README.md", "make demo APP=score"): (
+        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
+    ("deploy/examples/feed/README.md", "make demo APP=feed"): (
+        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
+    ("deploy/examples/bell/README.md", "make demo APP=bell"): (
+        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
+    ("deploy/examples/dashboard/README.md", "make demo APP=dashboard"): (
+        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
+    ("deploy/examples/presence/README.md", "make demo APP=presence"): (
+        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
+    ("deploy/examples/score/README.md", "sqlite3 -cmd '.timeout 5000' "
+     "/var/lib/largesse/events.db \"INSERT INTO events(topic, data)"): (
+        "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
+    ("deploy/examples/bell/README.md",
+     "sqlite3 -cmd '.timeout 5000' /var/lib/largesse/events.db \\"): (
+        "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
+    ("deploy/examples/dashboard/README.md", "largesse init shop.db"): (
+        "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
     ("deploy/examples/chat/README.md", "make demo APP=chat"): (
         "tests/web/test_examples.py", "def test_make_demo"),
     ("deploy/examples/build/README.md", "make demo APP=build"): (
