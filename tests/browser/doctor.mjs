@@ -155,6 +155,53 @@ export function doctor(test, { same, here, LIMIT_MS }) {
 		await picture(page, "doctor-held");
 	});
 
+	/*
+	 * All come at one moment, and were sent then, too, but for one that was
+	 * sent so much earlier.
+	 */
+	const one_late = (page, ms) => {
+		const tick = (_, i) => "event: stream-probe\ndata: " +
+		    JSON.stringify({ n: i + 1, of: 20,
+		    sent: 1700000000000 - (i === 9 ? ms : 0) }) + "\n\n";
+
+		return instead(page, { contentType: "text/event-stream",
+		    body: Array.from({ length: 20 }, tick).join("") });
+	};
+
+	test("doctor page: a dot is red only if the verdict says so",
+	    async (first, sv) => {
+		const page = await first.context().newPage();
+
+		await one_late(page, 180);
+		await page.goto(sv.url + "/doctor.html");
+		await verdict(page, "good");
+		same([await text(page, "state"), await ticks(page, ".bad"),
+		    await page.getAttribute("#tile-late", "class")],
+		    ["on time", 0, "good"], "state, red dots, tile");
+		await one_late(page, 700);
+		await page.reload();
+		await verdict(page, "fair");
+		same([await text(page, "state"), await ticks(page, "path.bad"),
+		    await page.getAttribute("#tile-late", "class")],
+		    ["mostly on time", 1, "bad"], "state, red dots, tile");
+	});
+
+	test("doctor page: nothing is cut on a phone", async (first, sv) => {
+		const page = await first.context().newPage();
+
+		await page.setViewportSize({ width: 390, height: 844 });
+		await page.goto(sv.url + "/doctor.html");
+		await page.waitForSelector("#verdict:not([data-verdict=none])",
+		    { timeout: LIMIT_MS });
+		same(await page.evaluate(() =>
+		    [...document.querySelectorAll(".tiles dd, .tiles dt")]
+		    .filter((e) => e.scrollWidth > e.clientWidth)
+		    .map((e) => e.textContent)), [], "cut");
+		same(await page.evaluate(() => document.documentElement
+		    .scrollWidth <= innerWidth), true, "fits");
+		await picture(page, "doctor-phone");
+	});
+
 	test("doctor page: no stream in its place", async (first, sv) => {
 		const page = await first.context().newPage();
 
