@@ -16,7 +16,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "ways"))
 import real  # noqa: E402  (the path comes first)
 from tap import each  # noqa: E402
 from ward import Ward, nginx  # noqa: E402
-from yard import LARGESSE, ROOT  # noqa: E402
+from yard import LARGESSE, ROOT, end_process, put, until  # noqa: E402
 
 VCL_RECV = 'sub vcl_recv { if (req.url ~ "^/events") { return (pass); } }'
 STREAMS = ('if (bereq.url ~ "^/events") { set beresp.do_stream = true; '
@@ -149,6 +149,87 @@ def test_finds_nothing_where_all_is_well(setup):
     assert found(report) == [], report
     assert ("in front of" in report["summary"]) == (
         "FastCGI" not in setup), report["summary"]
+
+
+# --- deploy/caddy
+
+CADDY = ROOT / "deploy" / "caddy"
+
+
+def shipped():
+    """The Caddyfile of deploy/, on a port of this host."""
+    text = put((CADDY / "Caddyfile").read_text(), "example.org {",
+               "http://:PORT {\n\tbind 127.0.0.1\n\trespond /events.html site")
+    text = put(text, "/run/largesse/largesse.sock", "SOCKET")
+    return "{\n\tadmin off\n}\n" + text
+
+
+class Caddy:
+    """It stands before the responder of a ward that has no web server."""
+
+    def __enter__(self):
+        self.ward = Ward()
+        self.front = Before(self.ward, "caddy", shipped())
+        self.ward.port = self.front.port
+        return self.ward
+
+    def __exit__(self, kind, *_):
+        self.front.stop()
+        if kind is None:
+            self.ward.close()
+
+
+def test_caddy_as_shipped_is_well():
+    with Caddy() as w:
+        report = json.loads(w.run("doctor", w.url + "/events", "--json",
+                                  "--idle", "3", check=False).stdout)
+        s = w.stream().started()
+        w.insert("now")
+        assert s.next_event().data == "now"
+        s.close()
+        health, body = w.get("/events/health")
+    assert found(report) == [], report
+    assert (health.status, body) == (200, b"ok\n"), body
+    text = (CADDY / "README.md").read_text()
+    for line in shipped().splitlines():
+        if "transport fastcgi" in line or "path /events" in line:
+            assert line.strip() in text, line
+
+
+def test_caddy_leaves_the_site_its_own_pages():
+    with Caddy() as w:
+        assert w.get("/events.html")[1] == b"site"
+        assert w.get("/events/nothing")[0].status == 404
+
+
+def test_leaving_frees_the_stream_behind_caddy():
+    with Caddy() as w:
+        before = w.sockets()
+        s = w.stream().started()
+        assert w.sockets() == before + 1
+        s.close()
+        until("the stream is freed", lambda: w.sockets() == before)
+
+
+def test_caddy_tells_pages_to_come_back():
+    with Caddy() as w:
+        end_process(w.responder)
+        w.held.close()
+        s, body = w.get("/events?topic=a")
+        assert s.status == 200, s.status
+        assert s.headers["content-type"] == "text/event-stream", s.headers
+        assert body == (b"retry: 3000\nevent: stream-retry\ndata: "
+                        b'{"retry":3000,"reason":"away"}\n\n'), body
+        assert w.get("/events/health")[0].status == 502
+        s, _ = w.get("/events", method="POST", body=b"data=x")
+        assert s.status == 502, s.status
+
+
+def test_h2o_is_in_the_readme():
+    text = (CADDY / "README.md").read_text().expandtabs(8)
+    block = h2o().replace("SOCKET", "/run/largesse/largesse.sock")
+    for line in block.partition("hosts:")[2].splitlines()[1:]:
+        assert line.strip() in text, line
 
 
 def test_the_table_in_deploy_has_each_setup():
