@@ -22,6 +22,7 @@ PASTED = "tests/long/test_path*.py"
 # The page: the file that runs its lines.
 OTHERS = {
     "deploy/debian/README.md": "tests/long/test_package.py",
+    "deploy/metrics/README.md": "tests/web/test_metrics.py",
     "deploy/redis/two-hosts.md": "tests/hosts/twin.py",
 }
 

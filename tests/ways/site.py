@@ -145,7 +145,8 @@ class Site(hosts.Site):
 
     def open_streams(self):
         with contextlib.closing(Stream(("127.0.0.1", self.status_port),
-                                       "/events/status")) as s:
+                                       "/events/status",
+                                       headers=["Accept: */*"])) as s:
             return json.loads(s.rest())["streams"]
 
     def rows(self, topic, n):

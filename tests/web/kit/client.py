@@ -147,8 +147,10 @@ class Wire:
 
 
 def request(target, method="GET", last_id=None, headers=(), body=b""):
-    lines = ["%s %s HTTP/1.1" % (method, target), "Host: localhost",
-             "Accept: text/event-stream"]
+    """As EventSource asks, unless the headers say what is accepted."""
+    lines = ["%s %s HTTP/1.1" % (method, target), "Host: localhost"]
+    if not any(h.startswith("Accept:") for h in headers):
+        lines.append("Accept: text/event-stream")
     if last_id not in (None, ""):
         lines.append("Last-Event-ID: %s" % last_id)
     if body:

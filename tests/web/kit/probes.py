@@ -217,7 +217,7 @@ def status_here(y, patience):
     for port, status in ((y.status_port, 200), (y.port, 404)):
         for page in ("status", "metrics"):
             s = Stream(("127.0.0.1", port), "/events/" + page,
-                       timeout=patience)
+                       headers=["Accept: */*"], timeout=patience)
             s.rest()
             if s.status != status:
                 return False
