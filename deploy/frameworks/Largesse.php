@@ -25,10 +25,10 @@
  *         });
  *
  * Without a URL the event is a row in the transaction of the change: nothing can lose
- * it.  With one it is posted after the commit, and repeated until it is answered; a
- * crash in between loses the event.  What is no text is sent as JSON.  If whoever calls
- * you repeats a request, name a uid: an event with a uid that was there is not
- * published again.
+ * it.  With one it is posted after the commit, and repeated for half a minute; then it
+ * throws.  That, or a crash in between, loses the event.  What is no text is sent as
+ * JSON.  If whoever calls you repeats a request, name a uid: an event with a uid that
+ * was there is not published again.
  *
  * A topic that is not public is read by whoever has its address:
  * $largesse->address(['inbox/7']).
@@ -41,7 +41,7 @@ use Symfony\Contracts\HttpClient\HttpClientInterface;
 
 final class Largesse
 {
-	private const REPEATS = 20;
+	private const PATIENCE = 30;	// seconds
 
 	private array $pending = [];
 	private int $depth = 0;		// of transactional()
@@ -105,7 +105,7 @@ final class Largesse
 		foreach ($events as &$event)	// a uid of digits only is refused
 			$event = array_filter($event, 'is_string') +
 			    ['uid' => bin2hex(random_bytes(16)) . '-'];
-		for ($n = 1; ; $n++) {
+		for ($end = microtime(true) + self::PATIENCE; ; usleep(500000)) {
 			try {
 				$answer = $this->http->request('POST', $this->url, ['json' => $events,
 				    'auth_bearer' => $this->token, 'timeout' => 10]);
@@ -117,9 +117,8 @@ final class Largesse
 				$status = 0;
 				$why = $e->getMessage();
 			}
-			if ($status >= 400 && $status < 500 || $n === self::REPEATS)
+			if ($status >= 400 && $status < 500 || microtime(true) > $end)
 				throw new \RuntimeException("largesse: $why");
-			usleep(min(100000 * $n, 1000000));
 		}
 	}
 }

@@ -5,7 +5,8 @@
  * Copy it to app/Broadcasting/LargesseBroadcaster.php, and echo-largesse.js to the
  * scripts of the page.  In the boot() of a service provider:
  *
- *     Broadcast::extend('largesse', fn ($app, $config) => new \App\Broadcasting\LargesseBroadcaster($config));
+ *     Broadcast::extend('largesse', fn ($app, $config) =>
+ *         new \App\Broadcasting\LargesseBroadcaster($config));
  *
  * in config/broadcasting.php, below `connections' (and BROADCAST_CONNECTION=largesse;
  * before Laravel 11 BROADCAST_DRIVER):
@@ -22,14 +23,14 @@
  * routes/channels.php.  A channel is a topic of its name, such as private-orders.7:
  *
  *     largesse token --key-file KEY --publish '*'
- *     largesse serve ... --key-file KEY --public 'news'     # the channels that are not private
+ *     largesse serve ... --key-file KEY --public 'news'    # all channels that are not private
  *
  * What is rolled back is not sent: take ShouldBroadcastNow, or ShouldBroadcast with
- * 'after_commit' => true for the queue.  With the default connection an event is a row in
- * the transaction: nothing can lose it.  Otherwise it goes out after the commit; a POST
- * is repeated until it is answered, and a crash in between loses the event.  A queue may
- * run a job twice: let the event's constructor set a public property $largesseUid to
- * (string) Str::uuid(), and the second run publishes nothing.
+ * 'after_commit' => true for the queue.  With the default connection an event is a row
+ * in the transaction: nothing can lose it.  Otherwise it goes out after the commit.  A
+ * POST is repeated for half a minute; then it throws.  That, or a crash in between, loses
+ * the event.  A queue may run a job twice: let the event's constructor set a public
+ * property $largesseUid to (string) Str::uuid(), and the second run publishes nothing.
  *
  * Not there: the list of members of a presence channel, whispers, encrypted channels.
  */
@@ -47,6 +48,8 @@ use Symfony\Component\HttpKernel\Exception\AccessDeniedHttpException;
 class LargesseBroadcaster extends Broadcaster
 {
 	use UsePusherChannelConventions;
+
+	private const PATIENCE = 30;	// seconds
 
 	public function __construct(private array $config)
 	{
@@ -126,10 +129,11 @@ class LargesseBroadcaster extends Broadcaster
 
 	private function post(array $rows): void
 	{
+		$end = microtime(true) + self::PATIENCE;
 		try {
 			Http::withToken($this->config['token'])->timeout(10)
-			    ->retry(20, 500, fn ($e) => !$e instanceof RequestException ||
-				$e->response->serverError())
+			    ->retry(99, 500, fn ($e) => microtime(true) < $end &&
+				(!$e instanceof RequestException || $e->response->serverError()))
 			    ->post($this->config['url'], $rows);
 		} catch (\Exception $e) {
 			throw new BroadcastException('largesse: ' . $e->getMessage(), 0, $e);

@@ -61,7 +61,10 @@ class LargesseChannel extends Channel {
 	}
 
 	subscribed(callback) {
-		this.opened.push(callback);
+		if (this.line.last === null)
+			this.opened.push(callback);
+		else
+			queueMicrotask(callback);
 		return this;
 	}
 

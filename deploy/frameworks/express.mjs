@@ -23,22 +23,26 @@
  *
  *	// A topic that is not public: who has this address may read it.
  *	app.get("/stream", login, (request, response) => response.redirect(
- *	    address(key, ["inbox/" + request.user.id])));
+ *	    address("/etc/largesse.key", ["inbox/" + request.user.id])));
  *
  * The token: largesse token --key-file KEY --publish orders --publish 'inbox/*'
  *
- * With POST a crash between the commit and the answer loses the event; with INSERT
- * nothing can.  An event has topic, event, data and uid, as in the table; data that is no
- * text is sent as JSON.  If whoever calls you repeats a request, name a uid yourself:
- * an event with a uid that was there is not published again.
+ * A POST is repeated for half a minute, and then it throws.  That, and a crash between
+ * the commit and the answer, loses the event.  With INSERT nothing can.
+ *
+ * An event has topic, event, data and uid, as in the table; data that is no text is sent
+ * as JSON.  If whoever calls you repeats a request, name a uid yourself: an event with a
+ * uid that was there is not published again.
  */
 import { createHmac, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 
-const REPEATS = 20;
+const PATIENCE_MS = 30000;
 
 /* All of them are published, or none: it throws then. */
 async function post(url, token, events) {
 	const body = JSON.stringify(events.map((e) => ({ uid: randomUUID(), ...e })));
+	const end = Date.now() + PATIENCE_MS;
 
 	for (let n = 1; ; n++) {
 		const answer = await fetch(url, { method: "POST", body,
@@ -48,10 +52,10 @@ async function post(url, token, events) {
 
 		if (answer.status === 200 || answer.status === 201)
 			return (await answer.json()).ids;
-		if (answer.status < 500 || n === REPEATS)
-			throw new Error(`largesse: ${answer.status} ${await answer.text()}`);
-		if (n === REPEATS)
+		if (answer instanceof Error && Date.now() > end)
 			throw answer;
+		if (answer.status < 500 || Date.now() > end)
+			throw new Error(`largesse: ${answer.status} ${await answer.text()}`);
 		await new Promise((done) => setTimeout(done, Math.min(100 * n, 1000)));
 	}
 }
@@ -103,8 +107,8 @@ export function inserting(db) {
 	return { publish, transaction };
 }
 
-/* key: the bytes of the key file, without the newline at its end. */
-export function address(key, topics, seconds = 3600) {
+export function address(keyFile, topics, seconds = 3600) {
+	const key = readFileSync(keyFile, "utf8").trimEnd();
 	const query = new URLSearchParams([...topics.map((topic) => ["topic", topic]),
 		["expires", Math.floor(Date.now() / 1000) + seconds]]).toString();
 

@@ -21,9 +21,9 @@
 # replaced.  Largesse.publish("orders", "Tea") sends anything else.
 #
 # Without a URL the event is a row in the transaction of the change: nothing can lose
-# it.  With one it is posted after the commit, and repeated until it is answered; a
-# crash in between loses the event.  If whoever calls you repeats a request, name a
-# uid: an event with a uid that was there is not published again.
+# it.  With one it is posted after the commit, and repeated for half a minute; then it
+# raises.  That, or a crash in between, loses the event.  If whoever calls you repeats a
+# request, name a uid: an event with a uid that was there is not published again.
 #
 # A topic that is not public is read by whoever has its address, which is signed with
 # the key in the file that LARGESSE_KEY_FILE names:
@@ -34,7 +34,7 @@ require "openssl"
 require "securerandom"
 
 module Largesse
-  REPEATS = 20
+  PATIENCE = 30   # seconds
   INSERT = "INSERT INTO events(topic, event, data, uid) VALUES(?, ?, ?, ?) " \
            "ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING"
 
@@ -60,15 +60,16 @@ module Largesse
                                   "Authorization" => "Bearer #{ENV["LARGESSE_TOKEN"]}")
     request.body = { topic: topic, data: data, event: event,
                      uid: uid || SecureRandom.uuid }.compact.to_json
-    1.upto(REPEATS) do |n|
+    last = Time.now + PATIENCE
+    loop do
       answer = Net::HTTP.start(to.host, to.port, use_ssl: to.scheme == "https",
                                open_timeout: 10, read_timeout: 10) { |h| h.request(request) }
       return if answer.is_a?(Net::HTTPSuccess)
-      raise "largesse: #{answer.code} #{answer.body}" if answer.code < "500" || n == REPEATS
-      sleep [0.1 * n, 1].min
+      raise "largesse: #{answer.code} #{answer.body}" if answer.code < "500" || Time.now > last
+      sleep 0.5
     rescue SystemCallError, IOError, Timeout::Error
-      raise if n == REPEATS
-      sleep [0.1 * n, 1].min
+      raise if Time.now > last
+      sleep 0.5
     end
   end
 

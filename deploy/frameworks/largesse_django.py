@@ -19,8 +19,9 @@ The token: largesse token --key-file KEY --publish orders --publish 'inbox/*'
 
 With `database` the event is a row in the transaction of the change: nothing can lose
 it.  If `database` names another entry of DATABASES, a log of its own, the row is
-written after the commit.  With `url` it is posted after the commit, and repeated until
-it is answered; a crash in between loses the event.  What is no text is sent as JSON.
+written after the commit.  With `url` it is posted after the commit, and repeated for
+half a minute; then it raises.  That, or a crash in between, loses the event.  What is
+no text is sent as JSON.
 If whoever calls you repeats a request, name a uid: an event with a uid that was there
 is not published again.
 
@@ -43,7 +44,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-REPEATS = 20
+PATIENCE = 30       # seconds
 
 
 def publish(topic, data, event=None, uid=None, using=DEFAULT_DB_ALIAS):
@@ -83,15 +84,16 @@ def _post(row):
         settings.LARGESSE["url"], json.dumps(row).encode(), {
             "Content-Type": "application/json",
             "Authorization": "Bearer " + settings.LARGESSE["token"]})
-    for n in range(1, REPEATS + 1):
+    end = time.monotonic() + PATIENCE
+    while True:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.read()
         except urllib.error.HTTPError as e:
-            if e.code < 500 or n == REPEATS:
+            if e.code < 500 or time.monotonic() > end:
                 raise RuntimeError("largesse: %d %s" % (
                     e.code, e.read().decode(errors="replace"))) from None
         except OSError:
-            if n == REPEATS:
+            if time.monotonic() > end:
                 raise
-        time.sleep(min(0.1 * n, 1))
+        time.sleep(0.5)

@@ -1,5 +1,4 @@
 /* app_express.mjs PORT - the application of kit.py, in Express. */
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { DatabaseSync } from "node:sqlite";
 import { address, inserting, posting } from "./express.mjs";
@@ -26,7 +25,7 @@ app.use(express.urlencoded());
 app.get("/app/", (_, answer) => answer.sendFile("eventsource.html",
     { root: import.meta.dirname }));
 app.get("/app/address", (_, answer) => answer.send(address(
-    readFileSync(LARGESSE_KEY_FILE), ["feed"])));
+    LARGESSE_KEY_FILE, ["feed"])));
 app.post("/app/order", async ({ body }, answer) => {
 	await order(body.item);
 	answer.end();

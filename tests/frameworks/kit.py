@@ -68,7 +68,7 @@ class App(Site):
         self.app = self.dir / "app"
         self.app.mkdir()
         key = self.dir / "key"
-        key.write_text("0123456789abcdef" * 4)
+        key.write_text("0123456789abcdef" * 4 + "\n")
         key.chmod(0o600)
         self.options += ["--publish", "--key-file", str(key), "--public",
                          "orders", "--retry", "300", *options]

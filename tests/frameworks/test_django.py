@@ -3,7 +3,7 @@ the page for htmx."""
 
 from kit import HERE, SHIPPED, App, Browser, comes_back, publishes, signs
 from tap import each
-from test_pages import PAGES
+from test_pages import vendor
 
 
 @each("way", ["INSERT", "other file", "POST"])
@@ -11,7 +11,7 @@ def test_django_publishes_what_is_committed(way):
     """INSERT into the application's database, or into a log of its own."""
     with App(way, lambda app, port: ["/usr/bin/python3", "app_django.py",
                                      str(port)],
-             env={"PYTHONDONTWRITEBYTECODE": "1"}, vendor=PAGES["htmx"][0],
+             env={"PYTHONDONTWRITEBYTECODE": "1"}, vendor=vendor("htmx"),
              files=[SHIPPED / "largesse_django.py", HERE / "app_django.py"]
              ) as y, Browser() as browser:
         y.page("page.html", (SHIPPED / "htmx.html").read_text())

@@ -24,8 +24,8 @@ class Laravel(App):
         self.page("echo-largesse.js",
                   (SHIPPED / "echo-largesse.js").read_text())
 
-    def echo(self, browser, user, *channels):
-        page = browser.open("%s/echo.html?user=%d" % (self.url, user))
+    def echo(self, browser, user, *channels, more=""):
+        page = browser.open("%s/echo.html?user=%d%s" % (self.url, user, more))
         until("Echo has subscribed to all that it may", lambda: sorted(
             page.ask("window.subscribed ?? []")) == sorted(channels))
         return page
@@ -105,6 +105,20 @@ def test_echo_goes_on_when_an_address_expires():
             time.sleep(0.1), log.read_text().count("/broadcasting/auth") >= 3)[-1])
         y.private("last")
         page.shows(*said, "last", selector="#private li")
+        assert page.ask("window.gaps") == 0
+
+
+def test_echo_takes_largesse_js_in_place_of_eventsource():
+    with Laravel("INSERT") as y, Browser() as browser:
+        page = y.echo(browser, 1, "orders", "private-orders.1",
+                      "private-open.1", more="&js=1")
+        assert page.ask("echo.connector.lines.every(({ source }) => "
+                        "source.constructor.name !== 'EventSource')")
+        y.order("one")
+        y.private("mine")
+        page.shows("one")
+        comes_back(y, page)
+        page.shows("mine", selector="#private li")
         assert page.ask("window.gaps") == 0
 
 

@@ -1,6 +1,7 @@
 """test_pages.py - the pages of deploy/frameworks that need no application."""
 
 import json
+import re
 
 from client import Stream
 from kit import NODE_MODULES, SHIPPED, App, Browser
@@ -10,20 +11,30 @@ HTMX = "<li>{}</li>"
 TURBO = ('<turbo-stream action="append" target="orders"><template>'
          "<li>{}</li></template></turbo-stream>")
 MERGE = "selector #orders\nmergeMode append\nfragments <li>{}</li>"
-DIST = "@hotwired/turbo/dist/turbo.es2017-esm.js"
-DATASTAR = "@starfederation/datastar/dist/datastar.js"
 
-# Its files from npm, and what an event is.
-PAGES = {
-    "eventsource": ([], None, "{}"),
-    "htmx": ([("htmx-2/dist/htmx.min.js", "htmx.min.js"),
-              ("htmx-ext-sse/sse.js", "sse.js")], None, HTMX),
-    "htmx4": ([("htmx-4/dist/htmx.min.js", "htmx.min.js"),
-               ("htmx-4/dist/ext/hx-sse.min.js", "hx-sse.min.js")], None, HTMX),
-    "turbo": ([(DIST, "turbo.es2017-esm.js")], None, TURBO),
-    "datastar0": ([(DATASTAR, "datastar.js")], "datastar-merge-fragments",
-                  MERGE),
-}
+# The event type, and what an event is.
+PAGES = {"eventsource": (None, "{}"), "htmx": (None, HTMX),
+         "htmx4": (None, HTMX), "turbo": (None, TURBO),
+         "datastar0": ("datastar-merge-fragments", MERGE)}
+
+
+def vendor(name):
+    """What the two lines of the page, npm install and cp, copy beside it."""
+    text = (SHIPPED / (name + ".html")).read_text()
+    wanted = re.findall(r"[^\s]+@\d[\d.]*", "".join(
+        re.findall("^\tnpm install (.*)", text, re.M)))
+    for word in wanted:
+        package, _, version = word.rpartition("@")
+        folder = NODE_MODULES / npm(package, version)
+        there = json.loads((folder / "package.json").read_text())
+        assert (there["version"] + ".").startswith(version + "."), word
+        for path in re.findall("node_modules/%s/([^\\s]+)" % package, text):
+            yield npm(package, version) + "/" + path, path.rpartition("/")[2]
+
+
+def npm(package, version):
+    """Two of htmx are installed, so they have other names here."""
+    return "htmx-" + version if package == "htmx.org" else package
 
 
 def test_npm_has_the_versions_that_the_readme_names():
@@ -40,9 +51,8 @@ def test_npm_has_the_versions_that_the_readme_names():
 def test_page_shows_each_event_once(name):
     """Those from before, those that come, those that were missed because the
     responder was killed, and because nginx cut the stream."""
-    vendor, event, form = PAGES[name]
-
-    with App(files=[], vendor=vendor) as y, Browser() as browser:
+    event, form = PAGES[name]
+    with App(vendor=vendor(name)) as y, Browser() as browser:
         def publish(item):
             y.publisher().execute(
                 "INSERT INTO events(topic, event, data) VALUES('orders', ?, ?)",

@@ -3,14 +3,14 @@ has it.  The page and what is sent of an order are templates of Rails."""
 
 from kit import HERE, SHIPPED, App, Browser, comes_back, publishes, signs
 from tap import each
-from test_pages import PAGES
+from test_pages import vendor
 
 
 @each("way", ["INSERT", "POST"])
 def test_rails_publishes_what_is_committed(way):
     """And what was changed or removed is so in the page."""
     with App(way, lambda app, port: ["ruby", "app_rails.rb", str(port)],
-             vendor=PAGES["turbo"][0],
+             vendor=vendor("turbo"),
              files=[SHIPPED / "largesse.rb", HERE / "app_rails.rb"]
              ) as y, Browser() as browser:
         page = browser.open(y.url + "/app/")
