@@ -34,18 +34,6 @@ ELSEWHERE = {
     ("deploy/auth.md", "largesse serve --db events.db --trust-user "
      "--user-topic 'inbox/{user}'"): (
         "tests/web/test_auth.py", "def users_options"),
-    ("deploy/examples/README.md", "make demo APP=score"): (
-        "tests/web/test_examples.py", "def test_make_demo"),
-    ("deploy/examples/score/README.md", "make demo APP=score"): (
-        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
-    ("deploy/examples/feed/README.md", "make demo APP=feed"): (
-        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
-    ("deploy/examples/bell/README.md", "make demo APP=bell"): (
-        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
-    ("deploy/examples/dashboard/README.md", "make demo APP=dashboard"): (
-        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
-    ("deploy/examples/presence/README.md", "make demo APP=presence"): (
-        "tests/web/test_examples.py", "def test_make_demo_of_what_is_live"),
     ("deploy/examples/score/README.md", "sqlite3 -cmd '.timeout 5000' "
      "/var/lib/largesse/events.db \"INSERT INTO events(topic, data)"): (
         "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
@@ -54,12 +42,6 @@ ELSEWHERE = {
         "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
     ("deploy/examples/dashboard/README.md", "largesse init shop.db"): (
         "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
-    ("deploy/examples/chat/README.md", "make demo APP=chat"): (
-        "tests/web/test_examples.py", "def test_make_demo"),
-    ("deploy/examples/build/README.md", "make demo APP=build"): (
-        "tests/web/test_examples.py", "def test_make_demo"),
-    ("deploy/examples/import/README.md", "make demo APP=import"): (
-        "tests/web/test_examples.py", "def test_make_demo"),
     ("deploy/examples/build/README.md",
      "build.sh /var/lib/largesse/events.db build/7 make -j2"): (
         "tests/browser/examples.py", "build/build.sh"),
@@ -81,7 +63,8 @@ TYPED = re.compile(
     r"caddy|haproxy|pip)( |$)", re.M)
 AWAITED = {     # a test of tests/long/test_path*.py comes
     "deploy/debian/README.md", "deploy/nginx/README.md",
-    "deploy/permissions.md", "deploy/systemd/README.md"}
+    "deploy/permissions.md", "deploy/recipes/README.md",
+    "deploy/systemd/README.md"}
 DEPLOY = sorted(p.relative_to(ROOT).as_posix()
                 for p in ROOT.glob("deploy/**/*.md")
                 if TYPED.search("\n".join(
@@ -89,7 +72,17 @@ DEPLOY = sorted(p.relative_to(ROOT).as_posix()
 
 
 def is_listed(block):
-    return {(block.page, block.first), (block.page, block.heading)} & LISTED
+    return {(block.page, block.first), (block.page, block.heading)} & LISTED \
+        or is_demo(block)
+
+
+def is_demo(block):
+    """`make demo APP=NAME', and NAME is in the tests of the examples."""
+    lines = [re.match(r"make demo APP=(\w+)( |$)", line)
+             for line in block.text.splitlines()]
+    return all(lines) and all(
+        '"%s' % line[1] in source("tests/web/test_examples.py")
+        for line in lines)
 
 
 def pasted(page):

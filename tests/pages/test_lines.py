@@ -7,11 +7,13 @@ tests/long.
 import os
 import pwd
 import re
+import shutil
 import stat
 
 from claims import claimed, find, runs
+from page import MANUAL, ROOT
 from place import Place
-from yard import until
+from yard import LARGESSE, until
 
 @runs("deploy/auth.md", "largesse serve --db events.db --handover --public "
       "news")
@@ -67,3 +69,22 @@ def test_doctor_lines(block):
         p.yard.insert("one")
         assert "events.db" in p.sh(file, ("/var/lib/largesse", p.dir),
                                    ("www-data", name), each=False)
+
+
+@runs("deploy/release/tarball.md",
+      "install -m 755 largesse /usr/local/bin/largesse")
+def test_install_of_the_tarball(block):
+    """In a folder as deploy/release/tarball.sh makes it, with a /usr/local of
+    ours."""
+    with Place() as p:
+        (p.dir / "man").mkdir()
+        for page in MANUAL:
+            shutil.copy(ROOT / page, p.dir / "man")
+        shutil.copy(LARGESSE, p.dir / "largesse")
+        (p.dir / "local/bin").mkdir(parents=True)
+        p.sh(block.text, ("/usr/local", p.dir / "local"))
+        assert "usage:" in p.sh("local/bin/largesse.fcgi --help")
+        for page in MANUAL:
+            name = page.rpartition("/")[2]
+            assert (p.dir / "local/share/man" / ("man" + name[-1]) /
+                    name).exists()
