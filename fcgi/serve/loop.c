@@ -17,6 +17,7 @@
 #include "fcgi/serve/listen.h"
 #include "fcgi/serve/loop.h"
 #include "fcgi/serve/pending.h"
+#include "fcgi/serve/sandbox.h"
 #include "fcgi/stream/flush.h"
 #include "fcgi/stream/news.h"
 #include "fcgi/stream/stream.h"
@@ -310,6 +311,7 @@ loop_open(struct server *srv)
 
 	parked_open(&srv->for_log);
 	parked_open(&srv->for_turn);
+	sandbox_refuse_rings(srv);
 	errno = -uv_loop_init(&srv->loop);
 	if (errno != 0)
 		return -1;

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "fcgi/base/log.h"
 #include "fcgi/publish/link.h"
@@ -304,6 +305,32 @@ enter(const struct needs *needs)
 		rc = seccomp_load(f);
 	seccomp_release(f);
 	return rc;
+}
+
+enum {
+	UV_WITH_RINGS = 0x012d00 /* 1.45.0, the first libuv that makes them */
+};
+
+/*
+ * What is asked for by a ring no filter sees, so sandbox_enter allows none.
+ * libuv does without where it cannot make one.
+ */
+void
+sandbox_refuse_rings(struct server *srv)
+{
+	static const char *const calls[] = {"io_uring_setup"};
+	scmp_filter_ctx f;
+
+	if (srv->conf.no_sandbox || WITH_SANITIZERS ||
+	    uv_version() < UV_WITH_RINGS)
+		return;
+	f = seccomp_init(SCMP_ACT_ALLOW);
+	if (f == NULL)
+		return;
+	/* Where it cannot be loaded, the other filter cannot either. */
+	if (add_names(f, SCMP_ACT_ERRNO(ENOSYS), calls, LENGTH(calls)) == 0)
+		(void)seccomp_load(f);
+	seccomp_release(f);
 }
 
 void

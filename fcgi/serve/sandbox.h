@@ -12,6 +12,14 @@ enum sandbox_role {
 };
 
 /*
+ * From here on this process cannot make an io_uring.  Call it before the loop
+ * is made: newer versions of libuv (1.50 of Debian 13) make a ring with it, and
+ * end the process when sandbox_enter forbids that later.  With --no-sandbox
+ * nothing happens.
+ */
+void sandbox_refuse_rings(struct server *);
+
+/*
  * From here on this process asks for nothing but what serving takes; whatever
  * it starts is bound by the same.  All that the options name is open already.
  * With --no-sandbox nothing happens.  Where the kernel has no seccomp it says
