@@ -9,6 +9,9 @@ makes the package and installs it under the real systemd's tools.
 """
 
 import contextlib
+import json
+import pathlib
+import subprocess
 
 from paste import PROGRAM, Newcomer, Systemd, blocks
 from tap import each
@@ -17,6 +20,7 @@ from yard import ROOT, until
 README = "README.md"
 STEPS = "## Your own page in ten minutes"
 SERVICE = {"nginx": "nginx", "lighttpd": "lighttpd", "apache": "apache2"}
+BROWSER = pathlib.Path(__file__).with_name("path.mjs")
 HEALTH = "curl -sf --retry 10"
 
 
@@ -66,11 +70,17 @@ TELL = {"nginx": "sudo sed", "lighttpd": "sudo lighty-enable-mod",
 
 
 def work(m, page):
-    """The page of step 3 and the INSERT of step 4."""
+    """The page of step 3 in a browser, while the INSERT of step 4 is typed."""
     m.paste(page.take("sudo tee /var/www/html/live.html"))
-    assert "EventSource" in m.asks("/live.html")
-    m.paste(page.take("sudo -u www-data sqlite3"))
-    until("it comes", lambda: m.brings("Hello"))
+    with subprocess.Popen(["node", BROWSER, "http://localhost/live.html", "1"],
+                          stdout=subprocess.PIPE, text=True) as browser:
+        try:
+            assert browser.stdout.readline() == "open\n"
+            m.paste(page.take("sudo -u www-data sqlite3"))
+            assert json.loads(browser.stdout.readline()) == ["Hello"]
+            assert browser.wait(60) == 0
+        finally:
+            browser.kill()
 
 
 @each("web", SERVICE)
