@@ -189,9 +189,9 @@ def test_path_under_systemd():
         m.paste(page.take("sudo mkdir"))
         m.systemd.obey()
         page.end()
-        env = (m.pids("largesse") and open(
-            "/proc/%d/environ" % m.pids("largesse")[0]).read())
-        assert "LARGESSE_MAX_AGE=3600" in env
+        [pid] = until("it runs", lambda: m.pids("largesse"))
+        assert "LARGESSE_MAX_AGE=3600" in pathlib.Path(
+            "/proc/%d/environ" % pid).read_text()
         assert m.paste(HEALTH + " http://localhost/events/health").stdout
 
 

@@ -14,6 +14,7 @@ systemd is not the first process here.  Systemd plays the part of it that the
 units of largesse need: the socket, the user, the directory, the restart.
 """
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -29,7 +30,7 @@ import machine
 import roots
 from machine import Machine
 from space import WORK
-from yard import ROOT, alive, put, until
+from yard import ROOT, put, until
 
 roots.ROOTS["path"] = (
     "base", "nginx lighttpd apache2 spawn-fcgi multiwatch cron sqlite3 curl "
@@ -134,9 +135,7 @@ class Newcomer(Machine):
 
     def boot(self):
         """All processes are gone, and so is what is in /run."""
-        for pid in self.pids():
-            os.kill(pid, signal.SIGKILL)
-            until("process %d is gone" % pid, lambda: not alive(pid))
+        self.kill_all()
         for path in self.path("/run").iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -144,7 +143,18 @@ class Newcomer(Machine):
                 path.unlink()
         (self.path("/run") / "lock").mkdir(mode=0o1777)
 
+    def kill_all(self):
+        """Some start others as long as there is one of them."""
+        def some():
+            pids = self.pids()
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return pids
+        until("nothing runs", lambda: not some())
+
     def close(self):
+        self.kill_all()
         super().close()
         self.net.close()
         self.disk.rmdir()
