@@ -220,9 +220,8 @@ The same stream in a terminal:
 
   curl -N '$stream'
 
-Ctrl-C takes everything down.  Until then, here it is:
-
 END
 from_afar
+printf 'Ctrl-C takes everything down.  Until then, here it is:\n\n'
 show
 watch
