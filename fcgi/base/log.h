@@ -23,6 +23,10 @@
  * whole.  What a terminal would obey is shown as an escape (utf8_visible), so
  * no peer can forge a line or reach the terminal of whoever reads the log.
  * Nobody logs on the path of an event.
+ *
+ * Where stderr is the journal of systemd, a line begins with its level, `<3>',
+ * which the journal takes off: sd-daemon(3).  It is an error if something does
+ * not work, a warning if it may not work soon, and else information.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -32,11 +36,15 @@
 void log_error(const char *what, const char *why, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* `largesse: line`, where the line says what and why. */
+/* `largesse: line`, where the line says what and why; an error. */
 void log_plain(const char *line);
 
-/* The same for what is odd and may do harm; NULL: nothing is. */
+/* The same for what is odd and may do harm, a warning; NULL: nothing is. */
 void log_doubt(const char *line);
+
+/* As log_error, but a warning, and nothing when quiet. */
+void log_warning(bool quiet, const char *what, const char *why, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* As log_error, but nothing when quiet: for what is no error. */
 void log_info(bool quiet, const char *what, const char *why, ...)

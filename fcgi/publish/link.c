@@ -344,7 +344,7 @@ on_again(uv_timer_t *timer)
 		return;
 	}
 	if (pid > 0)
-		log_info(ln->hub->conf->quiet, "writer",
+		log_warning(ln->hub->conf->quiet, "writer",
 		    "%d ended by %s %d, starting another", (int)pid,
 		    WIFSIGNALED(status) ? "signal" : "status",
 		    WIFSIGNALED(status) ? WTERMSIG(status)

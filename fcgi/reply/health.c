@@ -194,9 +194,6 @@ health_why(struct hub *hub)
 void
 health_turn(struct hub *hub)
 {
-	const char *warning = store_warning(hub->store);
-
-	if (warning != NULL)
-		log_plain(warning);
+	log_doubt(store_warning(hub->store));
 	look(hub, EACH_TICKS);
 }

@@ -2,9 +2,10 @@
  * reply.h - every answer that is not a stream: the page to read first.
  *
  * The room reply/ holds the plain answers (here), what /health says (health.h),
- * /status and /metrics (status.h), /status as a stream (watch.h), and the
- * doctor's /probe (probe.h).  It includes all rooms up to stream/.  serve/
- * decides which request gets which answer.
+ * /status and /metrics (status.h), /status as a stream (watch.h), the
+ * doctor's /probe (probe.h), and what the error log is told of the streams
+ * (tell.h).  It includes all rooms up to stream/.  serve/ decides which request
+ * gets which answer.
  */
 #ifndef REPLY_H
 #define REPLY_H

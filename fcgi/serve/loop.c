@@ -13,6 +13,7 @@
 #include "fcgi/base/log.h"
 #include "fcgi/reply/health.h"
 #include "fcgi/reply/status.h"
+#include "fcgi/reply/tell.h"
 #include "fcgi/request/gate.h"
 #include "fcgi/serve/listen.h"
 #include "fcgi/serve/loop.h"
@@ -128,6 +129,7 @@ take_turn(struct server *srv)
 
 	/* Before the look: its age says whether we were stopped. */
 	health_turn(hub);
+	tell_turn(hub);
 
 	/* What was posted since the last turn goes to the writer. */
 	link_turn(&srv->pub.link);
@@ -237,8 +239,10 @@ on_signal(uv_signal_t *handle, int signum)
 	if (srv->hub.closing)
 		return;
 	turn_step(&srv->hub.turn);
-	if (!srv->plain)
+	if (!srv->plain) {
 		listen_accept(srv);
+		tell_stop(&srv->hub);
+	}
 	srv->hub.closing = true;
 	if (!srv->plain)
 		listen_accept(srv);
@@ -262,6 +266,8 @@ on_reload(uv_signal_t *handle, int signum)
 	(void)signum;
 	if (allow_reload(srv->allow, why, sizeof(why)) == -1)
 		log_plain(why);
+	else if (srv->conf.key_file.n + srv->conf.jwks_file.n > 0)
+		log_info(srv->conf.quiet, "keys", "are read again");
 }
 
 /* --- opening and closing ------------------------------------------------ */

@@ -349,7 +349,7 @@ sandbox_enter(struct server *srv, enum sandbox_role role)
 	if ((rc = enter(&needs)) == 0)
 		return;
 	srv->no_seccomp = true; /* workers need not say it again */
-	log_info(
+	log_warning(
 	    srv->conf.quiet, "sandbox", "serving without: %s", strerror(-rc));
 }
 

@@ -12,6 +12,7 @@
 
 #include "fcgi/base/command.h"
 #include "fcgi/base/log.h"
+#include "fcgi/reply/tell.h"
 #include "fcgi/serve/answer.h"
 #include "fcgi/serve/inherit.h"
 #include "fcgi/serve/listen.h"
@@ -60,6 +61,7 @@ serve_fastcgi(struct server *srv)
 	if (sockets_open(srv) == 0)
 		status = run_loop(srv);
 	process_close(srv);
+	tell_stopped(&srv->hub);
 	return status;
 }
 
@@ -78,10 +80,13 @@ serve_worker(void *arg, uint64_t i, bool again)
 	srv->away_told &= !again;
 	srv->hub.worker = i;
 	srv->hub.count = srv->hub.tallies->of[i].count;
+	memcpy(srv->hub.told.ended, srv->hub.count.ended,
+	    sizeof(srv->hub.told.ended));
 	if (process_open(srv) == -1)
 		return STATUS_FAILED;
 	status = run_loop(srv);
 	process_close(srv);
+	tell_stopped(&srv->hub);
 	return status;
 }
 

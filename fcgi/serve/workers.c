@@ -85,8 +85,9 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 	listeners_forget(pt->tallies->listeners, i);
 	board_forget(pt->tallies->board, i);
 	if (!pt->closing)
-		log_info(quiet, "worker", "%d ended by %s %d, starting another",
-		    (int)pid, WIFSIGNALED(status) ? "signal" : "status",
+		log_warning(quiet, "worker",
+		    "%d ended by %s %d, starting another", (int)pid,
+		    WIFSIGNALED(status) ? "signal" : "status",
 		    WIFSIGNALED(status) ? WTERMSIG(status)
 					: WEXITSTATUS(status));
 }

@@ -124,6 +124,14 @@ struct slow {
 	bool changed; /* since it was shown to the other workers */
 };
 
+/* What the error log was told of the streams (reply/tell.h). */
+struct told {
+	uint32_t looked; /* tick of the last look */
+	uint32_t ends;	 /* tick of the last line about ends; 0: none */
+	uint64_t ended[END_REASONS]; /* as they were then */
+	bool full;
+};
+
 /* Does it deliver?  The worse is the greater. */
 enum health {
 	HEALTH_GOOD,
@@ -191,6 +199,7 @@ struct hub {
 	bool late;	    /* a stream waited too long for its turn... */
 	uint32_t judged;    /* ...when they were looked at, at this tick */
 	char why[320];
+	struct told told;
 
 	struct counters count;
 	struct gauges now;

@@ -12,7 +12,7 @@ from client import Stream
 from fronts import DEPLOY
 from hosts import Site
 from tap import each
-from yard import ROOT, until
+from yard import ROOT, end_process, until
 
 PAGE = DEPLOY / "metrics/README.md"
 ALERTS = (DEPLOY / "metrics/alerts.yml").read_text()
@@ -172,3 +172,17 @@ def test_reasons_are_the_same_words_everywhere(where):
                  re.findall(r'^largesse_ended_total\{reason="(.+)"\}', text,
                             re.M))
     assert found == manual() and len(found) == 14, (found, manual())
+
+
+def test_the_error_log_has_these_words_too():
+    with Site(status=True) as y:
+        y.stream().started().close()
+        until("it has ended", lambda: json.loads(
+            get(y, "status"))["ended"]["left"] == 1)
+        y.stream().started()
+        end_process(y.responder)
+        said = (y.dir / "responder.log").read_text()
+    line = re.search(r"stopped: streams ended: (.+)$", said, re.M)[1]
+    told = dict(reversed(part.split()) for part in line.split(", "))
+    assert set(told) <= set(manual()) and told["left"] == "1", line
+    assert sum(map(int, told.values())) == 2, line
