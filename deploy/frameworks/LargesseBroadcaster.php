@@ -32,6 +32,10 @@
  * the event.  A queue may run a job twice: let the event's constructor set a public
  * property $largesseUid to (string) Str::uuid(), and the second run publishes nothing.
  *
+ * This ends the streams of private channels of a user, for example of one who logs out:
+ *
+ *     INSERT INTO largesse_revoke(subject) VALUES('7');    -- the id of the user
+ *
  * Not there: the list of members of a presence channel, whispers, encrypted channels.
  */
 namespace App\Broadcasting;
@@ -51,6 +55,8 @@ class LargesseBroadcaster extends Broadcaster
 
 	private const PATIENCE = 30;	// seconds
 
+	private string $user = '';	// whom auth() has found
+
 	public function __construct(private array $config)
 	{
 	}
@@ -62,7 +68,7 @@ class LargesseBroadcaster extends Broadcaster
 		    fn ($channel) => $this->allows($request, $channel)));
 		if ($may === [])
 			throw new AccessDeniedHttpException;
-		return ['url' => $this->address($may), 'channels' => $may];
+		return ['url' => $this->address($may, $this->user), 'channels' => $may];
 	}
 
 	public function validAuthenticationResponse($request, $result)
@@ -79,37 +85,43 @@ class LargesseBroadcaster extends Broadcaster
 			return false;
 		$name = $this->normalizeChannelName($channel);
 		try {
-			return $this->retrieveUser($request, $name) !== null &&
-			    $this->verifyUserCanAccessChannel($request, $name);
+			$user = $this->retrieveUser($request, $name);
+			if ($user === null || !$this->verifyUserCanAccessChannel($request, $name))
+				return false;
+			$this->user = (string) $user->getAuthIdentifier();
+			return true;
 		} catch (AccessDeniedHttpException) {
 			return false;
 		}
 	}
 
-	public function address(array $topics): string
+	public function address(array $topics, string $user = ''): string
 	{
 		$key = rtrim(file_get_contents($this->config['key_file']), "\n");
 		$query = implode('&', array_map(fn ($t) => 'topic=' . rawurlencode($t), $topics))
-		    . '&expires=' . (time() + ($this->config['seconds'] ?? 3600));
+		    . '&expires=' . (time() + ($this->config['seconds'] ?? 3600))
+		    . ($user === '' ? '' : '&sub=' . rawurlencode($user) . '&iat=' . time());
 		return "/events?$query&sign=" . hash_hmac('sha256', $query, $key);
 	}
 
 	public function broadcast(array $channels, $event, array $payload = [])
 	{
 		$socket = $payload['socket'] ?? null;
-		$uid = $payload['largesseUid'] ?? (string) Str::uuid();
+		$log = $this->config['connection'] ?? null;
+		// An INSERT needs none, and without one a page that comes back after its place
+		// was removed goes on with the oldest event, and not with the next.
+		$uid = $payload['largesseUid'] ?? ($log === null ? (string) Str::uuid() : null);
 		unset($payload['socket'], $payload['largesseUid']);
 		$rows = [];
 		foreach (array_values($this->formatChannels($channels)) as $n => $channel) {
 			if (str_starts_with($channel, 'private-encrypted-'))
 				throw new BroadcastException("largesse does not encrypt: $channel");
-			$rows[] = ['topic' => $channel, 'uid' => "$uid/$n", 'data' => json_encode([
-			    'event' => $event, 'channel' => $channel, 'data' => (object) $payload,
-			    'socket' => $socket], JSON_THROW_ON_ERROR)];
+			$rows[] = ['topic' => $channel, 'uid' => $uid ? "$uid/$n" : null,
+			    'data' => json_encode(['event' => $event, 'channel' => $channel,
+			    'data' => (object) $payload, 'socket' => $socket], JSON_THROW_ON_ERROR)];
 		}
 		if ($rows === [])
 			return;
-		$log = $this->config['connection'] ?? null;
 		if ($log !== null && $log === DB::getDefaultConnection())
 			$this->insert($log, $rows);
 		else

@@ -32,11 +32,9 @@ class OrderShipped implements ShouldBroadcastNow
 {
 	use InteractsWithSockets;
 
-	public string $largesseUid;
-
-	public function __construct(public string $item, private Channel $channel, string $uid = '')
+	public function __construct(public string $item, private Channel $channel,
+	    public ?string $largesseUid = null)
 	{
-		$this->largesseUid = $uid ?: bin2hex(random_bytes(8)) . '-';
 	}
 
 	public function broadcastOn()

@@ -108,6 +108,35 @@ def test_echo_goes_on_when_an_address_expires():
         assert page.ask("window.gaps") == 0
 
 
+def test_streams_of_a_user_of_laravel_can_be_ended():
+    with Laravel("INSERT") as y:
+        one, two = (y.auth(user, "private-open.1")["url"] for user in (1, 2))
+        streams = [Stream(y.address, url).started() for url in (one, two)]
+        y.sqlite3("INSERT INTO largesse_revoke(subject) VALUES('1')")
+        streams[0].rest()
+        assert Stream(y.address, one).status == 401
+        y.private("heard", "open.1")
+        assert "heard" in streams[1].data(1)[0]
+        for stream in streams:
+            stream.close()
+
+
+def test_echo_is_told_of_a_gap():
+    """What it has missed was removed meanwhile: error() hears so, once."""
+    with Laravel("INSERT") as y, Browser() as browser:
+        page = y.echo(browser, 1, "orders", "private-orders.1",
+                      "private-open.1")
+        y.order("heard")
+        page.shows("heard")
+        y.leave()
+        y.order("missed")
+        y.order("kept")
+        y.run("prune", str(y.log), "--keep-rows", "1")
+        y.come_back()
+        page.shows("heard", "kept")
+        assert page.ask("window.gaps") > 0
+
+
 def test_echo_takes_largesse_js_in_place_of_eventsource():
     with Laravel("INSERT") as y, Browser() as browser:
         page = y.echo(browser, 1, "orders", "private-orders.1",
