@@ -204,6 +204,17 @@ def test_manual_has_each_reason_for_which_a_stream_ends():
     assert re.findall(r"^\.It Li (\S+)", listed, re.M) == words
 
 
+def test_manual_upgrades_as_deploy_does():
+    """The lines of UPGRADING are those of a page, which a test pastes."""
+    part = source(MANUAL[2]).partition("\n.Sh UPGRADING\n")[2]
+    lines = re.findall(r"^\.Li ((?:systemctl|pkill) .*)$",
+                       part.partition("\n.Sh ")[0], re.M)
+    assert len(lines) == 2
+    pages = "".join(source(p) for p in PAGES if p.endswith(".md"))
+    for line in lines:
+        assert line in pages, line
+
+
 @each("page", MANUAL)
 def test_manual_is_without_a_warning(page):
     done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", ROOT / page],
