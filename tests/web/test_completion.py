@@ -47,6 +47,8 @@ def test_completion_knows_the_commands_of_the_help():
 
 def test_completion_knows_the_options_of_the_help():
     for command in commands():
+        if command in ("help", "version"):      # which have none
+            continue
         told = re.findall(r"^  (--\S+)", run(command, "--help"), re.M)
         assert offered(command, "--") == [*told, "--help"], command
         assert offered(command, "x", "y", "--") == [*told, "--help"], command
