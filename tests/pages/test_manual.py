@@ -204,6 +204,24 @@ def test_manual_has_each_reason_for_which_a_stream_ends():
     assert re.findall(r"^\.It Li (\S+)", listed, re.M) == words
 
 
+DEFINED = {
+    "log": r"called the log\b|\bThe log is\b|\*\*The log\*\* is\b",
+    "responder": r"is the responder\b|\bThe responder is\b|"
+                 r"the responder, which is\b|\*\*The responder\*\* is\b"}
+
+
+@each("word", DEFINED)
+@each("page", MANUAL)
+def test_manual_says_what_a_word_means(page, word):
+    """Where it first stands, and in the first section."""
+    text = source(page).partition("\n.Sh DESCRIPTION\n")[2]
+    text = " ".join(text.partition("\n.Sh ")[0].split())
+    first = re.search(r"\b%ss?\b" % word, text, re.I)
+    means = re.search(DEFINED[word], text)
+    assert means and means.start() <= first.start() <= means.end(), \
+        text[first.start() - 80:first.end()]
+
+
 def test_manual_upgrades_as_deploy_does():
     """The lines of UPGRADING are those of a page, which a test pastes."""
     part = source(MANUAL[2]).partition("\n.Sh UPGRADING\n")[2]
