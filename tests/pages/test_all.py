@@ -54,7 +54,14 @@ ELSEWHERE = {
         "tests/long/kit/blog.py", "build/wordpress"),
 }
 
-LISTED = claimed | set(ELSEWHERE)
+
+# Lines that no test runs, and why: few, and said here.
+NOT_RUN = {
+    ("deploy/caddy/README.md", "sudo adduser caddy www-data"):
+        "tests/long/test_fronts.py starts Caddy as a user that may open the "
+        "socket, and without Debian's unit",
+}
+LISTED = claimed | set(ELSEWHERE) | set(NOT_RUN)
 
 TYPED = re.compile(
     r"^(sudo|largesse|curl|make|redis-cli|spawn-fcgi|install|sqlite3|chgrp|"
@@ -127,10 +134,10 @@ def test_every_line_to_paste_is_run(page):
 def test_the_list_has_nothing_else():
     """Each block that a test or the list names is there, and once; each file
     and word that the list names, too."""
-    for page, first in [*claimed, *ELSEWHERE]:
+    for page, first in [*claimed, *ELSEWHERE, *NOT_RUN]:
         assert first in [word for b in blocks(page) for word in (
             b.first, b.heading)], (page, first)
-    assert not claimed & set(ELSEWHERE)
+    assert len(LISTED) == len(claimed) + len(ELSEWHERE) + len(NOT_RUN)
     for where, (file, word) in ELSEWHERE.items():
         assert word in source(file), (where, file, word)
     for page in OTHERS:
