@@ -165,6 +165,7 @@ probe_open(struct probes *ps, const struct peer *peer, const struct request *rq,
 		return answered(reply_line(hub, peer, 400, wrong));
 	if (is_full(ps, &ask) || (p = make_probe(ps, peer, &ask)) == NULL)
 		return answered(reply_retry(hub, peer, false));
+	stream_take(peer->fd, peer->unread);
 	if (!say_opening(hub, p, peer->headers, env) || p->sent == ask.ticks ||
 	    (poller_add(&hub->poller, &p->conn, peer->fd) == -1 && p->framed))
 		probe_end(ps, p);

@@ -147,6 +147,7 @@ watch_open(struct watches *ws, const struct peer *peer)
 	if (hub->closing || hub->now.watches >= WATCHES_MAX ||
 	    (w = make_watch(ws, peer)) == NULL)
 		return answered(reply_retry(hub, &own, false));
+	stream_take(peer->fd, peer->unread);
 	if (!say_first(hub, w) ||
 	    poller_add(&hub->poller, &w->conn, peer->fd) == -1)
 		watch_end(ws, w);

@@ -11,9 +11,9 @@
 struct peer {
 	int fd;
 	uint16_t request_id; /* of FastCGI */
+	size_t unread;	     /* bytes of the request still in the socket */
 	bool framed;	     /* FastCGI; plain CGI otherwise */
 	bool keep_conn;	     /* FCGI_KEEP_CONN */
-	bool unread;	     /* the request is still in the socket */
 	bool head;	     /* of HEAD: an answer has no body */
 	bool may_wait;	     /* ANSWERED_WAIT and ANSWERED_TURN are allowed */
 	int64_t came_ms;     /* since 1970: when the request was whole */

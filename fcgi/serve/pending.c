@@ -100,14 +100,7 @@ let_go(struct server *srv, struct pending *p)
 static void
 take_unread(struct pending *p)
 {
-	char buf[ROOM_BYTES];
-	size_t want;
-	ssize_t n = 1;
-
-	for (; p->unread > 0 && n > 0; p->unread -= n > 0 ? (size_t)n : 0) {
-		want = p->unread < sizeof(buf) ? p->unread : sizeof(buf);
-		n = recv(p->conn.fd, buf, want, MSG_DONTWAIT);
-	}
+	stream_take(p->conn.fd, p->unread);
 	p->unread = 0;
 }
 
@@ -265,7 +258,7 @@ take_request(struct server *srv, struct pending *p, uint8_t *bytes)
 		.request_id = p->gate.id,
 		.framed = true,
 		.keep_conn = p->gate.keep_conn,
-		.unread = p->unread > 0,
+		.unread = p->unread,
 		.may_wait = parked_may(&srv->hub, &p->parked)},
 	    .come = p->come != NULL ? *p->come
 				    : (struct start_come){.is_active = false}};

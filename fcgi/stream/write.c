@@ -13,6 +13,10 @@
 #include "fcgi/stream/slow.h"
 #include "fcgi/stream/write.h"
 
+enum {
+	TAKE_BYTES = 4096 /* at once */
+};
+
 bool
 stream_say(int fd, const void *bytes, size_t len)
 {
@@ -21,6 +25,17 @@ stream_say(int fd, const void *bytes, size_t len)
 	if (n == -1 && errno == ENOTSOCK)
 		n = write(fd, bytes, len);
 	return n == (ssize_t)len;
+}
+
+void
+stream_take(int fd, size_t len)
+{
+	char buf[TAKE_BYTES];
+	ssize_t n = 1;
+
+	for (; len > 0 && n > 0; len -= n > 0 ? (size_t)n : 0)
+		n = recv(fd, buf, len < sizeof(buf) ? len : sizeof(buf),
+		    MSG_DONTWAIT);
 }
 
 bool

@@ -76,4 +76,10 @@ bool stream_say(int fd, const void *bytes, size_t len);
 bool stream_say_last(
     int fd, bool framed, uint16_t request_id, char *buf, size_t len);
 
+/*
+ * Takes len bytes of a request, which were only looked at, out of the socket:
+ * what comes then is something new.
+ */
+void stream_take(int fd, size_t len);
+
 #endif

@@ -56,6 +56,21 @@ test_ticks_come_as_on_a_stream(void)
 	want_end(c);
 }
 
+/* Of a bare stream the request stays in the socket, and of a probe it is taken.
+ */
+static void
+test_ticks_come_where_streams_are_bare(void)
+{
+	struct server *sv = serve_with("--start", "bare", NULL);
+	struct client *c = get(sv, "/events/probe?ticks=3&every=20", NULL);
+
+	want_stream(c);
+	want_tick(c, 1, 3);
+	want_tick(c, 2, 3);
+	want_tick(c, 3, 3);
+	want_end(c);
+}
+
 static void
 test_ticks_are_sent_apart(void)
 {
@@ -214,6 +229,7 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_ticks_come_as_on_a_stream),
+	    TALK(test_ticks_come_where_streams_are_bare),
 	    TALK(test_ticks_are_sent_apart),
 	    TALK(test_first_tick_tells_what_arrived),
 	    TALK(test_ticks_are_filled_up),

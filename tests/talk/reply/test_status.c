@@ -430,6 +430,18 @@ test_watch_tells_the_status_each_second(void)
 	check(now(sv, "$.streams") == 1);
 }
 
+/* Of a bare stream the request stays in the socket, and of a watch it is taken.
+ */
+static void
+test_watch_goes_on_where_streams_are_bare(void)
+{
+	struct server *sv = serve_with("--start", "bare", NULL);
+	struct client *w = watch(sv, "on");
+
+	check(json_number(watched(w), "$.watches") == 1);
+	check(json_number(watched(w), "$.watches") == 1);
+}
+
 /* The same rule as that of /status. */
 static void
 test_watch_is_no_page_for_strangers(void)
@@ -848,6 +860,7 @@ main(int argc, char **argv)
 	    TALK(test_slow_stream_that_reads_is_not_slow),
 	    TALK(test_status_counts_deliveries_from_the_log),
 	    TALK(test_watch_tells_the_status_each_second),
+	    TALK(test_watch_goes_on_where_streams_are_bare),
 	    TALK(test_watch_is_no_page_for_strangers),
 	    TALK(test_no_other_site_reads_the_status),
 	    TALK(test_watches_are_few),
