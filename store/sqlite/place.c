@@ -3,6 +3,7 @@
  * names.
  */
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,14 +15,24 @@
 
 #include "store/sqlite/place.h"
 
-/* access(2) asks the mount, too: statvfs would be one more system call. */
+/*
+ * access(2) asks the mount, too.  But of a user whom the modes forbid it says
+ * only that, and then statvfs says the rest.
+ */
 bool
 place_read_only(const char *path)
 {
 	char real[PATH_MAX];
+	struct statvfs vfs;
+	const char *dir;
 
-	return realpath(path, real) != NULL &&
-	       access(dirname(real), W_OK) == -1 && errno == EROFS;
+	if (realpath(path, real) == NULL)
+		return false;
+	dir = dirname(real);
+	if (access(dir, W_OK) == 0)
+		return false;
+	return errno == EROFS ||
+	       (statvfs(dir, &vfs) == 0 && (vfs.f_flag & ST_RDONLY) != 0);
 }
 
 /* Linux tells since 5.8. */

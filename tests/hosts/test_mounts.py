@@ -131,6 +131,24 @@ def test_mount_that_is_read_only_for_another_user():
         assert "mounted read-only" in said and "1 finding" in said, said
 
 
+def test_mount_that_is_read_only_seen_by_a_user_without_rights():
+    """The modes forbid him to write: that is not what has to be mended."""
+    with Place() as y:
+        os.chmod(y.host, 0o755)
+        os.chmod(y.log, 0o644)
+        y.read_only()
+        program = y.dir / "largesse"
+        shutil.copy(LARGESSE, program)
+        y.dir.chmod(0o755)
+        ran = subprocess.run(
+            ["setpriv", "--reuid", "nobody", "--regid", "nogroup",
+             "--clear-groups", program, "doctor", y.box / "log.db", "--json",
+             "--user", "nobody"], capture_output=True, text=True, timeout=60)
+        f, = [f for f in json.loads(ran.stdout)["findings"]
+              if f["level"] != "note"]
+        assert "mounted read-only" in f["seen"], f
+
+
 def test_line_of_the_doctor_mends_the_mount():
     with Place() as y:
         y.read_only()
