@@ -18,6 +18,12 @@ store_set_why(struct store *st, const char *fmt, ...)
 }
 
 bool
+store_is_newer(const struct store *st)
+{
+	return strstr(st->why, STORE_NEWER) != NULL;
+}
+
+bool
 store_warn(struct store *st, const char *fmt, ...)
 {
 	va_list ap;

@@ -100,6 +100,12 @@ extern const struct store store_dashed;
 /* The check of an event (id.c); 0: it has none, as its time is not known. */
 uint32_t store_id_check(struct store_id, int64_t time_ms);
 
+/*
+ * Every message about a log whose schema is newer than this program has these
+ * words.
+ */
+#define STORE_NEWER "made by a newer largesse"
+
 /* Sets why, in the manner of printf. */
 void store_set_why(struct store *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

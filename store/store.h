@@ -365,6 +365,12 @@ enum store_news store_news(struct store *, struct store_id *id);
 bool store_healthy(const struct store *);
 
 /*
+ * Of a log that cannot be read: is it that a newer largesse has made it?  Then
+ * only an upgrade of this program helps.
+ */
+bool store_is_newer(const struct store *);
+
+/*
  * When the log was last seen as it is: a read ended well, or a look found that
  * there is nothing new.  Of clock_steady_ms; 0: never so far.
  */

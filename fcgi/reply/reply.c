@@ -202,6 +202,9 @@ health_trouble(struct hub *hub)
 		return "unavailable: shutting down";
 	if (health_why(hub) == NULL)
 		return NULL;
+	if (hub->health == HEALTH_LOG && store_is_newer(hub->store))
+		return "unavailable: the log was made by a newer largesse, "
+		       "and this one is to be upgraded";
 	return hub->health == HEALTH_LOG
 		   ? "unavailable: the log is not read"
 		   : "unavailable: streams wait for what they are due";

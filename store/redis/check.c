@@ -25,6 +25,7 @@ static const struct kind
     no_log = {"not-a-log", STORE_SICK,
 	"The responder tells all to come back, or with --listen does not "
 	"start; publishing fails."},
+    too_new = {"schema", STORE_SICK, "This largesse does not understand it."},
     rights = {"rights", STORE_SICK,
 	"Whoever comes to Redis so can neither read the log nor publish."},
     unseen = {"unseen", STORE_NOTE,
@@ -231,6 +232,10 @@ tell_unread(struct exam *x, const char *why)
 		    "%s: at %s there is no stream, or none of ours: give "
 		    "another name with ?stream=",
 		    u->shown, u->stream);
+		return;
+	}
+	if (x->once->link.kind == REDIS_NEWER) {
+		tell_finding(x, &too_new, NULL, "%s", why);
 		return;
 	}
 	if (x->once->link.kind != REDIS_FORBIDDEN) {

@@ -62,10 +62,10 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 	" marked(" mark "),"                                                  \
 	" t[1] * 1000 + math.floor(t[2] / 1000)}\n"
 
-const char redis_script_state[] = LUA_INFO LUA_STATE("ARGV[1]");
+const char redis_script_state[] = LUA_KNOWN LUA_INFO LUA_STATE("ARGV[1]");
 
 const char redis_script_beside[] =
-    LUA_INFO "return {ask() or false, (function()\n" LUA_STATE(
+    LUA_KNOWN LUA_INFO "return {ask() or false, (function()\n" LUA_STATE(
 	"ARGV[#ARGV]") "end)()}\n";
 
 /*
@@ -325,7 +325,7 @@ const char redis_script_range[] =
  * a user who may only read is then refused on opening and not at the first
  * event.
  */
-const char redis_script_append[] = LUA_TRIM
+const char redis_script_append[] = LUA_KNOWN LUA_TRIM
     "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age', 'ended')\n"
     "if not log[1] then return {err = 'NOLOG'} end\n"
     "local has, of, out, n = {}, {}, {}, (#ARGV - 1) / 5\n"
@@ -367,19 +367,19 @@ const char redis_script_append[] = LUA_TRIM
     " forget(2 * n + 8) end\n"
     "return out\n";
 
-const char redis_script_ended[] =
-    LUA_ENDED "local log = redis.call('HMGET', KEYS[2], 'id', 'ended')\n"
-	      "if not log[1] then return {err = 'NOLOG'} end\n"
-	      "local was = log[2] or '0-0'\n"
-	      "local upto, all = catch_up(was, 1000)\n"
-	      "if upto ~= was then note_ended(upto) end\n"
-	      "return all and 0 or 1\n";
+const char redis_script_ended[] = LUA_KNOWN LUA_ENDED
+    "local log = redis.call('HMGET', KEYS[2], 'id', 'ended')\n"
+    "if not log[1] then return {err = 'NOLOG'} end\n"
+    "local was = log[2] or '0-0'\n"
+    "local upto, all = catch_up(was, 1000)\n"
+    "if upto ~= was then note_ended(upto) end\n"
+    "return all and 0 or 1\n";
 
 /*
  * A user with the rights of a version before may not scan: then they stay, and
  * harm nobody, for who reads the hash looks whether the entry is there.
  */
-const char redis_script_trimmed[] = LUA_BEFORE
+const char redis_script_trimmed[] = LUA_KNOWN LUA_BEFORE
     "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]\n"
     "local r = redis.pcall('HSCAN', KEYS[6], ARGV[1], 'COUNT', 500)\n"
     "if r.err then return '0' end\n"
@@ -389,7 +389,7 @@ const char redis_script_trimmed[] = LUA_BEFORE
     "return r[1]\n";
 
 /* A cut before the oldest entry says nothing that this does not say. */
-const char redis_script_passed[] = LUA_BEFORE
+const char redis_script_passed[] = LUA_KNOWN LUA_BEFORE
     "local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]\n"
     "local was = redis.call('HGET', KEYS[2], 'pruned') or '0-0'\n"
     "local pruned = was\n"
@@ -415,22 +415,22 @@ const char redis_script_passed[] = LUA_BEFORE
 	    " return e and is_end(e) and time(e) < limit"                 \
 	    " and (value(e, 'topic') or 'main') == topic and id end\n"
 
-const char redis_script_due[] =
-    LUA_DUE "if not any then return {'0',"
-	    " due(name, redis.call('HGET', KEYS[6], name)) or false} end\n"
-	    "local r = redis.call('HSCAN', KEYS[6], ARGV[1], 'COUNT', 200)\n"
-	    "local newest = false\n"
-	    "for i = 1, #r[2], 2 do"
-	    " local id = is_of(r[2][i]) and due(r[2][i], r[2][i + 1])\n"
-	    " if id and (not newest or before(newest, id)) then"
-	    "  newest = id end end\n"
-	    "return {r[1], newest}\n";
+const char redis_script_due[] = LUA_KNOWN LUA_DUE
+    "if not any then return {'0',"
+    " due(name, redis.call('HGET', KEYS[6], name)) or false} end\n"
+    "local r = redis.call('HSCAN', KEYS[6], ARGV[1], 'COUNT', 200)\n"
+    "local newest = false\n"
+    "for i = 1, #r[2], 2 do"
+    " local id = is_of(r[2][i]) and due(r[2][i], r[2][i + 1])\n"
+    " if id and (not newest or before(newest, id)) then"
+    "  newest = id end end\n"
+    "return {r[1], newest}\n";
 
 /*
  * What is removed here is counted as gone like what was trimmed, so clients of
  * other topics whose place is before the oldest entry have lost nothing.
  */
-const char redis_script_prune_ended[] = LUA_DUE LUA_INFO LUA_TOPIC_OF
+const char redis_script_prune_ended[] = LUA_KNOWN LUA_DUE LUA_INFO LUA_TOPIC_OF
     "local log = redis.call('HMGET', KEYS[2], 'id', 'ended', 'gone', 'cuts',"
     " 'cut')\n"
     "if not log[1] then return {err = 'NOLOG'} end\n"
@@ -502,17 +502,17 @@ const char redis_script_cut[] = LUA_IDS LUA_WANTED(
 	 "until at == '0'\n"
 	 "return 0\n";
 
-const char redis_script_prune[] =
-    LUA_TRIM "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"
-	     "if not log[1] then return {err = 'NOLOG'} end\n"
-	     "local rows = tonumber(ARGV[2] ~= '' and ARGV[2] or log[2] or 0)\n"
-	     "local age = tonumber(ARGV[3] ~= '' and ARGV[3] or log[3] or 0)\n"
-	     "if rows == 0 and age == 0 then return {err = 'NOKEEP'} end\n"
-	     "local n = trim(rows, age, tonumber(ARGV[1]), 1000, 0)\n"
-	     "forget(2000)\n"
-	     "return n\n";
+const char redis_script_prune[] = LUA_KNOWN LUA_TRIM
+    "local log = redis.call('HMGET', KEYS[2], 'id', 'rows', 'age')\n"
+    "if not log[1] then return {err = 'NOLOG'} end\n"
+    "local rows = tonumber(ARGV[2] ~= '' and ARGV[2] or log[2] or 0)\n"
+    "local age = tonumber(ARGV[3] ~= '' and ARGV[3] or log[3] or 0)\n"
+    "if rows == 0 and age == 0 then return {err = 'NOKEEP'} end\n"
+    "local n = trim(rows, age, tonumber(ARGV[1]), 1000, 0)\n"
+    "forget(2000)\n"
+    "return n\n";
 
-const char redis_script_init[] = LUA_INFO
+const char redis_script_init[] = LUA_KNOWN LUA_INFO
     "info(KEYS[1]) info(KEYS[5])\n"
     "redis.call('HLEN', KEYS[3]) redis.call('LLEN', KEYS[4])\n"
     "redis.call('HSETNX', KEYS[2], 'id', ARGV[1])\n"

@@ -17,6 +17,15 @@ void redis_head(const char *argv[REDIS_HEAD], const struct redis_url *,
     const char *how, const char *script);
 
 /*
+ * The number of a log's schema goes up only where a program that does not know
+ * it would do harm.  So each script that reads the state or changes something
+ * begins with this, and a log of a newer largesse is left alone.
+ */
+#define LUA_KNOWN                                                       \
+	"if (tonumber(redis.call('HGET', KEYS[2], 'schema')) or 1) > 1" \
+	" then return {err = 'NEWER'} end\n"
+
+/*
  * A uid that looks like a number with its check is told to be gone when its
  * entry is, but to nobody who did not ask for its topic.  So of such a uid the
  * topic is kept in the hash of the log, in this field.

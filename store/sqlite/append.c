@@ -151,6 +151,24 @@ take_log(struct sqlite *sq)
 	return keep_log(sq);
 }
 
+/*
+ * Somebody may have upgraded the log since we opened it, and nobody can while
+ * we have the lock.
+ */
+static enum store_result
+still_known(struct sqlite *sq)
+{
+	sqlite3_stmt *st = sq->st[ST_SCHEMA];
+	enum store_result r = STORE_OK;
+
+	if (sqlite3_step(st) == SQLITE_ROW)
+		r = guard_schema(sq, sqlite3_column_int64(st, 0));
+	sqlite3_reset(st);
+	if (r != STORE_OK)
+		run_kept(sq, ST_ROLLBACK);
+	return r;
+}
+
 static enum store_result
 begin(struct sqlite *sq)
 {
@@ -162,7 +180,7 @@ begin(struct sqlite *sq)
 		if (run_kept(sq, ST_BEGIN) == -1)
 			return sqlite_write_trouble(sq);
 		if (take_log(sq))
-			return STORE_OK;
+			return still_known(sq);
 	}
 	return STORE_BUSY;
 }

@@ -36,7 +36,8 @@ static const char *const sql[ST_COUNT] = {
 		" (SELECT seq FROM sqlite_sequence"
 		"  WHERE name = 'largesse_revoke'),"
 		" (SELECT max(id) FROM events),"
-		" (SELECT value FROM largesse WHERE key = 'cuts')",
+		" (SELECT value FROM largesse WHERE key = 'cuts'),"
+		" (SELECT value FROM largesse WHERE key = 'schema')",
     [ST_SCAN] =
 	"SELECT " EVENT_COLUMNS " FROM events WHERE id > ?1 ORDER BY id",
     [ST_ROW] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
@@ -62,6 +63,7 @@ static const char *const sql[ST_COUNT] = {
     [ST_TIME_AT] = "SELECT id, data, time FROM events WHERE id <= ?1"
 		   " ORDER BY id DESC LIMIT 1", /* see ST_TIME */
     [ST_BEGIN] = "BEGIN IMMEDIATE",
+    [ST_SCHEMA] = "SELECT value FROM largesse WHERE key = 'schema'",
     [ST_INSERT] = INSERT "(?, ?, ?, ?, ?)"
 			 " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
     [ST_INSERT_ROWS] = INSERT ROWS_4 ", " ROWS_4 ", " ROWS_4 ", " ROWS_4,
@@ -246,7 +248,8 @@ static const char self_without_sequences[] =
     "SELECT (SELECT value FROM largesse WHERE key = 'log'), 0,"
     " (SELECT value FROM largesse WHERE key = 'pruned'), NULL,"
     " (SELECT max(id) FROM events),"
-    " (SELECT value FROM largesse WHERE key = 'cuts')";
+    " (SELECT value FROM largesse WHERE key = 'cuts'),"
+    " (SELECT value FROM largesse WHERE key = 'schema')";
 
 static int
 prepare_self(struct sqlite *sq)
@@ -330,6 +333,11 @@ attach(struct sqlite *sq)
 	}
 	if (r == STORE_OK && prepare_all(sq) == 0 &&
 	    sqlite_set_synchronous(&sq->base, !sq->lazy) == 0) {
+		r = guard_opening(sq);
+		if (r != STORE_OK) {
+			sqlite_detach(sq);
+			return r;
+		}
 		guard_opened(sq);
 		files_opened(&sq->follow.files, sq->db);
 		return STORE_OK;

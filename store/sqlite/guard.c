@@ -6,6 +6,7 @@
  * not follow any of them.  And if one of its statements takes too long all the
  * same, SQLite is told to stop it.
  */
+#include "store/sqlite/keep/schema.h"
 #include "store/sqlite/sqlite.h"
 
 enum {
@@ -115,6 +116,37 @@ guard_tables(struct sqlite *sq)
 		r = sqlite_trouble(sq);
 	}
 	sqlite3_finalize(st);
+	return r;
+}
+
+/*
+ * The number goes up only where a program that does not know it would do harm;
+ * what an older one may pass over is added without.  So a program that finds a
+ * higher number keeps away: readers wait, and writers refuse.
+ */
+enum store_result
+guard_schema(struct sqlite *sq, int64_t schema)
+{
+	if (schema <= SCHEMA_VERSION)
+		return STORE_OK;
+	store_set_bad(&sq->base);
+	store_set_why(&sq->base,
+	    "%s: " STORE_NEWER ", with schema %lld; this one knows "
+	    "%d: install that one here, too",
+	    sq->path, (long long)schema, SCHEMA_VERSION);
+	return STORE_ERROR;
+}
+
+/* What cannot be read now is asked again by the first read. */
+enum store_result
+guard_opening(struct sqlite *sq)
+{
+	sqlite3_stmt *st = sq->st[ST_SELF];
+	enum store_result r = STORE_OK;
+
+	if (sqlite3_step(st) == SQLITE_ROW)
+		r = guard_schema(sq, sqlite3_column_int64(st, SELF_SCHEMA));
+	sqlite3_reset(st);
 	return r;
 }
 

@@ -135,6 +135,7 @@ read_self(struct sqlite *sq, char *log_id, size_t size)
 				 : sqlite3_column_int64(st, 2);
 		sq->base.revoked.lo = (uint64_t)sqlite3_column_int64(st, 3);
 		sq->base.cuts = (uint64_t)sqlite3_column_int64(st, 5);
+		sq->schema = sqlite3_column_int64(st, SELF_SCHEMA);
 	}
 	sqlite3_reset(st);
 	if (found)

@@ -85,7 +85,8 @@ sqlite_enter(struct sqlite *sq)
 	if (version != sq->self.version)
 		r = identity_verify(sq);
 	if (r == STORE_OK && version != sq->self.version &&
-	    guard_tables_again(sq) != STORE_OK) {
+	    (guard_schema(sq, sq->schema) != STORE_OK ||
+		guard_tables_again(sq) != STORE_OK)) {
 		sqlite_end(sq);
 		return STORE_BUSY;
 	}

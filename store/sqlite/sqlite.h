@@ -56,7 +56,7 @@ enum {
 enum sqlite_statement {
 	ST_VERSION, /* PRAGMA data_version; while it stands on its row, all
 		       reads see one state of the log */
-	ST_SELF,    /* log id and sequence */
+	ST_SELF,    /* log id, sequence and schema */
 	ST_SCAN,    /* events after an id */
 	ST_ROW,	    /* one event by id */
 	ST_UPTO,    /* the newest event up to an id */
@@ -74,6 +74,7 @@ enum sqlite_statement {
 	ST_REMOVED, /* when the newest of the removed events was removed */
 	ST_TIME_AT, /* id and time of the newest event up to an id */
 	ST_BEGIN,   /* the writer's */
+	ST_SCHEMA,
 	ST_INSERT,
 	ST_INSERT_ROWS, /* INSERT_ROWS of them, without uid */
 	ST_TAKEN,	/* id and topic of the event that has a uid */
@@ -83,6 +84,10 @@ enum sqlite_statement {
 	ST_UNDO,
 	ST_KEEP,
 	ST_COUNT
+};
+
+enum {
+	SELF_SCHEMA = 6 /* the column of ST_SELF */
 };
 
 enum revoke_statement {
@@ -210,6 +215,7 @@ struct sqlite {
 	bool hold;     /* it is not to end with the read that began it */
 	bool replaced; /* seen to be another log: news will say so */
 	int64_t seq;   /* of the last enter: the newest id ever given */
+	int64_t schema; /* likewise: the number of the log's schema */
 	int64_t newest; /* likewise: of the rows that there are; 0: none */
 	int64_t pruned; /* likewise: the newest id ever removed */
 	struct row_memo row;
@@ -286,7 +292,14 @@ void guard_opened(struct sqlite *);
 void guard_begin(struct sqlite *);
 /* Are our tables tables?  STORE_ERROR: not all, and why says which. */
 enum store_result guard_tables(struct sqlite *);
-/* The same if the schema has changed since; ST_SELF was read. */
+/*
+ * Is the log one that this program knows?  STORE_ERROR: a newer one has made
+ * it, and why says so.  An older log is known.
+ */
+enum store_result guard_schema(struct sqlite *, int64_t schema);
+/* The same when the log was just opened. */
+enum store_result guard_opening(struct sqlite *);
+/* guard_tables, if the tables have changed since; ST_SELF was read. */
 enum store_result guard_tables_again(struct sqlite *);
 
 /* --- snapshot.c --- */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/engine.h"
 #include "store/redis/link/trouble.h"
 
 enum {
@@ -24,6 +25,10 @@ static const struct trouble {
 	enum redis_kind kind;
 } known[] = {
     {"NOLOG", redis_no_log, STORE_ERROR, REDIS_OTHER},
+    {"NEWER",
+	STORE_NEWER ", with a schema that this one does not know: "
+		    "install that one here, too",
+	STORE_ERROR, REDIS_NEWER},
     {"OOM", "its memory is full (maxmemory)", STORE_FULL, REDIS_OTHER},
     {"MISCONF", "it cannot write to its disk", STORE_FULL, REDIS_OTHER},
     {"READONLY", "it is a replica: not to be written", STORE_BUSY, REDIS_OTHER},

@@ -33,6 +33,7 @@ enum redis_kind {
 	REDIS_NO_LOGIN,	  /* no password was given, or a wrong one */
 	REDIS_FORBIDDEN,  /* the user may not do it */
 	REDIS_WRONG_TYPE, /* the key holds something that is not ours */
+	REDIS_NEWER,	  /* the log is of a newer largesse */
 	REDIS_TOO_LARGE,  /* an answer was larger than any may be */
 };
 enum redis_kind redis_trouble_kind(const redisReply *error);

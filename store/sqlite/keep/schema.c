@@ -158,8 +158,10 @@ schema_ready(const struct sql_job *job)
 	if (version == 0)
 		return sql_no_log(job);
 	if (version > SCHEMA_VERSION)
-		return sql_refuse(
-		    job, "made by a newer largesse, with schema %d", version);
+		return sql_refuse(job,
+		    STORE_NEWER ", with schema %d; this one knows "
+				"%d: install that one here, too",
+		    version, SCHEMA_VERSION);
 	return 0;
 }
 
@@ -221,8 +223,8 @@ start_version(const struct sql_job *job)
 		return sql_trouble(job);
 	if (version > SCHEMA_VERSION)
 		return sql_refuse(job,
-		    "made by a newer largesse, with schema %d; "
-		    "this one knows %d",
+		    STORE_NEWER ", with schema %d; this one knows "
+				"%d: install that one here, too",
 		    version, SCHEMA_VERSION);
 	if (version == 0 && r == 1 &&
 	    find_misfit(job, bad_rows, BAD_ROWS) == -1)

@@ -41,8 +41,8 @@ find_table(struct watching *w)
 	const char *name = w->watch->table;
 	int r;
 
-	if (schema_version(w->job.db) < 1)
-		return sql_no_log(&w->job);
+	if (schema_ready(&w->job) == -1)
+		return -1;
 	r = sql_text(w->job.db, &w->table,
 	    "SELECT name FROM sqlite_schema WHERE type = 'table'"
 	    " AND lower(name) = lower(%Q)",
@@ -412,8 +412,8 @@ list_watched(
 	    "   WHERE " OURS ")";
 	sqlite3_stmt *st;
 
-	if (schema_version(w->job.db) < 1)
-		return sql_refuse(&w->job, "not an event log");
+	if (schema_ready(&w->job) == -1)
+		return -1;
 	if (sqlite3_prepare_v2(w->job.db, sql, -1, &st, NULL) != SQLITE_OK)
 		return sql_trouble(&w->job);
 	while (sqlite3_step(st) == SQLITE_ROW)
@@ -438,9 +438,7 @@ sqlite_watched(const char *path, void (*each)(void *arg, const char *line),
 static int
 drop_watch(struct watching *w)
 {
-	return schema_version(w->job.db) < 1
-		   ? sql_refuse(&w->job, "not an event log")
-		   : drop_triggers(w);
+	return schema_ready(&w->job) == -1 ? -1 : drop_triggers(w);
 }
 
 int

@@ -242,6 +242,8 @@ struct server *log_copy(struct server *);
 void log_restore(struct server *, struct server *from);
 /* Still the same log, but its only row has the first of all ids. */
 void log_rewind(struct server *, const char *data);
+/* Another largesse has given it this number of its schema; 1 is ours. */
+void log_schema(struct server *, int);
 void log_only_read(struct server *); /* from here on, by this server */
 /* From here on there is an event that it refuses: its JSON. */
 const char *log_refuses(struct server *);

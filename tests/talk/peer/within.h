@@ -54,6 +54,7 @@ struct log_harm {
 	void (*copy)(struct server *, struct server *to);
 	void (*restore)(struct server *, struct server *from); /* in place */
 	void (*rewind)(struct server *, const struct row *);
+	void (*schema)(struct server *, int);
 	void (*only_read)(struct server *);
 	const char *(*refuses)(struct server *);
 	void (*hold)(struct server *); /* whoever writes has to wait... */

@@ -227,6 +227,12 @@ log_rewind(struct server *sv, const char *data)
 	log_engine()->harm->rewind(sv, &row);
 }
 
+void
+log_schema(struct server *sv, int number)
+{
+	log_engine()->harm->schema(sv, number);
+}
+
 const char *
 log_refuses(struct server *sv)
 {

@@ -98,6 +98,12 @@ rewind_ids(struct server *sv, const struct row *row)
 }
 
 static void
+set_schema(struct server *sv, int number)
+{
+	redis_tell("HSET %s schema %d", key(sv, 1), number);
+}
+
+static void
 only_read(struct server *sv)
 {
 	redis_tell("ACL SETUSER reader on >word ~* &* +@all -@write");
@@ -164,6 +170,7 @@ const struct log_harm log_redis_harm = {
     .copy = copy,
     .restore = restore,
     .rewind = rewind_ids,
+    .schema = set_schema,
     .only_read = only_read,
     .refuses = refuses,
     .hold = hold,

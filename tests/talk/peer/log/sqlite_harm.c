@@ -87,6 +87,12 @@ rewind_ids(struct server *sv, const struct row *row)
 }
 
 static void
+set_schema(struct server *sv, int number)
+{
+	sql(sv, "UPDATE largesse SET value = %d WHERE key = 'schema'", number);
+}
+
+static void
 only_read(struct server *sv)
 {
 	check(chmod(sv->db, 0444) == 0);
@@ -134,6 +140,7 @@ const struct log_harm log_sqlite_harm = {
     .copy = copy,
     .restore = restore,
     .rewind = rewind_ids,
+    .schema = set_schema,
     .only_read = only_read,
     .refuses = refuses,
     .hold = hold,
