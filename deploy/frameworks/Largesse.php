@@ -2,7 +2,11 @@
 /*
  * Largesse.php - a Symfony service that publishes what is committed by Doctrine.
  *
- * Copy it to src/Largesse.php, and add to config/services.yaml below `services:'
+ * Copy it to src/Largesse.php, type
+ *
+ *     composer require symfony/http-client
+ *
+ * and add to config/services.yaml below `services:'
  *
  *     App\Largesse:
  *         arguments:

@@ -3,7 +3,8 @@
  * LargesseBroadcaster.php - Laravel's events to largesse, in place of Pusher or Reverb.
  *
  * Copy it to app/Broadcasting/LargesseBroadcaster.php, and echo-largesse.js to the
- * scripts of the page.  In the boot() of a service provider:
+ * scripts of the page.  (Laravel 11 and later: `php artisan install:broadcasting' makes
+ * routes/channels.php.)  In the boot() of app/Providers/AppServiceProvider.php:
  *
  *     Broadcast::extend('largesse', fn ($app, $config) =>
  *         new \App\Broadcasting\LargesseBroadcaster($config));

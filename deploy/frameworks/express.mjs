@@ -1,28 +1,38 @@
 /*
  * express.mjs - publishes what a request has changed, when it is committed.
  *
- * Copy it into the project.  The page is eventsource.html.
+ * Copy it into the project, and eventsource.html, the page, into public/.
  *
  *	import { address, inserting, posting } from "./express.mjs";
  *
- *	// Any database: POST after the commit.  run() asks one connection, for example
- *	// (sql) => client.query(sql) with a client of pg's pool.
+ *	// Any database: POST after the commit.  Here it is PostgreSQL.
  *	const events = posting("http://localhost/events", process.env.LARGESSE_TOKEN);
  *
  *	app.post("/orders", async (request, response) => {
- *		response.json(await events.transaction(run, async (publish) => {
- *			await run("INSERT INTO orders ...");
- *			publish({ topic: "orders", data: "Tea" });
- *		}));
+ *		const client = await pool.connect();
+ *		const run = (...sql) => client.query(...sql);
+ *
+ *		try {
+ *			response.json(await events.transaction(run, async (publish) => {
+ *				await run("INSERT INTO orders(item) VALUES($1)", ["Tea"]);
+ *				publish({ topic: "orders", data: "Tea" });
+ *			}));
+ *		} finally {
+ *			client.release();
+ *		}
  *	});
  *
  *	// SQLite, and `largesse init` was run on the application's own database: INSERT in
  *	// the same transaction.  db is of better-sqlite3 or node:sqlite.
  *	const events = inserting(db);
- *	events.transaction((publish) => { ... });
+ *	events.transaction((publish) => {
+ *		db.prepare("INSERT INTO orders(item) VALUES(?)").run("Tea");
+ *		publish({ topic: "orders", data: "Tea" });
+ *	});
  *
- *	// A topic that is not public: who has this address may read it.
- *	app.get("/stream", login, (request, response) => response.redirect(
+ *	// A topic that is not public: who has this address may read it for an hour.  The
+ *	// page: new EventSource(await (await fetch("/address")).text())
+ *	app.get("/address", login, (request, response) => response.send(
  *	    address("/etc/largesse.key", ["inbox/" + request.user.id])));
  *
  * The token: largesse token --key-file KEY --publish orders --publish 'inbox/*'

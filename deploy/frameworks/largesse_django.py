@@ -1,6 +1,6 @@
 """largesse_django.py - publishes what a request has changed, when it is committed.
 
-Copy it into the project, beside settings.py, and add to settings.py one of
+Copy it beside manage.py, and add to settings.py one of
 
     LARGESSE = {"database": "default"}      # SQLite, after `largesse init db.sqlite3`
     LARGESSE = {"url": "http://localhost/events", "token": os.environ["LARGESSE_TOKEN"]}
