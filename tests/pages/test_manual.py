@@ -211,11 +211,11 @@ DEFINED = {
 
 
 @each("word", DEFINED)
-@each("page", MANUAL)
-def test_manual_says_what_a_word_means(page, word):
+@each("page", [*MANUAL, "README.md"])
+def test_page_says_what_a_word_means(page, word):
     """Where it first stands, and in the first section."""
-    text = source(page).partition("\n.Sh DESCRIPTION\n")[2]
-    text = " ".join(text.partition("\n.Sh ")[0].split())
+    text = source(page).partition("\n.Sh DESCRIPTION\n")[2] or prose(page)
+    text = " ".join(re.split(r"^(?:\.Sh|##) ", text, 1, re.M)[0].split())
     first = re.search(r"\b%ss?\b" % word, text, re.I)
     means = re.search(DEFINED[word], text)
     assert means and means.start() <= first.start() <= means.end(), \
