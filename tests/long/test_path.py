@@ -182,7 +182,7 @@ def test_path_under_systemd():
         page = Reader("deploy/systemd/README.md")
         m.paste(page.take("sudo install -D"))
         m.systemd.obey()
-        m.paste(page.take("journalctl"))
+        m.paste(page.take("sudo journalctl"))
         readme = Reader(README, STEPS)
         m.paste(readme.take(TELL["nginx"]))
         m.paste(readme.take(HEALTH))
