@@ -16,13 +16,13 @@ post() {
 
 post bob 'The first frost, and the bicycle squeaks.'
 post dan 'I have read a book about tides. The sea is never late.'
+set -- carol bob dan
 while :; do
 	for text in 'Bread is in the oven.' 'Does anybody know a good tailor?' \
 	    'Twelve geese went over the house just now.' 'The train stands still. Again.' \
 	    'I have found my keys. They were in the door.'; do
-		for who in carol bob dan; do
-			sleep 5 & wait $!
-			post "$who" "$text"
-		done
+		sleep 5 & wait $!
+		post "$1" "$text"
+		set -- "$2" "$3" "$1"		# another one says the next
 	done
 done
