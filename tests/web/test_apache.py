@@ -13,6 +13,10 @@ from yard import free_port
 PORT = ('SetEnvIfExpr "%%{REMOTE_PORT} =~ /(\\d)(\\d)(\\d)%s$/" '
         'LARGESSE_RETRY=%s$3$2$1')
 KEPT = [("Listen ", "KeepAliveTimeout 60\nListen ")]
+# As most sites have it.  What stands in no <VirtualHost> comes first in each, so
+# there the ProxyPass of events.conf would be that of status.conf, too.
+IN_SITE = ("Include events.conf", "<VirtualHost *>\nInclude events.conf\n"
+           "</VirtualHost>")
 APACHE = [
     Row("apache", "ProxyPass", at_once, 'ProxyPass "/events" "unix:/run/'
         'largesse/largesse.sock|fcgi://largesse/events" flushpackets=on'),
@@ -32,7 +36,7 @@ APACHE = [
         'ProxyFCGISetEnvIf "true" LARGESSE_STATUS "on"', status=True),
     Row("apache", "flushpackets, page", status_live, swap=[
         ("largesse-status/events\" flushpackets=on",
-         "largesse-status/events\"")], status=True),
+         "largesse-status/events\"")], env=[IN_SITE], status=True),
     Row("apache", "Alias, page", status_page,
         'Alias "/status.html" "/usr/share/largesse/status.html"', status=True),
     Row("apache", "Directory, page", status_page, swap=[
