@@ -149,6 +149,30 @@ inject(pid_t pid, bool *dead, long nr, long a, long b, long c)
 	return (long)regs.rax;
 }
 
+/*
+ * Does it wait for what comes?  Only then it is all shut in: where libuv would
+ * make a ring, there is another filter earlier.
+ */
+static bool
+is_waiting(pid_t pid)
+{
+	static const long calls[] = {SYS_epoll_wait, SYS_epoll_pwait, SYS_poll,
+	    SYS_ppoll, SYS_read, SYS_recvfrom, SYS_recvmsg};
+	FILE *f = fopen(text("/proc/%d/syscall", (int)pid), "re");
+	long nr = -1;
+	size_t i;
+
+	if (f == NULL)
+		return false;
+	if (fscanf(f, "%ld", &nr) != 1)
+		nr = -1;
+	fclose(f);
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (nr == calls[i])
+			return true;
+	return false;
+}
+
 /* The process of sv that a call is done to: itself, a worker or a writer. */
 static pid_t
 await_target(struct server *sv, int depth)
@@ -160,6 +184,7 @@ await_target(struct server *sv, int depth)
 		pid = list[0];
 	}
 	want_shut_in(pid);
+	until(is_waiting(pid));
 	return pid;
 }
 
