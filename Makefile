@@ -260,6 +260,13 @@ deb: | need-deb need-build
 	+cd build/deb/largesse-$(VERSION) && dpkg-buildpackage -us -uc
 	cp build/deb/*.deb build
 
+# Both, with SHA256SUMS, in build/release, if version, CHANGELOG.md, tag and tree
+# agree: deploy/release/README.md.
+release:
+	@deploy/release/release.sh $(VERSION)
+	+@$(MAKE) deb tarball
+	@deploy/release/release.sh $(VERSION) sums
+
 BIN	 = $(DESTDIR)$(PREFIX)/bin
 COMPLETE = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 MANDIR	 = $(DESTDIR)$(PREFIX)/share/man
@@ -284,7 +291,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all static upload wordpress deb tarball check check-long torture fuzz valgrind analyze coverage lint \
+.PHONY: all static upload wordpress deb tarball release check check-long torture fuzz valgrind analyze coverage lint \
 	bench bench-quick soak install uninstall clean
 .SECONDARY:
 
