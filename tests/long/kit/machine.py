@@ -213,5 +213,8 @@ class Machine:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             until("process %d is gone" % pid, lambda: not alive(pid))
-        subprocess.run(["umount", "--recursive", self.root], check=True)
+        # Of a process with io_uring the files are open a little longer.
+        until("nothing is open there", lambda: subprocess.run(
+            ["umount", "--recursive", self.root],
+            capture_output=True).returncode == 0)
         shutil.rmtree(self.dir)
