@@ -44,13 +44,30 @@ class Reader:
         assert not self.left, "nobody pasted: %s" % self.left
 
 
+def package():
+    """The package of this tree.  It is made if there is none, or if what it has
+    in it is newer."""
+    made = list((ROOT / "build").glob("largesse_*.deb"))
+    parts = [PROGRAM, *(ROOT / "deploy").glob("**/*")]
+    if len(made) != 1 or made[0].stat().st_mtime < max(
+            p.stat().st_mtime for p in parts if p.is_file()):
+        for old in made:
+            old.unlink()
+        done = subprocess.run(["make", "deb"], cwd=ROOT, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+        made = list((ROOT / "build").glob("largesse_*.deb"))
+    [deb] = made
+    return deb
+
+
 @contextlib.contextmanager
 def machine(web, root="path"):
     """A web server of Debian with Debian's own site, and the package in the
     user's home."""
+    deb = package()
     with Newcomer(root) as m:
         m.systemd = Systemd(m)
-        [deb] = (ROOT / "build").glob("largesse_*.deb")
         m.put(deb, "/home/me/" + deb.name, "me")
         m.run(["service", SERVICE[web], "start"])
         until("Debian's site is there", lambda: m.asks("/"))
