@@ -45,18 +45,22 @@ static void
 test_log_tells_of_streams_that_ended_for_a_fault(void)
 {
 	struct server *sv = serve();
+	int64_t began;
+	size_t told;
 	int i;
 
 	leave(stream(sv, "/events"));
 	break_stream(sv);
 	until(errors_with(sv, "streams: some ended: ") == 1);
-	check(errors_with(sv, " protocol") == 1);
+	began = now_ms();
+	check(errors_with(sv, " 1 protocol\n") == 1);
 	for (i = 0; i < 3; i++)
 		break_stream(sv);
-	until(errors_with(sv, "streams: some ended: ") == 1);
-	check(errors_with(sv, " left") == 0);
 	stop(sv);
-	check(errors_with(sv, "streams: some ended: ") == 1);
+	told = errors_with(sv, "streams: some ended: ");
+	check(told <= 1 + (size_t)(now_ms() - began) / 59000);
+	check(errors_with(sv, "some ended: 1 left") == 0);
+	check(errors_with(sv, " 4 protocol") == 1); /* at the end */
 }
 
 static void
@@ -129,7 +133,7 @@ test_lines_have_levels_in_the_journal(void)
 	stream(sv, "/events");
 	until(errors_with(sv, "\n<4>largesse: streams: all 1 are open") == 1);
 	log_lose(sv);
-	until(errors_with(sv, text("\n<3>largesse: %s", log_shown(sv))) == 1);
+	until(errors_with(sv, "\n<3>largesse: ") == 1);
 	log_find(sv);
 	until(errors_with(sv, "can be read again") == 1);
 	stop(sv);
