@@ -41,11 +41,12 @@ board_free(struct board *b)
 		munmap(b, size_of_board(b->n));
 }
 
+/* A worker that was stopped in the middle has left the number odd. */
 void
 board_write(struct board *b, uint64_t worker, const struct board_side *side)
 {
 	struct board_slot *slot = &b->of[worker];
-	uint32_t turn = slot->turn;
+	uint32_t turn = slot->turn & ~1U;
 
 	__atomic_store_n(&slot->turn, turn + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -75,5 +76,7 @@ board_read(const struct board *b, uint64_t worker, struct board_side *side)
 void
 board_forget(struct board *b, uint64_t worker)
 {
-	memset(&b->of[worker], 0, sizeof(b->of[worker]));
+	const struct board_side none = {0};
+
+	board_write(b, worker, &none);
 }

@@ -92,12 +92,36 @@ test_half_a_side_is_nothing(void **state)
 	board_free(b);
 }
 
+/* Who began to read before the worker was gone does not take half for whole. */
+static void
+test_a_side_is_forgotten_as_one_is_written(void **state)
+{
+	struct board *b = board_make(1);
+	struct board_side side;
+	uint32_t turn;
+
+	(void)state;
+	fill(&side, 1);
+	board_write(b, 0, &side);
+	turn = b->of[0].turn;
+	board_forget(b, 0);
+	assert_true(b->of[0].turn > turn);
+	turn = b->of[0].turn++; /* it was stopped in the middle */
+	board_forget(b, 0);
+	assert_true(b->of[0].turn > turn);
+	assert_int_equal(b->of[0].turn % 2, 0);
+	board_write(b, 0, &side);
+	assert_true(b->of[0].turn > turn);
+	board_free(b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_side_is_read_whole_while_it_is_written),
 	    cmocka_unit_test(test_half_a_side_is_nothing),
+	    cmocka_unit_test(test_a_side_is_forgotten_as_one_is_written),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
