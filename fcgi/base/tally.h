@@ -59,7 +59,7 @@ size_t tally_bucket(uint64_t us);
  */
 enum {
 	DELAY_BUCKETS = 12,
-	DELAY_MAX_MS = 3600 * 1000 /* an older one counts as this in the sum */
+	DELAY_MAX_MS = 3600 * 1000 /* an older one is not counted */
 };
 extern const uint64_t delay_le_ms[DELAY_BUCKETS - 1];
 

@@ -211,7 +211,10 @@ test_other_methods_are_refused(void)
 
 /* --- what the page shows ------------------------------------------------- */
 
-/* An event is counted by its age when its streams have been sent it. */
+/*
+ * An event is counted by its age when its streams have been sent it.  One of
+ * the day before was not late: it was copied, or its publisher gave its time.
+ */
 static void
 test_status_counts_events_by_their_delay(void)
 {
@@ -227,10 +230,10 @@ test_status_counts_events_by_their_delay(void)
 	want_event(c, "2", NULL, "old");
 	want_event(c, "3", NULL, "very old");
 	check(now(sv, "$.delays.1_ms") == 1);
-	check(now(sv, "$.delays.longer") == 2);
-	check(now(sv, "$.delays_sum_ms") >= 3630000);
-	check(now(sv, "$.delays_sum_ms") < 3700000);
-	check(metric(sv, "largesse_delay_seconds_count") == 3);
+	check(now(sv, "$.delays.longer") == 1);
+	check(now(sv, "$.delays_sum_ms") >= 30000);
+	check(now(sv, "$.delays_sum_ms") < 100000);
+	check(metric(sv, "largesse_delay_seconds_count") == 2);
 	check(metric(sv, "largesse_delay_seconds_bucket{le=\"5\"}") == 1);
 }
 
