@@ -54,6 +54,26 @@ board_write(struct board *b, uint64_t worker, const struct board_side *side)
 	__atomic_store_n(&slot->turn, turn + 2, __ATOMIC_RELEASE);
 }
 
+/* A worker that was taken over does not make the others read past an end. */
+static void
+bound(struct board_side *side)
+{
+	uint32_t i;
+
+	if (side->ntopics > BOARD_TOPICS)
+		side->ntopics = BOARD_TOPICS;
+	if (side->nslow > BOARD_SLOW)
+		side->nslow = BOARD_SLOW;
+	for (i = 0; i < side->ntopics; i++)
+		if (side->topics[i].len > BOARD_NAME)
+			side->topics[i].len = BOARD_NAME;
+	for (i = 0; i < side->nslow; i++) {
+		if (side->slow[i].len > BOARD_NAME)
+			side->slow[i].len = BOARD_NAME;
+		side->slow[i].address[BOARD_ADDRESS - 1] = '\0';
+	}
+}
+
 bool
 board_read(const struct board *b, uint64_t worker, struct board_side *side)
 {
@@ -66,8 +86,10 @@ board_read(const struct board *b, uint64_t worker, struct board_side *side)
 		*side = slot->side;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (turn % 2 == 0 &&
-		    turn == __atomic_load_n(&slot->turn, __ATOMIC_RELAXED))
+		    turn == __atomic_load_n(&slot->turn, __ATOMIC_RELAXED)) {
+			bound(side);
 			return true;
+		}
 	}
 	memset(side, 0, sizeof(*side));
 	return false;

@@ -115,6 +115,24 @@ test_a_side_is_forgotten_as_one_is_written(void **state)
 	board_free(b);
 }
 
+static void
+test_lengths_that_cannot_be_are_bounded(void **state)
+{
+	struct board *b = board_make(1);
+	struct board_side side;
+
+	(void)state;
+	memset(&side, 0xff, sizeof(side));
+	board_write(b, 0, &side);
+	assert_true(board_read(b, 0, &side));
+	assert_int_equal(side.ntopics, BOARD_TOPICS);
+	assert_int_equal(side.nslow, BOARD_SLOW);
+	assert_int_equal(side.topics[BOARD_TOPICS - 1].len, BOARD_NAME);
+	assert_int_equal(side.slow[BOARD_SLOW - 1].len, BOARD_NAME);
+	assert_int_equal(side.slow[0].address[BOARD_ADDRESS - 1], 0);
+	board_free(b);
+}
+
 int
 main(void)
 {
@@ -122,6 +140,7 @@ main(void)
 	    cmocka_unit_test(test_side_is_read_whole_while_it_is_written),
 	    cmocka_unit_test(test_half_a_side_is_nothing),
 	    cmocka_unit_test(test_a_side_is_forgotten_as_one_is_written),
+	    cmocka_unit_test(test_lengths_that_cannot_be_are_bounded),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
