@@ -101,6 +101,8 @@ no_command(const char *word)
 	for (i = 0; i < COMMANDS; i++)
 		if (commands[i].help != NULL)
 			near_try(&near, commands[i].name);
+	near_try(&near, "--help");
+	near_try(&near, "--version");
 	if (near.word != NULL)
 		log_error(word, "no such command, did you mean %s?", near.word);
 	else

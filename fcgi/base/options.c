@@ -78,6 +78,7 @@ no_option(struct reading *r, const char *what)
 
 	for (i = 0; i < r->os->n; i++)
 		near_try(&near, r->os->list[i].name);
+	near_try(&near, "help");
 	if (near.word != NULL)
 		return wrong(
 		    r, what, "no such option, did you mean --%s?", near.word);

@@ -172,6 +172,11 @@ test_main_says_which_command_was_meant(void **state)
 		runs(WORDS(program, typed_meant[i][0]), "", why, 2);
 		runs(WORDS(program, "help", typed_meant[i][0]), "", why, 2);
 	}
+	runs(WORDS(program, "--versoin"), "",
+	    "largesse: --versoin: no such command, did you mean --version?\n",
+	    2);
+	runs(WORDS(program, "init", "--hepl"), "",
+	    "largesse: --hepl: no such option, did you mean --help?\n", 2);
 }
 
 /* Wants the beginning of a stream, then its end after SIGTERM. */
