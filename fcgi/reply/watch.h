@@ -9,7 +9,7 @@
  * One such event comes each second.  It is no row of the log, and nothing is
  * kept for a client that does not read: its watch ends.  Whoever may see
  * /status may watch it.  The text is made once for all who watch, so that many
- *cost no more than one, and there are only so many of them.
+ * cost no more than one, and there are only so many of them.
  */
 #ifndef WATCH_H
 #define WATCH_H

@@ -6,10 +6,11 @@
  *	sse         an event -> text/event-stream
  *	control     the blocks that we write ourselves: start, gap, bye
  *	run         encoded events of one topic, one after another
- *	topics      the topics that have listeners, and their subscriptions;
- *most.c knows which have the most streams window      the newest events, in the
- *runs of those topics page        events of the log, for streams that are
- *behind the window due         what one stream must get next, as pieces of runs
+ *	topics      the topics that have listeners, and their subscriptions
+ *	most        which of them have the most streams
+ *	window      the newest events, in the runs of those topics
+ *	page        events of the log, for streams that are behind the window
+ *	due         what one stream must get next, as pieces of runs
  *	record      FastCGI records of those pieces; burst: one for many streams
  *	reader      text/event-stream -> events, for the commands
  *
