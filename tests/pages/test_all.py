@@ -42,6 +42,12 @@ ELSEWHERE = {
         "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
     ("deploy/examples/dashboard/README.md", "largesse init shop.db"): (
         "tests/web/test_examples.py", "def test_what_the_readme_says_to_paste"),
+    ("deploy/debian/README.md", "make deb"): (
+        "tests/long/test_path.py", '["make", "deb"]'),
+    ("deploy/release/README.md", "git tag -a v0.1.0"): (
+        "tests/web/test_release.py", "def test_release_takes_a_tree"),
+    ("deploy/release/README.md", "make tarball"): (
+        "tests/long/test_package.py", "def test_tarball_built_twice"),
     ("deploy/examples/build/README.md",
      "build.sh /var/lib/largesse/events.db build/7 make -j2"): (
         "tests/browser/examples.py", "build/build.sh"),
@@ -60,8 +66,6 @@ NOT_RUN = {
     ("deploy/caddy/README.md", "sudo adduser caddy www-data"):
         "tests/long/test_fronts.py starts Caddy as a user that may open the "
         "socket, and without Debian's unit",
-    ("deploy/debian/README.md", "make deb"):
-        "the test that installs the package is not there yet",
 }
 LISTED = claimed | set(ELSEWHERE) | set(NOT_RUN)
 
