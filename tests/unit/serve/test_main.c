@@ -266,7 +266,8 @@ test_main_serves_a_socket_on_descriptor_0(void **state)
 	    &ch, run_on_socket, WORDS(program, "--db", pl->db, pl->dir));
 	child_read(&ch, ch.err, "largesse: listening: on descriptor 0\n");
 	assert_int_equal(kill(ch.pid, SIGTERM), 0);
-	child_ends(&ch, "", "", 0);
+	child_ends(&ch, "",
+	    "largesse: stopping: 0 streams are told to come back\n", 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
