@@ -207,7 +207,7 @@ check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 LONG	 = long frameworks hour
 LONG_TORTURE = 3600
 
-check-long: need-check need-long need-ways build/largesse upload wordpress
+check-long: need-check need-long need-ways build/largesse upload wordpress deb
 	@LONG_TORTURE=$(LONG_TORTURE) tests/run.sh $(LONG)
 
 # The stack is broken on purpose, and a model says what its clients missed:
@@ -280,10 +280,13 @@ install: build/largesse
 	done
 	ln -sf largesse.1 $(MANDIR)/man1/largesse.fcgi.1
 	install -m 644 deploy/completion/largesse $(COMPLETE)/
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/largesse deploy/www/*.html
 
 uninstall:
 	rm -f $(BIN)/largesse $(BIN)/largesse.fcgi $(COMPLETE)/largesse \
 	    $(MANDIR)/man1/largesse.fcgi.1
+	rm -f $(patsubst deploy/www/%,$(DESTDIR)$(PREFIX)/share/largesse/%,\
+	    $(wildcard deploy/www/*.html))
 	for m in $(notdir $(MAN)); do \
 	    rm -f $(MANDIR)/man$${m##*.}/$$m; \
 	done

@@ -101,7 +101,7 @@ def test_a_root_is_made_once_and_again_for_other_packages():
     """What a run left that was ended meanwhile is never taken for a root."""
     made = []
 
-    def install(draft, packages):
+    def install(draft, packages, _):
         made.append(packages)
         (draft / "packages").write_text(" ".join(packages))
 
@@ -109,7 +109,7 @@ def test_a_root_is_made_once_and_again_for_other_packages():
     first = {"base": (None, ""), "one": ("base", "a b")}
     other = {"base": (None, ""), "one": ("base", "a c")}
     with stand_in(WORK=work, ROOTS=first, install=install,
-                  debootstrap=lambda draft: made.append("base")):
+                  debootstrap=lambda draft, _: made.append("base")):
         half = roots.place("one")
         half.with_name(half.name + ".new").mkdir()
         (half.with_name(half.name + ".new") / "packages").write_text("a")
@@ -126,7 +126,7 @@ def test_a_root_is_made_once_and_again_for_other_packages():
 def test_a_root_that_cannot_be_made_is_not_tried_again():
     tried = []
 
-    def debootstrap(draft):
+    def debootstrap(draft, _):
         tried.append(draft)
         raise roots.Unmade("root: no")
 
@@ -158,9 +158,9 @@ def refused(make):
 
 
 def test_a_mirror_that_is_not_there_is_named():
-    with stand_in(sources=lambda: [
-            (roots.RELEASE, "http://127.0.0.1:1/debian", "")]):
-        why = refused(roots.debootstrap)
+    with stand_in(sources=lambda wanted: [
+            (wanted, "http://127.0.0.1:1/debian", "")]):
+        why = refused(lambda draft: roots.debootstrap(draft, "bookworm"))
     assert why.startswith("root: debootstrap from http://127.0.0.1:1/debian: "
                           ), why
     assert "127.0.0.1:1" in why.partition("debian: ")[2], why
@@ -172,6 +172,6 @@ def test_a_package_that_is_not_there_is_named():
         (draft / status.parent).mkdir(parents=True)
         (draft / "var/lib/apt").mkdir()
         shutil.copy(roots.root("base") / status, draft / status)
-        roots.install(draft, ["apache2", "no-such-package"])
+        roots.install(draft, ["apache2", "no-such-package"], "bookworm")
     why = refused(make)
     assert "Unable to locate package no-such-package" in why, why

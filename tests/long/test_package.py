@@ -1,18 +1,30 @@
-"""test_package.py - what is handed to those who have no compiler: the tarball
-with the static program.
+"""test_package.py - what is handed to those who have no compiler: the package
+for Debian 12 and for 13, and the tarball with the static program.
+
+A package is built once in a run, in a root that has what it is built with.
+It is then installed into a Debian that was booted and has web servers, and
+nothing of ours.  The package before it is of the same source, with a lower
+version.
 """
 
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
+import threading
+import time
 
+from booted import Booted
+from client import Follower, Stream
 from machine import Machine
 from space import RUN
-from yard import ROOT
+from tap import each
+from yard import ROOT, free_port, until
 
 WHEN = "1700000000"
 
@@ -96,8 +108,463 @@ def test_tarball_has_all_that_a_site_needs():
         assert "data: hello\n" in said, said
         for there in ("README.md", "LICENSE", "CHANGELOG.md", "man/largesse.1",
                       "js/largesse.js", "js/largesse.mjs",
-                      "deploy/nginx/events.conf", "deploy/lighttpd/events.conf",
+                      "deploy/nginx/events.conf",
+                      "deploy/lighttpd/events.conf",
                       "deploy/apache/events.conf", "deploy/apache/retry.asis",
                       "deploy/systemd/largesse.socket", "upload/.htaccess",
                       "upload/events.php"):
             assert m.path(home + "/" + there).is_file(), there
+
+
+def test_release_is_made_by_one_command():
+    """In a clone whose version, CHANGELOG.md and tag agree."""
+    with tempfile.TemporaryDirectory(dir=RUN) as work:
+        clone = tree(pathlib.Path(work))
+
+        def git(*words):
+            subprocess.run(["git", "-c", "user.name=x", "-c", "user.email="
+                            "x@y.z", *words], cwd=clone, check=True,
+                           capture_output=True)
+
+        log = clone / "CHANGELOG.md"
+        log.write_text(re.sub(r"^## .*$", "## %s - 2026-01-02" % version(),
+                              log.read_text(), count=1, flags=re.M))
+        git("init", "-q")
+        git("add", "-A")
+        git("commit", "-q", "-m", "x")
+        git("tag", "v" + version())
+        make(clone, "release")
+        there = clone / "build/release"
+        subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"],
+                       cwd=there, check=True, capture_output=True)
+        names = sorted(p.name.split("_")[0].split("-" + version())[0]
+                       for p in there.iterdir())
+        assert names == ["SHA256SUMS", "largesse", "largesse",
+                         "largesse-dbgsym"], names
+
+
+# --- the package is built
+
+DEBIAN = {"12": "", "13": "13"}     # the end of the names of its roots
+BEFORE = "0.0.9"
+BUILT = {}      # by Debian and version: a folder with what was built
+LOG = "/var/lib/largesse/events.db"
+SOCKET = "/run/largesse/largesse.sock"
+
+
+def source(work, wanted):
+    """A source package of this tree.  It is made without git, as from an
+    archive."""
+    tree(work)
+    subprocess.run(["deploy/debian/source.sh", wanted], cwd=work, check=True,
+                   env={**os.environ, "GIT_DIR": "/nonexistent"})
+    return work / "build/deb"
+
+
+def built(debian, wanted):
+    """Where the package of a Debian is, which is built if nobody has.  The
+    package before is built without the optimizer, to save the time."""
+    there = RUN / "built" / debian / wanted
+    if there not in BUILT:
+        BUILT[there] = build(debian, wanted, there)
+    return there
+
+
+def build(debian, wanted, there):
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=RUN) as work, \
+            Machine("build" + DEBIAN[debian]) as m:
+        m.user("builder")
+        m.put(source(pathlib.Path(work), wanted), "/home/builder/deb",
+              "builder")
+        said = m.run(["dpkg-buildpackage", "-us", "-uc"], user="builder",
+                     cwd="/home/builder/deb/largesse-" + wanted, timeout=1800,
+                     env={"DEB_BUILD_OPTIONS": "parallel=2" + (
+                         " noopt" if wanted == BEFORE else "")})
+        there.mkdir(parents=True)
+        for path in m.path("/home/builder/deb").glob("largesse*_*"):
+            shutil.copy(path, there)
+    print("# Debian %s: %s built in %d s" % (
+        debian, wanted, time.monotonic() - start), file=sys.stderr)
+    return said.stdout + said.stderr
+
+
+def deb(debian, wanted):
+    found = list(built(debian, wanted).glob("largesse_*.deb"))
+    assert len(found) == 1, found
+    return found[0]
+
+
+@each("debian", DEBIAN)
+def test_package_is_built_without_a_warning(debian):
+    there = built(debian, version())
+    said = BUILT[there]
+    assert "cc build/obj/fcgi/main.o" in said
+    found = re.findall(r"^.*\bwarning: .*$", said, re.M)
+    assert not found, found
+    names = sorted(p.name.split("_")[0] for p in there.glob("*.deb"))
+    assert names == ["largesse", "largesse-dbgsym"], names
+
+
+@each("debian", DEBIAN)
+def test_package_is_clean_for_lintian(debian):
+    with Machine("build" + DEBIAN[debian]) as m:
+        m.user("builder")
+        m.put(built(debian, version()), "/home/builder/deb", "builder")
+        changes = next(m.path("/home/builder/deb").glob("*.changes")).name
+        said = m.run(["lintian", "--pedantic", "--info", "deb/" + changes],
+                     user="builder", cwd="/home/builder", check=False,
+                     timeout=600)
+        text = said.stdout + said.stderr
+        tags = re.findall(r"^([EWIP]): (.*)$", text, re.M)
+        assert len(tags) > 0, text      # it has read the package
+        assert not [t for t in tags if t[0] in "EW"], text
+        assert said.returncode == 0, text
+
+
+# Of each room something, and what the libraries of a Debian can change.
+UNIT = ("base/test_options", "request/test_gate", "window/test_sse",
+        "store/test_append")
+TALK = {"sqlite": ("store/test_sqlite", "stream/test_resume", "auth/test_auth",
+                   "serve/test_sandbox", "publish/test_post",
+                   "reply/test_status"),
+        "redis": ("stream/test_resume", "window/test_gap")}
+
+
+@each("debian", DEBIAN)
+def test_program_works_with_the_libraries_of_a_debian(debian):
+    """All is compiled there, where a warning is an error, and tests of parts
+    and of the whole pass."""
+    with Machine("build" + DEBIAN[debian]) as m:
+        m.user("builder")
+        with tempfile.TemporaryDirectory(dir=RUN) as work:
+            m.put(tree(pathlib.Path(work)), "/home/builder/src", "builder")
+        units = ["build/plain/unit/" + name for name in UNIT]
+        talks = [(log, "build/asan/talk/" + name) for log in TALK
+                 for name in TALK[log]]
+        there = {"user": "builder", "cwd": "/home/builder/src",
+                 "timeout": 1800}
+        m.run(["make", "-j2", "NEED=:", "build/largesse", *units,
+               *{name for _, name in talks}], **there)
+        for log, name in [("sqlite", name) for name in units] + talks:
+            # As root: a process with a key is closed to its own user, too.
+            said = m.run([name], env={"LARGESSE": "build/largesse",
+                                      "LARGESSE_TALK_LOG": log},
+                         **{**there, "user": "root"})
+            said = said.stdout + said.stderr
+            assert re.search(r"^(ok|\[  PASSED  \])", said, re.M), said
+
+
+# --- the package is installed
+
+SITE = """
+server {
+	listen 127.0.0.1:%(port)d;
+	server_name _;
+	root /var/www/html;
+	%(more)s
+}
+"""
+INCLUDE = "include snippets/largesse.conf;"
+
+
+class Site(Booted):
+    """A Debian with nginx as it comes, on a port of ours."""
+
+    def __init__(self, debian):
+        self.debian, self.port = debian, free_port()
+        super().__init__("site" + DEBIAN[debian])
+        self.boot()
+        self.nginx()
+        self.type("systemctl start nginx")
+
+    address = property(lambda self: ("127.0.0.1", self.port))
+
+    def nginx(self, more=""):
+        self.write("/etc/nginx/sites-available/default", SITE % {
+            "port": self.port, "more": more})
+
+    def include(self):
+        """What README tells to do after the package is installed."""
+        self.nginx(INCLUDE + (" http2 on;" if self.debian == "13" else ""))
+        self.type("nginx -t && nginx -s reload")
+
+    def install(self, wanted):
+        """What apt says."""
+        self.put(deb(self.debian, wanted), "/root/largesse.deb")
+        said = self.type("apt-get install -y /root/largesse.deb")
+        return said.stdout + said.stderr
+
+    def insert(self, *data, topic="main"):
+        self.type("sqlite3 -cmd '.timeout 20000' %s %s" % (LOG, shlex.quote(
+            "INSERT INTO events(topic, data) VALUES" + ", ".join(
+                "('%s', '%s')" % (topic, word) for word in data))),
+            user="www-data")
+
+    def rows(self):
+        return self.type("sqlite3 %s 'SELECT data FROM events ORDER BY id'" %
+                         LOG).stdout.split()
+
+    def active(self, unit):
+        return self.type("systemctl is-active " + unit, check=False
+                         ).stdout.strip()
+
+    def health(self, address=None):
+        try:
+            s = Stream(address or self.address, "/events/health")
+        except OSError:
+            return None
+        s.close()
+        return s.status
+
+    def program(self):
+        """The process that serves."""
+        return int(self.type("systemctl show -P MainPID largesse").stdout)
+
+    def follow(self):
+        return Follower(self.address, "/events?lastEventId=earliest")
+
+
+@each("debian", DEBIAN)
+def test_package_is_installed_and_used(debian):
+    with Site(debian) as y:
+        y.install(version())
+        assert y.type("largesse --version").stdout == "largesse %s\n" % (
+            version())
+        assert y.type("systemctl is-enabled largesse.socket").stdout == (
+            "enabled\n")
+        assert y.active("largesse.socket") == "active"
+        assert y.active("largesse.service") == "inactive"
+        # The log is there before the first client, and www-data may publish.
+        said = y.type("stat -c '%U %G %a' /var/lib/largesse " + LOG).stdout
+        assert said == "largesse www-data 2770\nlargesse www-data 660\n", said
+        y.insert("before")
+        y.include()
+        until("it answers", lambda: y.health() == 200)
+        assert y.type("ps -o user= -p $(systemctl show -P MainPID largesse)"
+                      ).stdout == "largesse\n"
+        f = y.follow()
+        f.wait_count(1)
+        y.insert("after")
+        f.wait_count(2)
+        f.leave()
+        assert [e.data for e in f.got] == ["before", "after"]
+        said = y.type("journalctl -u largesse").stdout
+        assert "listening" in said, said
+
+
+@each("debian", DEBIAN)
+def test_package_streams_by_http2(debian):
+    """By `http2 on;`, which nginx of Debian 12 does not have yet."""
+    if debian == "12":
+        return
+    with Site(debian) as y:
+        y.install(version())
+        y.include()
+        y.insert("hello")
+        line = ("timeout 60 curl -sN --http2-prior-knowledge -w "
+                "'%%{http_version}' 'http://127.0.0.1:%d/events?poll&"
+                "age=1&lastEventId=earliest'" % y.port)
+        # The reload has to be over: nginx that was asked before has no HTTP/2.
+        until("nginx has reloaded", lambda: y.health() == 200 and
+              y.type(line, check=False).returncode == 0)
+        said = y.type(line).stdout
+        assert "data: hello\n" in said and said.endswith("2"), said
+
+
+@each("debian", DEBIAN)
+def test_package_has_what_belongs_to_a_program(debian):
+    with Site(debian) as y:
+        y.install(version())
+        for name in ("largesse", "largesse.fcgi"):
+            assert y.type("man -w " + name).stdout, name
+        said = y.type("bash -c '. /usr/share/bash-completion/completions/"
+                      "largesse; complete -p largesse'").stdout
+        assert "_largesse" in said, said
+        for name in ("nginx/status.conf", "nginx/behind.conf", "auth.md",
+                     "nginx/handover.conf", "systemd/key.conf", "recipes",
+                     "apps/README.md", "shared", "apache/README.md"):
+            assert y.path("/usr/share/doc/largesse/examples/" + name).exists(
+                ), name
+        for name in ("largesse.js", "largesse.mjs", "largesse.d.ts"):
+            assert y.path("/usr/share/largesse/" + name).is_file(), name
+        assert y.type("systemd-analyze verify largesse.service "
+                      "largesse.socket", check=False).stderr == ""
+
+
+# How the snippet of a server is switched on, and its port is set.
+OTHERS = {
+    "lighttpd": ("sed -i 's/^server.port .*/server.port = %d/' "
+                 "/etc/lighttpd/lighttpd.conf && rm -f /var/www/html/index.* "
+                 "&& sed -i '/use-ipv6/d' /etc/lighttpd/lighttpd.conf",
+                 "lighty-enable-mod largesse",
+                 "lighttpd -tt -f /etc/lighttpd/lighttpd.conf"),
+    "apache2": ("echo 'Listen 127.0.0.1:%d' >/etc/apache2/ports.conf && "
+                "sed -i 's/\\*:80/*/' /etc/apache2/sites-available/"
+                "000-default.conf",
+                "a2enmod proxy_fcgi asis include && a2enconf largesse",
+                "apache2ctl configtest"),
+}
+
+
+@each("server", OTHERS)
+@each("debian", DEBIAN)
+def test_package_has_a_snippet_for(debian, server):
+    """A row arrives, and a browser is told to come back while the responder
+    is away."""
+    port, on, check = OTHERS[server]
+    with Site(debian) as y:
+        y.install(version())
+        y.port = free_port()
+        y.type(port % y.port)
+        y.type(on)
+        y.type(check)
+        y.type("systemctl restart " + server)
+        until("it answers", lambda: y.health() == 200)
+        s = Stream(y.address, "/events").started()
+        y.insert("hello")
+        assert s.next_event().data == "hello"
+        s.close()
+        y.type("systemctl stop largesse.socket largesse.service")
+        s = Stream(y.address, "/events")
+        assert s.status == 200, s.wire.head
+        assert s.next_note("stream-retry").data.endswith('"away"}')
+        s.close()
+        # Purged, and the server still starts.
+        y.type("apt-get purge -y largesse")
+        y.type(check)
+
+
+# --- upgrade and removal
+
+class Knocker(threading.Thread):
+    """Asks again and again, and keeps what is no good answer."""
+
+    def __init__(self, y):
+        super().__init__(daemon=True)
+        self.y, self.asked, self.wrong = y, 0, []
+        self.enough = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.enough.is_set():
+            try:
+                status = self.y.health()
+                if status != 200:
+                    self.wrong.append(status)
+            except Exception as e:
+                self.wrong.append(e)
+            self.asked += 1
+
+    def stop(self):
+        self.enough.set()
+        self.join(60)
+        return self
+
+
+class Publisher(threading.Thread):
+    """Adds rows until it is stopped: 1, 2, 3 and so on."""
+
+    def __init__(self, y):
+        super().__init__(daemon=True)
+        self.y, self.n, self.enough = y, 0, threading.Event()
+        self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            while not self.enough.is_set():
+                self.y.insert(str(self.n + 1))
+                self.n += 1
+        except Exception as e:
+            self.error = e
+
+    def stop(self):
+        self.enough.set()
+        self.join(60)
+        assert self.error is None, self.error
+        return self.n
+
+
+@each("debian", DEBIAN)
+def test_package_upgrade_refuses_nobody_and_loses_nothing(debian):
+    with Site(debian) as y:
+        y.install(BEFORE)
+        y.include()
+        until("it answers", lambda: y.health() == 200)
+        assert y.type("largesse --version").stdout == "largesse 0.0.9\n"
+        old = y.program()
+        follower = y.follow().wait_start()
+        knockers = [Knocker(y) for _ in range(2)]
+        publisher = Publisher(y)
+        until("rows come", lambda: publisher.error or publisher.n > 3)
+        said = y.install(version())
+        assert "Unpacking largesse (%s-1) over (0.0.9-1)" % version() in said
+        until("another serves", lambda: y.program() not in (0, old))
+        asked = [k.asked for k in knockers]
+        until("all have asked it", lambda: all(
+            k.asked > before + 3 for k, before in zip(knockers, asked)))
+        n = publisher.stop()
+        for k in knockers:
+            assert not k.stop().wrong, k.wrong
+        follower.wait_count(n)
+        follower.leave()
+        assert [e.data for e in follower.got] == [
+            str(i + 1) for i in range(n)]
+        assert follower.connects > 1 and follower.refused == 0
+        assert not [e for e in follower.ends if "away" in e.data]
+        assert y.rows() == [str(i + 1) for i in range(n)]
+        assert y.active("largesse.socket") == "active"
+        assert y.type("largesse --version").stdout == "largesse %s\n" % (
+            version())
+        said = y.type("readlink /proc/%d/exe" % y.program()).stdout
+        assert said == "/usr/bin/largesse\n", said
+
+
+def named(y):
+    """All that has the name, but what is of the machine and not of ours."""
+    return set(y.type(
+        "find / -xdev -iname '*largesse*' ! -path '/root/*' ! -path "
+        "'/sys/*' ! -path '/proc/*' ! -path '/var/cache/apt/*'; "
+        "find /var/lib/largesse /run/largesse 2>/dev/null; "
+        "grep -rl largesse /etc /var/lib/dpkg /var/lib/systemd", check=False
+        ).stdout.split())
+
+
+@each("debian", DEBIAN)
+def test_package_is_removed_and_purged(debian):
+    with Site(debian) as y:
+        assert not named(y), named(y)
+        y.install(version())
+        y.include()
+        until("it answers", lambda: y.health() == 200)
+        y.insert("mine")
+        y.type("lighty-enable-mod largesse")
+        y.type("a2enmod proxy_fcgi asis include && a2enconf largesse")
+        y.type("apt-get remove -y largesse")
+        assert y.active("largesse.socket") != "active"
+        assert not y.type("pgrep -x largesse", check=False).stdout
+        assert not y.path("/usr/bin/largesse").exists()
+        assert y.path("/etc/nginx/snippets/largesse.conf").exists()
+        said = y.type("apt-get purge -y largesse 2>&1").stdout
+        assert "nginx still includes snippets/largesse.conf" in said, said
+        assert "the events stay in /var/lib/largesse" in said, said
+        y.nginx()
+        y.type("nginx -t && nginx -s reload")
+        y.type("lighttpd -tt -f /etc/lighttpd/lighttpd.conf")
+        y.type("apache2ctl configtest")
+        left = {name for name in named(y)
+                if not name.startswith("/var/lib/largesse")}
+        # The user stays, as is usual; `-` is what it was before.
+        assert not left - {
+            "/etc/passwd", "/etc/passwd-", "/etc/group", "/etc/group-",
+            "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-"
+            }, left
+        assert y.rows() == ["mine"]
+        # What it said: this removes the rest.
+        y.type("rm -r /var/lib/largesse")
+        # And it can come back.
+        y.install(version())
+        y.include()
+        until("it answers", lambda: y.health() == 200)
+        assert y.rows() == []

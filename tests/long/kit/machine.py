@@ -42,7 +42,8 @@ class Machine:
         self.servers = []
         for name in ("root", "upper", "work"):
             (self.dir / name).mkdir(parents=True)
-        self.mount("-t", "overlay", "-o", "lowerdir=%s,upperdir=%s,workdir=%s"
+        self.mount("-t", "overlay", "-o",
+                   "xino=on,lowerdir=%s,upperdir=%s,workdir=%s"
                    % (roots.root(root), self.dir / "upper",
                       self.dir / "work"), "overlay", self.root)
         open_yards.append(self)

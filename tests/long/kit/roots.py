@@ -1,10 +1,11 @@
-"""roots.py - makes the roots: Debian 12 and a list of packages.
+"""roots.py - makes the roots: Debian 12 or 13, and a list of packages.
 
 A root is made once, in build/long/root-NAME-HASH, and used again until its
 recipe changes.  debootstrap makes the first, on a tmpfs, for on a disk dpkg
 waits for each file; the others begin with a copy of another.  Packages come
-from where the apt of this machine takes those of Debian, by its proxies and
-with its keys.  The root itself needs no network, and learns of no mirror.
+from where the apt of this machine takes those of Debian 12, by its proxies and
+with its keys; a mirror has the other releases beside it.  The root itself needs
+no network, and learns of no mirror.
 """
 
 import fcntl
@@ -21,13 +22,25 @@ import time
 
 from space import RUN, WORK
 
-RELEASE = "bookworm"
+RELEASE = "bookworm"    # what the apt of this machine has
+RELEASES = {"base": "bookworm", "base13": "trixie"}
 RECIPE = 1      # another number makes all roots anew
 HANGS = 3600    # seconds after which a step is given up
+
+BUILD = ("build-essential debhelper lintian libcmocka-dev libc-ares-dev "
+         "libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev "
+         "libseccomp-dev libsqlite3-dev libssl-dev libuv1-dev pkg-config "
+         "redis-server sqlite3")
+# The libraries are those that the package depends on, so that apt can install it
+# without a network.
+SITE = ("systemd systemd-sysv dbus nginx lighttpd apache2 curl sqlite3 man-db "
+        "bash-completion procps libc-ares2 libfcgi0ldbl libjansson4 "
+        "libseccomp2 libsqlite3-0 ")
 
 # NAME: the root it begins with, and the packages that are added.
 ROOTS = {
     "base": (None, ""),
+    "base13": (None, ""),
     "upload": ("base",
                "apache2 apache2-suexec-custom libapache2-mod-fcgid php8.2-cgi "
                "php8.2-cli php8.2-fpm libapache2-mod-php8.2 php8.2-sqlite3 "
@@ -36,6 +49,12 @@ ROOTS = {
                   "wordpress wordpress-theme-twentytwentyone "
                   "wordpress-theme-twentytwentythree mariadb-server "
                   "php8.2-mysql"),
+    # What the package is built with, and a site that it is installed into.
+    "build": ("base", BUILD),
+    "build13": ("base13", BUILD),
+    "site": ("base", SITE + "libhiredis0.14 libuv1 libcurl4 libssl3"),
+    "site13": ("base13",
+               SITE + "libhiredis1.1.0 libuv1t64 libcurl4t64 libssl3t64"),
 }
 
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -84,8 +103,13 @@ def place(name):
 
 def recipe(name):
     first, packages = ROOTS[name]
-    before = recipe(first) if first else "%d %s\n" % (RECIPE, RELEASE)
+    before = recipe(first) if first else "%d %s\n" % (RECIPE, release(name))
     return before + " ".join(packages.split()) + "\n"
+
+
+def release(name):
+    first, _ = ROOTS[name]
+    return release(first) if first else RELEASES[name]
 
 
 def make(name, made):
@@ -102,9 +126,9 @@ def make(name, made):
     try:
         if first:
             call(["cp", "-a", "%s/." % below, draft], "copy of " + first)
-            install(draft, packages.split())
+            install(draft, packages.split(), release(name))
         else:
-            debootstrap(draft)
+            debootstrap(draft, release(name))
         call(["cp", "-a", draft, new], "copy to the disk")
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -145,23 +169,24 @@ def reason(said):
 
 # --- where the packages come from
 
-def sources():
-    """What this machine's apt has of Debian 12: each release, its mirror and
-    the file with its keys.  The first is the release itself."""
+def sources(wanted):
+    """Where a release of Debian comes from: its parts, the mirror of each and
+    the file with its keys.  The first is the release itself.  This machine's
+    apt has one release, and others have the same places."""
     fields = ("ORIGIN", "RELEASE", "COMPONENT", "REPO_URI", "SOURCESENTRY")
     found = set()
     for line in call(["apt-get", "indextargets", "--format", "|".join(
             "$(%s)" % f for f in fields), "Identifier: Packages"],
             "apt-get indextargets").splitlines():
-        origin, release, component, uri, entry = line.split("|")
+        origin, part, component, uri, entry = line.split("|")
         if (origin, component) == ("Debian", "main") and re.fullmatch(
-                RELEASE + "(-updates|-security)?", release):
-            found.add((release, uri, key_of(entry)))
+                RELEASE + "(-updates|-security)?", part):
+            found.add((part, uri, key_of(entry)))
     found = sorted(found, key=lambda source: source[0])
     if not found or found[0][0] != RELEASE:
         raise Unmade("root: apt: no list of Debian 12 (%s); apt-get update "
                      "brings it if there is a source" % RELEASE)
-    return found
+    return [(wanted + part[len(RELEASE):], uri, key) for part, uri, key in found]
 
 
 def key_of(entry):
@@ -195,12 +220,12 @@ def proxies():
 
 # --- what a root is made of
 
-def debootstrap(draft):
-    _, mirror, key = sources()[0]
+def debootstrap(draft, wanted):
+    _, mirror, key = sources(wanted)[0]
     (WORK / "debs").mkdir(exist_ok=True)
     call(["debootstrap", "--variant=minbase",
           "--cache-dir=%s" % (WORK / "debs"),
-          *(["--keyring=" + key] if key else []), RELEASE, draft, mirror],
+          *(["--keyring=" + key] if key else []), wanted, draft, mirror],
          "debootstrap from " + mirror, proxies())
     for name in ("resolv.conf", "hostname"):    # they are this machine's
         (draft / "etc" / name).unlink(missing_ok=True)
@@ -210,24 +235,24 @@ def debootstrap(draft):
     policy.chmod(0o755)
 
 
-def install(draft, packages):
+def install(draft, packages, wanted):
     """This machine's apt fetches what the root lacks; the root's own apt
     installs it, without a list or a network."""
-    debs = WORK / "debs"
-    for folder in (WORK / "lists/partial", debs / "partial"):
+    debs, lists = WORK / "debs", WORK / ("lists-" + wanted)
+    for folder in (lists / "partial", debs / "partial"):
         folder.mkdir(parents=True, exist_ok=True)
     (RUN / "no-debs/partial").mkdir(parents=True, exist_ok=True)
-    listed = WORK / "sources.list"
+    listed = WORK / (wanted + ".list")
     listed.write_text("".join("deb %s%s %s main\n" % (
-        "[signed-by=%s] " % key if key else "", uri, release)
-        for release, uri, key in sources()))
+        "[signed-by=%s] " % key if key else "", uri, part)
+        for part, uri, key in sources(wanted)))
 
     def apt(what, archives, *words):
         options = {
             "Dir::Etc::SourceList": listed,
             "Dir::Etc::SourceParts": "/dev/null",
             "Dir::Etc::PreferencesParts": "/dev/null",
-            "Dir::State::Lists": WORK / "lists",
+            "Dir::State::Lists": lists,
             "Dir::State::Status": draft / "var/lib/dpkg/status",
             "Dir::State::Extended_States":
                 draft / "var/lib/apt/extended_states",
