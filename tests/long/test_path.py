@@ -21,7 +21,7 @@ README = "README.md"
 STEPS = "## Your own page in ten minutes"
 SERVICE = {"nginx": "nginx", "lighttpd": "lighttpd", "apache": "apache2"}
 BROWSER = pathlib.Path(__file__).with_name("path.mjs")
-HEALTH = "curl -sf --retry 10"
+HEALTH = "curl -sf -m 5 --retry 10"
 
 
 class Reader:
