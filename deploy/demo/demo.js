@@ -16,7 +16,7 @@ const HISTORY = 70;		/* rows to begin with: what the chart shows */
 const SETTLED_MS = 500;		/* from then on, a row without time is new */
 const CUT_S = 5;
 const AGAIN_MS = 3000;		/* after EventSource has given up */
-const ROWS = 11;		/* in the list */
+const ROWS = 9;		/* in the list */
 
 const $ = (id) => document.getElementById(id);
 const put = (id, text) => { $(id).textContent = text; };
