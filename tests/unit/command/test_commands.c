@@ -242,7 +242,7 @@ static void
 test_watch_refuses(void **state)
 {
 	struct place *pl = *state;
-	char why[512];
+	char why[1024];
 
 	init(pl);
 	runs(cmd_watch, WORDS("watch", "--events", "bad", pl->db, "a"), NULL,
@@ -257,7 +257,10 @@ test_watch_refuses(void **state)
 	    1);
 	snprintf(why, sizeof(why), "largesse: %s: no table a in it\n", pl->db);
 	runs(cmd_watch, WORDS("watch", pl->db, "a"), NULL, "", why, 1);
-	snprintf(why, sizeof(why), "largesse: %s: not an event log\n", pl->db);
+	snprintf(why, sizeof(why),
+	    "largesse: %s: not an event log: make it one with: "
+	    "largesse init %s\n",
+	    pl->db, pl->db);
 	change(pl, "DROP TABLE largesse");
 	runs(cmd_watch, WORDS("watch", "--list", pl->db), NULL, "", why, 1);
 	runs(cmd_watch, WORDS("watch", "--remove", pl->db, "a"), NULL, "", why,
