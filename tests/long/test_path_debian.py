@@ -1,0 +1,88 @@
+"""test_path_debian.py - the path of "README.md" on Debian 12 and on 13, booted:
+systemd starts what the lines start.  The package is that of test_package.py.
+"""
+
+import subprocess
+
+import machine
+import roots
+from booted import Booted
+from client import Follower
+from paste import Net, on_disk
+from tap import each
+from test_package import DEBIAN, deb, version
+from test_path import HEALTH, README, SERVICE, STEPS, TELL, Reader, work
+
+
+for end in DEBIAN.values():
+    roots.ROOTS["home" + end] = ("site" + end, "sudo")
+
+
+class Home(Booted):
+    def __init__(self, debian):
+        root = "home" + DEBIAN[debian]
+        roots.root(root)        # which may need the machine's network
+        package = deb(debian, version())
+        self.net, self.disk = Net(), on_disk()
+        machine.RUN, before = self.disk, machine.RUN
+        try:
+            super().__init__(root)
+        except BaseException:
+            self.net.close()
+            raise
+        finally:
+            machine.RUN = before
+        self.user("me")
+        self.write("/etc/sudoers.d/me", "me ALL=(ALL) NOPASSWD: ALL\n",
+                   mode=0o440)
+        self.put(package, "/home/me/" + package.name, "me")
+        self.boot()
+
+    def paste(self, block):
+        """As the user types it into a shell, which ends at the first line
+        that fails."""
+        done = subprocess.run(
+            ["nsenter", "--target", str(self.first), "--mount", "--pid",
+             "--cgroup", "--uts", "--ipc", "--root", "runuser", "-u", "me",
+             "--", "env", "-i", "-C", "/home/me", "HOME=/home/me", "USER=me",
+             "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8",
+             "bash", "-e"], input=block, text=True, errors="replace",
+            capture_output=True, timeout=300)
+        assert done.returncode == 0, "%s\n%s" % (
+            block, (done.stderr + done.stdout)[-2000:])
+        return done
+
+    def close(self):
+        super().close()
+        self.net.close()
+        self.disk.rmdir()
+
+
+@each("debian", DEBIAN)
+@each("web", SERVICE)
+def test_path_on_debian(debian, web):
+    """From nothing to a page in a browser that receives an INSERT.  Then the
+    responder is started again, the web server reloaded, and nothing is lost."""
+    with Home(debian) as m:
+        m.type("systemctl start " + SERVICE[web])
+        page = Reader(README, STEPS)
+        m.paste(page.take("sudo apt-get install -y"))
+        for name, begins in TELL.items():
+            block = page.take(begins)
+            if name == web:
+                m.paste(block)
+        assert m.paste(page.take(HEALTH)).stdout == "ok\n"
+        insert = next(b for b in page.left if b.startswith("sudo -u www-data"))
+        work(m, page)
+        page.end()
+        f = Follower(("127.0.0.1", 80), "/events?topic=news&last=10")
+        f.wait_count(1)
+        m.paste("sudo systemctl restart largesse")
+        m.paste(insert)
+        f.wait_count(2)
+        m.paste("sudo systemctl reload " + SERVICE[web])
+        m.paste(insert)
+        f.wait_count(3)
+        f.leave()
+        assert [e.data for e in f.got] == ["Hello"] * 3
+        assert "listening" in m.paste("sudo journalctl -u largesse").stdout
