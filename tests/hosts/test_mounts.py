@@ -37,7 +37,8 @@ class Place:
     def __exit__(self, *_):
         for p in self.running:
             end_process(p)
-        subprocess.run(["umount", "-R", self.box], capture_output=True)
+        for path in (self.box, self.host):
+            subprocess.run(["umount", "-R", path], capture_output=True)
         subprocess.run(["umount", self.box / "log.db"], capture_output=True)
         shutil.rmtree(self.dir)
 
@@ -105,6 +106,31 @@ def test_directory_that_is_mounted_is_whole():
         assert y.findings(y.log) == []
         assert y.findings(y.box / "log.db") == []
         assert tail() == ""
+
+
+def test_init_in_a_container_of_two_file_systems():
+    """There a directory and its files have other devices: an overlay whose
+    layers are on two file systems shows its files with that of their layer."""
+    with Place() as y:
+        y.mount("-t", "tmpfs", "tmpfs", y.host)
+        for name in ("below", "above"):
+            (y.host / name).mkdir()
+            y.mount("-t", "tmpfs", "tmpfs", y.host / name)
+        (y.host / "below/log").mkdir()
+        for name in ("upper", "work"):
+            (y.host / "above" / name).mkdir()
+        y.mount("-t", "overlay", "overlay", "-o",
+                "xino=off,lowerdir=%s,upperdir=%s,workdir=%s" % (
+                    y.host / "below", y.host / "above/upper",
+                    y.host / "above/work"), y.box)
+        folder = y.box / "log"
+        shutil.chown(folder, "www-data", "www-data")
+        folder.chmod(0o2770)
+        log = folder / "log.db"
+        y.says("init", log)
+        assert log.stat().st_dev != folder.stat().st_dev
+        assert log.stat().st_mode & 0o777 == 0o660
+        y.says("init", log)
 
 
 def test_mount_that_is_read_only():

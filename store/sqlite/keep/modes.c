@@ -93,14 +93,16 @@ modes_create(const char *path)
 
 /*
  * Is it a file of this log, and not one that somebody else put under its name?
- * It has one name, and it belongs to the one who asks, to the owner of the log
- * or of the directory, or at least to the directory's group and not to root.
+ * It is where the log is, which may be another device than the directory's if
+ * that is an overlay of two file systems.  It has one name, and it belongs to
+ * the one who asks, to the owner of the log or of the directory, or at least to
+ * the directory's group and not to root.
  */
 static bool
 is_of_log(const struct stat *sb, const struct stat *dir, const struct stat *db)
 {
 	if (!S_ISREG(sb->st_mode) || sb->st_nlink != 1 ||
-	    sb->st_dev != dir->st_dev)
+	    sb->st_dev != db->st_dev)
 		return false;
 	if (sb->st_uid == 0) /* what root makes, SQLite gives to db's owner */
 		return db->st_uid == 0;
