@@ -48,15 +48,21 @@ same(const struct visit *a, const struct visit *b)
 }
 
 static bool
+was_cached(const struct visit *v)
+{
+	return v != NULL && visit_from_cache(v);
+}
+
+static bool
 says_cache(const struct evidence *e)
 {
 	size_t i;
 
 	for (i = 0; i < TRIES; i++)
-		if (e->tries[i] != NULL && visit_from_cache(e->tries[i]))
+		if (was_cached(e->tries[i]))
 			return true;
-	return visit_from_cache(e->stream) || visit_from_cache(e->probe) ||
-	       (e->twice != NULL && visit_from_cache(e->twice));
+	return was_cached(e->stream) || was_cached(e->probe) ||
+	       was_cached(e->twice);
 }
 
 /* Returns how it shows, or NULL. */
