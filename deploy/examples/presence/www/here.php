@@ -16,7 +16,6 @@ if ($_SERVER['REQUEST_METHOD'] === 'GET')
 
 // Your site's own: the name of who is logged in.  In the demo the page says it.
 $told = told();
-if (!isset($told['who'], $told['name'], $told['state']))
-	exit(http_response_code(400));
-$row = array_map(fn($text) => substr((string)$text, 0, 40), $told);
+foreach (['who', 'name', 'state'] as $key)
+	$row[$key] = is_string($told[$key] ?? null) ? substr($told[$key], 0, 40) : exit(http_response_code(400));
 add($topic, null, json_encode(['time' => time()] + $row, JSON_INVALID_UTF8_SUBSTITUTE));
