@@ -309,7 +309,8 @@ has_credential(const struct examination *x)
 {
 	return http_has_header(x->doctor, "Authorization") ||
 	       http_has_header(x->doctor, "Cookie") ||
-	       strstr(x->url, "access_token=") != NULL;
+	       strstr(x->url, "access_token=") != NULL ||
+	       strstr(x->url, "sign=") != NULL;
 }
 
 static bool
