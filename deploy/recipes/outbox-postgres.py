@@ -32,5 +32,5 @@ while True:
         sql.execute("DELETE FROM outbox WHERE id = ANY(%s)",
                     ([row[4] for row in rows],))
     elif not shop.notifies:
-        select.select([shop], [], [])
+        select.select([shop], [], [], 60)
         shop.poll()
