@@ -20,9 +20,9 @@ if ($_SERVER['REQUEST_METHOD'] === 'GET')
 
 $told = told() ?? exit(http_response_code(415));
 if (isset($told['post']))
-	ask("INSERT INTO events(topic, event, data) SELECT 'user/' || who, 'post',
-	    json_object('by', ?, 'text', substr(?, 1, 200), 'time', unixepoch()) FROM
-	    (SELECT follower AS who FROM follows WHERE followed = ? UNION SELECT ?)", $me, (string)$told['post'], $me, $me);
+	ask("INSERT INTO events(topic, event, data) SELECT 'user/' || who, 'post', json_object('by', ?,
+	    'text', substr(?, 1, 200), 'time', unixepoch()) FROM (SELECT follower AS who FROM follows
+	    WHERE followed = ? UNION SELECT ?)", $me, (string)$told['post'], $me, $me);
 elseif (isset($told['follow']))
 	ask('DELETE FROM follows WHERE follower = ? AND followed = ? RETURNING 1', $me, $told['follow']) ||
 	    ask('INSERT INTO follows SELECT ?, name FROM users WHERE name = ?', $me, $told['follow']);
