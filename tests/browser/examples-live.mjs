@@ -251,7 +251,12 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 		await late.goto("about:blank");
 		await away(sv, async () => {});
 		await names(ada, "Ada (you)", "Cleo");
-		await ada.clock.fastForward(100000);
+		/* A row of hers that comes in between sets the clock of the page right. */
+		const end = Date.now() + LIMIT_MS;
+
+		do {
+			await ada.clock.fastForward(100000);
+		} while (await ada.locator("#list li:has-text('Cleo')").count() > 0 && Date.now() < end);
 		await names(ada, "Ada (you)");
 		for (const page of [phone, late])
 			await page.context().close();
