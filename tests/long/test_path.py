@@ -88,6 +88,7 @@ TELL = {"nginx": "sudo sed", "lighttpd": "sudo lighty-enable-mod",
 
 def work(m, page):
     """The page of step 3 in a browser, while the INSERT of step 4 is typed."""
+    subprocess.run([ROOT / "tests/browser/run", "--install"], check=True)
     m.paste(page.take("sudo tee /var/www/html/live.html"))
     with subprocess.Popen(["node", BROWSER, "http://localhost/live.html", "1"],
                           stdout=subprocess.PIPE, text=True) as browser:
