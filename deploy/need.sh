@@ -23,11 +23,11 @@ packages() {
 	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \
 	    redis-server php8.2-curl python3-requests python3-httpx \
 	    python3-aiohttp libwww-perl libmojolicious-perl node-typescript \
-	    postgresql-15 mariadb-server python3-psycopg2 python3-pymysql \
-	    php8.2-pgsql php8.2-mysql ;;
+	    python3-psycopg2 python3-pymysql ;;
 	wordpress) echo python3 ;;
 	deb) echo build-essential debhelper ;;
-	long) echo debootstrap util-linux ;;
+	long) echo debootstrap util-linux postgresql-15 mariadb-server \
+	    php8.2-pgsql php8.2-mysql ;;
 	frameworks) echo python3-django php-laravel-framework php-guzzlehttp-guzzle \
 	    php-symfony-framework-bundle php-symfony-http-client php-doctrine-orm \
 	    php8.2-sqlite3 php8.2-curl ruby-rails ruby-sqlite3 ruby-webrick ;;
