@@ -7,9 +7,9 @@
 # suite that ends badly without naming a failed test count as failures: only
 # a test that was seen to pass has passed.
 #
-# The suites slow, hosts, browser, ways, js, clients, torture, fault and fuzz wait for most
-# of their time, or need one core.  They run beside the others, one after the other, and
-# their results are printed last.
+# Suites run in two rows at the same time: house, talk and web, and beside them all
+# others, one after the other, whose results are printed last.  Most of a suite is
+# waiting, and so both rows take about as long.
 
 set -u
 cd "$(dirname "$0")/.."
@@ -44,8 +44,8 @@ tell() {
 
 for suite in "$@"; do
 	case $suite in
-	slow | hosts | browser | ways | js | clients | torture | fault | fuzz) beside="$beside $suite" ;;
-	*) first="$first $suite" ;;
+	house | talk | web | long | hour | frameworks) first="$first $suite" ;;
+	*) beside="$beside $suite" ;;
 	esac
 done
 for suite in $beside; do
