@@ -54,9 +54,11 @@ def remove(group):
 
 
 class Booted(Machine):
+    first = None    # also of one that could not be made: logs() asks
+
     def __init__(self, root):
         super().__init__(root)
-        self.first, self.group = None, self.new_group()
+        self.group = self.new_group()
 
     def boot(self):
         """Starts systemd and waits until it has started everything."""
