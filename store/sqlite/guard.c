@@ -130,10 +130,8 @@ guard_schema(struct sqlite *sq, int64_t schema)
 	if (schema <= SCHEMA_VERSION)
 		return STORE_OK;
 	store_set_bad(&sq->base);
-	store_set_why(&sq->base,
-	    "%s: " STORE_NEWER ", with schema %lld; this one knows "
-	    "%d: install that one here, too",
-	    sq->path, (long long)schema, SCHEMA_VERSION);
+	store_set_why(
+	    &sq->base, "%s: " SCHEMA_NEWER, sq->path, schema, SCHEMA_VERSION);
 	return STORE_ERROR;
 }
 

@@ -158,10 +158,8 @@ schema_ready(const struct sql_job *job)
 	if (version == 0)
 		return sql_no_log(job);
 	if (version > SCHEMA_VERSION)
-		return sql_refuse(job,
-		    STORE_NEWER ", with schema %d; this one knows "
-				"%d: install that one here, too",
-		    version, SCHEMA_VERSION);
+		return sql_refuse(
+		    job, SCHEMA_NEWER, (int64_t)version, SCHEMA_VERSION);
 	return 0;
 }
 
@@ -222,10 +220,8 @@ start_version(const struct sql_job *job)
 	if (version == -1 || r == -1)
 		return sql_trouble(job);
 	if (version > SCHEMA_VERSION)
-		return sql_refuse(job,
-		    STORE_NEWER ", with schema %d; this one knows "
-				"%d: install that one here, too",
-		    version, SCHEMA_VERSION);
+		return sql_refuse(
+		    job, SCHEMA_NEWER, (int64_t)version, SCHEMA_VERSION);
 	if (version == 0 && r == 1 &&
 	    find_misfit(job, bad_rows, BAD_ROWS) == -1)
 		return -1;

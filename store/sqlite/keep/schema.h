@@ -8,13 +8,21 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
+#include <inttypes.h>
+
 #include "store/sqlite/sql.h"
 #include "store/engine.h"
 
-/* What this program makes and knows; a log of a newer one is refused. */
+/*
+ * What this program makes and knows.  A log of a newer one is refused with
+ * these words, which take its version, an int64_t, and ours.
+ */
 enum {
 	SCHEMA_VERSION = 1
 };
+#define SCHEMA_NEWER                                                        \
+	STORE_NEWER ", with schema %" PRId64 "; this one knows %d: install" \
+		    " that one here, too"
 
 /* A row, if the table of events has no AUTOINCREMENT any more. */
 #define SCHEMA_LOST_AUTOINCREMENT                          \
