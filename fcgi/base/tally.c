@@ -90,24 +90,27 @@ const uint64_t tally_le_us[TURN_BUCKETS - 1] = {
 const uint64_t delay_le_ms[DELAY_BUCKETS - 1] = {
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000};
 
-size_t
-tally_bucket(uint64_t us)
+/* The first of n bounds that is not less, or n. */
+static size_t
+bucket(const uint64_t *le, size_t n, uint64_t value)
 {
 	size_t i = 0;
 
-	while (i < TURN_BUCKETS - 1 && us > tally_le_us[i])
+	while (i < n && value > le[i])
 		i++;
 	return i;
 }
 
 size_t
+tally_bucket(uint64_t us)
+{
+	return bucket(tally_le_us, TURN_BUCKETS - 1, us);
+}
+
+size_t
 delay_bucket(uint64_t ms)
 {
-	size_t i = 0;
-
-	while (i < DELAY_BUCKETS - 1 && ms > delay_le_ms[i])
-		i++;
-	return i;
+	return bucket(delay_le_ms, DELAY_BUCKETS - 1, ms);
 }
 
 static size_t

@@ -63,37 +63,19 @@ json_ended(const struct counters *count)
 	return j;
 }
 
-/* How many turns took no longer than the name says, and longer than the last.
- */
+/* How many were no more than the name says, in ms, and more than the last. */
 static json_t *
-json_turns(const struct counters *count)
+json_buckets(const uint64_t *le, const uint64_t *of, size_t n, double unit_ms)
 {
 	json_t *j = json_object();
 	char name[32];
 	size_t i;
 
-	for (i = 0; i < TURN_BUCKETS - 1; i++) {
-		snprintf(
-		    name, sizeof(name), "%g_ms", (double)tally_le_us[i] / 1000);
-		json_object_set_new(j, name, json_number(count->turns[i]));
+	for (i = 0; i < n - 1; i++) {
+		snprintf(name, sizeof(name), "%g_ms", (double)le[i] * unit_ms);
+		json_object_set_new(j, name, json_number(of[i]));
 	}
-	json_object_set_new(j, "longer", json_number(count->turns[i]));
-	return j;
-}
-
-/* The same of events, by how old they were when they had been sent. */
-static json_t *
-json_delays(const struct counters *count)
-{
-	json_t *j = json_object();
-	char name[32];
-	size_t i;
-
-	for (i = 0; i < DELAY_BUCKETS - 1; i++) {
-		snprintf(name, sizeof(name), "%u_ms", (unsigned)delay_le_ms[i]);
-		json_object_set_new(j, name, json_number(count->delays[i]));
-	}
-	json_object_set_new(j, "longer", json_number(count->delays[i]));
+	json_object_set_new(j, "longer", json_number(of[i]));
 	return j;
 }
 
@@ -191,13 +173,15 @@ json_limits(const struct status *st)
 static void
 set_lists(json_t *j, const struct status *st)
 {
+	const struct counters *count = &st->sum.count;
 	uint64_t left;
 
-	json_object_set_new(j, "ended", json_ended(&st->sum.count));
-	json_object_set_new(j, "turns", json_turns(&st->sum.count));
-	json_object_set_new(j, "delays", json_delays(&st->sum.count));
-	json_object_set_new(
-	    j, "delays_sum_ms", json_number(st->sum.count.delays_ms));
+	json_object_set_new(j, "ended", json_ended(count));
+	json_object_set_new(j, "turns",
+	    json_buckets(tally_le_us, count->turns, TURN_BUCKETS, 1e-3));
+	json_object_set_new(j, "delays",
+	    json_buckets(delay_le_ms, count->delays, DELAY_BUCKETS, 1));
+	json_object_set_new(j, "delays_sum_ms", json_number(count->delays_ms));
 	json_object_set_new(j, "by_worker", json_by_worker(st));
 	json_object_set_new(j, "topics_most", json_most(st, &left));
 	json_object_set_new(j, "topics_other_listens", json_number(left));
