@@ -21,11 +21,13 @@ struct watch {
 };
 
 bool
-watch_wanted(char *const *env)
+watch_wanted(
+    const struct peer *peer, const struct request *rq, char *const *env)
 {
 	const char *accept = env_value(env, "HTTP_ACCEPT");
 
-	return accept != NULL && strstr(accept, "text/event-stream") != NULL;
+	return !rq->named && !peer->head && peer->framed && accept != NULL &&
+	       strstr(accept, "text/event-stream") != NULL;
 }
 
 static void

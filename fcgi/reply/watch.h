@@ -32,8 +32,9 @@ struct watches {
 void watches_open(struct watches *, struct hub *);
 void watches_end(struct watches *);
 
-/* Does this request ask for a stream? */
-bool watch_wanted(char *const *env);
+/* Does this request for /status ask for a stream?  A CGI program has none. */
+bool watch_wanted(
+    const struct peer *, const struct request *, char *const *env);
 
 /* Opens a watch on the peer's descriptor, or tells it to come back. */
 enum answered watch_open(struct watches *, const struct peer *);

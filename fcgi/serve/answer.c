@@ -195,8 +195,7 @@ answer_get(struct server *srv, struct answering *a, struct request *rq,
 	case PATH_STREAM:
 		return answer_stream(srv, a, rq);
 	case PATH_STATUS:
-		if (!rq->named && !peer->head && !srv->plain &&
-		    watch_wanted(env))
+		if (watch_wanted(peer, rq, env))
 			return watch_open(&srv->watches, peer);
 		return answered(status_reply(&srv->hub, peer, rq));
 	case PATH_METRICS:
