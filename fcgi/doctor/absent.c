@@ -178,8 +178,7 @@ judge_mount(const struct evidence *e, const struct way *w, struct report *r)
 	mend_path(r, f, e->url);
 	path = path == NULL ? NULL : strpbrk(path + 3, "/?#");
 	len = path == NULL ? 0 : strcspn(path, "?#");
-	/* It stands in lines that are pasted: so there is nothing else in it.
-	 */
+	/* It stands in lines that are pasted. */
 	if (len > 1 && strspn(path, PATH_CHARS) >= len)
 		snprintf(mount, sizeof(mount), "%.*s", (int)len, path);
 	mend_finding(r, f, w, mount);

@@ -84,14 +84,14 @@ times_cached(const struct evidence *e)
 }
 
 static void
-judge_cached(const struct evidence *e, const struct way *w, struct report *r)
+judge_cached(const char *how, const struct way *w, struct report *r)
 {
 	mend_finding(r,
 	    report_add(r, "cached", LEVEL_ERROR, SURE_CERTAIN,
 		"Pages get an old stream out of the cache, and nothing that "
 		"is new: events are lost. And the cache reads on after a page "
 		"has left, so its stream is not freed.",
-		"%s", cached(e)),
+		"%s", how),
 	    w, NULL);
 }
 
@@ -167,9 +167,10 @@ judge_times(const struct evidence *e, const struct way *w, struct report *r)
 	const struct visit *p = e->probe;
 	bool held = visit_held(p);
 	bool plain_held = e->plain == NULL ? held : visit_held(e->plain);
+	const char *how = cached(e);
 
-	if (cached(e) != NULL) {
-		judge_cached(e, w, r);
+	if (how != NULL) {
+		judge_cached(how, w, r);
 		return true;
 	}
 	if (p->encoding[0] != '\0')

@@ -287,19 +287,22 @@ about_seconds(const struct examination *x)
 }
 
 static void
+begin_step(struct examination *x, const char *what)
+{
+	progress_step(&x->progress, about_seconds(x), what);
+}
+
+static void
 examine_stream(struct examination *x)
 {
-	progress_step(&x->progress, about_seconds(x),
-	    "a stream of ticks whose times are known");
+	begin_step(x, "a stream of ticks whose times are known");
 	probe_stream(x);
 	if (x->e.stream->status != 401 && x->e.stream->status != 403) {
-		progress_step(
-		    &x->progress, about_seconds(x), "the ways of largesse.js");
+		begin_step(x, "the ways of largesse.js");
 		try_ways(x);
 	}
 	ask_twice(x);
-	progress_step(
-	    &x->progress, about_seconds(x), "is a silent stream cut?");
+	begin_step(x, "is a silent stream cut?");
 	wait_visit(x, x->e.silence);
 }
 
@@ -316,8 +319,7 @@ has_credential(const struct examination *x)
 static bool
 examine_url(struct examination *x, struct report *r)
 {
-	progress_step(
-	    &x->progress, about_seconds(x), "the stream, as a page asks");
+	begin_step(x, "the stream, as a page asks");
 	if (!set_url(x, x->doctor->subject) || !find_stream(x))
 		return false;
 	if (judge_doubtful(x->e.stream))
