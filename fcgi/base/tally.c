@@ -120,7 +120,7 @@ size_of(uint64_t n)
 }
 
 struct tallies *
-tallies_make(uint64_t n)
+tallies_make(uint64_t n, uint32_t seed)
 {
 	struct tallies *all = mmap(NULL, size_of(n), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -128,14 +128,31 @@ tallies_make(uint64_t n)
 	if (all == MAP_FAILED)
 		return NULL;
 	all->n = n;
+	all->listeners = listeners_make(n, seed);
+	all->board = board_make(n);
+	if (all->listeners == NULL || all->board == NULL) {
+		tallies_free(all);
+		return NULL;
+	}
 	return all;
 }
 
 void
 tallies_free(struct tallies *all)
 {
-	if (all != NULL)
-		munmap(all, size_of(all->n));
+	if (all == NULL)
+		return;
+	listeners_free(all->listeners);
+	board_free(all->board);
+	munmap(all, size_of(all->n));
+}
+
+void
+tallies_forget(struct tallies *all, uint64_t worker)
+{
+	memset(&all->of[worker].now, 0, sizeof(all->of[worker].now));
+	listeners_forget(all->listeners, worker);
+	board_forget(all->board, worker);
 }
 
 void

@@ -127,9 +127,13 @@ struct tallies {
 };
 
 /*
- * Memory for n tallies; processes forked later share it.  NULL without memory.
+ * Memory for the tallies of n workers, with their listeners and their board;
+ * processes forked later share it.  seed: see listeners_make.  NULL without
+ * memory.
  */
-struct tallies *tallies_make(uint64_t n);
+struct tallies *tallies_make(uint64_t n, uint32_t seed);
+/* The worker is gone: its totals stay, and nothing else of it. */
+void tallies_forget(struct tallies *, uint64_t worker);
 void tallies_free(struct tallies *); /* takes NULL */
 
 /* Sets sum to the sum of all tallies. */

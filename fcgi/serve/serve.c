@@ -99,14 +99,8 @@ serve_workers(struct server *srv)
 
 	if (process_check(srv) == -1 || sockets_open(srv) == -1)
 		return STATUS_FAILED;
-	srv->hub.tallies = tallies_make(srv->conf.workers);
-	if (srv->hub.tallies != NULL) {
-		srv->hub.tallies->listeners =
-		    listeners_make(srv->conf.workers, (uint32_t)random());
-		srv->hub.tallies->board = board_make(srv->conf.workers);
-	}
-	if (srv->hub.tallies == NULL || srv->hub.tallies->listeners == NULL ||
-	    srv->hub.tallies->board == NULL)
+	srv->hub.tallies = tallies_make(srv->conf.workers, (uint32_t)random());
+	if (srv->hub.tallies == NULL)
 		log_error("--workers", "%s", strerror(errno));
 	else {
 		sandbox_enter(srv, SANDBOX_PARENT);
@@ -115,10 +109,6 @@ serve_workers(struct server *srv)
 	}
 	if (!child)
 		listen_remove(srv);
-	if (srv->hub.tallies != NULL) {
-		listeners_free(srv->hub.tallies->listeners);
-		board_free(srv->hub.tallies->board);
-	}
 	tallies_free(srv->hub.tallies);
 	return status;
 }

@@ -71,7 +71,6 @@ start(struct parent *pt, uint64_t i)
 static void
 bury(struct parent *pt, pid_t pid, int status, bool quiet)
 {
-	struct tally left;
 	uint64_t i;
 
 	for (i = 0; i < pt->tallies->n && pt->lives[i].pid != pid; i++)
@@ -79,11 +78,7 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 	if (i == pt->tallies->n)
 		return;
 	pt->lives[i].pid = 0;
-	memset(&left, 0, sizeof(left));
-	left.count = pt->tallies->of[i].count;
-	pt->tallies->of[i] = left;
-	listeners_forget(pt->tallies->listeners, i);
-	board_forget(pt->tallies->board, i);
+	tallies_forget(pt->tallies, i);
 	if (!pt->closing)
 		log_warning(quiet, "worker",
 		    "%d ended by %s %d, starting another", (int)pid,

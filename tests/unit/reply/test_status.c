@@ -138,7 +138,7 @@ test_json_is_never_too_long_for_a_watch(void **state)
 {
 	struct serve_conf conf;
 	struct status st;
-	struct tallies *all = tallies_make(CONF_WORKERS_MAX);
+	struct tallies *all = tallies_make(CONF_WORKERS_MAX, 1);
 	size_t len;
 	int i;
 	uint64_t w, *n = (uint64_t *)&st.sum, *m;
