@@ -37,11 +37,11 @@ static const struct remedy {
 	const char *where, *line;
 } remedies[] = {
 	{"not-largesse", NGINX, INNER, "nginx, in the server { } of the site",
-	    "include /etc/nginx/largesse/events.conf;"},
-	{"not-largesse", LIGHTTPD, INNER, "lighttpd",
-	    "include \"/etc/lighttpd/largesse/events.conf\""},
-	{"not-largesse", APACHE, INNER, "Apache, in the VirtualHost",
-	    "Include /etc/apache2/largesse/events.conf"},
+	    "include snippets/largesse.conf;"},
+	{"not-largesse", LIGHTTPD, INNER, "lighttpd, in a shell",
+	    "sudo lighty-enable-mod largesse"},
+	{"not-largesse", APACHE, INNER, "Apache, in a shell",
+	    "sudo a2enconf largesse"},
 	{"not-largesse", NGINX, INNER, "nginx, without the snippet",
 	    "location ~ ^/events(?<largesse_path>/.*)?$ {"},
 	{"not-largesse", LIGHTTPD, INNER, "lighttpd, without the snippet",

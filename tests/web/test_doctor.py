@@ -178,7 +178,7 @@ SICK = [
      "status", "location ~ ^/events(?<largesse_path>/.*)?$ {"),
     ("nginx: a page of the site for every path", [nginx(
         True, path="~ ^/elsewhere(?<below>/.*)?$", server=SHOP)],
-     "not-largesse", "include /etc/nginx/largesse/events.conf;"),
+     "not-largesse", "include snippets/largesse.conf;"),
     ("nginx: PATH_INFO is the whole path of another mount",
      [nginx(True, path="/live", **WHOLE)], "mount",
      "location ~ ^/live(?<largesse_path>/.*)?$ {", [], "/live"),

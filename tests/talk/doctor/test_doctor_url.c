@@ -151,8 +151,7 @@ test_a_page_for_every_path_is_not_largesse(void)
 	want_mend(s, "not-largesse",
 	    text("largesse doctor 'http://127.0.0.1:%d/events'", port));
 	s = doctor(text("http://127.0.0.1:%d/events", port));
-	want_mend(
-	    s, "not-largesse", "include /etc/nginx/largesse/events.conf;");
+	want_mend(s, "not-largesse", "include snippets/largesse.conf;");
 }
 
 /* largesse's own answer, whose type something has changed. */
