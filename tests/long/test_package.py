@@ -16,10 +16,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
 
 from booted import Booted
+from busy import Knocker, Publisher
 from client import Follower, Stream
 from machine import Machine
 from space import RUN
@@ -437,55 +437,6 @@ def test_package_has_a_snippet_for(debian, server):
 
 # --- upgrade and removal
 
-class Knocker(threading.Thread):
-    """Asks again and again, and keeps what is no good answer."""
-
-    def __init__(self, y):
-        super().__init__(daemon=True)
-        self.y, self.asked, self.wrong = y, 0, []
-        self.enough = threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.enough.is_set():
-            try:
-                status = self.y.health()
-                if status != 200:
-                    self.wrong.append(status)
-            except Exception as e:
-                self.wrong.append(e)
-            self.asked += 1
-
-    def stop(self):
-        self.enough.set()
-        self.join(60)
-        return self
-
-
-class Publisher(threading.Thread):
-    """Adds rows until it is stopped: 1, 2, 3 and so on."""
-
-    def __init__(self, y):
-        super().__init__(daemon=True)
-        self.y, self.n, self.enough = y, 0, threading.Event()
-        self.error = None
-        self.start()
-
-    def run(self):
-        try:
-            while not self.enough.is_set():
-                self.y.insert(str(self.n + 1))
-                self.n += 1
-        except Exception as e:
-            self.error = e
-
-    def stop(self):
-        self.enough.set()
-        self.join(60)
-        assert self.error is None, self.error
-        return self.n
-
-
 @each("debian", DEBIAN)
 def test_package_upgrade_refuses_nobody_and_loses_nothing(debian):
     with Site(debian) as y:
@@ -495,8 +446,8 @@ def test_package_upgrade_refuses_nobody_and_loses_nothing(debian):
         assert y.type("largesse --version").stdout == "largesse 0.0.9\n"
         old = y.program()
         follower = y.follow().wait_start()
-        knockers = [Knocker(y) for _ in range(2)]
-        publisher = Publisher(y)
+        knockers = [Knocker(y.health) for _ in range(2)]
+        publisher = Publisher(lambda n: y.insert(str(n)))
         until("rows come", lambda: publisher.error or publisher.n > 3)
         said = y.install(version())
         assert "Unpacking largesse (%s-1) over (0.0.9-1)" % version() in said

@@ -9,8 +9,8 @@ import shlex
 import shutil
 import signal
 import subprocess
-import threading
 
+from busy import Knocker
 from client import Stream
 from fronts import DEPLOY
 from hosts import Site
@@ -21,30 +21,11 @@ from yard import alive, children, until
 WWW = pwd.getpwnam("www-data")
 
 
-class Knocker(threading.Thread):
-    """Asks again and again; keeps answers that end an EventSource."""
-
-    def __init__(self, y):
-        super().__init__(daemon=True)
-        self.y, self.asked, self.wrong = y, 0, []
-        self.enough = threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.enough.is_set():
-            try:
-                s = Stream(self.y.address, "/events")
-                if s.status != 200:
-                    self.wrong.append(s.status)
-                s.close()
-            except Exception as e:
-                self.wrong.append(e)
-            self.asked += 1
-
-    def stop(self):
-        self.enough.set()
-        self.join(30)
-        return self
+def opens_stream(y):
+    """The status of a stream: any but 200 ends an EventSource."""
+    s = Stream(y.address, "/events")
+    s.close()
+    return s.status
 
 
 def lines():
@@ -188,7 +169,7 @@ def test_multiwatch_starts_it_again():
         until("two run", lambda: len(y.pids()) == 2)
         until("it answers", lambda: opens(y))
         f = y.follow().wait_start()
-        k = Knocker(y)
+        k = Knocker(lambda: opens_stream(y))
         first = y.pids()
         for pid in first:
             os.kill(pid, signal.SIGKILL)
@@ -246,7 +227,7 @@ def test_systemd_restart_refuses_nobody():
     with Held("nginx", "spawned", cut=[
             "error_page 502 503 504 = @largesse_retry;"]) as y:
         f = y.follow().wait_start()
-        k = Knocker(y)
+        k = Knocker(lambda: opens_stream(y))
         for i, sig in enumerate((signal.SIGTERM, signal.SIGTERM,
                                  signal.SIGKILL)):
             old = until("it runs", y.pids)[0]

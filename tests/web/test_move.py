@@ -15,30 +15,11 @@ import sys
 import threading
 import time
 
+from busy import Publisher
 from redis_server import RedisServer
 from yard import LOAD, Yard, end_process, until
 
 EVENTS = int(os.environ.get("MOVE_EVENTS", 20000))
-
-
-class Publisher(threading.Thread):
-    """Publishes numbered events, one at a time, until it is stopped."""
-
-    def __init__(self, n, publish):
-        super().__init__(daemon=True)
-        self.n, self.publish = n, publish
-        self.stopped = threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.stopped.wait(0.005):
-            self.publish(self.n + 1)
-            self.n += 1
-
-    def stop(self):
-        self.stopped.set()
-        self.join(20)
-        return self.n
 
 
 def by_sqlite(y):
@@ -151,13 +132,13 @@ def test_listeners_stay_while_the_log_moves_to_redis_and_back():
         followers = [follow(y, EVENTS + 1).wait_start() for _ in range(5)]
         followers += [follow(y, EVENTS - back + 1, last_id=EVENTS - back)
                       for back in (1, 100, 5000)]
-        publisher = Publisher(EVENTS, by_sqlite(y))
+        publisher = Publisher(by_sqlite(y), EVENTS)
         last = move(y, publisher, r.url)
-        publisher = Publisher(last, by_redis(r))
+        publisher = Publisher(by_redis(r), last)
         want_all(followers, last)
         until("some are published there", lambda: publisher.n > last + 50)
         last = move(y, publisher, file)
-        publisher = Publisher(last, by_sqlite(y))
+        publisher = Publisher(by_sqlite(y), last)
         until("some are published again", lambda: publisher.n > last + 50)
         last = publisher.stop()
         want_all(followers, last)

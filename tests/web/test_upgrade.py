@@ -6,11 +6,11 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 
+from busy import Knocker, Publisher
 from hosts import Site
 from tap import each
-from test_hosting import Knocker, Spawned
+from test_hosting import Spawned, opens_stream
 from yard import children, until
 
 TIMES = 4
@@ -19,25 +19,9 @@ KNOCKERS = 4
 PLAIN = ["error_page 502 503 504 = @largesse_retry;"]
 
 
-class Publisher(threading.Thread):
-    """Adds rows until it is stopped: 1, 2, 3 and so on."""
-
-    def __init__(self, y):
-        super().__init__(daemon=True)
-        self.y, self.n, self.enough = y, 0, threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.enough.wait(0.005):
-            self.n += 1
-            subprocess.run(["sqlite3", "-cmd", ".timeout 20000",
-                            str(self.y.log), "INSERT INTO events(data)"
-                            " VALUES('%d')" % self.n], check=True)
-
-    def stop(self):
-        self.enough.set()
-        self.join(30)
-        return self.n
+def by_shell(y, n):
+    subprocess.run(["sqlite3", "-cmd", ".timeout 20000", str(y.log),
+                    "INSERT INTO events(data) VALUES('%d')" % n], check=True)
 
 
 class Held(Site):
@@ -107,8 +91,8 @@ def test_upgrade_refuses_nobody_and_loses_nothing(way):
     with make() as y:
         until("it answers", lambda: y.get("/events/health")[0].status == 200)
         followers = [y.follow().wait_start() for _ in range(3)]
-        knockers = [Knocker(y) for _ in range(KNOCKERS)]
-        publisher = Publisher(y)
+        knockers = [Knocker(lambda: opens_stream(y)) for _ in range(KNOCKERS)]
+        publisher = Publisher(lambda n: by_shell(y, n))
         for i in range(TIMES):
             asked = [k.asked for k in knockers]
             if way != "listen":
