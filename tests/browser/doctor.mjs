@@ -11,7 +11,7 @@ const ticks = (page, selector) => page.evaluate((s) =>
 const instead = (page, answer) =>
     page.route("**/events/probe?*", (route) => route.fulfill(answer));
 
-export function doctor(test, { same, here, LIMIT_MS }) {
+export function doctor(test, { same, here, errorsOf, LIMIT_MS }) {
 	const verdict = (page, kind) => page.waitForSelector(
 	    `#verdict[data-verdict=${kind}]`, { timeout: LIMIT_MS });
 	const picture = (page, name) => page.screenshot({ fullPage: true,
@@ -118,13 +118,8 @@ export function doctor(test, { same, here, LIMIT_MS }) {
 
 	test("doctor page: ticks are drawn as they come", async (first, sv) => {
 		const page = await first.context().newPage();
-		const wrong = [];
+		const wrong = errorsOf(page);
 
-		page.on("pageerror", (e) => wrong.push(String(e)));
-		page.on("console", (m) => {
-			if (m.type() === "error")
-				wrong.push(m.text());
-		});
 		await page.goto(sv.url + "/doctor.html");
 		await page.waitForSelector("#verdict:not([data-verdict=none])",
 		    { timeout: LIMIT_MS });

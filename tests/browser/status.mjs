@@ -2,7 +2,7 @@
  * status.mjs - the page deploy/www/status.html, on the port of status.conf,
  * beside a real responder: its numbers, and what it says when there are none.
  */
-export function status(test, { same, pictures, LIMIT_MS }) {
+export function status(test, { same, pictures, errorsOf, LIMIT_MS }) {
 	const shows = (page, selector, text) => page.waitForFunction(
 	    ([selector, text]) => document.querySelector(selector)
 	    ?.innerText.replace(/\s+/g, " ").includes(text),
@@ -24,13 +24,8 @@ export function status(test, { same, pictures, LIMIT_MS }) {
 	    async (first, sv) => {
 		const [url, site] = sv.urls;
 		const page = await first.context().newPage();
-		const wrong = [];
+		const wrong = errorsOf(page);
 
-		page.on("pageerror", (e) => wrong.push(String(e)));
-		page.on("console", (m) => {
-			if (m.type() === "error")
-				wrong.push(m.text());
-		});
 		await page.goto(url + "/status.html");
 		await shows(page, "#state", "ok");
 		await shows(page, "#topics", "no stream is open");

@@ -86,6 +86,15 @@ function same(is, want, what) {
 		    `should be ${JSON.stringify(want)}`);
 }
 
+/* What goes wrong on a page: it grows. */
+function errorsOf(page) {
+	const wrong = [];
+
+	page.on("pageerror", (e) => wrong.push(String(e)));
+	page.on("console", (m) => m.type() === "error" && wrong.push(m.text()));
+	return wrong;
+}
+
 /* --- the tests ---------------------------------------------------------- */
 
 const tests = [];
@@ -221,10 +230,8 @@ const state = (page, name) => page.waitForSelector(
 
 test("demo page: draws events, and nothing is lost", async (first, sv) => {
 	const page = await first.context().newPage();
-	const wrong = [];
+	const wrong = errorsOf(page);
 
-	page.on("pageerror", (e) => wrong.push(String(e)));
-	page.on("console", (m) => m.type() === "error" && wrong.push(m.text()));
 	await page.goto(sv.url + "/");
 	await state(page, "open");
 	await page.waitForFunction(() =>
@@ -281,8 +288,8 @@ for (const colorScheme of ["light", "dark"])
 	});
 
 auth(test, { same, require, LIMIT_MS });
-doctor(test, { same, here, LIMIT_MS });
-status(test, { same, pictures, LIMIT_MS });
+doctor(test, { same, here, errorsOf, LIMIT_MS });
+status(test, { same, pictures, errorsOf, LIMIT_MS });
 ways(test, { same, LIMIT_MS });
 handover(test, { same, LIMIT_MS });
 examples(test, { same, here, LIMIT_MS });
