@@ -150,16 +150,6 @@ class App(Site):
         status, text = self.post("order", item=item)
         assert status == 200, (status, text[:500])
 
-    def leave(self):
-        """Responder and socket are gone: nginx answers in its place."""
-        self.kill_responder()
-        self.held.close()
-        os.unlink(self.path)
-
-    def come_back(self):
-        self.hold()
-        self.start_responder()
-
     def page(self, name, text):
         (self.dir / "demo" / name).write_text(text)
 

@@ -79,15 +79,6 @@ class Interop(Site):
     def prune(self, n):
         self.run("prune", str(self.log), "--keep-rows", n)
 
-    def leave(self):
-        self.kill_responder()
-        self.held.close()
-        os.unlink(self.path)
-
-    def come_back(self):
-        self.hold()
-        self.start_responder()
-
     def close_door(self):
         end_process(self.responder)
         key = self.dir / "key"

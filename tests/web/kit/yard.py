@@ -300,6 +300,16 @@ class Yard:
         self.kill_responder()
         self.start_responder()
 
+    def leave(self):
+        """Responder and socket are gone: the web server answers instead."""
+        self.kill_responder()
+        self.held.close()
+        os.unlink(self.path)
+
+    def come_back(self):
+        self.hold()
+        self.start_responder()
+
     def proc(self, name):
         return pathlib.Path("/proc/%d/%s" % (self.responder_pid(), name))
 
