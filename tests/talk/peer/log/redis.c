@@ -39,8 +39,8 @@ to(void)
 static void
 begin(void)
 {
-	static const char *const words[] = {"--unixsocketperm", "777",
-	    "--appendonly", "yes", "--appendfsync", "everysec"};
+	static const char *const words[] = {
+	    "--unixsocketperm", "777", "--appendonly", "yes"};
 
 	if (redis.dir[0] != '\0') {
 		redis_run(); /* whatever a claim that failed has left */
