@@ -4,11 +4,10 @@ systemd starts what the lines start.  The package is that of test_package.py.
 
 import subprocess
 
-import machine
 import roots
 from booted import Booted
 from client import Follower
-from paste import Net, on_disk
+from paste import Apart
 from tap import each
 from test_package import DEBIAN, deb, version
 from test_path import HEALTH, README, SERVICE, STEPS, TELL, Reader, work
@@ -18,20 +17,12 @@ for end in DEBIAN.values():
     roots.ROOTS["home" + end] = ("site" + end, "sudo")
 
 
-class Home(Booted):
+class Home(Apart, Booted):
     def __init__(self, debian):
         root = "home" + DEBIAN[debian]
-        roots.root(root)        # which may need the machine's network
+        roots.root(root)
         package = deb(debian, version())
-        self.net, self.disk = Net(), on_disk()
-        machine.RUN, before = self.disk, machine.RUN
-        try:
-            super().__init__(root)
-        except BaseException:
-            self.net.close()
-            raise
-        finally:
-            machine.RUN = before
+        super().__init__(root)
         self.user("me")
         self.write("/etc/sudoers.d/me", "me ALL=(ALL) NOPASSWD: ALL\n",
                    mode=0o440)
@@ -51,11 +42,6 @@ class Home(Booted):
         assert done.returncode == 0, "%s\n%s" % (
             block, (done.stderr + done.stdout)[-2000:])
         return done
-
-    def close(self):
-        super().close()
-        self.net.close()
-        self.disk.rmdir()
 
 
 @each("debian", DEBIAN)

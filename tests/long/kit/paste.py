@@ -76,15 +76,17 @@ class Net:
 
 def on_disk():
     """Where a machine writes.  On a tmpfs a new file would be of another
-    device than its directory, which init takes for a mount."""
+    device than its directory, as nowhere at home."""
     for old in WORK.glob("disk-*"):
         if time.time() - old.stat().st_mtime > 86400:
             shutil.rmtree(old)
     return pathlib.Path(tempfile.mkdtemp(prefix="disk-", dir=WORK))
 
 
-class Newcomer(Machine):
-    def __init__(self, root="path"):
+class Apart:
+    """Beside a Machine: it has a network and a disk of its own."""
+
+    def __init__(self, root):
         roots.root(root)        # which may need the machine's network
         self.net, self.disk = Net(), on_disk()
         machine.RUN, before = self.disk, machine.RUN
@@ -95,6 +97,16 @@ class Newcomer(Machine):
             raise
         finally:
             machine.RUN = before
+
+    def close(self):
+        super().close()
+        self.net.close()
+        self.disk.rmdir()
+
+
+class Newcomer(Apart, Machine):
+    def __init__(self, root="path"):
+        super().__init__(root)
         with open(self.path("/etc/hosts"), "a") as f:
             f.write("127.0.1.1 %s\n" % socket.gethostname())
         self.user("me")
@@ -156,8 +168,6 @@ class Newcomer(Machine):
     def close(self):
         self.kill_all()
         super().close()
-        self.net.close()
-        self.disk.rmdir()
 
 
 SYSTEMCTL = """#!/bin/sh
