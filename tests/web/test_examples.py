@@ -73,6 +73,30 @@ def test_what_the_readme_says_to_paste(name):
     assert name != "score" or json.loads(event["data"])["score"] == [1, 0], event
 
 
+def test_a_build_that_ends_before_it_begins():
+    """Killed while it makes its file: none is left, and the topic ends."""
+    with tempfile.TemporaryDirectory() as tmp:
+        mktemp = pathlib.Path(tmp, "bin/mktemp")
+        mktemp.parent.mkdir()
+        mktemp.write_text("#!/bin/sh\n/bin/mktemp; kill -TERM 0\n")
+        mktemp.chmod(0o755)
+        log, temporary = tmp + "/events.db", pathlib.Path(tmp, "tmp")
+        temporary.mkdir()
+        subprocess.run([LARGESSE, "init", log], check=True, capture_output=True)
+        done = subprocess.run(
+            [EXAMPLES / "build/build.sh", log, "build/1", "echo", "line"],
+            start_new_session=True, env=dict(
+                os.environ, LARGESSE=LARGESSE, TMPDIR=temporary,
+                PATH="%s:%s" % (mktemp.parent, os.environ["PATH"])))
+        assert done.returncode == 128 + signal.SIGTERM, done.returncode
+        assert not list(temporary.iterdir()), list(temporary.iterdir())
+        events = subprocess.run(
+            ["sqlite3", "-json", log, "SELECT topic, event, data FROM events"],
+            check=True, capture_output=True, text=True).stdout
+    assert json.loads(events) == [
+        {"topic": "build/1", "event": "stream-end", "data": "failed"}], events
+
+
 @contextlib.contextmanager
 def make_demo(name, web):
     """The demo starts, answers, and leaves nothing behind."""

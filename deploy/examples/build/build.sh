@@ -10,17 +10,25 @@
 set -u
 log=$1 topic=$2
 shift 2
-status=$(mktemp) || exit 1
+status=
 : "${LARGESSE:=largesse}"
 
+# Whoever takes the file away tells the end.
+end() {
+	code=$(cat "$status")
+	rm "$status" && "$LARGESSE" publish --quiet --topic "$topic" --end \
+	    "$log" "${code:-failed}"
+}
+
+trap 'exit 143' INT TERM HUP
+trap '[ ! -e "$status" ] || end' EXIT
+status=$(trap '' INT TERM HUP; mktemp) || exit 1
 {
 	"$@" 2>&1
 	echo $? >"$status"
 } | {
 	trap '' INT TERM HUP	# the command may end by them; then its end is told
 	"$LARGESSE" publish --quiet --topic "$topic" --join 50ms "$log"
-	code=$(cat "$status")
-	rm -f "$status"
-	"$LARGESSE" publish --quiet --topic "$topic" --end "$log" "${code:-failed}"
+	end
 	exit "${code:-1}"
 }
