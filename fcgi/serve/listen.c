@@ -34,6 +34,54 @@ watch_all(struct server *srv)
 	return rc;
 }
 
+/* --- spread over the workers --------------------------------------------- */
+
+void
+listen_say(struct server *srv)
+{
+	if (srv->spread != NULL)
+		spread_say(srv->spread, srv->hub.worker, connections(srv));
+}
+
+/* Has another worker got it?  One that closes serves those who are here. */
+static bool
+pass_on(struct server *srv, int fd)
+{
+	if (srv->spread == NULL || srv->leaving)
+		return false;
+	listen_say(srv);
+	return spread_accepted(srv->spread, srv->hub.worker, fd,
+	    srv->hub.max_streams, clock_steady_ms());
+}
+
+/* Takes what was handed over, up to a bound. */
+static void
+take_handed(struct server *srv, bool all)
+{
+	int i, fd;
+
+	for (i = 0; i < ACCEPTS && (all || !turn_spent(&srv->hub.turn)); i++) {
+		fd = spread_take(
+		    srv->spread, srv->hub.worker, clock_steady_ms());
+		if (fd == -1)
+			return;
+		pending_open(srv, fd, false);
+	}
+}
+
+static void
+on_handed(uv_poll_t *handle, int status, int events)
+{
+	struct server *srv = handle->data;
+
+	(void)status;
+	(void)events;
+	turn_step(&srv->hub.turn);
+	take_handed(srv, false);
+}
+
+/* --- accepting ------------------------------------------------------------ */
+
 static void
 watch_none(struct server *srv)
 {
@@ -62,7 +110,8 @@ accept_from(struct server *srv, int listen_fd, bool all)
 		fd = accept4(
 		    listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {
-			pending_open(srv, fd, false);
+			if (!pass_on(srv, fd))
+				pending_open(srv, fd, false);
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)
@@ -98,8 +147,23 @@ listen_accept(struct server *srv)
 {
 	size_t i;
 
+	if (srv->spread != NULL) {
+		spread_leave(srv->spread, srv->hub.worker);
+		srv->leaving = true;
+		take_handed(srv, true);
+	}
 	for (i = 0; i < srv->nlistens; i++)
 		accept_from(srv, srv->listens[i].fd, true);
+}
+
+static bool
+watches_handed(struct server *srv)
+{
+	int fd = spread_join(srv->spread, srv->hub.worker);
+
+	srv->handed.data = srv;
+	return uv_poll_init(&srv->loop, &srv->handed, fd) == 0 &&
+	       uv_poll_start(&srv->handed, UV_READABLE, on_handed) == 0;
 }
 
 int
@@ -114,6 +178,8 @@ listen_start(struct server *srv)
 	}
 	uv_timer_init(&srv->loop, &srv->listen_pause);
 	srv->listen_pause.data = srv;
+	if (srv->spread != NULL && !watches_handed(srv))
+		return -1;
 	return watch_all(srv);
 }
 
@@ -149,6 +215,8 @@ listen_close(struct server *srv)
 	watch_none(srv);
 	for (i = 0; i < srv->nlistens; i++)
 		uv_close((uv_handle_t *)&srv->listens[i].poll, NULL);
+	if (srv->spread != NULL)
+		uv_close((uv_handle_t *)&srv->handed, NULL);
 	uv_timer_stop(&srv->listen_pause);
 	uv_close((uv_handle_t *)&srv->listen_pause, NULL);
 	listen_remove(srv);

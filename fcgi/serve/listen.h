@@ -15,6 +15,9 @@ int listen_start(struct server *);
  */
 void listen_accept(struct server *);
 
+/* The other workers see how many connections this one has. */
+void listen_say(struct server *);
+
 /*
  * Stops accepting, closes the sockets, and removes the socket file if we made
  * it.

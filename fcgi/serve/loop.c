@@ -106,7 +106,9 @@ is_over(const struct server *srv)
 	if (!srv->hub.closing && !(srv->plain && now->probes == 0))
 		return false;
 	return now->streams == 0 && now->posts_waiting == 0 &&
-	       srv->newcomers == 0 && srv->for_turn.n == 0;
+	       srv->newcomers == 0 && srv->for_turn.n == 0 &&
+	       (srv->spread == NULL ||
+		   !spread_owes(srv->spread, srv->hub.worker));
 }
 
 /*
@@ -151,6 +153,7 @@ take_turn(struct server *srv)
 	/* The other workers see our numbers. */
 	if (hub->tallies != NULL)
 		status_share(hub);
+	listen_say(srv);
 
 	/* What is left to do wakes the loop. */
 	if (srv->for_turn.n > 0)

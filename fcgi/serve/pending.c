@@ -210,6 +210,16 @@ wait_for_writer(struct server *srv, struct pending *p, struct answering *a)
 }
 
 /*
+ * With several workers: has this one more connections than it may have
+ * streams?  The next request on any of them may find room at another worker.
+ */
+static bool
+is_crowded(const struct server *srv)
+{
+	return srv->spread != NULL && connections(srv) > srv->hub.max_streams;
+}
+
+/*
  * Does what the result of an answer asks for.  True: go on reading.  False: the
  * connection is closed, or waits, or has become a stream.
  */
@@ -241,7 +251,7 @@ take_answered(struct server *srv, struct pending *p, struct answering *a,
 		take_unread(p);
 		if (too_long)
 			return drain(srv, p);
-		if ((open = p->gate.keep_conn))
+		if ((open = p->gate.keep_conn && !is_crowded(srv)))
 			next_request(srv, p, p->gate.scanned);
 	}
 	if (!open)

@@ -23,14 +23,14 @@ set_limits(struct server *srv)
 {
 	struct hub *hub = &srv->hub;
 	struct rlimit rl;
-	uint64_t most = 1024 - SPARE_FDS;
+	uint64_t spare = SPARE_FDS + 2 * (srv->spread ? srv->spread->n : 0);
+	uint64_t most = 1024 - spare;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
-		if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
-		    rl.rlim_cur > SPARE_FDS)
-			most = rl.rlim_cur - SPARE_FDS;
+		if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur > spare)
+			most = rl.rlim_cur - spare;
 	}
 	hub->max_streams = srv->conf.max_streams;
 	if (hub->max_streams > most)

@@ -100,15 +100,17 @@ serve_workers(struct server *srv)
 	if (process_check(srv) == -1 || sockets_open(srv) == -1)
 		return STATUS_FAILED;
 	srv->hub.tallies = tallies_make(srv->conf.workers, (uint32_t)random());
-	if (srv->hub.tallies == NULL)
+	srv->spread = spread_make(srv->conf.workers);
+	if (srv->hub.tallies == NULL || srv->spread == NULL)
 		log_error("--workers", "%s", strerror(errno));
 	else {
 		sandbox_enter(srv, SANDBOX_PARENT);
-		status = workers_run(srv->hub.tallies, srv->conf.quiet,
-		    serve_worker, srv, &child);
+		status = workers_run(srv->hub.tallies, srv->spread,
+		    srv->conf.quiet, serve_worker, srv, &child);
 	}
 	if (!child)
 		listen_remove(srv);
+	spread_free(srv->spread);
 	tallies_free(srv->hub.tallies);
 	return status;
 }

@@ -8,6 +8,7 @@
  *	loop.h		a whole turn of the loop, step by step
  *	sockets.h	makes the listening sockets
  *	listen.h	accepts connections from them
+ *	spread.h	hands connections over to a worker that has fewer
  *	pending.h	a connection until its request is whole and answered
  *	parked.h	a request that waits for the log or the next turn
  *	posting.h	a POST that waits for the writer
@@ -28,6 +29,7 @@
 #include "fcgi/reply/probe.h"
 #include "fcgi/reply/watch.h"
 #include "fcgi/serve/parked.h"
+#include "fcgi/serve/spread.h"
 #include "fcgi/stream/hub.h"
 
 struct gate_reader;
@@ -59,6 +61,9 @@ struct server {
 	struct listening listens[LISTENS_MAX];
 	size_t nlistens;
 	uv_timer_t listen_pause;
+	struct spread *spread; /* over the workers, or NULL: there is one */
+	uv_poll_t handed;      /* what other workers hand over */
+	bool leaving;	       /* nothing is handed over any more */
 	char *socket_path;     /* to remove at the end, or NULL... */
 	struct stat socket_is; /* ...if it is still this file */
 
@@ -76,5 +81,12 @@ struct server {
 	bool bare;		/* streams are, unless they ask for another */
 	bool plain;		/* plain CGI: ends with its one stream */
 };
+
+/* Each is a stream, or may become one. */
+static inline uint64_t
+connections(const struct server *srv)
+{
+	return srv->hub.now.streams + srv->hub.now.pending;
+}
 
 #endif

@@ -32,6 +32,7 @@ struct life {
 
 struct parent {
 	struct tallies *tallies;
+	struct spread *spread;
 	struct life lives[CONF_WORKERS_MAX];
 	sigset_t waited, before; /* what we wait for; the mask of a worker */
 	bool closing;
@@ -47,8 +48,10 @@ now_s(void)
 static bool
 start(struct parent *pt, uint64_t i)
 {
-	pid_t self = getpid(), pid = fork();
+	pid_t self = getpid(), pid;
 
+	spread_start(pt->spread, i);
+	pid = fork();
 	if (pid == -1) {
 		log_error("worker", "cannot start: %s", strerror(errno));
 		return false;
@@ -79,6 +82,7 @@ bury(struct parent *pt, pid_t pid, int status, bool quiet)
 		return;
 	pt->lives[i].pid = 0;
 	tallies_forget(pt->tallies, i);
+	spread_leave(pt->spread, i);
 	if (!pt->closing)
 		log_warning(quiet, "worker",
 		    "%d ended by %s %d, starting another", (int)pid,
@@ -145,11 +149,11 @@ take_signal(struct parent *pt, int signum, bool quiet)
 }
 
 int
-workers_run(
-    struct tallies *all, bool quiet, workers_work *work, void *arg, bool *child)
+workers_run(struct tallies *all, struct spread *spread, bool quiet,
+    workers_work *work, void *arg, bool *child)
 {
 	static const struct timespec pause = {PAUSE_S, 0};
-	struct parent pt = {.tallies = all};
+	struct parent pt = {.tallies = all, .spread = spread};
 	bool wait, again;
 	uint64_t i;
 	int signum;

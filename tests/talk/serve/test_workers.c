@@ -2,6 +2,7 @@
  * test_workers.c - several processes on one socket: each stream gets every
  * event, a worker that dies is replaced, and all end together.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,48 +58,135 @@ test_numbers_are_summed(void)
 	until(are_summed(sv));
 }
 
-/* Gives the first half of the streams to the first worker. */
-static void
-share_out(struct server *sv, const pid_t *pids, struct client **c)
-{
-	int i;
+/* The streams of all workers, of the one that has least, and of the most. */
+struct spread_seen {
+	int all, least, most;
+};
 
-	kill(pids[1], SIGSTOP);
-	kill(pids[2], SIGSTOP);
-	for (i = 0; i < STREAMS / 2; i++)
-		c[i] = stream(sv, "/events");
-	kill(pids[0], SIGSTOP);
-	kill(pids[1], SIGCONT);
-	kill(pids[2], SIGCONT);
-	for (; i < STREAMS; i++)
-		c[i] = stream(sv, "/events");
-	kill(pids[0], SIGCONT);
+static struct spread_seen
+seen(struct server *sv)
+{
+	struct client *st = get(sv, "/events/status", NULL);
+	struct spread_seen s = {.least = INT_MAX};
+	const char *body;
+	int i, n;
+
+	check(want_headers(st) == 200);
+	until(hear(st, now_ms()) || st->closed);
+	body = st->out.s + st->at;
+	for (i = 0; i < WORKERS; i++) {
+		n = atoi(json(body, text("$.by_worker[%d].streams", i)));
+		s.all += n;
+		s.least = n < s.least ? n : s.least;
+		s.most = n > s.most ? n : s.most;
+	}
+	return s;
 }
 
+/* Does each worker have its part of so many streams? */
+static bool
+are_even(struct server *sv, int streams)
+{
+	struct spread_seen s = seen(sv);
+
+	return s.all == streams && s.most - s.least <= 1;
+}
+
+static void
+test_streams_are_spread_evenly(void)
+{
+	struct server *sv = serve_with("--workers", "3", NULL);
+	int i;
+
+	for (i = 0; i < STREAMS; i++)
+		stream(sv, "/events");
+	until(are_even(sv, STREAMS));
+}
+
+/* Opened at once, and not one after another. */
+static void
+test_nobody_is_turned_away_while_there_is_room(void)
+{
+	struct server *sv =
+	    serve_with("--workers", "3", "--max-streams", "20", NULL);
+	struct client *c[STREAMS], *late;
+	int i;
+
+	for (i = 0; i < STREAMS; i++)
+		c[i] = get(sv, "/events", NULL);
+	for (i = 0; i < STREAMS; i++) {
+		want_start(c[i]);
+		check(!c[i]->closed);
+	}
+	late = get(sv, "/events", NULL);
+	check(want_headers(late) == 200 && want_farewell(late) > 0);
+	leave(c[7]);
+	until(seen(sv).all == STREAMS - 1);
+	stream(sv, "/events");
+	until(are_even(sv, STREAMS));
+}
+
+/* Those whose streams have ended come back, and the new worker fills up. */
 static void
 test_one_that_is_killed_is_replaced(void)
 {
 	struct server *sv = serve_with("--workers", "3", NULL);
 	pid_t pids[WORKERS + 1], again[WORKERS + 1];
 	struct client *c[STREAMS];
-	int i;
+	int i, ended = 0;
 
 	until(children_of(sv->pid, pids, WORKERS + 1) == WORKERS);
-	share_out(sv, pids, c);
+	for (i = 0; i < STREAMS; i++)
+		c[i] = stream(sv, "/events");
 	kill(pids[0], SIGKILL);
 	until(children_of(sv->pid, again, WORKERS + 1) == WORKERS &&
 	      again[0] != pids[0] && again[1] != pids[0] &&
 	      again[2] != pids[0]);
 	append(sv, "main", "x");
-	for (i = 0; i < STREAMS / 2; i++)
+	for (i = 0; i < STREAMS; i++) {
 		until(hear(c[i], now_ms()) || c[i]->closed);
-	for (i = 0; i < STREAMS / 2; i++)
-		check(c[i]->closed && c[i]->out.len == c[i]->at);
-	for (; i < STREAMS; i++)
+		if (c[i]->closed) {
+			check(c[i]->out.len == c[i]->at);
+			ended++;
+			c[i] =
+			    get(sv, "/events", "HTTP_LAST_EVENT_ID", "0", NULL);
+			want_start(c[i]);
+		}
 		want(c[i], "id: 1\ndata: x\n\n");
-	c[0] = get(sv, "/events", "HTTP_LAST_EVENT_ID", "0", NULL);
-	want_start(c[0]);
-	want(c[0], "id: 1\ndata: x\n\n");
+	}
+	check(ended == STREAMS / WORKERS);
+	for (i = 0; i < STREAMS; i++) {
+		leave(c[i]);
+		until(seen(sv).all == STREAMS - 1);
+		stream(sv, "/events");
+	}
+	until(are_even(sv, STREAMS));
+}
+
+/*
+ * A worker that stands still is handed one connection.  When it has not taken
+ * that for a while, all others are served by the rest.
+ */
+static void
+test_a_worker_that_stands_still_is_left_out(void)
+{
+	struct server *sv = serve_with("--workers", "3", NULL);
+	pid_t pids[WORKERS + 1];
+	struct client *c[STREAMS];
+	int i;
+
+	until(children_of(sv->pid, pids, WORKERS + 1) == WORKERS);
+	want_start(get(sv, "/events", NULL)); /* somebody serves */
+	kill(pids[1], SIGSTOP);
+	for (i = 0; i < STREAMS; i++) {
+		c[i] = get(sv, "/events", NULL);
+		hear(c[i], now_ms() + 200);
+	}
+	kill(pids[1], SIGCONT);
+	for (i = 0; i < STREAMS; i++)
+		want_start(c[i]);
+	until(seen(sv).all == STREAMS + 1);
+	check(seen(sv).least <= 3);
 }
 
 static void
@@ -137,7 +225,10 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 	    TALK(test_each_stream_gets_every_event),
 	    TALK(test_numbers_are_summed),
+	    TALK(test_streams_are_spread_evenly),
+	    TALK(test_nobody_is_turned_away_while_there_is_room),
 	    TALK(test_one_that_is_killed_is_replaced),
+	    TALK(test_a_worker_that_stands_still_is_left_out),
 	    TALK(test_all_end_together),
 	    TALK(test_nobody_outlives_the_parent),
 	};
