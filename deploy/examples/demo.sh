@@ -12,9 +12,13 @@ build) php= ;;
 score) php= public='match/*' ;;
 esac
 
-# The producers belong to nobody: their pids are in their locks.
+# The producers belong to nobody: their pids are in their locks.  When one has
+# ended, its pid may be that of another process, which does not have the lock.
 app_down() {
-	kill $(cat "$dir"/log/*.lock 2>/dev/null) 2>/dev/null || :
+	for f in "$dir"/log/*.lock; do
+		pid=$(cat "$f" 2>/dev/null) || continue
+		[ ! "/proc/$pid/fd/3" -ef "$f" ] || kill "$pid" 2>/dev/null || :
+	done
 	[ -n "$build" ] || return 0
 	kill -TERM "-$build" 2>/dev/null || :
 	i=0

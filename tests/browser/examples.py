@@ -32,6 +32,15 @@ sys.path.append(str(EXAMPLES / "chat"))
 
 import model  # noqa: E402  (the path comes first)
 
+
+def has_open(pid, path):
+    """Has this process the file open, as descriptor 3?"""
+    try:
+        return os.path.samefile("/proc/%d/fd/3" % pid, path)
+    except OSError:
+        return False
+
+
 FPM = """[global]
 error_log = %(dir)s/fpm.log
 [example]
@@ -157,9 +166,10 @@ class Example(Site):
             until("worker %d is gone" % pid, lambda: not alive(pid))
 
     def producers(self):
-        """Their pids, as far as they have been started."""
+        """Their pids, as far as they have been started.  The pid of one that has
+        ended may be a stranger's by now, who does not have the lock."""
         return [int(pid) for path in self.log.parent.glob("*.lock")
-                for pid in path.read_text().split() if alive(int(pid))]
+                for pid in path.read_text().split() if has_open(int(pid), path)]
 
     def kill_producer(self):
         for pid in until("there is a producer", self.producers):

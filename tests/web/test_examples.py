@@ -98,10 +98,10 @@ def test_a_build_that_ends_before_it_begins():
 
 
 @contextlib.contextmanager
-def make_demo(name, web):
+def make_demo(name, web, where=None):
     """The demo starts, answers, and leaves nothing behind."""
     port, out = free_port(), tempfile.TemporaryFile("w+")
-    with tempfile.TemporaryDirectory() as tmp:
+    with tempfile.TemporaryDirectory(dir=where) as tmp:
         os.chmod(tmp, 0o711)
         demo = subprocess.Popen(
             [DEPLOY / "demo/demo.sh"], stdin=subprocess.DEVNULL, stdout=out,
@@ -136,6 +136,20 @@ def test_make_demo(demo):
             s = Stream(address, s.headers["location"])
             assert s.started().status == 200
             s.close()
+
+
+def test_make_demo_ends_no_stranger():
+    """A producer has ended, and its pid is another process's now."""
+    with tempfile.TemporaryDirectory() as tmp, subprocess.Popen(["sleep", "600"]) as other:
+        os.chmod(tmp, 0o711)
+        try:
+            with make_demo("import", "nginx", tmp) as (_, wait):
+                wait()
+                lock, = pathlib.Path(tmp).glob("*/largesse.*/log")
+                (lock / "import.lock").write_text("%d\n" % other.pid)
+            assert other.poll() is None, "it was ended"
+        finally:
+            end_process(other)
 
 
 def test_make_demo_of_what_is_live():
