@@ -5,8 +5,14 @@
  * with so many streams would reach are looked at here.
  */
 #include <sys/resource.h>
+#include <sys/stat.h>
 
+#include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "fcgi/base/conf.h"
 #include "fcgi/base/log.h"
@@ -35,6 +41,65 @@ add_found(void *arg, const struct store_finding *f)
 		report_mend(
 		    r, fd, i == 0 ? "in a shell" : "and", "%s", f->mend[i]);
 }
+
+/* --- whoever asks may not read it ---------------------------------------- */
+
+/*
+ * The owner of a file that cannot be read, or of the directory that is closed;
+ * false: nobody knows.
+ */
+static bool
+owner_of(const char *path, uid_t *uid)
+{
+	char *s = strdup(path), *slash;
+	struct stat st;
+	bool found = false;
+
+	while (s != NULL && !(found = stat(s, &st) == 0)) {
+		if (errno != EACCES || (slash = strrchr(s, '/')) == NULL ||
+		    slash == s)
+			break;
+		*slash = '\0';
+	}
+	free(s);
+	if (found)
+		*uid = st.st_uid;
+	return found;
+}
+
+/* The path, or a word for one that is not to be pasted as it is. */
+static const char *
+plain_path(const char *path)
+{
+	static const char chars[] = "/abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.";
+
+	return *path != '-' && path[strspn(path, chars)] == '\0' ? path
+								 : "FILE";
+}
+
+/* Who may read it is the user whose it is: with our units, largesse. */
+static void
+mend_unreadable(const char *path, struct report *r, struct finding *f)
+{
+	const struct passwd *pw;
+	uid_t uid;
+
+	if (access(path, R_OK) == 0 || errno != EACCES ||
+	    !owner_of(path, &uid) || uid == geteuid() ||
+	    (pw = getpwuid(uid)) == NULL)
+		return;
+	if (uid == 0)
+		report_mend(r, f, "as root, who may", "sudo largesse doctor %s",
+		    plain_path(path));
+	else
+		report_mend(r, f, "as the user whose it is",
+		    "sudo -u %s largesse doctor %s", pw->pw_name,
+		    plain_path(path));
+}
+
+/* --- the limits of the system --------------------------------------------- */
 
 /* Reads a number that the system shows in a file.  False: there is none. */
 static bool
@@ -119,12 +184,16 @@ doctor_file(const struct doctor *d, struct report *r)
 	    .arg = r,
 	};
 	char summary[512];
+	size_t i;
 
 	if (store_check(d->subject, &check, summary, sizeof(summary)) == -1) {
 		log_error(
 		    *r->subject != '\0' ? r->subject : "''", "%s", summary);
 		return false;
 	}
+	for (i = 0; i < r->n; i++)
+		if (strcmp(r->findings[i].code, "unreadable") == 0)
+			mend_unreadable(d->subject, r, &r->findings[i]);
 	if (*summary != '\0')
 		report_summary(r, "%s", summary);
 	if (d->max_streams > 0) {

@@ -257,6 +257,33 @@ test_pages_that_cannot_be_read(void)
 	}
 }
 
+/* A user who may not read it is told who may. */
+static void
+test_a_log_of_another_user(void)
+{
+	struct server *sv = log_of(3);
+	const char *s;
+
+	if (getuid() != 0)
+		return;
+	become_nobody(sv);
+	check(chown(sv->db, 2, 2) == 0 && chmod(sv->db, 0660) == 0);
+	s = json(examine(sv), "$.findings[0].mend[0].line");
+	check(s != NULL &&
+	      strcmp(s, text("sudo -u bin largesse doctor %s", sv->db)) == 0);
+	/* Of a file that cannot be seen the directory tells. */
+	check(chown(sv->dir, 0, 0) == 0 && chmod(sv->dir, 0700) == 0);
+	s = examine(sv);
+	want_only(s, "unreadable");
+	want_mend(s, "unreadable", text("sudo largesse doctor %s", sv->db));
+	/* What the user has closed to itself, it can open. */
+	check(chmod(sv->dir, 0777) == 0);
+	check(chown(sv->db, 65534, 65534) == 0 && chmod(sv->db, 0) == 0);
+	s = examine(sv);
+	check(strstr(s, "Permission denied") != NULL);
+	check(strstr(s, "sudo") == NULL);
+}
+
 static void
 test_schema_of_a_newer_one(void)
 {
@@ -546,6 +573,7 @@ main(int argc, char **argv)
 	    TALK(test_not_wal),
 	    TALK(test_parts_that_were_dropped),
 	    TALK(test_pages_that_cannot_be_read),
+	    TALK(test_a_log_of_another_user),
 	    TALK(test_schema_of_a_newer_one),
 	    TALK(test_keeper_that_was_dropped),
 	    TALK(test_more_than_is_to_be_kept),
