@@ -21,6 +21,27 @@ judge_usable(const struct visit *v)
 	return v->status == 401 || v->status == 403;
 }
 
+/*
+ * The server that speaks with the browser is Apache, and it does so by HTTP/2.
+ * It serves six requests of a new connection, and each stream is one.
+ */
+static void
+judge_http2(const struct evidence *e, const struct way *w, struct report *r)
+{
+	const struct way face = {.inner = SERVER_APACHE};
+	enum server_kind front = w->proxied ? w->outer : w->inner;
+
+	if (e->probe->http != 20 || front != SERVER_APACHE)
+		return;
+	mend_finding(r,
+	    report_add(r, "http2", LEVEL_WARNING, SURE_CERTAIN,
+		"Of a new connection Apache serves six requests at a time, and "
+		"a stream is one of them for as long as it is open. The "
+		"seventh waits, also one for a page.",
+		"HTTP/2 to the browser, by Apache"),
+	    &face, NULL);
+}
+
 static void
 judge_notes(const struct evidence *e, const struct way *w, struct report *r)
 {
@@ -129,6 +150,7 @@ judge_probe(const struct evidence *e, const struct way *w, struct report *r)
 		judge_silence(e, w, r);
 	}
 	judge_cors(e, w, r);
+	judge_http2(e, w, r);
 	judge_notes(e, w, r);
 }
 

@@ -196,10 +196,20 @@ static const struct remedy {
 
 	{"http1", NGINX, INNER | OUTER, "nginx",
 	    "listen 443 ssl http2;"},
-	{"http1", APACHE, INNER | OUTER, "Apache, mod_http2",
-	    "Protocols h2 http/1.1"},
+	{"http1", APACHE, INNER | OUTER,
+	    "Apache: not by its own HTTP/2, which lets streams wait; nginx in "
+	    "front of it, to the browser",
+	    "listen 443 ssl http2;"},
+	{"http1", APACHE, INNER | OUTER,
+	    "or one stream for all tabs of a browser, in the page",
+	    "<script src=\"largesse.js\"></script>"},
 	{"http1", LIGHTTPD, INNER | OUTER, "lighttpd, mod_openssl",
 	    "ssl.engine = \"enable\""},
+	{"http2", APACHE, INNER | OUTER, "Apache, in the <VirtualHost>",
+	    "Protocols http/1.1"},
+	{"http2", APACHE, INNER | OUTER,
+	    "if HTTP/2 has to be: nginx in front of it, to the browser",
+	    "listen 443 ssl http2;"},
 	{"http1", HAPROXY, OUTER, "HAProxy",
 	    "bind :443 ssl crt ... alpn h2,http/1.1"},
 };

@@ -405,6 +405,37 @@ test_http1_is_a_note(void **state)
 	want(sc, "");
 }
 
+/* deploy/apache/README.md: do not use Apache's HTTP/2 for streams. */
+static void
+test_http2_is_not_for_apache(void **state)
+{
+	struct scene *sc = scene();
+	const struct finding *f;
+	size_t i;
+
+	(void)state;
+	sc->probe.http = 11;
+	strcpy(sc->probe.server, "Apache/2.4.62 (Debian)");
+	strcpy(sc->probe.echo.software, "Apache/2.4.62 (Debian)");
+	judge_evidence(&sc->e, &sc->r);
+	assert_int_equal(sc->r.n, 1);
+	f = &sc->r.findings[0];
+	assert_string_equal(f->code, "http1");
+	for (i = 0; i < f->nmends; i++)
+		assert_null(strstr(f->mends[i].line, "Protocols"));
+	assert_string_equal(f->mends[0].line, "listen 443 ssl http2;");
+	report_free(&sc->r);
+	memset(&sc->r, 0, sizeof(sc->r));
+	sc->probe.http = 20;
+	want_line(sc, "http2", "Protocols http/1.1");
+	/* nginx speaks with the browser, and Apache with nginx. */
+	sc = scene();
+	sc->probe.http = 20;
+	strcpy(sc->probe.server, "nginx");
+	strcpy(sc->probe.echo.software, "Apache/2.4.62 (Debian)");
+	want(sc, "");
+}
+
 static void
 test_cors(void **state)
 {
@@ -1440,3 +1471,4 @@ main(void)
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+	    cmocka_unit_test(test_http2_is_not_for_apache),
