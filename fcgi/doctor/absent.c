@@ -43,6 +43,39 @@ judge_trouble(const struct visit *v, struct report *r)
 	if (v->trouble == TROUBLE_CUT)
 		report_mend(r, f, "nginx, if it is out of connections",
 		    "worker_connections 17500;");
+	if (v->trouble == TROUBLE_CONNECT)
+		report_mend(r, f,
+		    "does a web server listen there? On its machine",
+		    "sudo ss -ltnp");
+}
+
+/* The web server is there, and the responder is not, or does not answer. */
+static void
+mend_responder(struct report *r, struct finding *f)
+{
+	report_mend(r, f, "is the responder up? On its machine",
+	    "systemctl status largesse.service largesse.socket");
+	report_mend(r, f, "why it is not", "sudo journalctl -u largesse -n 20");
+	report_mend(
+	    r, f, "when that is mended", "sudo systemctl restart largesse");
+	report_mend(r, f, "without systemd: is it up, and where?",
+	    "ss -xlp | grep largesse");
+	report_mend_other(f);
+}
+
+/* Something took the connection, and nothing more came. */
+void
+judge_hangs(const struct visit *v, struct report *r)
+{
+	struct finding *f = report_add(r, "hangs", LEVEL_ERROR, SURE_LIKELY,
+	    "A browser waits as long as the web server does, often for "
+	    "minutes, and gets nothing.",
+	    "something takes the connection, but no answer comes within %.0f "
+	    "s, nor from health: the web server is there, and the responder "
+	    "hangs or cannot start",
+	    v->end_ms / 1000);
+
+	mend_responder(r, f);
 }
 
 static void
@@ -61,16 +94,19 @@ add_status_mends(struct report *r, struct finding *f, const struct way *w,
 	case 500:
 	case 502:
 	case 503:
-		report_mend(r, f, "is the responder up, and where?",
-		    "ss -xlp | grep largesse");
+		mend_responder(r, f);
 		report_mend(r, f, "may the web server open its socket?",
 		    "largesse serve --listen-mode 0660");
+		report_mend_other(f);
 		report_mend(r, f, "and so that no restart ends a stream",
 		    "include the retry snippet of deploy/");
+		report_mend_other(f);
 		break;
 	case 504:
-		report_mend(r, f, "the responder hangs, or a queue is full",
+		mend_responder(r, f);
+		report_mend(r, f, "if its queue is full",
 		    "largesse serve --backlog 1024");
+		report_mend_other(f);
 		break;
 	case 429:
 		report_mend(r, f, "nginx, for streams",
@@ -85,12 +121,18 @@ void
 judge_status(const struct visit *v, const struct way *w, struct report *r)
 {
 	size_t len = strcspn(v->text, "\r\n");
+	const char *means = "";
 	struct finding *f;
 
 	if (len > 100 || v->text[0] == '<') /* a page: the status says enough */
 		len = 0;
+	if (len == 0 && (v->status == 502 || v->status == 503))
+		means = ": the web server is there, the responder is not";
+	else if (len == 0 && v->status == 504)
+		means = ": the web server is there, the responder does not "
+			"answer";
 	f = report_add(r, "status", LEVEL_ERROR, SURE_CERTAIN, gives_up,
-	    "status %u from %s%s%.*s", v->status, way_server(w->inner),
+	    "status %u from %s%s%s%.*s", v->status, way_server(w->inner), means,
 	    len > 0 ? ": " : "", (int)len, v->text);
 	add_status_mends(r, f, w, v);
 }
@@ -239,19 +281,20 @@ judge_comes_back(const struct evidence *e, struct report *r)
 		report_mend(r, f,
 		    "what is wrong with the log: look at it, as the user of "
 		    "the responder",
-		    "largesse doctor FILE");
+		    "sudo -u largesse largesse doctor FILE");
+		report_mend(r, f, "or where the responder says why",
+		    "sudo journalctl -u largesse -n 20");
 		report_mend(r, f,
-		    "or where the responder says why: on standard error, and "
-		    "as store.why on its own machine "
+		    "or, on its own machine, in store.why "
 		    "(deploy/nginx/status.conf)",
 		    "curl http://127.0.0.1:8082/events/status");
 		return;
 	}
 	f = report_add(r, "down", LEVEL_ERROR, SURE_LIKELY, waits,
-	    "the web server answers in the place of the responder, which "
-	    "does not (health: status %u)",
+	    "the web server is there, the responder is not: the web server "
+	    "answers in its place (health: status %u)",
 	    h != NULL ? h->status : 0);
-	report_mend(r, f, "is it up, and where?", "ss -xlp | grep largesse");
+	mend_responder(r, f);
 }
 
 void

@@ -12,7 +12,7 @@ enum {
 
 struct clinic {
 	const struct doctor *doctor;
-	const struct progress *progress;
+	struct progress *progress;
 	CURLM *multi;
 	struct going *going[CLINIC_VISITS];
 	size_t n;
@@ -68,7 +68,7 @@ clinic_begin(struct clinic *c, const struct visit_ask *ask)
 }
 
 struct clinic *
-clinic_open(const struct doctor *doctor, const struct progress *progress)
+clinic_open(const struct doctor *doctor, struct progress *progress)
 {
 	struct clinic *c = calloc(1, sizeof(*c));
 

@@ -10,7 +10,7 @@
 struct clinic;
 
 /* NULL without memory.  While it waits, it shows the progress. */
-struct clinic *clinic_open(const struct doctor *, const struct progress *);
+struct clinic *clinic_open(const struct doctor *, struct progress *);
 void clinic_close(struct clinic *);
 
 /* Begins a visit, which lives as long as the clinic.  NULL without memory. */

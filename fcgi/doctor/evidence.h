@@ -28,6 +28,7 @@ struct evidence {
 	const char *origin; /* whose page would read it, or NULL */
 	unsigned redirects;
 	bool credential; /* asked with what could be a login */
+	bool hangs;	 /* no answer for stream, health or probe */
 
 	const struct visit *asked;   /* the address as given, if redirected */
 	const struct visit *stream;  /* the stream itself */
@@ -47,6 +48,7 @@ struct evidence {
 /* --- absent.c: there is no stream --------------------------------------- */
 
 void judge_trouble(const struct visit *, struct report *);
+void judge_hangs(const struct visit *, struct report *);
 void judge_status(const struct visit *, const struct way *, struct report *);
 /* Status 200, and no stream. */
 void judge_no_stream(

@@ -108,14 +108,17 @@ http_over(struct going *g, CURLcode code)
 {
 	struct visit *v = &g->visit;
 	const char *url = NULL;
+	curl_off_t us = 0;
 
 	v->done = true;
+	v->connected = curl_easy_getinfo(
+			   g->curl, CURLINFO_CONNECT_TIME_T, &us) == CURLE_OK &&
+		       us > 0;
 	v->end_ms = now_ms(g);
 	/* Without a blank line after it, retry: never came as a block. */
 	v->retry |= g->reader.retry_ms >= 0;
 	v->trouble = g->enough ? TROUBLE_NONE : trouble_of(code);
-	if (v->trouble == TROUBLE_TIMEOUT && v->head_ms == 0 &&
-	    v->end_ms >= CONNECT_MS)
+	if (v->trouble == TROUBLE_TIMEOUT && !v->connected)
 		v->trouble = TROUBLE_CONNECT;
 	if (v->trouble != TROUBLE_NONE)
 		snprintf(v->error, sizeof(v->error), "%s",

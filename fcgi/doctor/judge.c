@@ -175,8 +175,10 @@ judge_stream(const struct evidence *e, struct report *r)
 		if (!works)
 			return;
 	}
-	if (s->trouble != TROUBLE_NONE && s->trouble != TROUBLE_TIMEOUT &&
-	    !s->stream)
+	if (e->hangs)
+		judge_hangs(s, r);
+	else if (s->trouble != TROUBLE_NONE && s->trouble != TROUBLE_TIMEOUT &&
+		 !s->stream)
 		judge_trouble(s, r);
 	else if (s->status != 0 && s->status != 200) {
 		if (judge_unasked(e))

@@ -9,25 +9,36 @@
 #include "fcgi/doctor/progress.h"
 #include "store/store.h"
 
+enum {
+	LONG_S = 1 /* from here on it is a long wait */
+};
+
 /* A terminal that can clear a line. */
 void
-progress_begin(struct progress *p)
+progress_begin(struct progress *p, bool silent)
 {
 	const char *term = getenv("TERM");
 
-	*p = (struct progress){.begun_ns = clock_steady_ns()};
+	*p = (struct progress){.begun_ns = clock_steady_ns(), .silent = silent};
 	p->shown =
 	    isatty(STDERR_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
 void
-progress_show(const struct progress *p)
+progress_show(struct progress *p)
 {
 	int64_t s = (clock_steady_ns() - p->begun_ns) / 1000000000;
 
-	if (p->shown && p->what != NULL)
+	if (p->what == NULL)
+		return;
+	if (p->shown)
 		fprintf(stderr, "\r\033[K%lld s of about %llu s: %s",
 		    (long long)s, p->all_s, p->what);
+	else if (!p->silent && s >= LONG_S) {
+		fprintf(stderr, "largesse: doctor: this takes about %llu s\n",
+		    p->all_s);
+		p->silent = true;
+	}
 }
 
 void

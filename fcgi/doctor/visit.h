@@ -47,6 +47,7 @@ struct echo {
 
 struct visit {
 	bool done;
+	bool connected;	 /* something took the connection */
 	double begun_ms; /* by our clock, so that visits can be compared */
 	enum trouble trouble;
 	char error[VISIT_TEXT]; /* of trouble, in words */

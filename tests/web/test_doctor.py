@@ -46,6 +46,7 @@ WHOLE = dict(fastcgi_param__PATH_INFO="$uri",
 RETRY = """error_page 502 503 = @retry;
 location @retry { default_type text/event-stream;
 	return 200 "retry: 3000\\n\\n"; }"""
+JOURNAL = "sudo journalctl -u largesse -n 20"
 SITE = "https://www.example.org"
 
 # What is wrong, the tiers from the inside out, the codes that the doctor has
@@ -183,13 +184,14 @@ SICK = [
      [nginx(True, path="/live", **WHOLE)], "mount",
      "location ~ ^/live(?<largesse_path>/.*)?$ {", [], "/live"),
     ("nginx: certificate that nobody trusts", "tls", "tls", None),
-    ("nginx: responder down", "down", "status", "ss -xlp | grep largesse"),
-    ("lighttpd: responder down", "down lighttpd", "status",
-     "ss -xlp | grep largesse"),
+    ("nginx: responder down", "down", "status", JOURNAL),
+    ("lighttpd: responder down", "down lighttpd", "status", JOURNAL),
     ("nginx, told to answer 200 and retry: responder down", "retry", "down",
-     "ss -xlp | grep largesse"),
-    ("nginx: responder stopped, fastcgi_read_timeout 1s", "hangs", "status",
-     "largesse serve --backlog 1024"),
+     JOURNAL),
+    ("nginx: responder stopped, fastcgi_read_timeout 1s", "hangs 1s",
+     "status", JOURNAL),
+    ("nginx: responder stopped", "hangs 60s", "hangs", JOURNAL),
+    ("Apache, HTTP/2", "http2 apache", "http2", "Protocols http/1.1"),
     ("nginx: all streams taken", "busy", "busy",
      "largesse serve --max-streams N"),
     ("nginx: the log is away", "away", "unhealthy", None),
@@ -282,8 +284,17 @@ def special(how):
     if how == "allow":
         return Ward(nginx(True), options=["--allow-origin", SITE]), [
             "--origin", SITE], None
-    if how == "hangs":
-        w = Ward(nginx(True, fastcgi_read_timeout="1s"))
+    if how == "http2 apache":
+        w = Ward(responder=True)
+        certificate(w.dir)
+        w.add(apache(
+            True, FCGI, AUTH, PATH, "Protocols h2 http/1.1", "SSLEngine on",
+            "SSLCertificateFile %s/cert.pem" % w.dir,
+            "SSLCertificateKeyFile %s/key.pem" % w.dir,
+            modules=["ssl", "http2"]))
+        return w, [*QUICK, "--insecure"], None
+    if how.startswith("hangs"):
+        w = Ward(nginx(True, fastcgi_read_timeout=how.split()[1]))
         w.stream().started().close()
         w.responder.send_signal(signal.SIGSTOP)
         return w, [], lambda: w.responder.send_signal(signal.SIGCONT)
@@ -334,7 +345,7 @@ def look(setup):
     else:
         w = Ward(*tiers, share="mod_fcgid" in name)
     url = w.url.replace("http:", "https:") if tiers in (
-        "tls", "http2") else w.url
+        "tls", "http2", "http2 apache") else w.url
     try:
         ran = subprocess.run([LARGESSE, "doctor", url + path, "--json", *args],
                              capture_output=True, text=True, timeout=80)

@@ -39,25 +39,35 @@ answer_all(int listening, const char *answer)
 	}
 }
 
-/* Its port.  It is gone when the tests end. */
+/* A socket that takes connections, if it listens, and its port. */
 static int
-site(const char *answer)
+open_socket(bool listens, int *port)
 {
 	struct sockaddr_in in = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	pid_t pid;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	check(fd != -1 && bind(fd, (struct sockaddr *)&in, len) == 0);
-	check(listen(fd, 16) == 0);
+	check(!listens || listen(fd, 16) == 0);
 	check(getsockname(fd, (struct sockaddr *)&in, &len) == 0);
+	*port = ntohs(in.sin_port);
+	return fd;
+}
+
+/* Its port.  It is gone when the tests end. */
+static int
+site(const char *answer)
+{
+	int port, fd = open_socket(true, &port);
+	pid_t pid;
+
 	fflush(NULL);
 	if ((pid = fork()) == 0)
 		answer_all(fd, answer);
 	check(pid > 0);
 	close(fd);
-	return ntohs(in.sin_port);
+	return port;
 }
 
 #define HTML                                             \
@@ -135,6 +145,38 @@ test_a_file_stays_a_file(void)
 	close(home);
 	check(strcmp(json(s, "$.subject"), "example.org/events") == 0);
 	want_healthy(s);
+}
+
+/* --- nobody, or no answer ------------------------------------------------ */
+
+static void
+test_an_address_that_refuses_has_a_mend(void)
+{
+	int port, fd = open_socket(false, &port);
+	const char *s = doctor(text("http://127.0.0.1:%d/events", port));
+
+	close(fd);
+	want_only(s, "unreachable");
+	want_mend(s, "unreachable", "sudo ss -ltnp");
+}
+
+/*
+ * The connection is taken, and that is all: so it looks from outside when the
+ * responder cannot start.  Whoever waits is told so, without a terminal too.
+ */
+static void
+test_a_site_that_hangs(void)
+{
+	int port, fd = open_socket(true, &port);
+	struct ran r = run_with(prepare_nothing(), NULL, "doctor",
+	    text("http://127.0.0.1:%d/events", port), NULL);
+
+	close(fd);
+	check(r.status == 1);
+	check(strstr(r.out, "error: hangs (likely)") != NULL);
+	check(strstr(r.out, "systemctl status largesse.service") != NULL);
+	check(strstr(r.out, "journalctl -u largesse") != NULL);
+	check(strcmp(r.err, "largesse: doctor: this takes about 22 s\n") == 0);
 }
 
 /* --- what is not largesse ----------------------------------------------- */
@@ -215,6 +257,8 @@ main(int argc, char **argv)
 	    TALK(test_an_address_without_http),
 	    TALK(test_an_address_that_nobody_answers),
 	    TALK(test_a_file_stays_a_file),
+	    TALK(test_an_address_that_refuses_has_a_mend),
+	    TALK(test_a_site_that_hangs),
 	    TALK(test_a_page_for_every_path_is_not_largesse),
 	    TALK(test_another_type_of_largesse),
 	    TALK(test_who_waits_is_told_how_long),

@@ -577,7 +577,7 @@ test_trouble_is_told_by_its_kind(void **state)
 		const char *seen, *mend;
 	} cases[] = {
 	    {TROUBLE_NAME, "no such host: why", ""},
-	    {TROUBLE_CONNECT, "nobody answers: why", ""},
+	    {TROUBLE_CONNECT, "nobody answers: why", "sudo ss -ltnp"},
 	    {TROUBLE_CUT, "closed without an answer: why",
 		"worker_connections 17500;"},
 	    {TROUBLE_OTHER, "no answer: why", ""},
@@ -625,6 +625,59 @@ test_status_with_its_text(void **state)
 		want_seen(sc, cases[i].seen,
 		    "largesse doctor --header 'Cookie: ...' URL");
 	}
+}
+
+/* Which of the two is not there, and what to look at. */
+static void
+test_a_responder_that_is_not_there(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *text, *seen;
+	} cases[] = {
+	    {502, "<html>",
+		"status 502 from nginx: the web server is there, the responder "
+		"is not"},
+	    {503, "",
+		"status 503 from nginx: the web server is there, the responder "
+		"is not"},
+	    {504, "<html>",
+		"status 504 from nginx: the web server is there, the responder "
+		"does not answer"},
+	    {500, "<html>", "status 500 from nginx"},
+	    {503, "out of order\n", "status 503 from nginx: out of order"},
+	};
+	struct scene *sc;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sc = scene();
+		sc->stream = (struct visit){.done = true,
+		    .status = cases[i].status,
+		    .http = 11,
+		    .server = "nginx"};
+		strcpy(sc->stream.text, cases[i].text);
+		sc->e.probe = NULL;
+		want_seen(sc, cases[i].seen,
+		    "systemctl status largesse.service largesse.socket");
+	}
+}
+
+/* Nothing came of the stream, nor of health, nor of the probe. */
+static void
+test_a_responder_that_hangs(void **state)
+{
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->stream = (struct visit){.done = true,
+	    .connected = true,
+	    .trouble = TROUBLE_TIMEOUT,
+	    .end_ms = 6000};
+	sc->probe = (struct visit){.connected = true};
+	sc->e.hangs = true;
+	want_line(sc, "hangs", "sudo journalctl -u largesse -n 20");
 }
 
 /* The stream needs a token; the probe is open, and shows what else is wrong. */
@@ -680,12 +733,12 @@ test_told_to_come_back(void **state)
 	sc = scene();
 	sc->stream.started = false;
 	sc->e.health = &health;
-	want_line(sc, "unhealthy", "largesse doctor FILE");
+	want_line(sc, "unhealthy", "sudo -u largesse largesse doctor FILE");
 	health = (struct visit){.status = 502, .text = "<html>"};
 	sc = scene();
 	sc->stream.started = false;
 	sc->e.health = &health;
-	want(sc, "down");
+	want_line(sc, "down", "sudo journalctl -u largesse -n 20");
 	health = (struct visit){.status = 200, .stream = true};
 	sc = scene();
 	sc->stream.started = false;
@@ -1432,6 +1485,7 @@ main(void)
 	    cmocka_unit_test(test_what_did_not_arrive),
 	    cmocka_unit_test(test_http10_behind_another),
 	    cmocka_unit_test(test_http1_is_a_note),
+	    cmocka_unit_test(test_http2_is_not_for_apache),
 	    cmocka_unit_test(test_cors),
 	    cmocka_unit_test(test_cache_control_of_another),
 	    cmocka_unit_test(test_no_stream_at_all),
@@ -1439,6 +1493,8 @@ main(void)
 	    cmocka_unit_test(test_largesse_knows_its_own_404),
 	    cmocka_unit_test(test_trouble_is_told_by_its_kind),
 	    cmocka_unit_test(test_status_with_its_text),
+	    cmocka_unit_test(test_a_responder_that_is_not_there),
+	    cmocka_unit_test(test_a_responder_that_hangs),
 	    cmocka_unit_test(test_refused_and_more),
 	    cmocka_unit_test(test_a_stream_that_is_not_public),
 	    cmocka_unit_test(test_told_to_come_back),
@@ -1471,4 +1527,3 @@ main(void)
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-	    cmocka_unit_test(test_http2_is_not_for_apache),
