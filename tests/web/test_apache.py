@@ -4,7 +4,8 @@ import errno
 
 from probes import (answer, at_once, back, bare, crowd, echoed, ends, ends_form,
                     file_of, lives, retry, retry_form, says_away, silent_start,
-                    spread, starts, status_here, status_live, status_page)
+                    spread, starts, status_here, status_host, status_live,
+                    status_page)
 from tap import each
 from ways import site
 from without import CACHED, DOWN, ECHO, POST, Row, run
@@ -39,9 +40,8 @@ APACHE = [
          "largesse-status/events\"")], env=[IN_SITE], status=True),
     Row("apache", "Alias, page", status_page,
         'Alias "/status.html" "/usr/share/largesse/status.html"', status=True),
-    Row("apache", "Directory, page", status_page, swap=[
-        ('<Directory "/usr/share/largesse">\n\t\tRequire all granted',
-         '<Directory "/usr/share/largesse">')], status=True),
+    Row("apache", "Require expr, page", status_host, swap=[
+        ('%{HTTP_HOST} =~ m#^(', '%{HTTP_HOST} =~ m#^(.*|')], status=True),
     Row("apache", "ErrorDocument 503", retry,
         "ErrorDocument 503 /events-retry", **DOWN),
     Row("apache", "ErrorDocument 504", retry,

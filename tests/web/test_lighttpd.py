@@ -2,7 +2,7 @@
 
 from probes import (answer, at_once, back, bare, crowd, discreet, file_of,
                     processes, retry, retry_form, soon, spread, starts,
-                    status_here, status_page, user)
+                    status_here, status_host, status_page, user)
 from tap import each
 from without import CACHED, DOWN, POST, Row, run
 from yard import LOAD
@@ -33,6 +33,9 @@ LIGHTTPD = [
         program=LOAD),
     Row("lighttpd", "LARGESSE_STATUS", status_here,
         'setenv.add-environment = ( "LARGESSE_STATUS" => "on" )',
+        status=True),
+    Row("lighttpd", "host", status_host,
+        swap=[('$HTTP["host"] =~ "^(', '$HTTP["host"] =~ "^(.*|')],
         status=True),
     Row("lighttpd", "server.document-root, page", status_page,
         'server.document-root = "/usr/share/largesse"', status=True),

@@ -2,8 +2,8 @@
 
 from probes import (answer, at_once, back, backlog, crowd, discreet, echoed,
                     bare, file_of, health, private_socket, quiet, retry,
-                    retry_form, software, spread, starts, status_here, status_page,
-                    too_many, topics, worker_a_core)
+                    retry_form, software, spread, starts, status_here, status_host,
+                    status_page, too_many, topics, worker_a_core)
 from tap import each
 from without import CACHED, DOWN, ECHO, HERE, POST, SLOW, Row, run
 
@@ -107,6 +107,8 @@ NGINX_H2 = [
 NGINX_STATUS = [
     Row("nginx", "LARGESSE_STATUS", status_here,
         "fastcgi_param LARGESSE_STATUS on;", status=True),
+    Row("nginx", "$host", status_host,
+        swap=[('$host !~ "^(', '$host !~ "^(.*|')], status=True),
     Row("nginx", "location, page", status_page, swap=[
         ("location = /status.html {", "location = /no {")], status=True),
     Row("nginx", "root, page", status_page, "root /usr/share/largesse;",

@@ -224,6 +224,30 @@ def status_here(y, patience):
     return True
 
 
+@probe("status host")
+def status_host(y, patience):
+    """It answers by the names of this machine alone.  A page of a stranger may
+    let its own name lead to 127.0.0.1, and then asks by that name."""
+    port = ":%d" % y.status_port
+    for name, well in (("localhost", True), ("localhost" + port, True),
+                       ("127.0.0.1" + port, True), ("[::1]" + port, True),
+                       ("localhost:8083", True), ("", False),
+                       ("stranger.example" + port, False),
+                       ("localhost.stranger.example", False),
+                       ("127.0.0.1.stranger.example" + port, False)):
+        for path in "/events/status", "/events/metrics", "/status.html":
+            asks = request(path, headers=["Accept: */*", "Connection: close"])
+            with socket.create_connection(("127.0.0.1", y.status_port),
+                                          patience) as sock:
+                sock.sendall(asks.replace(b"localhost", name.encode(), 1))
+                said = sock.makefile("rb").readline()
+            allowed = said.startswith(b"HTTP/1.1 200 ")
+            if allowed != well:
+                print("# %s, %s: %r" % (name, path, said), file=sys.stderr)
+                return False
+    return True
+
+
 @probe("status page")
 def status_page(y, patience):
     """The port of status.conf has the page that shows the figures."""
