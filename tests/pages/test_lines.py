@@ -53,6 +53,23 @@ def test_key_line(block):
 claimed.add(("deploy/auth.md", "chgrp www-data /etc/largesse.key"))
 
 
+def test_a_key_has_one_mode_everywhere():
+    """Root writes it, and a group reads it.  Each sentence or line that speaks
+    of the file and of a mode says so; on a shared host there is no root."""
+    found = []
+    for path in [*ROOT.glob("deploy/**/*.md"), *ROOT.glob("deploy/**/*.conf"),
+                 *ROOT.glob("fcgi/*.[157]"), ROOT / "README.md"]:
+        if path.parent.name == "shared":
+            continue
+        text = re.sub(r"\n(#[ ])?(?=\w)", " ", path.read_text())
+        for part in re.split(r"[.:]\s|\n", text):
+            if re.search(r"\bkey\b(?!\.conf)|The file belongs to root", part):
+                found += [(path.name, mode) for mode in re.findall(
+                    r"(?:mode|chmod|-m) (?:\.Li )?0?([0-7]{3})\b", part)]
+    assert len(found) >= 5, found
+    assert {mode for _, mode in found} == {"640"}, found
+
+
 @runs("deploy/frameworks/README.md", "largesse init /srv/app/db.sqlite3")
 def test_log_in_the_database_of_an_application(block):
     with Place() as p:
