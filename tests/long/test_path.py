@@ -225,7 +225,7 @@ def test_path_of_the_key():
         m.paste(page.take("head -c 32"))
         m.systemd.obey()
         assert m.brings("public")
-        said = m.paste(page.take("curl -s -o")).stdout
+        said = m.paste(page.take("curl -s -m 5 -o")).stdout
         assert said.startswith("401\n"), said
         assert "event: stream-start\n" in said, said
         set_up, asks = page.take("printf").split("token=")

@@ -53,7 +53,7 @@ ELSEWHERE = {
         "tests/browser/examples.py", "build/build.sh"),
     ("deploy/shared/README.md", "make upload"): (
         "tests/web/test_shared.py", "build/upload"),
-    ("deploy/shared/README.md", "curl -c jar 'https://example.org/live/"
+    ("deploy/shared/README.md", "curl -m 60 -c jar 'https://example.org/live/"
      "check.php?format=text'     # says the name"): (
         "tests/web/test_check_php.py", "format=text"),
     ("deploy/wordpress/README.md", "make wordpress"): (

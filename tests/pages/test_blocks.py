@@ -364,7 +364,7 @@ def test_responder_that_asks_for_a_token(block):
         assert claims["largesse"] == {"subscribe": ["inbox/{sub}", "chat/*"]}
 
 
-@runs(ONE, 'curl -H "Authorization: Bearer $TOKEN" -d topic=news -d '
+@runs(ONE, 'curl -m 20 -H "Authorization: Bearer $TOKEN" -d topic=news -d '
       "data=hello \\")
 def test_publish_from_another_machine(block):
     key = Place()       # the key has to be there before the responder
@@ -376,7 +376,7 @@ def test_publish_from_another_machine(block):
         assert p.data("news") == ["hello"]
 
 
-@runs(RUNS, "curl -H \"Authorization: Bearer $TOKEN\" "
+@runs(RUNS, "curl -m 5 -H \"Authorization: Bearer $TOKEN\" "
       "'https://example.org/events/status?topic=run/7'")
 def test_who_listens(block):
     """The first line is typed, the second is the answer."""

@@ -11,8 +11,9 @@ import shutil
 import stat
 
 from claims import claimed, find, runs
-from page import MANUAL, ROOT
+from page import MANUAL, ROOT, blocks
 from place import Place
+from tap import each
 from yard import LARGESSE, until
 
 @runs("deploy/auth.md", "largesse serve --db events.db --handover --public "
@@ -68,6 +69,35 @@ def test_a_key_has_one_mode_everywhere():
                     r"(?:mode|chmod|-m) (?:\.Li )?0?([0-7]{3})\b", part)]
     assert len(found) >= 5, found
     assert {mode for _, mode in found} == {"640"}, found
+
+
+PAGES = ["README.md", *MANUAL, *sorted(
+    p.relative_to(ROOT).as_posix() for p in ROOT.glob("deploy/**/*.md"))]
+
+
+@each("page", [p for p in PAGES if "curl " in (ROOT / p).read_text()])
+def test_a_question_ends(page):
+    """Where nobody answers, curl waits for ever: -m has an end.  What takes a
+    stream on purpose has -N."""
+    asked = [line for b in blocks(page) for line in
+             b.text.replace("\\\n", "").splitlines()
+             if re.search(r"(^|[;|&(] *)curl ", line)]
+    endless = [line for line in asked if not re.search(r" -m \d| -s?N ", line)]
+    assert not endless, endless
+
+
+@each("page", [p for p in PAGES if p not in MANUAL])
+def test_what_does_not_end_says_so(page):
+    """What stays in the foreground: Ctrl-C stands above or just below it.  make
+    demo says it itself."""
+    lines = (ROOT / page).read_text().splitlines()
+    for b in blocks(page):
+        for line in b.text.replace("\\\n", "").splitlines():
+            if re.match(r"(sudo )?(largesse (serve|tail) (?!.*--count)|"
+                        r"journalctl (?!.*-n )|"
+                        r"tail -[fF] (?!--pid))", line):
+                assert "Ctrl-C" in "\n".join(lines[:b.line + 12]), (
+                    "%s:%d: %s" % (page, b.line, line))
 
 
 @runs("deploy/frameworks/README.md", "largesse init /srv/app/db.sqlite3")
