@@ -3,7 +3,9 @@
 
 MariaDB and MySQL wake nobody, so it looks five times a second.  A row is deleted
 when it is in the log, and a uid is in the log once, so a relay that dies at any
-place loses and repeats nothing.  It ends when the connection is lost: systemd
+place loses and repeats nothing.  A row that the log refuses (by a constraint or a
+trigger of its table) stays in outbox, with the reason in its column refused, and
+the others go on.  It ends when the connection is lost, or the log is away: systemd
 starts it again.
 """
 import sqlite3
@@ -17,18 +19,39 @@ shop = pymysql.connect(read_default_file=options, charset="utf8mb4",
                        autocommit=True)
 sql = shop.cursor()
 log = sqlite3.connect(path, timeout=20, isolation_level=None)
-while True:
-    sql.execute("SELECT uid, topic, event, data, id FROM outbox"
-                " ORDER BY id LIMIT 1000")
-    rows = sql.fetchall()
-    if rows:
+
+
+def carry(rows):
+    """The ids of those rows that are in the log then."""
+    try:
         log.execute("BEGIN IMMEDIATE")
         log.executemany("INSERT INTO events(uid, topic, event, data)"
                         " VALUES(?, ?, ?, ?)"
                         " ON CONFLICT(uid) WHERE uid IS NOT NULL DO NOTHING",
                         [row[:4] for row in rows])
         log.execute("COMMIT")
-        sql.execute("DELETE FROM outbox WHERE id IN %s",
-                    ([row[4] for row in rows],))
+        return [row[4] for row in rows]
+    except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+        if log.in_transaction:
+            log.execute("ROLLBACK")
+        half = len(rows) // 2
+        if half > 0:    # which one is it?
+            return carry(rows[:half]) + carry(rows[half:])
+        why = " ".join(str(error).split())
+        sql.execute("UPDATE outbox SET refused = %s WHERE id = %s",
+                    (why, rows[0][4]))
+        print("outbox: row %d stays, the log refuses it: %s" %
+              (rows[0][4], why), file=sys.stderr)
+        return []
+
+
+while True:
+    sql.execute("SELECT uid, topic, event, data, id FROM outbox"
+                " WHERE refused IS NULL ORDER BY id LIMIT 1000")
+    rows = sql.fetchall()
+    if rows:
+        done = carry(rows)
+        if done:
+            sql.execute("DELETE FROM outbox WHERE id IN %s", (done,))
     else:
         time.sleep(0.2)

@@ -205,6 +205,73 @@ def killed_in_the_middle(y, base, name, language):
     print("# %s: %d rows, 6 kills" % (language, len(wrote)))
 
 
+# uid, topic, event: what a stream carries, and what it could not carry.
+FIT = [("u" * 128, "\u00e9" * 127 + "x", "stream-end"), ("12a", "a b", "stream"),
+       ("Earliest", "t", ""), ("!~", "t", "\u00e9" * 127), ("a", "t", None)]
+UNFIT = [("123", "t", None), ("", "t", None), ("?", "t", None),
+         ("earliest", "t", None), ("a b", "t", None), ("a\n", "t", None),
+         ("\u00e9", "t", None), ("u" * 129, "t", None), ("a", "", None),
+         ("a", "x" * 256, None), ("a", "\u00e9" * 128, None),
+         ("a", "run/*", None), ("a", "t\n", None), ("a", "t\x7f", None),
+         ("a", "t", "stream-start"), ("a", "t", "stream-"),
+         ("a", "t", "stream-end "), ("a", "t", "a\r"), ("a", "t", "x" * 256)]
+
+
+def the_table_refuses(base):
+    """The application is told, in its transaction."""
+    add = "INSERT INTO outbox(uid, topic, event, data) VALUES(%s, %s, %s, '')"
+    for row in FIT:
+        base.run((add, row))
+    for row in UNFIT:
+        try:
+            base.run((add, row))
+        except (psycopg2.Error, pymysql.Error):
+            continue
+        raise AssertionError("not refused: %r" % (row,))
+    base.run("DELETE FROM outbox")
+
+
+# Each says no in another way: to the statement, and to the transaction.
+TRIGGERS = """CREATE TRIGGER no BEFORE INSERT ON events WHEN new.data = 'no'
+BEGIN SELECT RAISE(ABORT, 'not
+today'); END; CREATE TRIGGER never BEFORE INSERT ON events
+WHEN new.data = 'never' BEGIN SELECT RAISE(ROLLBACK, 'not here'); END"""
+
+
+def the_log_refuses(y, base, name, language):
+    """A row that the log does not take holds up nobody, and is not lost."""
+    topic, said = language + "/refused", y.dir / "relay.log"
+    log = y.publisher()
+    log.executescript(TRIGGERS)
+    said.write_text("")
+    base.run(*((ADD, (topic, data)) for data in ("a", "no", "b", "c", "d")))
+    for data in "ef":       # it is started again: nothing is told again
+        relay = start_relay(y, base, name, language)
+        base.run((ADD, (topic, data)))
+        until("the others come", lambda: relay.poll() is not None or
+              rows(y, topic)[-1:] == [data])
+        if data == "e":     # and one that comes alone
+            base.run((ADD, (topic, "never")))
+        until("they are removed", lambda: relay.poll() is not None or
+              not base.ask("SELECT 1 FROM outbox WHERE refused IS NULL"))
+        assert relay.poll() is None, said.read_text()
+        if data == "e":
+            end_process(relay, signal.SIGKILL)
+    assert rows(y, topic) == list("abcdef")
+    kept = base.ask("SELECT id, data, refused FROM outbox ORDER BY id")
+    assert [data for _, data, _ in kept] == ["no", "never"]
+    told = said.read_text().splitlines()
+    assert len(told) == 2, told
+    for (number, _, why), line, word in zip(kept, told, (
+            "not today", "not here")):
+        assert word in why and word in line and " %d " % number in line, line
+    log.executescript("DROP TRIGGER no; DROP TRIGGER never")
+    base.run("UPDATE outbox SET refused = NULL")    # as the page says
+    until("they come", lambda: is_empty(base))
+    assert rows(y, topic) == [*"abcdef", "no", "never"]
+    end_process(relay, signal.SIGKILL)
+
+
 def one_relay(y, base, name, language):
     topic = language + "/one"
     f = y.follow("?topic=" + topic).wait_start()
@@ -240,7 +307,8 @@ def one_relay(y, base, name, language):
 @each("name", BASES)
 def test_outbox_of(name):
     """An event in the transaction of its order; killed, it neither loses nor
-    repeats a row; it ends with its database."""
+    repeats a row; what the log refuses is told and kept, and holds up nobody;
+    it ends with its database."""
     with Yard("nginx") as y:
         if ROOTED:
             y.dir.chmod(0o755)
@@ -249,11 +317,13 @@ def test_outbox_of(name):
             base.run(TABLES)
             text = (RECIPES / ("outbox-%s.sql" % name)).read_text()
             base.run(text)
+            the_table_refuses(base)
             for language in ("py", "php"):
                 relay = one_relay(y, base, name, language)
                 if name == "postgres":
                     waits_for_notify(base)
                 end_process(relay, signal.SIGKILL)
+                the_log_refuses(y, base, name, language)
                 killed_in_the_middle(y, base, name, language)
             relays = [start_relay(y, base, name, language)
                       for language in ("py", "php")]
