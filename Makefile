@@ -248,11 +248,12 @@ lint: | need-build need-lint
 	    --error-exitcode=1 $(DEFS) store fcgi
 	mandoc -Tlint -W warning $(MAN)
 
+ARCH	 = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+
 # The static program with all that belongs to it, in build.  Built twice from
 # one commit it has the same bytes.
 tarball: static
-	@deploy/release/tarball.sh $(VERSION) \
-	    $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+	@deploy/release/tarball.sh $(VERSION) $(ARCH)
 
 # The package of this Debian, in build: deploy/debian/README.md.
 deb: | need-deb need-build
@@ -265,7 +266,7 @@ deb: | need-deb need-build
 release:
 	@deploy/release/release.sh $(VERSION)
 	+@$(MAKE) deb tarball
-	@deploy/release/release.sh $(VERSION) sums
+	@deploy/release/release.sh $(VERSION) sums $(ARCH)
 
 BIN	 = $(DESTDIR)$(PREFIX)/bin
 COMPLETE = $(DESTDIR)$(PREFIX)/share/bash-completion/completions

@@ -2,8 +2,8 @@
 # release.sh VERSION - may this tree be released as VERSION?  Says what is
 # wrong, in one line, and fails; what is built afterwards goes by `sums`.
 #
-# release.sh VERSION sums - puts what was built into build/release, with
-# SHA256SUMS.
+# release.sh VERSION sums ARCH - puts what was built into build/release, with
+# SHA256SUMS.  A tarball of another ARCH was not built now, and is not taken.
 #
 # `make release` does both, and builds in between.
 set -eu
@@ -36,7 +36,7 @@ sums() {
 	rm -rf build/release
 	mkdir -p build/release
 	cp build/deb/largesse*_"$version"-1_*.deb \
-	    build/largesse-"$version"-*.tar.gz build/release
+	    "build/largesse-$version-$1.tar.gz" build/release
 	cd build/release
 	LC_ALL=C sha256sum -- * >SHA256SUMS.new
 	mv SHA256SUMS.new SHA256SUMS
@@ -44,6 +44,6 @@ sums() {
 }
 
 case ${2-} in
-sums) sums ;;
+sums) sums "$3" ;;
 *) agree ;;
 esac

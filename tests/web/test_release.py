@@ -3,6 +3,7 @@ tag and tree have to agree.  That it builds is tested in tests/long.
 """
 
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -87,3 +88,56 @@ def test_release_needs_a_clone():
                               capture_output=True)
         assert done.returncode == 1
         assert done.stderr == "release: this is no clone of the repository\n"
+
+
+def tarball(folder):
+    """Made in a clone of this tree, with a program that is none."""
+    done = subprocess.run([folder / "deploy/release/tarball.sh", "1.2.3", "z80"],
+                          cwd=folder, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return (folder / "build/largesse-1.2.3-z80.tar.gz").read_bytes()
+
+
+def test_tarball_takes_what_git_knows():
+    """Not what lies about in a tree: notes, copies of an editor, somebody's
+    log.  A file that is changed is taken as it is, as make does."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        words = ["git", "-C", DEPLOY.parent, "ls-files", "-z", "deploy", "fcgi",
+                 "LICENSE", "CHANGELOG.md"]
+        for name in subprocess.run(words, check=True, text=True,
+                                   capture_output=True).stdout.split("\0"):
+            if (DEPLOY.parent / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(DEPLOY.parent / name, folder / name)
+        (folder / "build/static").mkdir(parents=True)
+        (folder / "build/static/largesse").write_text("program")
+        (folder / ".gitignore").write_text("/build/\n")
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+            subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@y",
+                            *words], cwd=folder, check=True)
+        clean = tarball(folder)
+        for name in ("deploy/notes.md", "deploy/js/old.js", "fcgi/old.1",
+                     "deploy/nginx/events.conf~", "deploy/mine/site.conf",
+                     "deploy/shared/data/events.db"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("mine")
+        assert tarball(folder) == clean
+        (folder / "deploy/nginx/events.conf").write_text("mine")
+        assert tarball(folder) != clean
+
+
+def test_release_takes_the_tarball_that_it_made():
+    """Not one of another machine that is still there."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = pathlib.Path(folder, "build")
+        (build / "deb").mkdir(parents=True)
+        for name in ("deb/largesse_1.2.3-1_amd64.deb",
+                     "largesse-1.2.3-x86_64.tar.gz",
+                     "largesse-1.2.3-aarch64.tar.gz"):
+            (build / name).write_text(name)
+        subprocess.run([SCRIPT, "1.2.3", "sums", "x86_64"], cwd=folder,
+                       check=True, capture_output=True)
+        names = {p.name for p in (build / "release").iterdir()}
+        assert names == {"SHA256SUMS", "largesse_1.2.3-1_amd64.deb",
+                         "largesse-1.2.3-x86_64.tar.gz"}, names
