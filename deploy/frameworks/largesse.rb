@@ -29,6 +29,11 @@
 # the key in the file that LARGESSE_KEY_FILE names:
 #
 #     <%= largesse_stream_from "inbox/#{user.id}", signed: true %>
+#
+# The address is good for an hour.  Then the script beside it loads this page once more,
+# takes the new address from it, and the stream goes on after the last event: as long as
+# your application shows the page to this visitor.  If the page has a Content Security
+# Policy, the script has its nonce (content_security_policy_nonce_generator).
 require "net/http"
 require "openssl"
 require "securerandom"
@@ -105,11 +110,71 @@ module Largesse
     def largesse_id = ActionView::RecordIdentifier.dom_id(self)
   end
 
+  RENEW = <<~JS
+    (async (element) => {
+      const name = "turbo-stream-source", { topics, seconds } = element.dataset;
+      let last = "", tries = 0, over;
+      const again = () => setTimeout(renew, Math.random() * Math.min(30000, 500 * 2 ** tries++));
+
+      // It has given up, or asks for an address that is over: largesse.js never gives up.
+      function hear() {
+        const source = element.streamSource;
+
+        over = Date.now() + seconds * 1000;
+        for (const type of ["stream-start", "stream-gap", "message"])
+          source.addEventListener(type, (e) => {
+            last = e.lastEventId;
+            tries = 0;
+          });
+        source.addEventListener("error", () => {
+          if (source !== element.streamSource || source.readyState !== 2 && Date.now() < over)
+            return;
+          over = Infinity;    // once
+          source.close();
+          again();
+        });
+      }
+
+      async function renew() {
+        if (!element.isConnected)
+          return;
+        try {
+          const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+
+          if (answer.status >= 429)
+            throw new Error(answer.status);
+          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          const found = [...page.querySelectorAll(name)].find((x) => x.dataset.topics === topics);
+
+          if (!found)
+            return;           // this visitor may not see it any more
+          const next = element.cloneNode();
+
+          next.setAttribute("src", found.getAttribute("src") +
+            (last && "&lastEventId=" + encodeURIComponent(last)));
+          element.replaceWith(next);
+          element = next;
+          hear();
+        } catch {
+          again();
+        }
+      }
+
+      await customElements.whenDefined(name);
+      hear();
+    })(document.currentScript.previousElementSibling);
+  JS
+
   module Helper
-    def largesse_stream_from(*topics, since: "1m", signed: false)
-      src = signed ? Largesse.address(topics, since: since) :
-            "/events?" + URI.encode_www_form({ topic: topics, since: since }.compact)
-      tag.turbo_stream_source(src: src)
+    def largesse_stream_from(*topics, since: "1m", signed: false, seconds: 3600)
+      if signed
+        src = Largesse.address(topics, since: since, seconds: seconds)
+        known = { topics: topics.join(" "), seconds: seconds }
+        safe_join [tag.turbo_stream_source(src: src, data: known), javascript_tag(RENEW, nonce: true)]
+      else
+        tag.turbo_stream_source(src: "/events?" + URI.encode_www_form(
+          { topic: topics, since: since }.compact))
+      end
     end
   end
 end

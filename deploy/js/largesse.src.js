@@ -413,7 +413,7 @@ const drive = (es, o) => {
 			return close(say("error", { readyState: 2 }));
 		if (status === 401 || c.reason === "token")
 			token = null;
-		if (status === 401 && o.token && (refused++ || !o.token.call))
+		if (status === 401 && (refused++ || !o.token?.call) && o.token)
 			learn({ body: !set.body, why: "Authorization does not arrive." });
 		if (c === m) {
 			polledAt = 0;

@@ -29,6 +29,18 @@ File.write "app/views/orders/index.html.erb", <<~PAGE
   <ul id="orders"><%= render @orders %></ul>
   <%= largesse_stream_from "orders" %>
 PAGE
+# A page that only some may see, with an address that is over after two seconds.
+File.write "app/views/orders/feed.html.erb", <<~PAGE
+  <!doctype html>
+  <title>Feed</title>
+  <% if params[:with] %>
+  <script src="/largesse.js"></script>
+  <script>window.EventSource = Largesse;</script>
+  <% end %>
+  <script type="module" src="/turbo.es2017-esm.js"></script>
+  <ul id="feed"></ul>
+  <%= largesse_stream_from "feed", signed: true, seconds: 2 %>
+PAGE
 ENV["DATABASE_URL"] = "sqlite3:#{ENV.fetch("DATABASE")}?timeout=20000"
 Rails.env = "production"
 Shop.initialize!
@@ -51,6 +63,8 @@ end
 
 class OrdersController < ApplicationController
   def index = @orders = Order.order(:id)
+
+  def feed = File.exist?("closed") ? head(:forbidden) : nil
 
   def address = render(plain: Largesse.address(["feed"]))
 
@@ -92,6 +106,7 @@ end
 
 Shop.routes.draw do
   get "app/", to: "orders#index"
+  get "app/feed", to: "orders#feed"
   get "app/address", to: "orders#address"
   %w[order change remove fail refused twice].each { |name| post "app/#{name}", to: "orders##{name}" }
 end

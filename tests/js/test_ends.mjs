@@ -224,6 +224,15 @@ test("a token that is refused for good is not asked for without end", () => {
 	});
 });
 
+test("a signed address that is over is asked for ever less often", () => visit({ query: "?topic=a&sign=0" },
+    (site) => { site.status = () => 401; }, async (es, site) => {
+	await sleep(4000);
+	assert.ok(site.asked.length > 3 && site.asked.length < 12, "requests: " + site.asked.length);
+	site.status = null;
+	page.fire("online");
+	await opened(es);
+}));
+
 test("a token function that throws is asked again", () => {
 	let n = 0;
 
