@@ -60,8 +60,13 @@ bool status_limit(
 
 /*
  * The text, which the caller frees, and its length; NULL without memory.  line:
- * all of the JSON is one line.
+ * all of the JSON is one line.  Such a line is never longer than
+ * STATUS_JSON_MAX: it has so many workers, topics and streams and no more, and
+ * each text is bounded.
  */
+enum {
+	STATUS_JSON_MAX = 40 * 1024
+};
 char *status_json(const struct status *, bool line, size_t *len);
 char *status_metrics(const struct status *, size_t *len); /* metrics.c */
 

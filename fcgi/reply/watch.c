@@ -17,6 +17,7 @@
 struct watch {
 	struct conn conn;
 	struct watch *next;  /* in the list of open watches */
+	uint32_t ends;	     /* tick at which it is too old */
 	uint16_t request_id; /* of FastCGI: a CGI program has no watches */
 };
 
@@ -46,6 +47,31 @@ watch_end(struct watches *ws, struct watch *w)
 	todo_over(ws->hub, &w->conn);
 }
 
+/* Its client is told why, and when to come back. */
+static void
+watch_say_end(
+    struct watches *ws, struct watch *w, enum end_reason why, unsigned retry_ms)
+{
+	char *buf = ws->hub->scratch;
+
+	stream_say_last(w->conn.fd, true, w->request_id, buf,
+	    control_bye(buf + RECORD_HEADER, retry_ms, tally_reason(why)));
+	watch_end(ws, w);
+}
+
+/*
+ * It comes back at once.  But if all places are taken, it waits as long as
+ * whoever was refused: then each of them has the same chance.
+ */
+static void
+watch_end_old(struct watches *ws, struct watch *w)
+{
+	bool full = ws->hub->now.watches >= WATCHES_MAX;
+
+	watch_say_end(
+	    ws, w, END_AGE, full ? hub_retry_ms(ws->hub) : hub_soon_ms());
+}
+
 void
 watch_free(struct conn *c)
 {
@@ -54,14 +80,21 @@ watch_free(struct conn *c)
 
 /* --- events -------------------------------------------------------------- */
 
+static const char head[] = "event: stream-status\ndata: ";
+
+/* Whatever is shown, the first record has room for all that goes into it. */
+_Static_assert(
+    CONTROL_HEAD_SIZE + CONTROL_BYE_SIZE + sizeof(head) + STATUS_JSON_MAX <=
+	RECORD_MAX,
+    "a status may be too long for a watch");
+
 /*
  * Puts the event behind len bytes of a text that has room up to RECORD_MAX.
- * Returns the length of both; 0: it is too long, or there is no memory.
+ * Returns the length of both; 0: there is no memory.
  */
 static size_t
 put_status(struct hub *hub, char *text, size_t len)
 {
-	static const char head[] = "event: stream-status\ndata: ";
 	struct status st;
 	size_t json_len;
 	char *json;
@@ -94,9 +127,8 @@ say_text(struct hub *hub, const struct watch *w, size_t len)
 }
 
 static void
-on_watch_time(uv_timer_t *timer)
+say_status(struct watches *ws)
 {
-	struct watches *ws = timer->data;
 	struct hub *hub = ws->hub;
 	size_t len = put_status(hub, hub->scratch + RECORD_HEADER, 0);
 	struct watch *w, *next;
@@ -106,11 +138,45 @@ on_watch_time(uv_timer_t *timer)
 		if (!say_text(hub, w, len))
 			watch_end(ws, w);
 	}
+}
+
+static void
+end_old(struct watches *ws)
+{
+	uint32_t now = wheel_now(&ws->hub->wheel);
+	struct watch *w, *next;
+
+	for (w = ws->first; w != NULL; w = next) {
+		next = w->next;
+		if (now >= w->ends)
+			watch_end_old(ws, w);
+	}
+}
+
+static void
+on_watch_time(uv_timer_t *timer)
+{
+	struct watches *ws = timer->data;
+
+	end_old(ws);
+	if (ws->first != NULL)
+		say_status(ws);
 	if (ws->first == NULL)
 		uv_timer_stop(&ws->timer);
 }
 
 /* --- opening and closing -------------------------------------------------- */
+
+/* Up to a tenth earlier, so that not all of them end at the same moment. */
+static uint32_t
+ends_at(struct watches *ws)
+{
+	const struct hub *hub = ws->hub;
+	uint32_t age = wheel_ticks(watch_age_ms(hub->conf->max_age_ms));
+
+	return wheel_now(&hub->wheel) + age -
+	       ws->opened++ * 2654435761U % (age / 10 + 1);
+}
 
 static struct watch *
 make_watch(struct watches *ws, const struct peer *peer)
@@ -122,6 +188,7 @@ make_watch(struct watches *ws, const struct peer *peer)
 	w->conn.fd = peer->fd;
 	w->conn.kind = CONN_WATCH;
 	w->request_id = peer->request_id;
+	w->ends = ends_at(ws);
 	w->next = ws->first;
 	ws->first = w;
 	ws->hub->now.watches++;
@@ -181,14 +248,8 @@ watches_open(struct watches *ws, struct hub *hub)
 void
 watches_end(struct watches *ws)
 {
-	struct hub *hub = ws->hub;
-	struct watch *w;
-
-	while ((w = ws->first) != NULL) {
-		stream_say_last(w->conn.fd, true, w->request_id, hub->scratch,
-		    control_bye(hub->scratch + RECORD_HEADER, hub_retry_ms(hub),
-			tally_reason(END_SHUTDOWN)));
-		watch_end(ws, w);
-	}
+	while (ws->first != NULL)
+		watch_say_end(
+		    ws, ws->first, END_SHUTDOWN, hub_retry_ms(ws->hub));
 	uv_timer_stop(&ws->timer);
 }

@@ -505,6 +505,55 @@ test_watches_are_few(void)
 	watched(watch(sv, "on"));
 }
 
+/* The farewell of a watch, after as many events as there were. */
+static int64_t
+want_end_of_watch(struct client *c, const char *reason)
+{
+	int64_t began = now_ms(), retry;
+	const struct event *e;
+
+	do {
+		e = want_next(c);
+		check(now_ms() - began < PATIENCE_MS);
+	} while (strcmp(e->type, "stream-status") == 0);
+	check(strcmp(e->type, "stream-retry") == 0);
+	check(strcmp(json(e->data, "$.reason"), reason) == 0);
+	retry = json_number(e->data, "$.retry");
+	want_end(c);
+	return retry;
+}
+
+/* Its client is wanted back at once, and goes on. */
+static void
+test_watch_ends_at_its_age_and_comes_back(void)
+{
+	struct server *sv = serve_with("--max-age", "1", NULL);
+	struct client *w = watch(sv, "on");
+
+	watched(w);
+	check(want_end_of_watch(w, "age") <= 300);
+	until(now(sv, "$.watches") == 0);
+	check(json_number(watched(watch(sv, "on")), "$.watches") == 1);
+}
+
+/* Who keeps all places for ever keeps nobody out for ever. */
+static void
+test_watches_that_take_all_places_end(void)
+{
+	struct server *sv = serve_with("--max-age", "2", NULL);
+	struct client *c[16], *one;
+	int i;
+
+	for (i = 0; i < 16; i++)
+		c[i] = watch(sv, "on");
+	for (i = 0; i < 16; i++)
+		watched(c[i]);
+	for (i = 0; i < 16; i++)
+		want_end_of_watch(c[i], "age");
+	one = watch(sv, "on");
+	check(json_number(watched(one), "$.watches") == 1);
+}
+
 /* Who watches is told when the responder stops, as streams are. */
 static void
 test_watch_is_told_of_the_end(void)
@@ -872,6 +921,8 @@ main(int argc, char **argv)
 	    TALK(test_watch_is_no_page_for_strangers),
 	    TALK(test_no_other_site_reads_the_status),
 	    TALK(test_watches_are_few),
+	    TALK(test_watch_ends_at_its_age_and_comes_back),
+	    TALK(test_watches_that_take_all_places_end),
 	    TALK(test_watch_is_told_of_the_end),
 	    TALK(test_status_is_no_page_for_strangers),
 	    TALK(test_no_uri_opens_status),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fcgi/reply/status.h"
+#include "fcgi/reply/watch.h"
 #include "tests/unit/cm.h"
 
 /* Sets the defaults, and 1000, 1001, ...  for the numbers in their order. */
@@ -132,43 +133,88 @@ test_json_has_topics_workers_and_slow_streams(void **state)
 	options_free(&serve_options, &conf);
 }
 
-/* The longest that it can get fits in one record of FastCGI. */
+/* All numbers, and all limits, as long as they can get. */
+static void
+set_longest(struct status *st, struct serve_conf *conf)
+{
+	uint64_t *n = (uint64_t *)&st->sum;
+	size_t i;
+
+	for (i = 0; i < sizeof(st->sum) / sizeof(*n); i++)
+		n[i] = INT64_MAX;
+	for (i = 0; i < serve_options.n; i++) {
+		const struct option *o = &serve_options.list[i];
+
+		if (o->kind == OPTION_UNSIGNED || o->kind == OPTION_AGE ||
+		    o->kind == OPTION_BYTES)
+			memset((char *)conf + o->offset, 0x7f, 8);
+	}
+	st->started_ms = st->workers = st->max_streams = INT64_MAX;
+	st->now_ms = INT64_MAX;
+	st->size = (struct store_size){
+	    true, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+}
+
+/* A name may have 256 characters of which JSON makes two each. */
+static void
+show_longest(struct board_side *shown)
+{
+	int i;
+
+	shown->ntopics = BOARD_TOPICS;
+	shown->nslow = BOARD_SLOW;
+	for (i = 0; i < BOARD_TOPICS; i++) {
+		shown->topics[i].streams = INT64_MAX;
+		shown->topics[i].len = BOARD_NAME;
+		memset(shown->topics[i].name, '"', BOARD_NAME);
+	}
+	for (i = 0; i < BOARD_SLOW; i++) {
+		shown->slow[i].len = BOARD_NAME;
+		shown->slow[i].more = UINT16_MAX;
+		memset(shown->slow[i].name, '"', BOARD_NAME);
+		memset(shown->slow[i].address, 'f', BOARD_ADDRESS - 1);
+	}
+}
+
+/* The longest that it can get is sent to a watch as one event. */
 static void
 test_json_is_never_too_long_for_a_watch(void **state)
 {
-	struct serve_conf conf;
+	static char why[sizeof(((struct hub *)NULL)->why)];
+	struct serve_conf conf, odd;
 	struct status st;
 	struct tallies *all = tallies_make(CONF_WORKERS_MAX, 1);
 	size_t len;
-	int i;
-	uint64_t w, *n = (uint64_t *)&st.sum, *m;
+	uint64_t w;
 
 	(void)state;
 	make(&st, &conf);
-	for (i = 0; i < (int)(sizeof(st.sum) / 8); i++)
-		n[i] = INT64_MAX;
+	odd = conf;
+	st.conf = &odd;
+	set_longest(&st, &odd);
 	for (w = 0; w < all->n; w++)
-		for (m = (uint64_t *)&all->of[w], i = 0;
-		     i < (int)(sizeof(struct tally) / 8); i++)
-			m[i] = INT64_MAX;
+		all->of[w] = st.sum;
 	st.tallies = all;
-	st.shown.ntopics = BOARD_TOPICS;
-	st.shown.nslow = BOARD_SLOW;
-	for (i = 0; i < BOARD_TOPICS; i++) {
-		st.shown.topics[i].streams = INT64_MAX;
-		st.shown.topics[i].len = BOARD_NAME;
-		memset(st.shown.topics[i].name, '"', BOARD_NAME);
-	}
-	for (i = 0; i < BOARD_SLOW; i++) {
-		st.shown.slow[i].len = BOARD_NAME;
-		memset(st.shown.slow[i].name, '"', BOARD_NAME);
-		memset(st.shown.slow[i].address, 'f', BOARD_ADDRESS - 1);
-	}
-	st.why = "no";
+	show_longest(&st.shown);
+	memset(why, 1, sizeof(why) - 1);
+	st.why = why;
+	st.log_id = "0123456789abcdef0123456789abcdef0123456";
+	memset(st.head, '9', sizeof(st.head) - 1);
 	free(status_json(&st, true, &len));
-	assert_in_range(len, 20000, 60000);
+	assert_in_range(len, 20000, STATUS_JSON_MAX);
 	tallies_free(all);
 	options_free(&serve_options, &conf);
+}
+
+/* However long streams may live, and if nothing bounds them. */
+static void
+test_watch_has_an_age(void **state)
+{
+	(void)state;
+	assert_int_equal(watch_age_ms(0), WATCH_AGE_MS);
+	assert_int_equal(watch_age_ms(1000), 1000);
+	assert_int_equal(watch_age_ms(UINT64_MAX), WATCH_AGE_MS);
+	assert_in_range(WATCH_AGE_MS, WATCH_MS, 3600 * 1000);
 }
 
 static void
@@ -408,6 +454,7 @@ main(void)
 	    cmocka_unit_test(test_json_has_every_number),
 	    cmocka_unit_test(test_json_has_topics_workers_and_slow_streams),
 	    cmocka_unit_test(test_json_is_never_too_long_for_a_watch),
+	    cmocka_unit_test(test_watch_has_an_age),
 	    cmocka_unit_test(test_json_has_every_limit_with_its_unit),
 	    cmocka_unit_test(test_json_says_why_the_log_is_out_of_reach),
 	    cmocka_unit_test(test_metrics_have_every_number),
