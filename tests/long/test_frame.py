@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+import booted
 import roots
 import space
 from machine import Machine
@@ -16,6 +17,17 @@ from tap import each
 from yard import ROOT, alive, until
 
 RUN = ROOT / "tests/long/run"
+
+
+@contextlib.contextmanager
+def stand_in(module, **names):
+    """Other things in the place of these names of a module."""
+    theirs = {name: getattr(module, name) for name in names}
+    vars(module).update(names)
+    try:
+        yield
+    finally:
+        vars(module).update(theirs)
 
 
 def mounts():
@@ -65,6 +77,38 @@ def test_tests_do_not_see_what_others_wrote():
         assert m.path("/etc/motd").read_text() != "ours"
 
 
+BESIDE = """
+import pathlib, sys
+import booted
+booted.GROUPS = pathlib.Path(sys.argv[1])
+kept = booted.Booted.new_group()
+print("made", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_control_groups_of_a_run_beside_stay():
+    """Also while they are empty.  What a dead run has left is removed."""
+    groups = pathlib.Path(tempfile.mkdtemp(dir=space.RUN))
+    (groups / "largesse-1-2/init.scope").mkdir(parents=True)
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    with subprocess.Popen([sys.executable, "-c", BESIDE, groups], env=env,
+                          text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as beside:
+        assert beside.stdout.readline() == "made\n"
+        theirs = list(groups.iterdir())
+        assert len(theirs) == 1, theirs
+        with stand_in(booted, GROUPS=groups):
+            os.close(booted.Booted.new_group()[1])
+        assert theirs[0].is_dir()
+        beside.kill()
+        beside.wait()
+        with stand_in(booted, GROUPS=groups):
+            os.close(booted.Booted.new_group()[1])
+        assert not theirs[0].exists()
+    shutil.rmtree(groups)
+
+
 def test_links_in_a_root_do_not_lead_out_of_it():
     with Machine("base") as m:
         outside = pathlib.Path(tempfile.mkdtemp(dir=space.RUN))
@@ -86,17 +130,6 @@ def test_a_machine_ends_what_its_servers_leave():
     assert not alive(pid)
 
 
-@contextlib.contextmanager
-def stand_in(**names):
-    """Other things in the place of these names of roots.py."""
-    theirs = {name: getattr(roots, name) for name in names}
-    vars(roots).update(names)
-    try:
-        yield
-    finally:
-        vars(roots).update(theirs)
-
-
 def test_a_root_is_made_once_and_again_for_other_packages():
     """What a run left that was ended meanwhile is never taken for a root."""
     made = []
@@ -108,7 +141,7 @@ def test_a_root_is_made_once_and_again_for_other_packages():
     work = pathlib.Path(tempfile.mkdtemp(dir=space.RUN))
     first = {"base": (None, ""), "one": ("base", "a b")}
     other = {"base": (None, ""), "one": ("base", "a c")}
-    with stand_in(WORK=work, ROOTS=first, install=install,
+    with stand_in(roots, WORK=work, ROOTS=first, install=install,
                   debootstrap=lambda draft, _: made.append("base")):
         half = roots.place("one")
         half.with_name(half.name + ".new").mkdir()
@@ -116,7 +149,7 @@ def test_a_root_is_made_once_and_again_for_other_packages():
         for _ in range(2):
             assert (roots.root("one") / "packages").read_text() == "a b"
         assert made == ["base", ["a", "b"]], made
-        with stand_in(ROOTS=other):
+        with stand_in(roots, ROOTS=other):
             assert (roots.root("one") / "packages").read_text() == "a c"
         assert made == ["base", ["a", "b"], ["a", "c"]], made
         assert not list(work.glob("*.new"))
@@ -131,7 +164,7 @@ def test_a_root_that_cannot_be_made_is_not_tried_again():
         raise roots.Unmade("root: no")
 
     work = pathlib.Path(tempfile.mkdtemp(dir=space.RUN))
-    with stand_in(WORK=work, debootstrap=debootstrap, failed={}):
+    with stand_in(roots, WORK=work, debootstrap=debootstrap, failed={}):
         for _ in range(3):
             try:
                 roots.root("upload")
@@ -158,7 +191,7 @@ def refused(make):
 
 
 def test_a_mirror_that_is_not_there_is_named():
-    with stand_in(sources=lambda wanted: [
+    with stand_in(roots, sources=lambda wanted: [
             (wanted, "http://127.0.0.1:1/debian", "")]):
         why = refused(lambda draft: roots.debootstrap(draft, "bookworm"))
     assert why.startswith("root: debootstrap from http://127.0.0.1:1/debian: "

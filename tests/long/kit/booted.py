@@ -8,6 +8,7 @@ machine.  What is typed on it runs beside systemd, as root.
 """
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import signal
@@ -53,12 +54,45 @@ def remove(group):
             one.rmdir()
 
 
+def claim(group):
+    """Makes the group, which is ours as long as what is returned is open.
+
+    The lock is on the directory and ends with us.  A run beside us is in
+    another namespace of processes: its numbers say nothing to us, but a lock
+    is the same for all.
+    """
+    while True:
+        group.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):    # it was swept
+            fd = os.open(group, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if group.exists() and group.stat().st_ino == os.fstat(fd).st_ino:
+                return fd
+            os.close(fd)
+
+
+def sweep(groups):
+    """Removes what runs that are dead have left."""
+    for old in groups.glob("largesse-*"):
+        try:
+            fd = os.open(old, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(old)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+
+
 class Booted(Machine):
     first = None    # also of one that could not be made: logs() asks
 
     def __init__(self, root):
         super().__init__(root)
-        self.group = self.new_group()
+        self.group, self.held = self.new_group()
 
     def boot(self):
         """Starts systemd and waits until it has started everything."""
@@ -80,15 +114,14 @@ class Booted(Machine):
 
     @staticmethod
     def new_group():
-        """Of a hierarchy of version 2, wherever this machine has it."""
+        """Of a hierarchy of version 2, wherever this machine has it; and what
+        makes it ours (claim)."""
         if not GROUPS.is_dir():
             GROUPS.mkdir()
             Machine.mount("-t", "cgroup2", "cgroup2", GROUPS)
-        for old in GROUPS.glob("largesse-*"):   # of a run that was killed
-            remove(old)
-        group = GROUPS / ("largesse-%d-%d" % (os.getpid(), id(object())))
-        group.mkdir()
-        return group
+        sweep(GROUPS)
+        group = GROUPS / ("largesse-" + os.urandom(8).hex())
+        return group, claim(group)
 
     def child(self):
         """The process that is the first in there, once it is systemd."""
@@ -123,6 +156,7 @@ class Booted(Machine):
             self.end(self.boss, signal.SIGKILL)
         super().close()
         remove(self.group)
+        os.close(self.held)
 
     def logs(self):
         yield from super().logs()
