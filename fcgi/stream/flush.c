@@ -158,7 +158,7 @@ flush_due(struct hub *hub, uint64_t began, uint64_t read_ns)
 	hub->ahead = (struct ahead){.events = hub->count.events};
 	hub->next_flush = after_rest(began, read_ns);
 	if (ts->ndue == 0) {
-		delay_count(hub); /* nobody listens to them */
+		hub->fresh.n = 0; /* whoever listened to them has left */
 		return;
 	}
 	hub->flush =

@@ -54,8 +54,8 @@ add_to_window(void *arg, const struct store_event *ev)
 	struct hub *hub = arg;
 
 	hub->count.events++;
-	delay_note(hub, ev->time_ms);
-	window_add(&hub->window, &hub->topics, hub->store, ev);
+	if (window_add(&hub->window, &hub->topics, hub->store, ev))
+		delay_note(hub, ev->time_ms);
 	hub->head = ev->id;
 	return !turn_spent(&hub->turn);
 }

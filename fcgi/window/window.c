@@ -180,18 +180,21 @@ set_end(struct topic *t, const struct store_event *ev)
 	t->end = store_is_end(ev) ? ev->id : (struct store_id){0, 0};
 }
 
-static void
+/* Has anybody this event to get? */
+static bool
 add_to_topics(struct window *w, struct topics *ts, const struct store *st,
     const struct store_event *ev, unsigned bare)
 {
 	struct encoded en = {.store = st, .ev = ev};
 	size_t prefix_len = SIZE_MAX;
+	bool wanted = false;
 	struct topic *t;
 
 	while (next_topic(ts, ev, bare, &prefix_len, &t)) {
 		set_end(t, ev);
 		if (t->nsubs == 0)
 			continue;
+		wanted = true;
 		topics_due(ts, t);
 		if (!add_to_run(w, t, &en)) {
 			leave_to_log(ts, t, ev->id);
@@ -202,19 +205,23 @@ add_to_topics(struct window *w, struct topics *ts, const struct store *st,
 		t->queued++;
 		ts->kept_bytes += en.len + KEEP_BYTES;
 	}
+	return wanted;
 }
 
-void
+bool
 window_add(struct window *w, struct topics *ts, const struct store *st,
     const struct store_event *ev)
 {
+	bool wanted;
+
 	if (ev->topic.s == NULL)
-		return;
-	add_to_topics(w, ts, st, ev, 0);
+		return false;
+	wanted = add_to_topics(w, ts, st, ev, 0);
 	if (ts->bare > 0)
-		add_to_topics(w, ts, st, ev, TOPIC_BARE);
+		wanted |= add_to_topics(w, ts, st, ev, TOPIC_BARE);
 	while (ts->kept_bytes > w->max_bytes && w->count > 0)
 		drop_oldest(w, ts);
+	return wanted;
 }
 
 void

@@ -38,8 +38,11 @@ struct window {
 int window_open(struct window *, uint64_t max_bytes, uint64_t max_event_bytes);
 void window_close(struct window *);
 
-/* Adds the event to the runs of its topics and makes their streams due. */
-void window_add(struct window *, struct topics *, const struct store *,
+/*
+ * Adds the event to the runs of its topics and makes their streams due.  False:
+ * no stream has any of its topics.
+ */
+bool window_add(struct window *, struct topics *, const struct store *,
     const struct store_event *);
 
 /* Drops every event.  All runs begin again after this place. */

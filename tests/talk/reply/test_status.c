@@ -237,22 +237,58 @@ test_status_counts_events_by_their_delay(void)
 	check(metric(sv, "largesse_delay_seconds_bucket{le=\"5\"}") == 1);
 }
 
-/* One that nobody listens to is counted as well, and each only once. */
+/* However many streams get it. */
 static void
 test_status_counts_each_delay_once(void)
 {
 	struct server *sv = serve();
 	struct client *a = get(sv, "/events?topic=a", NULL);
 	struct client *b = get(sv, "/events?topic=a*", NULL);
+	int i;
 
 	want_start(a);
 	want_start(b);
-	append_many(sv, "nobody", 1, 1500, 0);
+	append_many(sv, "ab", 1, 1500, 0);
 	append(sv, "a", "x");
 	want_event(a, "1501", NULL, "x");
-	want_event(b, "1501", NULL, "x");
+	for (i = 1; i <= 1501; i++)
+		check(atoi(want_next(b)->id) == i);
 	until(metric(sv, "largesse_delay_seconds_count") == 1501);
 	check(now(sv, "$.events") == 1501);
+}
+
+/* An event that no stream gets is sent to nobody, so it has no delay. */
+static void
+test_status_counts_no_delay_where_nobody_listens(void)
+{
+	struct server *sv = serve();
+	struct client *c = get(sv, "/events?topic=a", NULL);
+
+	want_start(c);
+	append_many(sv, "nobody", 1, 700, 0);
+	append(sv, "a", "x");
+	want_event(c, "701", NULL, "x");
+	until(metric(sv, "largesse_delay_seconds_count") > 0);
+	check(now(sv, "$.events") == 701);
+	check(metric(sv, "largesse_delay_seconds_count") == 1);
+}
+
+/* What the other workers read is not counted, for they sent it to nobody. */
+static void
+test_status_counts_no_delay_of_idle_workers(void)
+{
+	struct server *sv = serve_with("--workers", "3", NULL);
+	struct client *c = get(sv, "/events", NULL);
+
+	want_start(c);
+	append(sv, "main", "x");
+	want_event(c, "1", NULL, "x");
+	until(now(sv, "$.events") == 3);
+	append(sv, "main", "y");
+	want_event(c, "2", NULL, "y");
+	until(now(sv, "$.events") == 6);
+	until(metric(sv, "largesse_delay_seconds_count") >= 2);
+	check(metric(sv, "largesse_delay_seconds_count") == 2);
 }
 
 static void
@@ -910,6 +946,8 @@ main(int argc, char **argv)
 	    TALK(test_other_methods_are_refused),
 	    TALK(test_status_counts_events_by_their_delay),
 	    TALK(test_status_counts_each_delay_once),
+	    TALK(test_status_counts_no_delay_where_nobody_listens),
+	    TALK(test_status_counts_no_delay_of_idle_workers),
 	    TALK(test_status_names_the_topics_with_the_most_streams),
 	    TALK(test_status_names_the_topics_of_all_workers),
 	    TALK(test_status_lists_slow_streams_without_addresses),
