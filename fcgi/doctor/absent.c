@@ -56,8 +56,9 @@ mend_responder(struct report *r, struct finding *f)
 	report_mend(r, f, "is the responder up? On its machine",
 	    "systemctl status largesse.service largesse.socket");
 	report_mend(r, f, "why it is not", "sudo journalctl -u largesse -n 20");
-	report_mend(
-	    r, f, "when that is mended", "sudo systemctl restart largesse");
+	report_mend(r, f, "when that is mended",
+	    "sudo systemctl reset-failed 'largesse.*'; "
+	    "sudo systemctl restart largesse");
 	report_mend(r, f, "without systemd: is it up, and where?",
 	    "ss -xlp | grep largesse");
 	report_mend_other(f);

@@ -438,6 +438,110 @@ def test_package_has_a_snippet_for(debian, server):
         y.type(check)
 
 
+# --- a responder that cannot start
+
+DROP_INS = "/etc/systemd/system/largesse.service.d/"
+# What the site has set or done, what the journal says, and how it is mended.
+FAULTS = {
+    "a bad option": ("LARGESSE_HEARTBEAT=soon", "LARGESSE_HEARTBEAT"),
+    "no key": ("LARGESSE_KEY_FILE=/etc/no.key", "/etc/no.key"),
+    "no program": (None, "No such file"),
+}
+
+
+class Broken(Site):
+    """With the package, behind nginx."""
+
+    def __init__(self, debian):
+        super().__init__(debian)
+        self.install(version())
+        self.include()
+        until("it answers", lambda: self.health() == 200)
+
+    def set(self, name, text):
+        self.write(DROP_INS + name, text)
+        self.type("systemctl daemon-reload")
+
+    def states(self):
+        return [self.active("largesse." + end) for end in ("service",
+                                                           "socket")]
+
+    def away(self):
+        """What a browser is told."""
+        s = Stream(self.address, "/events")
+        try:
+            assert s.status == 200, s.wire.head
+            return s.next_note("stream-retry").data
+        finally:
+            s.close()
+
+
+@each("fault", FAULTS)
+@each("debian", DEBIAN)
+def test_package_that_cannot_start_gives_up(debian, fault):
+    """Clients do not wait for it for ever, and whoever looks sees why."""
+    setting, said = FAULTS[fault]
+    with Broken(debian) as y:
+        # Twenty starts may take long on a busy machine.
+        y.set("limit.conf", "[Unit]\nStartLimitIntervalSec=1h\n")
+        if setting:
+            y.set("options.conf", "[Service]\nEnvironment=%s\n" % setting)
+        else:
+            y.type("mv /usr/bin/largesse /usr/bin/l")
+        y.type("systemctl restart largesse", check=False)
+        # Somebody asks, and waits in the queue.
+        asks = Knocker(y.health)
+        until("it gave up", lambda: y.states() == ["failed", "failed"], 300)
+        asks.stop()
+        assert y.away().endswith('"away"}')
+        assert y.health() == 503
+        assert "failed" in y.type("systemctl status largesse", check=False
+                                  ).stdout
+        assert said in y.type("journalctl -u largesse").stdout
+        # What the pages tell to do when the cause is mended.
+        if setting:
+            y.set("options.conf", "")
+        else:
+            y.type("mv /usr/bin/l /usr/bin/largesse")
+        y.type("systemctl reset-failed 'largesse.*'")
+        y.type("systemctl restart largesse")
+        until("it answers", lambda: y.health() == 200)
+        assert y.states() == ["active", "active"]
+
+
+@each("debian", DEBIAN)
+def test_package_waits_for_its_log(debian):
+    """A log that cannot be opened is none of the faults for which the unit
+    gives up: browsers come back, and it goes on by itself."""
+    with Broken(debian) as y:
+        y.insert("before")
+        y.type("chown root:root %s; chmod 600 %s" % (LOG, LOG))
+        y.type("systemctl restart largesse", check=False)
+        until("it says so", lambda: y.health() == 503)
+        pid = until("it serves", y.program)
+        assert y.away()
+        said = y.type("journalctl -u largesse").stdout
+        assert "largesse: %s: " % LOG in said, said
+        y.type("chown largesse:www-data %s; chmod 660 %s" % (LOG, LOG))
+        until("it answers", lambda: y.health() == 200)
+        assert y.program() == pid
+        f = y.follow()
+        f.wait_count(1)
+        f.leave()
+
+
+@each("debian", DEBIAN)
+def test_package_that_was_killed_does_not_give_up(debian):
+    """Ten times, as soon as it serves again."""
+    with Broken(debian) as y:
+        for _ in range(10):
+            old = y.program()
+            y.type("kill -9 %d" % old)
+            until("another serves", lambda: y.program() not in (0, old) and
+                  y.health() == 200)
+        assert y.states() == ["active", "active"]
+
+
 # --- upgrade and removal
 
 @each("debian", DEBIAN)

@@ -249,7 +249,8 @@ class Systemd:
                         "/run/credentials/" + name])
         env = {k: v.replace("%d", "/run/credentials") for k, v in env.items()}
         for line in u.get("ExecStartPre", []):
-            self.m.run(line.split(), "%s:%s" % (user, group))
+            self.m.run(line.removeprefix("-").split(),
+                       "%s:%s" % (user, group))
         self.proc = subprocess.Popen(
             self.m.inside(u["ExecStart"][-1].split(), "%s:%s" % (user, group),
                           env),
