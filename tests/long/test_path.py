@@ -117,8 +117,10 @@ def test_path_of_the_readme(web):
 
 @each("web", SERVICE)
 def test_path_of_a_web_server(web):
-    """Install, upgrade, uninstall, as its own page says it."""
+    """Install, the port of the figures, upgrade, uninstall, as its own page
+    says it.  The key of deploy/auth.md is there when all is taken away."""
     with machine(web) as m:
+        before = traces(m)
         name = "deploy/%s/README.md" % web
         page = Reader(name)
         lines = page.take("sudo apt-get install -y ./largesse_*.deb " +
@@ -134,14 +136,46 @@ def test_path_of_a_web_server(web):
         m.systemd.restart()
         assert m.brings("one")
         page.end()
+        show_figures(m, web, Reader(name, "## status.conf"))
+        set_key(m)
 
         page = Reader(name, "## Uninstall")
         m.systemd.close()
         m.paste(page.left.pop())
         page.end()
         assert m.asks("/") and m.asks("/events/health") is None
+        assert m.asks(":8082/") is None
         assert m.run(["dpkg", "-l", "largesse"], check=False).returncode != 0
-        assert not m.path("/var/lib/largesse").exists()
+        assert traces(m) == before
+
+
+def traces(m):
+    """Files that have our name.  Debian keeps users, and notes of its tools."""
+    return m.run(["find", "/etc", "/home/me", "/root", "/run", "/srv", "/usr",
+                  "/var/lib", "/var/log", "-name", "*largesse*", "-not",
+                  "-path", "/home/me/largesse_*.deb", "-not", "-path",
+                  "/var/lib/systemd/*", "-not", "-path", "/run/credentials*",
+                  "-not", "-name", "systemctl*"]).stdout
+
+
+def show_figures(m, web, page):
+    """The lines of status.conf.  Its reload cuts no stream, but in lighttpd."""
+    stream = m.start(["curl", "-sN", "http://localhost/events?topic=news&last=1"],
+                     "stream")
+    until("it streams", lambda: "one" in (m.dir / "stream.log").read_text())
+    figures = m.paste(page.take("sudo install -m 644")).stdout
+    page.end()
+    assert json.loads(figures[figures.index("{"):])["streams"] >= 0, figures
+    assert "<title>" in m.asks(":8082/status.html")
+    assert m.asks(":8082/events/status", "-H", "Host: stranger.example") is None
+    assert web == "lighttpd" or stream.poll() is None
+    m.end(stream)
+
+
+def set_key(m):
+    m.paste(Reader("deploy/auth.md", "## A key, step by step").take("head -c"))
+    m.systemd.obey()
+    assert m.asks("/events?topic=inbox&poll&age=0") is None
 
 
 @each("web", SERVICE)
@@ -191,8 +225,10 @@ def test_path_of_a_publisher_with_another_user():
 
 
 def test_path_under_systemd():
-    """The page's own lines, after those of the README; and an option."""
+    """The page's own lines, after those of the README; an option; and all is
+    taken away."""
     with machine("nginx") as m:
+        before = traces(m)
         m.put(ROOT / "deploy", "/home/me/deploy", "me")
         m.put(PROGRAM, "/usr/local/bin/largesse", mode=0o755)
         m.put(ROOT / "deploy/nginx/events.conf",
@@ -211,6 +247,21 @@ def test_path_under_systemd():
         assert "LARGESSE_MAX_AGE=3600" in pathlib.Path(
             "/proc/%d/environ" % pid).read_text()
         assert m.paste(HEALTH + " http://localhost/events/health").stdout
+        m.put(ROOT / "deploy/systemd/key.conf", "/etc/largesse.key")
+
+        m.paste(Reader("deploy/nginx/README.md", "## Uninstall").left.pop()
+                .partition("sudo apt-get purge")[0])
+        page = Reader("deploy/systemd/README.md", "## Uninstall")
+        lines = page.left.pop()
+        page.end()
+        assert "sudo make uninstall\n" in lines    # its program is played here
+        m.run(["rm", "/usr/local/bin/largesse"])
+        m.paste(lines.replace("sudo make uninstall\n", ""))
+        m.systemd.obey()
+        assert m.pids("largesse") == [] and m.asks("/")
+        assert "/home/me/deploy" in traces(m)
+        m.run(["rm", "-r", "/home/me/deploy"])
+        assert traces(m) == before
 
 
 def test_path_of_the_key():

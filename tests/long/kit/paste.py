@@ -196,6 +196,11 @@ class Systemd:
                     self.other("outbox.service")
                 else:
                     self.start()
+            elif words[0] == "disable":
+                assert words[1] == "--now", line
+                assert words[2:] == ["largesse.socket", "largesse.service"]
+                assert self.m.end(self.proc) == 0
+                self.close()
             elif words[0] == "stop":
                 assert words[1:] == ["largesse.socket", "largesse.service"]
                 assert self.m.end(self.proc) == 0
