@@ -2,7 +2,7 @@
  * examples-live.mjs - the examples that have no producer to wait for: a score, a
  * feed, a bell, a dashboard, and who is here.
  */
-export function live(example, { same, says, state, LIMIT_MS }) {
+export function live(example, { same, says, state, errorsOf, LIMIT_MS }) {
 	/* Until there are exactly these texts. */
 	async function lists(page, selector, texts) {
 		const got = () => page.$$eval(selector, (all) => all.map((e) => e.textContent));
@@ -70,6 +70,27 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 		same(await page.$$eval("#list li", (all) => all.length), 5, "lines after all");
 	});
 
+	example("score", "nginx", "before the first row nothing is wrong", async (page, sv) => {
+		const wrong = errorsOf(page);
+
+		await page.goto(sv.url + "/");
+		await state(page, "live");
+		for (const press of ["#live", "#replay"])
+			await page.click(press);
+		await page.focus("#at");
+		await page.keyboard.press("ArrowRight");
+		await page.dispatchEvent("#at", "input");
+		await says(page, "#minute", "not begun");
+		await sv.insert(JSON.stringify({ minute: 0, score: [0, 0], teams: ["Harbour",
+		    "Northfield"] }), { topic: "match/1" });
+		await says(page, "#score", "0 : 0");
+		await sv.insert("called off", { topic: "match/2", event: "stream-end" });
+		await page.goto(sv.url + "/?match=2");
+		await state(page, "full time");
+		await page.click("#live");
+		same(wrong, [], "errors of the page");
+	});
+
 	/* --- the feed ---------------------------------------------------- */
 
 	async function login(page, sv, name, password = "demo") {
@@ -128,15 +149,36 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 		await second.click("#logout");
 		for (const page of [second, alice])
 			await page.waitForURL("**/login.html", { timeout: LIMIT_MS });
-		same(await status(alice, "feed.php"), 401, "after the logout");
+		same(await alice.evaluate(async () => (await fetch("feed.php")).json()), { me: null },
+		    "after the logout");
+		same(await status(alice, "feed.php", { method: "POST", headers: { "Content-Type":
+		    "application/json" }, body: '{"post":"x"}' }), 401, "a post after the logout");
 		for (const page of [bob, carol])
 			await page.context().close();
+	});
+
+	example("feed", "nginx", "login and logout put no error into the console", async (page, sv) => {
+		const wrong = errorsOf(page);
+
+		await login(page, sv, "alice", "wrong");
+		await shown(page, "#again");
+		await login(page, sv, "alice");
+		await state(page, "open");
+		await post(page, "one");
+		await lists(page, "#posts p", ["one"]);
+		await page.click("#logout");
+		await page.waitForURL("**/login.html", { timeout: LIMIT_MS });
+		await page.goto(sv.url + "/");
+		await page.waitForURL("**/login.html", { timeout: LIMIT_MS });
+		same(wrong, [], "errors of the page");
 	});
 
 	/* --- the bell ---------------------------------------------------- */
 
 	example("bell", "nginx", "what is new, in all tabs and after a reload", async (page, sv) => {
 		const tell = (text) => sv.insert(text, { topic: "bell/demo" });
+
+		const wrong = errorsOf(page);
 
 		await tell("one");
 		await tell("two");
@@ -166,6 +208,7 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 		same(await second.evaluate("document.activeElement.id"), "bell", "the focus");
 		await page.reload();
 		await state(page, "live");
+		same(wrong, [], "errors of the page");
 		await away(sv, () => tell("four"));
 		for (const one of [page, second, phone])
 			await says(one, "#count", "1");
@@ -182,6 +225,7 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 	example("dashboard", "nginx", "a table that is not ours", async (page, sv) => {
 		const sql = (text) => sv.say("sqlite3", text);
 		const turnover = (n) => says(page, "#turnover", "\u20ac\u202f" + n);
+		const wrong = errorsOf(page);
 		let n = 0;
 
 		await sql("INSERT INTO orders(item, euros) VALUES('Lamp', 40), ('<b>Desk</b>', 60)");
@@ -200,6 +244,7 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 		await sql("UPDATE orders SET status = 'paid' WHERE id = 1");
 		await says(page, "#paid", "1");
 		await says(page, "#new", "1");
+		same(wrong, [], "errors of the page");
 		await away(sv, () => sql("INSERT INTO orders(item, euros) VALUES('Rug', 1000)"));
 		await turnover((1100 + n).toLocaleString("en"));
 		await says(page, "#list li b", "Rug");
@@ -225,6 +270,8 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 			await page.keyboard.press("Enter");
 		};
 
+		const wrong = errorsOf(ada);
+
 		await ada.clock.install();
 		await named(ada, "Ada");
 		await names(ada, "Ada (you)");
@@ -249,6 +296,7 @@ export function live(example, { same, says, state, LIMIT_MS }) {
 		await shown(late, "#list li:has-text('Cleo')");
 		same(await late.$$eval("#list li:has-text('Ben')", (all) => all.length), 0, "Ben");
 		await late.goto("about:blank");
+		same(wrong, [], "errors of the page");
 		await away(sv, async () => {});
 		await names(ada, "Ada (you)", "Cleo");
 		/* A row of hers that comes in between sets the clock of the page right. */

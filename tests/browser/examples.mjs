@@ -6,9 +6,23 @@ import { live } from "./examples-live.mjs";
 
 const ANSWER = "#turns li:last-child";
 
-export function examples(test, { same, here, LIMIT_MS }) {
+/* What browsers of 2020 have not is not there: the examples do without. */
+const newer = () => {
+	for (const [of, names] of [[Map, ["groupBy"]], [Object, ["groupBy", "hasOwn"]],
+	    [Array, ["fromAsync"]], [Promise, ["withResolvers", "try"]],
+	    [Array.prototype, ["at", "findLast", "findLastIndex", "toSorted", "toReversed",
+	    "toSpliced", "with"]], [String.prototype, ["at"]], [window, ["structuredClone"]],
+	    [Crypto.prototype, ["randomUUID"]], [AbortSignal, ["timeout", "any"]]])
+		for (const name of names)
+			delete of[name];
+};
+
+export function examples(test, { same, here, errorsOf, LIMIT_MS }) {
 	const example = (name, web, what, run) => test(`example: ${name}: ${what} (${web})`,
-	    (page, sv) => run(page, sv), ["example", name, web]);
+	    async (page, sv) => {
+		await page.context().addInitScript(newer);
+		await run(page, sv);
+	    }, ["example", name, web]);
 
 	/* Until the element says exactly this.  If not, what it says is told. */
 	async function says(page, selector, text) {
@@ -27,7 +41,7 @@ export function examples(test, { same, here, LIMIT_MS }) {
 	/* EventSource has stopped by itself. */
 	const closed = (page) => page.waitForFunction("source.readyState === 2", null,
 	    { timeout: LIMIT_MS });
-	live(example, { same, says, state, LIMIT_MS });
+	live(example, { same, says, state, errorsOf, LIMIT_MS });
 
 	const texts = (page) => page.$$eval("#turns li", (all) => all.map((li) => li.textContent));
 

@@ -292,7 +292,7 @@ doctor(test, { same, here, errorsOf, LIMIT_MS });
 status(test, { same, pictures, errorsOf, LIMIT_MS });
 ways(test, { same, LIMIT_MS });
 handover(test, { same, LIMIT_MS });
-examples(test, { same, here, LIMIT_MS });
+examples(test, { same, here, errorsOf, LIMIT_MS });
 
 /* --- and run ------------------------------------------------------------ */
 

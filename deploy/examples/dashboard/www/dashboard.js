@@ -16,8 +16,10 @@ function make(tag, text, more = {}) {
 
 function draw() {
 	const all = [...orders.values()], kept = all.filter((row) => row.status !== "returned");
-	const items = Map.groupBy(kept, (row) => row.item);
-	const bars = [...items].map(([item, rows]) => [item, sum(rows)]).sort((a, b) => b[1] - a[1]);
+	const items = new Map();
+
+	kept.forEach((row) => items.set(row.item, (items.get(row.item) || 0) + row.euros));
+	const bars = [...items].sort((a, b) => b[1] - a[1]);
 
 	$("turnover").textContent = euros(sum(kept));
 	for (const state of STATES)

@@ -13,29 +13,29 @@ function make(tag, about, ...inside) {
 }
 
 async function list() {
-	const answer = await fetch("feed.php");
+	const { me, people, token } = await (await fetch("feed.php")).json();
 
-	if (!answer.ok)
-		return location = "login.html";
-	const { me, people, token } = await answer.json();
-
+	if (!me)
+		return new Promise(() => { location = "login.html"; });	/* the page ends here */
 	$("me").textContent = me;
 	$("people").replaceChildren(...people.map(([name, followed]) => make("li", {}, name, make("button",
 	    { onclick: () => tell({ follow: name }).then(list) }, followed ? "Leave" : "Follow"))));
 	return { me, token };
 }
 
-const stream = new Largesse("/events?last=50", { topics: ["user/" + (await list()).me],
-    token: async () => (await list()).token });
-stream.onopen = stream.onerror = (e) => { $("state").textContent = document.body.dataset.state = e.type; };
-stream.addEventListener("post", (e) => {
-	const { by, text, time } = JSON.parse(e.data), when = new Date(time * 1000).toLocaleTimeString();
+list().then(({ me }) => {
+	const stream = new Largesse("/events?last=50", { topics: ["user/" + me], token: async () => (await list()).token });
 
-	$("posts").prepend(make("li", {}, make("b", {}, by), make("time", {}, when), make("p", {}, text)));
+	stream.onopen = stream.onerror = (e) => { $("state").textContent = document.body.dataset.state = e.type; };
+	stream.addEventListener("post", (e) => {
+		const { by, text, time } = JSON.parse(e.data), when = new Date(time * 1000).toLocaleTimeString();
+
+		$("posts").prepend(make("li", {}, make("b", {}, by), make("time", {}, when), make("p", {}, text)));
+	});
+	$("logout").onclick = () => tell({ logout: true }, stream.close()).then(list);
 });
 
 $("form").onsubmit = (e) => {
 	e.preventDefault();
 	tell({ post: $("text").value }).then(() => e.target.reset());
 };
-$("logout").onclick = () => tell({ logout: true });

@@ -2,7 +2,7 @@
 /*
  * feed.php - the feed of who is logged in.
  *
- *	GET	JSON: who that is, the others and whether they are followed, and a token
+ *	GET	JSON: who that is (null: nobody), the others and whether they are followed, and a token
  *	POST	JSON: {"post": TEXT}, {"follow": NAME}, or no more, {"logout": true}
  *
  * A user has a topic.  A post is put into the topics of all who follow its author,
@@ -10,7 +10,7 @@
  */
 require __DIR__ . '/../site.php';
 session_start(['read_and_close' => true]);
-$me = $_SESSION['user'] ?? exit(http_response_code(401));
+$me = $_SESSION['user'] ?? (told() ? exit(http_response_code(401)) : reply(['me' => null]));
 
 $session = hash('sha256', session_id());	// whose tokens a logout takes back
 if ($_SERVER['REQUEST_METHOD'] === 'GET')

@@ -8,6 +8,7 @@
 const $ = (id) => document.getElementById(id);
 const match = new URLSearchParams(location.search).get("match") ?? "1";
 const rows = [];
+const newest = () => rows.length ? rows[rows.length - 1].minute : 0;
 let live = true, timer = 0;
 
 function item({ minute, what, text }) {
@@ -20,17 +21,19 @@ function item({ minute, what, text }) {
 
 /* The match as it was in this minute. */
 function show(minute) {
-	const seen = rows.filter((row) => row.minute <= minute), now = seen.at(-1);
+	const seen = rows.filter((row) => row.minute <= minute), now = seen[seen.length - 1];
 
+	$("at").value = minute;
+	if (!now)
+		return;			/* it has not begun */
 	$("score").textContent = now.score.join(" : ");
 	[$("home").textContent, $("away").textContent] = rows[0].teams;
 	$("minute").textContent = now.minute + "\u2032";
 	$("list").replaceChildren(...seen.filter((row) => row.text).reverse().map(item));
-	$("at").value = minute;
 	$("shown").textContent = live ? $("state").textContent : "as it was in minute " + minute;
 }
 
-function go(minute, is_live = minute >= rows.at(-1).minute) {
+function go(minute, is_live = minute >= newest()) {
 	live = is_live;
 	clearInterval(timer);
 	show(minute);
@@ -59,16 +62,16 @@ source.addEventListener("stream-end", () => {
 	source.close();		/* a match has one end */
 	$("state").textContent = document.body.dataset.state = "full time";
 	if (live)
-		show(rows.at(-1).minute);
+		show(newest());
 });
 
 $("at").oninput = () => go(+$("at").value);
-$("live").onclick = () => go(rows.at(-1).minute);
+$("live").onclick = () => go(newest());
 $("replay").onclick = () => {
 	go(0, false);
 	timer = setInterval(() => {
 		const minute = +$("at").value + 1;
 
-		minute < rows.at(-1).minute ? show(minute) : go(minute);
+		minute < newest() ? show(minute) : go(minute);
 	}, 100);
 };
