@@ -153,14 +153,18 @@ const char *store_log_id(const struct store *);
 
 /* How large the log is, and how long it keeps what it has. */
 struct store_size {
-	bool known;	      /* false: this engine cannot say, or not now */
-	uint64_t bytes;	      /* of all files of the log, on the disk */
+	bool known;	      /* false: not now */
+	uint64_t bytes;	      /* of all files of the log; 0: not known */
+	int64_t rows;	      /* events that are there; -1: not known */
 	uint64_t keep_rows;   /* as init has set it; 0: without limit */
 	uint64_t keep_age_ms; /* likewise */
 	int64_t oldest_ms;    /* time of the oldest event; or STORE_NO_TIME */
 };
 
-/* For a reader.  The log is asked once a second at most. */
+/*
+ * For a reader.  A file is asked once a second at most.  Of Redis it is what
+ * the last look at the log told: nothing is asked for it.
+ */
 void store_size(struct store *, struct store_size *);
 
 /* --- ids ---------------------------------------------------------------- */

@@ -144,17 +144,14 @@ put_store(FILE *f, const struct status *st)
 		put_label(f, st->why);
 		fputs("\"} 1\n", f);
 	}
-	if (st->size.known) {
+	if (st->size.known && st->size.bytes > 0)
 		gauge(f, "log_bytes", "The files of the log, on the disk.",
 		    st->size.bytes);
-		if (st->size.oldest_ms != STORE_NO_TIME) {
-			family(f, "log_oldest_timestamp_seconds", "gauge",
-			    "The time of the oldest event, since 1970.");
-			fprintf(f,
-			    "largesse_log_oldest_timestamp_seconds "
-			    "%.3f\n",
-			    (double)st->size.oldest_ms / 1000);
-		}
+	if (st->size.known && st->size.oldest_ms != STORE_NO_TIME) {
+		family(f, "log_oldest_timestamp_seconds", "gauge",
+		    "The time of the oldest event, since 1970.");
+		fprintf(f, "largesse_log_oldest_timestamp_seconds %.3f\n",
+		    (double)st->size.oldest_ms / 1000);
 	}
 	if (st->head[strspn(st->head, "0123456789")] != '\0')
 		return;

@@ -20,7 +20,7 @@ json_limit(uint64_t n)
 	return n > 0 ? json_number(n) : json_null();
 }
 
-/* What a log is that cannot tell its size: null. */
+/* A log that cannot be read now is null, and so is what is not known. */
 static json_t *
 json_size(const struct store_size *size)
 {
@@ -29,7 +29,9 @@ json_size(const struct store_size *size)
 	if (!size->known)
 		return json_null();
 	j = json_object();
-	json_object_set_new(j, "bytes", json_number(size->bytes));
+	json_object_set_new(j, "bytes", json_limit(size->bytes));
+	json_object_set_new(j, "rows",
+	    size->rows >= 0 ? json_integer(size->rows) : json_null());
 	json_object_set_new(j, "keep_rows", json_limit(size->keep_rows));
 	json_object_set_new(j, "keep_age_ms", json_limit(size->keep_age_ms));
 	json_object_set_new(j, "oldest_ms",

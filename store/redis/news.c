@@ -39,6 +39,7 @@ void
 redis_bad(struct redis *rs, const char *why)
 {
 	store_set_bad(&rs->base);
+	rs->base.size.known = false;
 	store_set_why(
 	    &rs->base, "%s: %.150s; trying again", rs->url->shown, why);
 }

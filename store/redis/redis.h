@@ -65,6 +65,9 @@ struct redis_state {
 	bool marked;		 /* the entry asked about is there... */
 	int64_t mark_ms;	 /* ...and says this time; 0: not known */
 	int64_t time_ms;	 /* the server's */
+	uint64_t keep_rows;	 /* as init has set it; 0: without limit */
+	uint64_t keep_age_ms;	 /* likewise */
+	int64_t oldest_ms;	 /* time of the first entry, or STORE_NO_TIME */
 };
 
 /* Entries of the stream, as they came: all there were in (after, upto]. */

@@ -41,15 +41,18 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
  * 1, to which the time is added that the entry says.
  */
 #define LUA_STATE(mark)                                                       \
-	"local function marked(id) local ms = '0'"                            \
-	" local m = redis.call('XRANGE', KEYS[1], id, id)[1]"                 \
-	" for i = 1, m and #m[2] or 0, 2 do"                                  \
+	"local function said(m) local ms = '0'"                               \
+	" for i = 1, #m[2], 2 do"                                             \
 	" if m[2][i] == 'time' then ms = m[2][i + 1] end end"                 \
-	" return not m and 0"                                                 \
-	" or 1 + (string.find(ms, '^%d+$') and #ms < 16 and ms or 0) end\n"   \
+	" return string.find(ms, '^%d+$') and #ms < 16 and ms + 0 or 0 end\n" \
+	"local function marked(id)"                                           \
+	" local m = redis.call('XRANGE', KEYS[1], id, id)[1]"                 \
+	" return not m and 0 or 1 + said(m) end\n"                            \
 	"local e, r = info(KEYS[1]), info(KEYS[5])\n"                         \
 	"local l = redis.call('HMGET', KEYS[2], 'id', 'pruned', 'gone',"      \
-	" 'cut', 'cuts')\n"                                                   \
+	" 'cut', 'cuts', 'rows', 'age')\n"                                    \
+	"local function most(n) return"                                       \
+	" math.min(tonumber(n) or 0, 9007199254740992) end\n"                 \
 	"local t = redis.call('TIME')\n"                                      \
 	"local first, last = e['first-entry'], e['last-entry']\n"             \
 	"return {l[1] or '', e['last-generated-id'] or '0-0',"                \
@@ -60,7 +63,8 @@ redis_head(const char *argv[REDIS_HEAD], const struct redis_url *u,
 	" tonumber(l[5] or 0),"                                               \
 	" e['entries-added'] or (e['length'] and -1 or 0), e['length'] or 0," \
 	" marked(" mark "),"                                                  \
-	" t[1] * 1000 + math.floor(t[2] / 1000)}\n"
+	" t[1] * 1000 + math.floor(t[2] / 1000), most(l[6]), most(l[7]),"     \
+	" first and said(first) or 0}\n"
 
 const char redis_script_state[] = LUA_KNOWN LUA_INFO LUA_STATE("ARGV[1]");
 

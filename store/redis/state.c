@@ -44,6 +44,9 @@ enum { /* of the reply, as redis_script_state makes it */
 	AT_LENGTH,
 	AT_MARKED,
 	AT_TIME,
+	AT_ROWS,
+	AT_AGE,
+	AT_OLDEST,
 	AT_ALL
 };
 
@@ -76,6 +79,13 @@ is_count(const redisReply *r, long long least)
 	return r->integer >= least && r->integer <= (1LL << 53);
 }
 
+/* What else is written there has no meaning: it keeps all. */
+static uint64_t
+kept(const redisReply *r)
+{
+	return is_count(r, 0) ? (uint64_t)r->integer : 0;
+}
+
 /* Where the log has entries it has a first and a last, and in this order. */
 static bool
 in_order(const struct redis_state *st)
@@ -83,6 +93,20 @@ in_order(const struct redis_state *st)
 	return st->length == 0 || ((st->first.hi > 0 || st->first.lo > 0) &&
 				      store_id_cmp(st->first, st->entry) <= 0 &&
 				      store_id_cmp(st->entry, st->last) <= 0);
+}
+
+/*
+ * The time of the oldest entry is the one that it says, or else when it came,
+ * which are the milliseconds of its id.
+ */
+static int64_t
+oldest(const struct redis_state *st, const redisReply *said)
+{
+	uint64_t ms = kept(said) > 0 ? kept(said) : st->first.hi;
+
+	return st->length > 0 && ms > 0 && ms <= (uint64_t)STORE_TIME_MAX
+		   ? (int64_t)ms
+		   : STORE_NO_TIME;
 }
 
 const char *
@@ -114,6 +138,8 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	if (st->mark_ms > STORE_TIME_MAX)
 		st->mark_ms = 0;
 	st->time_ms = r->element[AT_TIME]->integer;
+	st->keep_rows = kept(r->element[AT_ROWS]);
+	st->keep_age_ms = kept(r->element[AT_AGE]);
 	if (!redis_id(r->element[AT_LAST], &st->last) ||
 	    !redis_id(r->element[AT_FIRST], &st->first) ||
 	    !redis_id(r->element[AT_ENTRY], &st->entry) ||
@@ -122,6 +148,7 @@ redis_state_read(const redisReply *r, struct redis_state *st)
 	    !redis_id(r->element[AT_PRUNED], &st->pruned) ||
 	    !redis_id(r->element[AT_CUT], &st->cut) || !in_order(st))
 		return false;
+	st->oldest_ms = oldest(st, r->element[AT_OLDEST]);
 	/* Redis itself tells this from version 7 on. */
 	if (store_id_cmp(st->deleted, st->cut) < 0)
 		st->deleted = st->cut;
@@ -185,6 +212,18 @@ redis_state_judge(const struct redis *rs, const struct redis_state *st,
 	return LOG_SAME;
 }
 
+static void
+note_size(struct redis *rs, const struct redis_state *st)
+{
+	rs->base.size = (struct store_size){
+	    .known = true,
+	    .rows = st->length,
+	    .keep_rows = st->keep_rows,
+	    .keep_age_ms = st->keep_age_ms,
+	    .oldest_ms = st->oldest_ms,
+	};
+}
+
 void
 redis_state_note(
     struct redis *rs, const struct redis_state *st, struct store_id mark)
@@ -205,6 +244,7 @@ redis_state_note(
 	rs->entry = st->entry;
 	rs->deleted = st->deleted;
 	rs->start = redis_state_floor(st);
+	note_size(rs, st);
 }
 
 void
@@ -226,6 +266,7 @@ redis_state_adopt(struct redis *rs, const struct redis_state *st)
 	rs->cut = st->cut;
 	rs->number = (struct store_id){0, 0};
 	rs->served.is = false;
+	note_size(rs, st);
 	redis_newest_begin(rs);
 }
 

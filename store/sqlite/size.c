@@ -39,7 +39,7 @@ sqlite_size(struct store *st, struct store_size *size)
 {
 	struct sqlite *sq = sqlite_of(st);
 
-	memset(size, 0, sizeof(*size));
+	*size = (struct store_size){.rows = -1}; /* to count them takes long */
 	if (sqlite_enter(sq) != STORE_OK)
 		return;
 	size->bytes = file_bytes(sq->path, "") + file_bytes(sq->path, "-wal") +

@@ -107,7 +107,7 @@ say_text(struct said *to, const char *s)
 static void
 say_state(struct said *to)
 {
-	say(to, "*14\r\n");
+	say(to, "*17\r\n");
 	say_text(to, "0123456789abcdef0123456789abcdef");
 	say_text(to, last);
 	say_text(to, "1-0");
@@ -116,7 +116,8 @@ say_state(struct said *to)
 	say_text(to, revoked);
 	say_text(to, "0-0");
 	say_text(to, "4-0");
-	say(to, ":0\r\n:1\r\n:5\r\n:5\r\n:1\r\n:1700000000000\r\n");
+	say(to, ":0\r\n:1\r\n:5\r\n:5\r\n:1\r\n:1700000000000\r\n:0\r\n:0\r\n:"
+		"0\r\n");
 }
 
 /* One word; blanks in texts come as `_'. */

@@ -10,6 +10,7 @@
 
 #include "tests/talk/peer/keyed.h"
 #include "tests/talk/peer/peer.h"
+#include "tests/talk/peer/within.h"
 
 /* The body of a whole answer that is not a stream. */
 static const char *
@@ -429,6 +430,41 @@ test_status_counts_deliveries_from_the_log(void)
 	append(sv, "main", "live");
 	until(now(sv, "$.deliveries") == 11);
 	check(now(sv, "$.deliveries_log") == 10);
+}
+
+/* Redis says how many events there are, and a file how much it takes. */
+static void
+test_status_knows_how_large_the_log_is(void)
+{
+	struct server *sv = prepare();
+	int64_t wall = (int64_t)time(NULL) * 1000;
+	const char *s;
+
+	check(run_with(sv, NULL, "init", sv->db, "--keep-rows", "500",
+		  "--keep-age", "2d", NULL)
+		  .status == 0);
+	append_many(sv, "main", 1, 20, 0);
+	start(sv, NULL);
+	want_event(come_back(sv, "/events", "earliest"), "1", NULL, "1 ");
+	s = status_of(sv);
+	check(json_number(s, "$.store.size.keep_rows") == 500);
+	check(json_number(s, "$.store.size.keep_age_ms") == 2 * 86400000);
+	check(llabs(json_number(s, "$.store.size.oldest_ms") - wall) < 3600000);
+	if (log_engine() == &log_redis) {
+		check(json_number(s, "$.store.size.rows") == 20);
+		check(json(s, "$.store.size.bytes") == NULL);
+		append(sv, "main", "x");
+		until(now(sv, "$.store.size.rows") == 21);
+	} else {
+		check(json(s, "$.store.size.rows") == NULL);
+		check(json_number(s, "$.store.size.bytes") > 4096);
+	}
+	check(metric(sv, "largesse_log_oldest_timestamp_seconds") > 0);
+	check((metric(sv, "largesse_log_bytes") == -1) ==
+	      (log_engine() == &log_redis));
+	log_lose(sv);
+	until(strcmp(json(status_of(sv), "$.store.healthy"), "0") == 0);
+	check(json(status_of(sv), "$.store.size.keep_rows") == NULL);
 }
 
 /* --- as a stream ---------------------------------------------------------- */
@@ -954,6 +990,7 @@ main(int argc, char **argv)
 	    TALK(test_status_lists_addresses_if_the_site_says_so),
 	    TALK(test_slow_stream_that_reads_is_not_slow),
 	    TALK(test_status_counts_deliveries_from_the_log),
+	    TALK(test_status_knows_how_large_the_log_is),
 	    TALK(test_watch_tells_the_status_each_second),
 	    TALK(test_watch_goes_on_where_streams_are_bare),
 	    TALK(test_watch_is_no_page_for_strangers),

@@ -152,7 +152,7 @@ set_longest(struct status *st, struct serve_conf *conf)
 	st->started_ms = st->workers = st->max_streams = INT64_MAX;
 	st->now_ms = INT64_MAX;
 	st->size = (struct store_size){
-	    true, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+	    true, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
 }
 
 /* A name may have 256 characters of which JSON makes two each. */
