@@ -146,6 +146,9 @@ store_open_away(const char *why)
 	st->fd = -1;
 	st->bad_since_ms = clock_steady_ms() - STORE_BAD_MS;
 	store_set_why(st, "%s", why);
+	/* Whoever could not open the log has its words alone. */
+	if (strstr(why, ": " STORE_NEWER ", ") != NULL)
+		store_set_newer(st);
 	return st;
 }
 

@@ -15,12 +15,19 @@ store_set_why(struct store *st, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(st->why, sizeof(st->why), fmt, ap);
 	va_end(ap);
+	st->newer = false;
+}
+
+void
+store_set_newer(struct store *st)
+{
+	st->newer = true;
 }
 
 bool
 store_is_newer(const struct store *st)
 {
-	return strstr(st->why, STORE_NEWER) != NULL;
+	return st->newer;
 }
 
 bool

@@ -88,6 +88,7 @@ struct store {
 	struct store_size size;
 	uint64_t event_max; /* see store_set_event_max; 0: no limit */
 	char why[256];
+	bool newer;	   /* why: a newer largesse has made the log */
 	char doubt[512];   /* see store_doubt */
 	bool warned;	   /* warning was set once, and is not set again */
 	char warning[256]; /* see store_warning; empty: none */
@@ -102,13 +103,16 @@ uint32_t store_id_check(struct store_id, int64_t time_ms);
 
 /*
  * Every message about a log whose schema is newer than this program has these
- * words.
+ * words.  They are for people; what a program goes by is the member newer.
  */
 #define STORE_NEWER "made by a newer largesse"
 
-/* Sets why, in the manner of printf. */
+/* Sets why, in the manner of printf: that of a newer log is over. */
 void store_set_why(struct store *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Beside such a message. */
+void store_set_newer(struct store *);
 
 /*
  * For store_warning.  False: one that was not told yet is in the way; again

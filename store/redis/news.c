@@ -389,6 +389,8 @@ note_link(struct redis *rs)
 		return;
 	rs->passing = rs->passing || rs->news.kind == REDIS_TOO_LARGE;
 	redis_bad(rs, rs->news.why);
+	if (rs->news.kind == REDIS_NEWER)
+		store_set_newer(&rs->base);
 }
 
 /* An answer has a page of entries, of which the last may be a long one. */

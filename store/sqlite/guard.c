@@ -132,6 +132,7 @@ guard_schema(struct sqlite *sq, int64_t schema)
 	store_set_bad(&sq->base);
 	store_set_why(
 	    &sq->base, "%s: " SCHEMA_NEWER, sq->path, schema, SCHEMA_VERSION);
+	store_set_newer(&sq->base);
 	return STORE_ERROR;
 }
 

@@ -35,6 +35,13 @@ go_to_node(struct redis_link *l, const redisReply *r)
 	return true;
 }
 
+static void
+fail_for(struct redis_link *l, enum redis_kind kind, const char *why)
+{
+	redis_link_fail(l, "%s", why);
+	l->kind = kind;
+}
+
 void
 redis_link_refused(struct redis_link *l, const redisReply *r)
 {
@@ -42,7 +49,7 @@ redis_link_refused(struct redis_link *l, const redisReply *r)
 
 	redis_trouble(l->url, r, why, sizeof(why));
 	if (!redis_trouble_is(r, "MOVED") || !go_to_node(l, r))
-		redis_link_fail(l, "%s", why);
+		fail_for(l, redis_trouble_kind(r), why);
 }
 
 void

@@ -86,6 +86,74 @@ test_it_knows_nothing_and_says_so(void **state)
 	store_close(st);
 }
 
+/* A read fails, and says why. */
+static void
+want_trouble(struct store *st)
+{
+	struct store_id id, after = {0, 0};
+	struct store_span span;
+	int i;
+
+	for (i = 0; store_why(st)[0] == '\0'; i++) {
+		assert_in_range(i, 0, WAIT_MS / 10);
+		poll(NULL, 0, 10);
+		store_news(st, &id);
+		store_read(st, after, NULL, 0, 1, NULL, NULL, &span);
+	}
+}
+
+/* The words may stand in the name of a log that is only away. */
+static void
+test_that_a_log_is_newer_is_no_matter_of_its_name(void **state)
+{
+	struct log lg = {.engine = NULL};
+	char moved[DIR_SIZE + 20];
+	struct store *st;
+
+	(void)state;
+	assert_int_equal(dir_make(lg.dir), 0);
+	snprintf(moved, sizeof(moved), "%s/moved.db", lg.dir);
+	sqlite_name(&lg, "made by a newer largesse");
+	assert_int_equal(store_init(lg.path, NULL, lg.why, sizeof(lg.why)), 0);
+	st = store_open(lg.path, STORE_READ, lg.why, sizeof(lg.why));
+	assert_non_null(st);
+	assert_int_equal(rename(lg.path, moved), 0);
+	want_trouble(st);
+	assert_non_null(strstr(store_why(st), "made by a newer largesse"));
+	assert_false(store_is_newer(st));
+	store_close(st);
+	st = store_open(lg.path, STORE_READ, lg.why, sizeof(lg.why));
+	assert_null(st);
+	st = store_open_away(lg.why);
+	assert_false(store_is_newer(st));
+	store_close(st);
+	assert_int_equal(dir_remove(lg.dir), 0);
+}
+
+static void
+test_that_a_log_is_newer_is_known(void **state)
+{
+	struct log lg = {.engine = NULL};
+	struct store *st;
+
+	(void)state;
+	assert_int_equal(dir_make(lg.dir), 0);
+	sqlite_name(&lg, "events");
+	assert_int_equal(store_init(lg.path, NULL, lg.why, sizeof(lg.why)), 0);
+	st = store_open(lg.path, STORE_READ, lg.why, sizeof(lg.why));
+	assert_non_null(st);
+	assert_false(store_is_newer(st));
+	sqlite_run(&lg, "UPDATE largesse SET value = 99 WHERE key = 'schema'");
+	want_trouble(st);
+	assert_true(store_is_newer(st));
+	store_close(st);
+	assert_null(store_open(lg.path, STORE_READ, lg.why, sizeof(lg.why)));
+	st = store_open_away(lg.why);
+	assert_true(store_is_newer(st));
+	store_close(st);
+	assert_int_equal(dir_remove(lg.dir), 0);
+}
+
 int
 main(void)
 {
@@ -93,6 +161,8 @@ main(void)
 	    cmocka_unit_test(test_what_is_still_written_is_left_alone),
 	    cmocka_unit_test(test_it_has_no_places),
 	    cmocka_unit_test(test_it_knows_nothing_and_says_so),
+	    cmocka_unit_test(test_that_a_log_is_newer_is_no_matter_of_its_name),
+	    cmocka_unit_test(test_that_a_log_is_newer_is_known),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
