@@ -76,6 +76,43 @@ export function status(test, { same, pictures, errorsOf, LIMIT_MS }) {
 		await shows(page, "#t-streams", "0");
 	}, ["status"]);
 
+	/* Each stream of the status ends at some age.  That is no trouble. */
+	test("status page: a stream that is old enough is not called lost",
+	    async (first, sv) => {
+		const page = await first.context().newPage();
+		let times = 0;
+
+		await page.route("**/events/status", async (route) => {
+			const now = await (await route.fetch({ headers: {
+			    accept: "application/json" } })).json();
+
+			times++;
+			await route.fulfill({ contentType: "text/event-stream",
+			    body: "retry: 100\nevent: stream-status\ndata: " +
+				JSON.stringify(now) + "\n\nevent: stream-retry\n" +
+				'data: {"retry":100,"reason":"age"}\n\n' });
+		});
+		await page.addInitScript(() => {
+			window.said = [];
+			new MutationObserver(() => {
+				const text = document.querySelector("#state")?.textContent;
+
+				if (text && text !== window.said.at(-1))
+					window.said.push(text);
+			}).observe(document, { subtree: true, childList: true,
+			    characterData: true });
+		});
+		await page.goto(sv.url + "/status.html");
+		await shows(page, "#state", "ok");
+		for (const end = Date.now() + LIMIT_MS; times < 4;) {
+			if (Date.now() > end)
+				throw new Error("it came back " + times + " times");
+			await page.waitForTimeout(50);
+		}
+		same(await page.evaluate(() => window.said), ["connecting", "ok"],
+		    "what it said");
+	}, ["status"]);
+
 	/* The site's own port does not open the status. */
 	test("status page: names what is missing", async (first, sv) => {
 		const page = await first.context().newPage();
