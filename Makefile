@@ -126,6 +126,12 @@ wordpress: static | need-wordpress
 build/asan/unit/%: build/asan/tests/unit/%.o $(PARTS)
 	$(LINK) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# The client of the measurements is tested, too.
+CROWD	 = $(addprefix tests/bench/,crowd.o feed.o tally.o)
+build/asan/unit/bench/test_crowd: $(addprefix build/asan/,$(CROWD))
+build/plain/unit/bench/test_crowd: $(addprefix build/plain/,$(CROWD))
+build/cov/unit/bench/test_crowd: $(addprefix build/plain/,$(CROWD))
+
 # The same without sanitizers, for valgrind, which cannot run with them.
 build/plain/unit/%: build/plain/tests/unit/%.o $(filter-out \
     build/obj/fcgi/main.o,$(OBJ))

@@ -45,24 +45,35 @@ some(uint64_t most)
 	return most == 0 ? 0 : x % (most + 1);
 }
 
+/* How long this stream stays away: as the server said last. */
+static uint64_t
+away_ms(const struct group *g, const struct stream *s)
+{
+	if (g->again_ms > 0)
+		return some(g->again_ms);
+	if (s->feed.after_ms > 0)
+		return s->feed.after_ms;
+	if (s->feed.retry_ms > 0)
+		return s->feed.retry_ms;
+	return 3000; /* what browsers wait if the server says nothing */
+}
+
 static void
 stream_goes_away(struct group *g, struct stream *s)
 {
-	uint64_t ms = g->again_ms > 0 ? some(g->again_ms) : s->feed.retry_ms;
-
-	if (g->again_ms == 0 && s->feed.retry_ms == 0)
-		ms = 3000; /* what browsers wait if the server says nothing */
 	if (s->feed.status == 0)
 		g->unanswered++;
 	else if (s->feed.status != 200)
+		g->denied++;
+	else if (s->feed.away)
 		g->turned_away++;
-	else {
+	else
 		g->cuts++;
-		g->open--;
-	}
+	g->open -= s->open;
+	g->connects -= s->open && s->feed.away;
 	g->nlive -= s->live;
-	s->live = false;
-	s->due_ns = tally_now() + ms * 1000000;
+	s->open = s->live = false;
+	s->due_ns = tally_now() + away_ms(g, s) * 1000000;
 	g->away[g->naway++] = (uint32_t)(s - g->streams);
 }
 
@@ -80,12 +91,31 @@ stream_end(struct crowd *c, struct stream *s)
 		stream_goes_away(g, s);
 	else if (s->feed.status == 0)
 		g->refused++;
-	else if (s->feed.status == 200)
+	else if (s->feed.away) {
+		g->open -= s->open;
+		g->refused++;
+	} else if (s->feed.status == 200)
 		g->ended++;
 	/* Reset: thousands of TIME_WAITs would use up the ports. */
 	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(s->fd);
 	s->fd = -1;
+}
+
+/* The port is chosen by connect, which knows the other end. */
+static void
+stream_bind(struct crowd *c, int fd, size_t i)
+{
+	struct sockaddr_in from = c->source;
+	int one = 1;
+
+	from.sin_addr.s_addr = htonl(
+	    ntohl(from.sin_addr.s_addr) + (uint32_t)(i / CROWD_AN_ADDRESS));
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) != 0) {
+		perror("load: bind");
+		exit(1);
+	}
 }
 
 static void
@@ -104,6 +134,8 @@ stream_begin(struct crowd *c, struct group *g, size_t i)
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (g->stall)
 		setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	if (c->source.sin_family != 0)
+		stream_bind(c, s->fd, i);
 	if (connect(s->fd, (struct sockaddr *)&c->peer, sizeof(c->peer)) != 0 &&
 	    errno != EINPROGRESS) {
 		stream_end(c, s);
@@ -221,11 +253,12 @@ stream_opened(struct crowd *c, struct stream *s)
 	struct group *g = &c->groups[s->group];
 
 	c->underway--;
-	if (s->feed.status != 200) {
-		g->refused += !g->again;
+	if (s->feed.status != 200 || s->feed.away) {
+		g->refused += !g->again && s->feed.status != 200;
 		stream_end(c, s);
 		return;
 	}
+	s->open = true;
 	g->open++;
 	g->connects++;
 	g->opened_ns = c->now;
@@ -262,6 +295,8 @@ stream_read(struct crowd *c, struct stream *s)
 	feed_bytes(&s->feed, c->buf, (size_t)len, &c->faults, delivered, &d);
 	if (!was_open && s->feed.status != 0)
 		stream_opened(c, s);
+	if (s->fd >= 0 && s->feed.away)
+		stream_end(c, s);
 	if (s->fd >= 0 && s->feed.live && !s->live)
 		stream_lives(c, s);
 	if (s->fd >= 0 && s->feed.state == FEED_OVER)
@@ -287,7 +322,11 @@ crowd_go_on(struct crowd *c, struct group *g)
 bool
 crowd_opened(const struct crowd *c, const struct group *g)
 {
-	return g->begun == g->n && c->underway == 0;
+	if (g->begun < g->n || c->underway > 0)
+		return false;
+	return !g->again ||
+	       (g->open == g->n &&
+		   tally_now() - g->opened_ns > CROWD_SETTLE_MS * 1000000ull);
 }
 
 void

@@ -15,7 +15,14 @@
 enum {
 	CROWD_GROUPS = 64,
 	CROWD_READ = 256 * 1024, /* bytes of one read */
-	CROWD_UNDERWAY = 256	 /* opened, not answered: below any backlog */
+	CROWD_UNDERWAY = 256,	 /* opened, not answered: below any backlog */
+	CROWD_SETTLE_MS = 200,	 /* all are open for so long */
+	/*
+	 * Streams of a group from one address.  connect tries all odd ports
+	 * before the even ones or the other way round, 14,116 of each: who is
+	 * beyond that waits a long time.
+	 */
+	CROWD_AN_ADDRESS = 12000
 };
 
 struct stream {
@@ -24,6 +31,7 @@ struct stream {
 	uint64_t live_ns; /* when it had its group's `live` number */
 	uint64_t count;	  /* events received */
 	uint64_t due_ns;  /* closed: when it comes back */
+	bool open;	  /* counted in its group's open */
 	bool live;	  /* counted in its group's nlive */
 	int fd;		  /* -1 when closed */
 	uint32_t group;
@@ -34,6 +42,7 @@ struct group {
 	size_t n, begun, open, refused, ended;
 	char target[512], id[128];
 	uint64_t rate, first, live;
+	uint64_t within_s; /* `open` is answered then */
 	bool stall;
 	bool again;	   /* who is cut comes back with its last id */
 	uint64_t again_ms; /* after so long at most; 0: as the server says */
@@ -45,8 +54,12 @@ struct group {
 	size_t wanted;	   /* connects that `back` waits for */
 	size_t nlive;	   /* streams that got an event on this connection */
 	uint64_t lived_ns; /* when the last one became live */
-	/* again: connects answered 200, cut, not answered, refused */
-	size_t connects, cuts, unanswered, turned_away;
+	/*
+	 * again: connects that became streams; streams that were cut later;
+	 * connects without an answer, with an answer that says to come back,
+	 * and with a status at which an EventSource gives up for good.
+	 */
+	size_t connects, cuts, unanswered, turned_away, denied;
 	bool any;      /* numbers come in any order, each once */
 	uint8_t *seen; /* a bit for each number, while any */
 	size_t seen_size;
@@ -58,6 +71,7 @@ struct group {
 
 struct crowd {
 	struct sockaddr_in peer;
+	struct sockaddr_in source; /* the first address; 0: as it comes */
 	int ep;
 	struct group groups[CROWD_GROUPS];
 	size_t ngroups;
@@ -74,7 +88,11 @@ int crowd_init(struct crowd *);
 /* Begins those of a group's streams that are due and not too many at once. */
 void crowd_go_on(struct crowd *, struct group *);
 
-/* True when each stream of the group was opened or refused. */
+/*
+ * True when each stream of the group was opened or refused.  If they come back,
+ * when all are open, and none was turned away for a while: the answer that
+ * turns a stream away begins like any other.
+ */
 bool crowd_opened(const struct crowd *, const struct group *);
 
 /* The descriptor of this stream is ready. */

@@ -111,11 +111,14 @@ event_end(struct feed *f, struct sink *k)
 	}
 	if (f->gap)
 		k->faults->gaps++;
+	if (f->bye && !f->started)
+		f->away = true;
+	f->started |= (f->own || f->has_n) && !f->bye;
 	if (f->has_place)
 		memcpy(f->place, f->next_place, sizeof(f->place));
 	f->live |= f->has_id;
 	f->has_place = false;
-	f->has_n = f->has_id = f->own = f->gap = false;
+	f->has_n = f->has_id = f->own = f->gap = f->bye = false;
 }
 
 static void
@@ -133,6 +136,7 @@ line(struct feed *f, const char *s, const char *end, struct sink *k)
 	} else if (end - s > 14 && memcmp(s, "event: stream-", 14) == 0) {
 		f->own = true;
 		f->gap = end - s == 17 && memcmp(s + 14, "gap", 3) == 0;
+		f->bye = end - s == 19 && memcmp(s + 14, "retry", 5) == 0;
 	} else if (end - s > 7 && memcmp(s, "retry: ", 7) == 0)
 		f->retry_ms = (uint32_t)strtoul(s + 7, NULL, 10);
 	else if (*s != ':')
@@ -161,12 +165,21 @@ body(struct feed *f, const char *s, const char *end, struct sink *k)
 		carry_add(f, s, (size_t)(end - s));
 }
 
+/* The number that a header of the answer has, or 0. */
+static uint64_t
+head_number(const struct feed *f, const char *name)
+{
+	const char *at = strcasestr(f->carry, name);
+
+	return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
 /* Returns how many of len bytes belong to the headers. */
 static size_t
 head(struct feed *f, const char *s, size_t len)
 {
 	size_t before = f->carried;
-	char *end, *length;
+	char *end;
 
 	carry_add(f, s, len);
 	end = memmem(f->carry, f->carried, "\r\n\r\n", 4);
@@ -178,10 +191,11 @@ head(struct feed *f, const char *s, size_t len)
 		f->status = 599;
 	f->chunked = strcasestr(f->carry, "\ntransfer-encoding: chunked");
 	f->state = f->chunked ? FEED_SIZE : FEED_BODY;
-	length = strcasestr(f->carry, "\ncontent-length:");
-	f->sized = length != NULL && !f->chunked;
+	f->sized =
+	    strcasestr(f->carry, "\ncontent-length:") != NULL && !f->chunked;
 	if (f->sized)
-		f->left = strtoull(length + 16, NULL, 10);
+		f->left = head_number(f, "\ncontent-length:");
+	f->after_ms = (uint32_t)head_number(f, "\nretry-after:") * 1000;
 	carry_drop(f);
 	return len;
 }

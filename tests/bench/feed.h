@@ -40,9 +40,13 @@ struct feed {
 	bool gap;			  /* the event is `stream-gap` */
 	bool has_place;			  /* an id came in this event */
 	bool live;			  /* some event came, ours or not */
-	uint32_t retry_ms;		  /* as the server said, or 0 */
-	char place[FEED_PLACE];		  /* what the next Last-Event-ID is */
-	char next_place[FEED_PLACE];	  /* when the event is whole */
+	bool bye;			  /* the event is `stream-retry` */
+	bool started;			  /* an event came that is no bye */
+	bool away;	   /* turned away: a bye came before anything else */
+	uint32_t retry_ms; /* as the server said, or 0 */
+	uint32_t after_ms; /* Retry-After of this answer, or 0 */
+	char place[FEED_PLACE];	     /* what the next Last-Event-ID is */
+	char next_place[FEED_PLACE]; /* when the event is whole */
 };
 
 /* What was wrong, summed over all feeds. */

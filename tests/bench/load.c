@@ -1,7 +1,10 @@
 /*
  * load.c - many EventSources in one thread: the client of every measurement.
  *
- * usage: load HOST PORT
+ * usage: load HOST PORT [SOURCE]
+ *
+ * SOURCE is the address that streams come from, 12,000 of each group; the next
+ * come from the next address.  One address has 28,232 ports to a server's port.
  *
  * Reads commands from stdin, one a line, and answers each with one JSON
  * object on a line.  Times are CLOCK_MONOTONIC in ns: the publisher and the
@@ -14,9 +17,10 @@
  *	published after a stream received this number; 0 all), stall=1 (stop
  *	reading after the headers), any=1 (of one stream: events are numbered
  *	from 1 and come in any order; `wait` is for so many different ones),
- *	again=MS (who is cut comes back with its last id, after MS at most; 0:
- *	after the time that the server said, as browsers do).
- *	Answered when all are open or refused.
+ *	again=MS (who is cut or turned away comes back with its last id, after
+ *	MS at most; 0: after the time that the server said, as browsers do),
+ *	within=SECONDS (then it is answered anyway).
+ *	Answered when all are open or refused; with again, when all are open.
  *   wait GROUP NUMBER SECONDS	until all streams of a group have the event of
  *	this number, or so long.
  *   back GROUP SECONDS CONNECTS	until a group has connected so often and
@@ -43,7 +47,7 @@
 
 enum {
 	EVENTS_A_TURN = 512,
-	OPEN_GIVE_UP_MS = 30000
+	OPEN_GIVE_UP_S = 30
 };
 
 enum waiting {
@@ -70,8 +74,10 @@ answer_open(struct load *l)
 	struct group *g = l->waited;
 
 	printf("{\"group\":%zu,\"asked\":%zu,\"open\":%zu,\"refused\":%zu,"
+	       "\"unanswered\":%zu,\"turned_away\":%zu,\"denied\":%zu,"
 	       "\"began_ns\":%llu,\"opened_ns\":%llu}\n",
 	    (size_t)(g - l->crowd.groups), g->n, g->open, g->n - g->open,
+	    g->unanswered, g->turned_away, g->denied,
 	    (unsigned long long)g->began_ns, (unsigned long long)g->opened_ns);
 	l->waiting = WAIT_NOTHING;
 }
@@ -93,9 +99,9 @@ answer_group(struct load *l, const struct group *g)
 {
 	printf("{\"group\":%zu,\"asked\":%zu,\"open\":%zu,\"live\":%zu,"
 	       "\"connects\":%zu,\"cuts\":%zu,\"unanswered\":%zu,"
-	       "\"turned_away\":%zu,\"live_ns\":%llu}\n",
+	       "\"turned_away\":%zu,\"denied\":%zu,\"live_ns\":%llu}\n",
 	    (size_t)(g - l->crowd.groups), g->n, g->open, g->nlive, g->connects,
-	    g->cuts, g->unanswered, g->turned_away,
+	    g->cuts, g->unanswered, g->turned_away, g->denied,
 	    (unsigned long long)g->lived_ns);
 	l->waiting = WAIT_NOTHING;
 }
@@ -151,6 +157,8 @@ group_key(struct group *g, const char *key, const char *value)
 		g->stall = number != 0;
 	else if (strcmp(key, "any") == 0)
 		g->any = number != 0;
+	else if (strcmp(key, "within") == 0)
+		g->within_s = number;
 	else if (strcmp(key, "again") == 0) {
 		g->again = true;
 		g->again_ms = number;
@@ -169,6 +177,7 @@ command_open(struct load *l, char *words)
 		return;
 	}
 	g->n = strtoul(word, NULL, 10);
+	g->within_s = OPEN_GIVE_UP_S;
 	snprintf(g->target, sizeof(g->target), "%s", strsep(&words, " "));
 	while ((word = strsep(&words, " ")) != NULL)
 		if ((value = strchr(word, '=')) != NULL) {
@@ -181,7 +190,7 @@ command_open(struct load *l, char *words)
 		abort();
 	l->crowd.ngroups++;
 	g->began_ns = tally_now();
-	l->until_ns = g->began_ns + OPEN_GIVE_UP_MS * 1000000ull +
+	l->until_ns = g->began_ns + g->within_s * 1000000000ull +
 		      (g->rate ? g->n * 1000000000ull / g->rate : 0);
 	l->waiting = WAIT_OPEN;
 	l->waited = g;
@@ -335,9 +344,14 @@ main(int argc, char **argv)
 	static struct load l;
 	struct epoll_event input = {.events = EPOLLIN | EPOLLET};
 
-	if (argc != 3) {
-		fputs("usage: load HOST PORT\n", stderr);
+	if (argc != 3 && argc != 4) {
+		fputs("usage: load HOST PORT [SOURCE]\n", stderr);
 		return 2;
+	}
+	if (argc == 4) {
+		l.crowd.source.sin_family = AF_INET;
+		if (inet_pton(AF_INET, argv[3], &l.crowd.source.sin_addr) != 1)
+			return 2;
 	}
 	l.crowd.peer.sin_family = AF_INET;
 	l.crowd.peer.sin_port = htons((uint16_t)atoi(argv[2]));

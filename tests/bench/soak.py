@@ -32,11 +32,11 @@ from yard import (BUILT, CLIENT_CPUS, WWW, Others, Trouble,     # noqa: E402
 
 COLUMNS = ('seconds', 'responder_bytes', 'web_bytes', 'client_bytes',
            'responder_fds', 'web_fds', 'client_fds', 'live', 'connects', 'cuts',
-           'unanswered', 'turned_away', 'deliveries', 'missing', 'repeated',
+           'unanswered', 'denied', 'deliveries', 'missing', 'repeated',
            'gaps', 'torn', 'strange', 'p50_ms', 'p99_ms', 'max_ms', 'wal_bytes',
            'log_bytes', 'others')
 SUMS = ('deliveries', 'missing', 'repeated', 'gaps', 'torn', 'strange')
-FAULTS = ('missing', 'repeated', 'gaps', 'torn', 'strange', 'turned_away')
+FAULTS = ('missing', 'repeated', 'gaps', 'torn', 'strange', 'denied')
 # What may not grow from the second quarter of the time to the last: by more
 # than 3 % and by more than this.
 FLAT = (('responder_bytes', 512 * 1024), ('web_bytes', 2 << 20),
@@ -161,7 +161,7 @@ def verdict(rows, o, stopped):
           f'{total(rows, "deliveries")} deliveries, '
           f'{rows[-1]["connects"]} connects; lost '
           f'{total(rows, "missing")}, repeated {total(rows, "repeated")}, '
-          f'gaps {total(rows, "gaps")}, refused {rows[-1]["turned_away"]}')
+          f'gaps {total(rows, "gaps")}, refused {rows[-1]["denied"]}')
     print('| what | first | last | least | most |\n|---|---|---|---|---|')
     for name in ('responder_bytes', 'web_bytes', 'client_bytes',
                  'responder_fds', 'web_fds', 'client_fds', 'wal_bytes',

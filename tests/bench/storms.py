@@ -118,7 +118,7 @@ class Storm:
                 raise Trouble(f'{got[fault]} {fault}')
         return {'lost': got['missing'] + done['below'],
                 'repeated': got['repeated'], 'gaps': got['gaps'],
-                'refused': group['turned_away'], 'cuts': group['cuts'],
+                'refused': group['denied'], 'cuts': group['cuts'],
                 'unanswered': group['unanswered']}
 
 
@@ -171,7 +171,7 @@ def nchan_reloads(storm):
         thread.join()
     group = storm.group()
     return {'streams': storm.n, 'reload_s': took, 'cuts': group['cuts'],
-            'refused': group['turned_away'],
+            'refused': group['denied'],
             'unanswered': group['unanswered']}
 
 
