@@ -21,6 +21,7 @@ import time
 sys.dont_write_bytecode = True      # nothing of ours outside build/
 
 import harm     # noqa: E402
+import many     # noqa: E402
 import plot     # noqa: E402
 import report   # noqa: E402
 import rows     # noqa: E402
@@ -67,6 +68,8 @@ ROWS = (
     Row(rows.topic, BOTH[:1], BOTH[:1]),
     Row(runs.runs, BOTH + RESUMABLE, BOTH[:1] + RESUMABLE[:1]),
     Row(runs.history, BOTH + RESUMABLE[:1], BOTH[:1]),
+    Row(many.many, ('nchan',) + BOTH[:1]),
+    Row(many.readers, REDIS),
     Row(rows.streams, ALL, rounds=dict.fromkeys(ALL, 1)),
     Row(harm.harm, BOTH[:1] + REDIS, BOTH[:1] + REDIS),
 )

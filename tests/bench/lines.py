@@ -5,6 +5,7 @@ round, whose peers ran minutes apart, and the median of these ratios counts.
 """
 from statistics import median
 
+from many import STREAMS
 from rows import BOTH
 
 MIB = 1024 * 1024
@@ -72,6 +73,39 @@ def show(value, unit):
         return f'{value:.2f} x'
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f'{value:.{digits}f} {unit}'.strip()
+
+
+def many_lines(n):
+    def line(what, figure, unit, *goals):
+        return Line(what, 'many', f'{figure}_{n}', unit, *goals)
+    ours = BOTH[:1]
+    none = Goal('<=', 0, ours=ours)
+    return (
+        line(f'{n:,} streams: all open after', 'connect_s', 's'),
+        line('told to come back later, times', 'turned_away', '', none),
+        line('answered with a status other than 200', 'denied', '', none),
+        line('not answered', 'unanswered', '', none),
+        line('the worker with the most streams, to the mean', 'got_most', 'x',
+             Goal('<=', 1.1, ours=ours)),
+        line('that with the least', 'got_least', 'x',
+             Goal('>=', 0.9, ours=ours)),
+        line('memory an idle stream: all processes', 'stream_bytes', 'B'),
+        line('responder', 'responder_bytes', 'B', Goal('<=', 256, ours=ours)),
+        line('the kernel, both ends of each connection', 'kernel_bytes', 'B'),
+        line('all processes after some events', 'after_bytes', 'B'),
+        line('one event to all: median', 'p50_ms', 'ms'),
+        line('its p99', 'p99_ms', 'ms', Goal('<=', 1.2, 'nchan', ours)),
+        line('the last stream has it after', 'last_ms', 'ms'),
+        line('CPU a delivery, all processes', 'total_us', 'us'),
+        line('responder', 'responder_us', 'us'),
+        line('idle: all processes, of a core', 'idle_percent', '%'),
+        line('responder', 'idle_responder_percent', '%'),
+        line('the responder is restarted, ten events are missed: all streams '
+             'have them after', 'responder_s', 's'),
+        line('the web server is restarted (nchan: all are open again after)',
+             'web_s', 's'),
+        line('lost', 'lost', '', none),
+        line('repeated', 'repeated', '', none))
 
 
 LINES = (
@@ -193,4 +227,6 @@ LINES = (
     Line('folded: one event', 'history', 'folded_ms', 'ms'),
     Line('idle, 9,900 streams: responder, of a core', 'crowd',
          'idle_percent', '%', Goal('<=', 0.5)),
-)
+    Line('Redis: CPU for each process that reads an event', 'readers',
+         'read_us', 'us'),
+) + tuple(line for n in STREAMS for line in many_lines(n))

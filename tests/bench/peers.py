@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 
+from clients import Clients, processes
 from yard import (ALL_CPUS, BUILT, HERE, SERVER_CPUS, TOP, WWW, Talker,
                   Trouble, answers, family, free_port, status_bytes,
                   wait_for)
@@ -37,12 +38,13 @@ class Peer:
 
     most_streams = 9900
     durable = False     # publishes through SQLite
+    descriptors = 1     # of the web server for each stream
     runs, rows_s = 2000, 20     # runs at once, and rows of each a second
     run_target = '/events?topic=run/%d'
 
     def __init__(self, yard, small=False, first='newest', gather=None,
                  options=(), free_cpus=False, streams=0, publishing=None,
-                 held=False):
+                 held=False, many=0):
         self.yard = yard
         self.port = free_port()
         self.target = '/events'
@@ -51,6 +53,7 @@ class Peer:
         self.gather = gather
         self.options = list(options)
         self.streams = streams      # that are to be held
+        self.many = many    # as well, by so many processes as that takes
         self.publishing = publishing    # by HTTP: 'full', 'normal' or not
         self.held = self.hold() if held else None
         self.responder_cpus = ALL_CPUS if free_cpus else SERVER_CPUS
@@ -66,6 +69,10 @@ class Peer:
 
     def start_nginx(self, conf, UPSTREAM='', **words):
         words['SHUTDOWN'] = shutdown_line()
+        workers = processes(self.many, self.descriptors) if self.many else 1
+        words['WORKERS'] = workers
+        # Each has a queue of its own, so that they share evenly.
+        words['SHARE'] = 'reuseport' if workers > 1 else ''
         self.yard.put('nginx.conf', f'peers/{conf}', PORT=self.port,
                       UPSTREAM=UPSTREAM, **words)
         self.web = self.yard.spawn(
@@ -89,11 +96,17 @@ class Peer:
 
     def restart_responder(self):
         """Its socket is held."""
-        self.yard.end(self.responder)
+        self.end_responder()
         self.start_responder()
 
+    def end_responder(self):
+        self.yard.end(self.responder, 60)
+
+    def end_web(self):
+        self.yard.end(self.web, 60)
+
     def restart_web(self):
-        self.yard.end(self.web)
+        self.end_web()
         self.start_web()
 
     def reload_web(self):
@@ -121,6 +134,8 @@ class Peer:
                       self.post_words())
 
     def client(self):
+        if self.many:
+            return Clients(self.yard, self.port, self.many)
         return Talker(self.yard, [os.path.join(BUILT, 'load'), '127.0.0.1',
                                   str(self.port)])
 
@@ -201,6 +216,8 @@ def init_log(yard):
 
 class Behind(Peer):
     """A FastCGI responder behind a stock web server."""
+
+    descriptors = 2
 
     def start(self):
         self.start_responder()
@@ -292,6 +309,8 @@ class Largesse(Behind):
                      self.publishing, '--key-file', key_path(self.yard)]
         if self.gather is not None:
             argv += ['--gather', str(self.gather)]
+        if self.many:
+            argv += ['--workers', str(processes(self.many))]
         self.responder = self.yard.spawn(
             argv + self.options, self.responder_cpus, user=WWW,
             stdin=self.held or subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""plot.py - three plots for README, as SVG written by hand.
+"""plot.py - the plots of the pages, as SVG written by hand.
 
 They can be read on a light and on a dark background: a style sheet inside
 each file has colours for both.
@@ -6,7 +6,9 @@ each file has colours for both.
 import math
 import os
 from html import escape
+from statistics import median
 
+from many import STREAMS
 from yard import BUILT
 
 LOOKS = {   # name: (light, dark, dashes)
@@ -190,11 +192,46 @@ def against_streams(results, file, title, figure, least, most, mark):
         [n for n in LOOKS if n in names], 80, 770) + panel.out)
 
 
+def middle(by_round, figure):
+    values = [f[figure] for f in by_round.values() if figure in f]
+    return median(values) if values else None
+
+
+def of_many(results):
+    """How cost grows with streams."""
+    title = 'From 10,000 to 100,000 streams on one machine'
+    panels, names = [], []
+    for i, (what, figure, most, mark) in enumerate((
+            ('CPU a delivery of one event to all', 'total_us', 40,
+             lambda v: f'{v:g} us'),
+            ('Memory a stream, all server processes', 'after_bytes', 16000,
+             lambda v: f'{v / 1000:g} kB'),
+            ('The last stream has the event after', 'last_ms', 4000,
+             lambda v: f'{v / 1000:g} s'),
+            ('All streams are open after', 'connect_s', 40,
+             lambda v: f'{v:g} s'))):
+        left, top = 70 + i % 2 * 440, 86 + i // 2 * 330
+        panel = Panel(what, Axis(10000, 100000, left, left + 350),
+                      Axis(0, most, top + 230, top, log=False), 'streams',
+                      mark)
+        for name, by_round in results['many'].items():
+            points = [(n, middle(by_round, f'{figure}_{n}')) for n in STREAMS]
+            points = [(n, value) for n, value in points if value is not None]
+            if name in LOOKS and points:
+                panel.line(name, points, dots=True)
+                names += [] if name in names else [name]
+        panels += panel.out
+    return save('many.svg', title, 880, 720, legend(
+        [n for n in LOOKS if n in names], 70, 870) + panels)
+
+
 def write(results):
     """The plots of which there is something to show; their paths."""
     paths = []
     if 'one' in results or 'crowd' in results:
         paths.append(delays(results))
+    if 'many' in results:
+        paths.append(of_many(results))
     if 'streams' in results:
         paths.append(against_streams(
             results, 'deliveries.svg',

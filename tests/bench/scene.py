@@ -27,6 +27,7 @@ class Scene:
             self.yard.__exit__()
             raise
         self.last = 0       # number of the last event published
+        self.harm = {}      # what was lost and repeated so far
         return self
 
     def __exit__(self, kind, *_):

@@ -100,13 +100,14 @@ class Yard:
         self.running.append(p)
         return p
 
-    def end(self, p):
+    def end(self, p, seconds=3):
+        """Kills it if it takes longer than that."""
         if p in self.running:
             self.running.remove(p)
         if p.poll() is None:
             p.send_signal(signal.SIGTERM)
             try:
-                p.wait(3)
+                p.wait(seconds)
             except subprocess.TimeoutExpired:
                 p.kill()
                 p.wait()
