@@ -274,6 +274,17 @@ test_status_counts_no_delay_where_nobody_listens(void)
 	check(metric(sv, "largesse_delay_seconds_count") == 1);
 }
 
+/* Each of three workers follows the log: it has had a turn. */
+static bool
+all_follow(struct server *sv)
+{
+	const char *s = status_of(sv);
+
+	return json_number(s, "$.by_worker[0].resident_bytes") > 0 &&
+	       json_number(s, "$.by_worker[1].resident_bytes") > 0 &&
+	       json_number(s, "$.by_worker[2].resident_bytes") > 0;
+}
+
 /* What the other workers read is not counted, for they sent it to nobody. */
 static void
 test_status_counts_no_delay_of_idle_workers(void)
@@ -282,6 +293,7 @@ test_status_counts_no_delay_of_idle_workers(void)
 	struct client *c = get(sv, "/events", NULL);
 
 	want_start(c);
+	until(all_follow(sv));
 	append(sv, "main", "x");
 	want_event(c, "1", NULL, "x");
 	until(now(sv, "$.events") == 3);
