@@ -288,5 +288,6 @@ main(void)
 		test_streams_come_from_the_address_that_is_asked_for),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
