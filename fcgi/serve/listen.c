@@ -47,7 +47,7 @@ listen_say(struct server *srv)
 static bool
 pass_on(struct server *srv, int fd)
 {
-	if (srv->spread == NULL || srv->leaving)
+	if (srv->spread == NULL)
 		return false;
 	listen_say(srv);
 	return spread_accepted(srv->spread, srv->hub.worker, fd,
@@ -149,7 +149,6 @@ listen_accept(struct server *srv)
 
 	if (srv->spread != NULL) {
 		spread_leave(srv->spread, srv->hub.worker);
-		srv->leaving = true;
 		take_handed(srv, true);
 	}
 	for (i = 0; i < srv->nlistens; i++)

@@ -63,7 +63,6 @@ struct server {
 	uv_timer_t listen_pause;
 	struct spread *spread; /* over the workers, or NULL: there is one */
 	uv_poll_t handed;      /* what other workers hand over */
-	bool leaving;	       /* nothing is handed over any more */
 	char *socket_path;     /* to remove at the end, or NULL... */
 	struct stat socket_is; /* ...if it is still this file */
 

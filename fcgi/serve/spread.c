@@ -1,9 +1,9 @@
 /*
  * spread.c - the connections are spread evenly over the workers.
  *
- * Each number in the shared memory is written by one process, or is added to in
- * one step.  It only helps to choose a worker: a wrong number makes the spread
- * uneven, and does nothing else.
+ * The counts in the shared memory are added to in one step.  All that is there
+ * only helps to choose a worker: a wrong number makes the spread uneven, and
+ * does nothing else.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -204,27 +204,59 @@ pick(const struct spread *sp, uint64_t i, uint64_t max, int64_t now_ms)
 	return best;
 }
 
-/* The control message of unix(7) that carries one descriptor. */
-union carrier {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
+/* A message of one byte, with room for one descriptor: unix(7), SCM_RIGHTS. */
+struct parcel {
+	char byte;
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov;
+	struct msghdr m;
 };
+
+static struct msghdr *
+parcel_open(struct parcel *p)
+{
+	*p = (struct parcel){
+	    .iov = {&p->byte, 1},
+	    .m = {.msg_iov = &p->iov,
+		.msg_iovlen = 1,
+		.msg_control = &p->control,
+		.msg_controllen = sizeof(p->control)},
+	};
+	return &p->m;
+}
 
 static bool
 send_descriptor(int to, int fd)
 {
-	char byte = 0;
-	union carrier c = {.head = {.cmsg_len = CMSG_LEN(sizeof(fd)),
-			       .cmsg_level = SOL_SOCKET,
-			       .cmsg_type = SCM_RIGHTS}};
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &c,
-	    .msg_controllen = sizeof(c)};
+	struct parcel p;
+	struct msghdr *m = parcel_open(&p);
 
-	memcpy(CMSG_DATA(&c.head), &fd, sizeof(fd));
-	return sendmsg(to, &m, MSG_NOSIGNAL) == 1;
+	p.control.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(fd)),
+	    .cmsg_level = SOL_SOCKET,
+	    .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(&p.control.head), &fd, sizeof(fd));
+	return sendmsg(to, m, MSG_NOSIGNAL) == 1;
+}
+
+/*
+ * False: nothing has come.  *fd is -1 if a connection has come, and this
+ * process had no descriptor left for it.
+ */
+static bool
+receive_descriptor(int from, int *fd)
+{
+	struct parcel p;
+	struct msghdr *m = parcel_open(&p);
+
+	if (recvmsg(from, m, MSG_CMSG_CLOEXEC) != 1)
+		return false;
+	*fd = -1;
+	if (m->msg_controllen >= CMSG_LEN(sizeof(*fd)))
+		memcpy(fd, CMSG_DATA(&p.control.head), sizeof(*fd));
+	return true;
 }
 
 /* Hands fd over to a worker that has room.  False: it is still ours. */
@@ -259,6 +291,8 @@ spread_accepted(
 	uint64_t to;
 	int tries;
 
+	if (state_of(&sp->of[i]) == SPREAD_LEFT)
+		return false;
 	for (tries = 0; tries < TRIES; tries++) {
 		to = pick(sp, i, max, now_ms);
 		if (to == i && admit(&sp->of[i], max))
@@ -275,25 +309,13 @@ spread_accepted(
 int
 spread_take(struct spread *sp, uint64_t i, int64_t now_ms)
 {
-	char byte;
-	union carrier c;
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &c,
-	    .msg_controllen = sizeof(c)};
-	int fd;
+	struct spread_place *p = &sp->of[i];
+	int fd = -1;
 
-	for (;;) {
-		m.msg_controllen = sizeof(c);
-		if (recvmsg(sp->ends[i][1], &m, MSG_CMSG_CLOEXEC) != 1)
-			return -1;
-		__atomic_store_n(&sp->of[i].since_ms, now_ms, __ATOMIC_SEQ_CST);
-		__atomic_fetch_add(&sp->of[i].took, 1, __ATOMIC_SEQ_CST);
+	while (fd == -1 && receive_descriptor(sp->ends[i][1], &fd)) {
+		__atomic_store_n(&p->since_ms, now_ms, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&p->took, 1, __ATOMIC_SEQ_CST);
 		sp->opened++;
-		if (m.msg_controllen < CMSG_LEN(sizeof(fd)))
-			continue; /* there was no descriptor left for it */
-		memcpy(&fd, CMSG_DATA(&c.head), sizeof(fd));
-		return fd;
 	}
+	return fd;
 }

@@ -68,7 +68,7 @@ void spread_say(struct spread *, uint64_t i, uint64_t now);
  * over to it and closed here, and the result is true.  False: worker i keeps
  * it.  max: how many each has room for.  A worker that is only starting, or
  * that has not taken what it was handed before, gets it if nobody else has
- * room; if nobody at all has, i keeps it.
+ * room; if nobody at all has, i keeps it.  A worker that has left keeps all.
  */
 bool spread_accepted(
     struct spread *, uint64_t i, int fd, uint64_t max, int64_t now_ms);
