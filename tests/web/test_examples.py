@@ -51,6 +51,12 @@ def test_examples_name_tests_that_there_are():
                          there), name
 
 
+def rows(log):
+    return json.loads(subprocess.run(
+        ["sqlite3", "-json", log, "SELECT topic, event, data FROM events"],
+        check=True, capture_output=True, text=True).stdout)
+
+
 @each("name", ["score", "bell", "dashboard"])
 def test_what_the_readme_says_to_paste(name):
     """Its first lines work on a log as they stand; only the paths are others."""
@@ -65,10 +71,8 @@ def test_what_the_readme_says_to_paste(name):
         subprocess.run(["sh", "-ec", block.replace("largesse ", LARGESSE + " ")],
                        check=True, capture_output=True)
         subprocess.run(["sqlite3", log, "INSERT INTO orders(item) VALUES('Lamp')"], check=True)
-        events = subprocess.run(
-            ["sqlite3", "-json", log, "SELECT topic, event, data FROM events"],
-            check=True, capture_output=True, text=True).stdout
-    event, = json.loads(events)
+        events = rows(log)
+    event, = events
     assert event["topic"].partition("/")[0] in (name, "match", "orders"), event
     assert name != "score" or json.loads(event["data"])["score"] == [1, 0], event
 
@@ -90,10 +94,8 @@ def test_a_build_that_ends_before_it_begins():
                 PATH="%s:%s" % (mktemp.parent, os.environ["PATH"])))
         assert done.returncode == 128 + signal.SIGTERM, done.returncode
         assert not list(temporary.iterdir()), list(temporary.iterdir())
-        events = subprocess.run(
-            ["sqlite3", "-json", log, "SELECT topic, event, data FROM events"],
-            check=True, capture_output=True, text=True).stdout
-    assert json.loads(events) == [
+        events = rows(log)
+    assert events == [
         {"topic": "build/1", "event": "stream-end", "data": "failed"}], events
 
 
