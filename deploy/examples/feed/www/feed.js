@@ -20,11 +20,11 @@ async function list() {
 	$("me").textContent = me;
 	$("people").replaceChildren(...people.map(([name, followed]) => make("li", {}, name, make("button",
 	    { onclick: () => tell({ follow: name }).then(list) }, followed ? "Leave" : "Follow"))));
-	return { me, token };
+	return { topics: ["user/" + me], token };
 }
 
-list().then(({ me }) => {
-	const stream = new Largesse("/events?last=50", { topics: ["user/" + me], token: async () => (await list()).token });
+list().then(({ topics }) => {
+	const stream = new Largesse("/events?last=50", { topics, token: async () => (await list()).token });
 
 	stream.onopen = stream.onerror = (e) => { $("state").textContent = document.body.dataset.state = e.type; };
 	stream.addEventListener("post", (e) => {
