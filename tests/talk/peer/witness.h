@@ -16,7 +16,10 @@ struct witness serve_witness(void);
 /* It goes on, and a new one can be had. */
 void want_alive(struct witness *);
 
-/* A log whose n rows have their own id as data. */
+/* Returns when the responder has read the row with this id. */
+void await_head(struct server *, int id);
+
+/* A log whose n rows have their own id as data, and were read. */
 struct server *serve_numbered(int n);
 
 /* A stream of it after id, started. */

@@ -63,8 +63,10 @@ serve_pruned(void)
 			append(sv, "run/1", text("a%d", i));
 		else
 			end_run(sv, "run/1");
+		await_head(sv, 3 * i + 2);
 		append(sv, "run/2", text("b%d", i));
 	}
+	await_head(sv, 12); /* which came alone, see serve_numbered */
 	prune(sv, "run/*");
 	check(log_count(sv) == 8);
 	return sv;
