@@ -241,10 +241,11 @@ class Field(Site):
 class Publisher(threading.Thread):
     """A steady stream of inserts e1, e2, ..., one a transaction."""
 
-    def __init__(self, y, per_second):
+    def __init__(self, y, per_second, before=()):
+        """before: what is in the log already."""
         super().__init__(daemon=True)
         self.y, self.pause = y, 1 / per_second
-        self.committed = []         # (row, data)
+        self.committed = list(before)       # (row, data)
         self.stopped = threading.Event()
         self.start()
 

@@ -113,8 +113,7 @@ def test_random_cuts_of_clients():
         early = [(i + 1, "e%d" % (i + 1)) for i in range(2000)]
         followers = [y.follow(last_id="earliest", pause=0.01)
                      for _ in range(10)]
-        publisher = Publisher(y, 200)
-        publisher.committed += early
+        publisher = Publisher(y, 200, early)
         for _ in range(500):
             nap(0, 0.03)
             dice.choice(followers).cut()
