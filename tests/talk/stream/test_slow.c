@@ -32,10 +32,17 @@ want_rows(struct client *c, int first, int last)
 	}
 }
 
+/* A reader that waits until the others have read waits as long as they take. */
+static struct server *
+serve_patient(void)
+{
+	return serve_with("--stall", "0", NULL);
+}
+
 static void
 test_a_slow_reader_gets_everything_in_order_once(void)
 {
-	struct server *sv = serve();
+	struct server *sv = serve_patient();
 	struct client *c = stream(sv, "/events");
 
 	append_20_mb(sv, 1);
@@ -55,7 +62,7 @@ test_slow_readers_cost_no_memory(void)
 	struct client *c[N], *live;
 	long before, after;
 
-	start(sv, NULL);
+	start(sv, "--stall", "0", NULL);
 	for (int i = 0; i < N; i++)
 		c[i] = stream(sv, "/events");
 	live = stream(sv, "/events");
@@ -77,7 +84,7 @@ test_slow_readers_cost_no_memory(void)
 static void
 test_a_slow_reader_does_not_hold_up_the_others(void)
 {
-	struct server *sv = serve();
+	struct server *sv = serve_patient();
 	struct client *slow = stream(sv, "/events");
 	struct client *live = stream(sv, "/events");
 
