@@ -13,6 +13,7 @@
 // what .htaccess may say, the choice, PHP, the files, the log, the page.
 const WAYS = ['largesse.fcgi' => 'FastCGI', 'largesse.cgi' => 'CGI', 'events.php' => 'PHP'];
 const RULE = '/^\s*RewriteRule \^events\(\/\.\*\)\?\$ (\S+)\$1 \[L\]\s*$/m';
+const SCHEMA = 1;           // of a log, the newest that this folder knows
 const COOKIE = 'largesse_check';
 const OWNER_S = 3600;       // the empty file counts for so long
 const CONNECT_S = 4;
@@ -824,7 +825,28 @@ function look_at_log(Report $report): array
 			'key, and no mode can change that. Publish nothing here that they may not see.');
 	}
 	look_at_modes($report, $data, $name);
+	look_at_schema($report, $data);
 	return $data;
+}
+
+// A newer largesse may have made the log, or upgraded it.
+function look_at_schema(Report $report, array $data): void
+{
+	if (!is_file($data['db']) || !extension_loaded('pdo_sqlite')) {
+		return;
+	}
+	try {
+		$db = new PDO('sqlite:' . $data['db'], null, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
+			PDO::SQLITE_ATTR_OPEN_FLAGS => PDO::SQLITE_OPEN_READONLY, PDO::ATTR_TIMEOUT => 2]);
+		$schema = (int) $db->query("SELECT value FROM largesse WHERE key = 'schema'")->fetchColumn();
+	} catch (PDOException $e) { // it is no log yet, or others have it: the ways say that
+		return;
+	}
+	if ($schema > SCHEMA) {
+		$report->add('error', 'schema', "the log has the schema $schema, and this folder knows " . SCHEMA,
+			'A newer largesse has made or upgraded it. Pages are told to come back later, and nothing is read or written.',
+			[['do' => 'upload the folder of the newer largesse, without data']]);
+	}
 }
 
 // May another user of the machine read this?

@@ -41,6 +41,7 @@ const SETTINGS = [
 const NOT_HERE = ['JWKS_FILE', 'TRUST_USER', 'USER_TOPIC', 'ISSUER', 'AUDIENCE', 'MAX_TOKEN_AGE', 'LEEWAY', 'HANDOVER',
 	'ALLOW_ORIGIN'];
 
+const SCHEMA = 1;               // of a log, the newest that this file knows
 const KEEP_ROWS = 10000;        // of a log that is made here
 const TOPICS_MAX = 16;          // of one request
 const EVENT_MAX = 1048576;      // bytes of an event, and of a POST
@@ -65,6 +66,7 @@ const END_BYTES = 255;          // of the last block that a client wants
 const MEMBERS = ['topic', 'event', 'data', 'uid'];
 const LAST_IDS = ['lastEventId', 'last_event_id', 'lastEventID'];
 const BEHIND = [...LAST_IDS, 'beat', 'age', 'poll', 'pad', 'stream']; // what may stand behind a signature
+const NEWER = 'the log was made by a newer largesse, and this one is to be upgraded';
 const BAD = "\u{FFFD}";         // in the place of what is no text
 const NOW_MS = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
 
@@ -91,7 +93,7 @@ function main(): void
 		answer(503, "this cannot work yet: PHP's error log says why, and check.php\n");
 	} catch (Throwable $e) {
 		error_log('events.php: ' . $e->getMessage());
-		if (is_log_trouble($e)) {
+		if (is_log_trouble($e) || $e instanceof Newer) {
 			say_later($rq);
 		} else {
 			answer(500, "something is wrong here: PHP's error log says what\n");
@@ -141,6 +143,11 @@ class Misfit extends Exception
 {
 }
 
+// The log was made by a newer largesse, so it is left alone until this folder is of that one, too.
+class Newer extends Exception
+{
+}
+
 function answer(int $status, string $body, array $headers = []): void
 {
 	if (headers_sent()) {
@@ -182,7 +189,7 @@ function say_health(): void
 		answer(200, "ok\n");
 	} catch (Exception $e) {
 		error_log('events.php: ' . $e->getMessage());
-		answer(503, "unavailable\n");
+		answer(503, 'unavailable' . ($e instanceof Newer ? ': ' . NEWER : '') . "\n");
 	}
 }
 
@@ -996,8 +1003,20 @@ class Log
 	private function is_made(bool $write): bool
 	{
 		$this->open($write);
-		return $this->row("SELECT 1 FROM sqlite_master WHERE name = 'largesse'") !== null &&
-			$this->row('PRAGMA journal_mode')[0] === 'wal';
+		if ($this->row("SELECT 1 FROM sqlite_master WHERE name = 'largesse'") === null) {
+			return false;
+		}
+		$this->check_schema();
+		return $this->row('PRAGMA journal_mode')[0] === 'wal';
+	}
+
+	// The number goes up only where one who does not know it would do harm.
+	private function check_schema(): void
+	{
+		$schema = (int) $this->number("SELECT CAST(value AS INTEGER) FROM largesse WHERE key = 'schema'");
+		if ($schema > SCHEMA) {
+			throw new Newer(NEWER . ": it has schema $schema, and events.php knows " . SCHEMA);
+		}
 	}
 
 	private function open(bool $write): void
@@ -1066,6 +1085,7 @@ class Log
 		$this->db->exec('PRAGMA synchronous = FULL');
 		$this->db->exec('BEGIN IMMEDIATE');
 		try {
+			$this->check_schema();
 			$result = $write();
 			$this->db->exec('COMMIT');
 			return $result;
@@ -1081,6 +1101,7 @@ class Log
 	// Which log it is, its newest ids, and what was removed from it.
 	private function look(): void
 	{
+		$this->check_schema();
 		$row = $this->row("SELECT (SELECT value FROM largesse WHERE key = 'log')," .
 			" (SELECT seq FROM sqlite_sequence WHERE name = 'events')," .
 			" (SELECT value FROM largesse WHERE key = 'pruned')," .

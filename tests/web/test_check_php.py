@@ -541,6 +541,15 @@ def changed(name, change):
     return edit
 
 
+def newer_log(folder):
+    """As a newer largesse would make it."""
+    db = sqlite3.connect(folder / "data/events.db")
+    db.executescript("CREATE TABLE largesse(key TEXT PRIMARY KEY, value);"
+                     "INSERT INTO largesse VALUES('schema', 2)")
+    db.close()
+    os.chmod(folder / "data/events.db", 0o640)
+
+
 def machine(data):
     return data[:18] + (b"\x3e" if data[18] != 0x3e else b"\xb7") + data[19:]
 
@@ -565,6 +574,7 @@ BROKEN = {  # what is done to the folder, and what is said
                 "mkdir data"),
     "a log for all": (lambda folder: (folder / "data/events.db").touch(0o644),
                       "readable", "chmod 640 data/events.db"),
+    "a newer log": (newer_log, "schema", "the folder of the newer largesse"),
     "a folder for all": (mode(0o777, "data"), "writable", "chmod 700 data"),
 }
 

@@ -1006,6 +1006,40 @@ def test_php_tells_a_client_of_a_busy_log_to_come_back():
         assert p.php(uri="/events/health")[0] == 503
 
 
+def test_a_log_of_a_newer_largesse_is_left_alone():
+    """As by the program: pages are told to come back, health says why, and nothing
+    is read or written."""
+    form = dict(method="POST", body=b"data=x", **bearer(good(publish=["*"])),
+                CONTENT_TYPE="application/x-www-form-urlencoded")
+    asked = [dict(**bearer(good("*")), QUERY_STRING="lastEventId=earliest" + more)
+             for more in ("", "&poll", "&start=bare")]
+    asked += [form, dict(uri="/events/health", PATH_INFO="/health")]
+    with Pair(SECRET) as p:
+        p.insert(data="secret")
+        schema = "UPDATE largesse SET value = %d WHERE key = 'schema'"
+        with Holding(p, "lastEventId=0", **bearer(good("*"))) as h:
+            until("it has the event", lambda: b"secret" in h.said)
+            p.sqls(schema % 2 + "; INSERT INTO events(data) VALUES('new')")
+            assert h.proc.wait(60) == 0     # long before its 250 seconds
+            assert h.said.endswith(b'"reason":"busy"}\n\n'), h.said
+            assert b"data: new" not in h.said, h.said
+        for more in asked:
+            theirs, ours = p.program(**more), p.php(**more)
+            assert ours[0] == theirs[0], (more, ours, theirs)
+            assert ("retry-after" in ours[1]) == ("retry-after" in theirs[1])
+            if more is not form:        # both say busy, in other words
+                assert ours[2] == theirs[2], (more, ours, theirs)
+            assert b"secret" not in ours[2], ours
+        assert p.sql("SELECT count(*) FROM events") == [(2,)]
+        assert "newer largesse" in (p.dir / "php.log").read_text()
+        p.sql(schema % 1)
+        assert b"secret" in p.php(**asked[0])[2]
+    known = {re.search(r"SCHEMA(?:_VERSION)? = (\d+)", (ROOT / path).read_text())[1]
+             for path in ("deploy/shared/events.php", "deploy/shared/check.php",
+                          "store/sqlite/keep/schema.h")}
+    assert len(known) == 1, known
+
+
 class Holding:
     """A PHP that keeps its request open, of a host whose php.ini keeps back
     and compresses what pages say."""
