@@ -135,8 +135,7 @@ judge_compressed(
 	    held ? LEVEL_ERROR : LEVEL_WARNING, SURE_CERTAIN,
 	    held ? "The compressor waits for more to compress: events come "
 		   "late and in heaps."
-		 : "Each stream costs the server a compressor, some 300 KB, "
-		   "and saves little on small events.",
+		 : "Each stream costs the server a compressor, 50 to 200 KB.",
 	    "Content-Encoding: %s%s", e->probe->encoding,
 	    held ? ", and ticks that come late only with it" : "");
 
