@@ -213,7 +213,8 @@ check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 LONG	 = long frameworks hour
 LONG_TORTURE = 3600
 
-check-long: need-check need-long need-ways build/largesse upload wordpress deb
+check-long: need-check need-long need-ways build/largesse build/asan/largesse \
+    upload wordpress deb
 	@LONG_TORTURE=$(LONG_TORTURE) tests/run.sh $(LONG)
 
 # The stack is broken on purpose, and a model says what its clients missed:
