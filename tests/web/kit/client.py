@@ -13,6 +13,7 @@ import collections
 import re
 import selectors
 import socket
+import ssl
 import threading
 import time
 
@@ -350,14 +351,16 @@ class Follower(threading.Thread):
 
 
 class Crowd:
-    """Many streams of one target in one loop."""
+    """Many streams of one target in one loop; tls: an SSLContext."""
 
-    def __init__(self, address, n, target):
+    def __init__(self, address, n, target, tls=None):
         self.wires = []
         self.socks = []
         self.poll = selectors.DefaultSelector()
         for _ in range(n):
             sock = socket.create_connection(address, PATIENCE)
+            if tls:
+                sock = tls.wrap_socket(sock)
             sock.sendall(request(target))
             sock.setblocking(False)
             wire = Wire()
@@ -374,7 +377,10 @@ class Crowd:
                 raise TimeoutError("%d of %d streams wait" % (
                     len(missing), len(self.wires)))
             for key, _ in self.poll.select(1):
-                data = key.fileobj.recv(65536)
+                try:
+                    data = key.fileobj.recv(65536)
+                except ssl.SSLWantReadError:
+                    continue
                 if not data:
                     raise Cut("a stream of the crowd was closed")
                 key.data.feed(data)
