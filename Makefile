@@ -203,7 +203,7 @@ demo:
 .PHONY: demo
 
 # All tests.  SUITES="unit talk" runs some of them.
-SUITES	 = house pages unit talk web browser ways js clients fault torture fuzz slow hosts
+SUITES	 = house bench pages unit talk web browser ways js clients fault torture fuzz slow hosts
 
 check: need-check build/largesse build/asan/largesse upload $(UNIT) $(TALK)
 	@tests/run.sh $(SUITES)

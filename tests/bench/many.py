@@ -21,14 +21,17 @@ STREAM_BYTES = 60000
 def many(peer, quick):
     """Opened, held, idle, one event to all, and both servers restarted under
     all of them while ten events are published."""
-    figures = {}
+    figures, troubles = {}, []
     for n in QUICK if quick else STREAMS:
         try:
             one = at(peer, n, quick)
         except Trouble as e:
             one = {'trouble': str(e)}
-            print(f'many, {n}: {e}', flush=True)
+        if 'trouble' in one:
+            troubles.append(f'{n} streams: {one.pop("trouble")}')
         figures.update((f'{name}_{n}', value) for name, value in one.items())
+    if troubles:
+        figures['trouble'] = '; '.join(troubles)
     return figures
 
 
@@ -52,7 +55,10 @@ def at(peer, n, quick):
             figures['web_s'] = missed(s, s.peer.end_web, s.peer.start_web)
             figures.update(harm(s))
         else:
-            figures['web_s'] = forgotten(s, n)
+            try:
+                figures['web_s'] = forgotten(s, n)
+            except Trouble as e:    # the others count nevertheless
+                figures['trouble'] = f'the web server is restarted: {e}'
         return figures
 
 
@@ -169,10 +175,11 @@ def forgotten(s, n):
     seconds until all streams are open again."""
     began = time.monotonic_ns()
     s.peer.restart_web()
-    end, got = time.monotonic() + 180, {'open': 0}
+    end, got = time.monotonic() + 60, {'open': 0}
     while got['open'] < n:
         if time.monotonic() > end:
-            raise Trouble(f'{n - got["open"]} streams did not come back')
+            raise Trouble(f'{n - got["open"]} of {n} streams did not come '
+                          f'back in 60 s, workers died {deaths(s)} times')
         time.sleep(0.1)
         got = s.client.ask('group 0')
     took = (time.monotonic_ns() - began) / 1e9
@@ -195,6 +202,12 @@ def readers(peer, quick):
                 cpu_ns(redis) - before) / events / 1e3
     figures['read_us'] = (figures['redis_us_30'] - figures['redis_us_1']) / 29
     return figures
+
+
+def deaths(s):
+    """Of nginx's workers, by a signal that nobody sent."""
+    with open(s.yard.path('error.log'), errors='replace') as f:
+        return sum(' exited on signal ' in line for line in f)
 
 
 def harm(s):
