@@ -127,7 +127,8 @@ build/asan/unit/%: build/asan/tests/unit/%.o $(PARTS)
 	$(LINK) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # The client of the measurements is tested, too.
-CROWD	 = $(addprefix tests/bench/,crowd.o feed.o tally.o)
+CROWD	 = $(addprefix tests/bench/,crowd.o feed.o tally.o wire.o browsers.o)
+build/%/unit/bench/test_crowd: LIBS += -lnghttp2
 build/asan/unit/bench/test_crowd: $(addprefix build/asan/,$(CROWD))
 build/plain/unit/bench/test_crowd: $(addprefix build/plain/,$(CROWD))
 build/cov/unit/bench/test_crowd: $(addprefix build/plain/,$(CROWD))
@@ -172,14 +173,16 @@ BENCH	 = build/bench/load build/bench/publish build/bench/post \
 BENCH_OBJ = $(patsubst tests/bench/%.c,build/bench/obj/%.o,\
 	   $(wildcard tests/bench/*.c tests/bench/ceiling/*.c))
 
-build/bench/load: $(addprefix build/bench/obj/,load.o crowd.o feed.o tally.o)
+build/bench/load: $(addprefix build/bench/obj/,load.o crowd.o feed.o tally.o \
+	wire.o browsers.o)
+build/bench/load: LDFLAGS += -lssl -lcrypto -lnghttp2
 build/bench/publish: $(addprefix build/bench/obj/,publish.o sink.o tally.o)
 build/bench/post: $(addprefix build/bench/obj/,post.o tally.o)
 build/bench/harm: $(addprefix build/bench/obj/,harm.o tally.o)
 build/bench/ceiling: $(addprefix build/bench/obj/ceiling/,ceiling.o post.o \
 	stream.o)
 $(BENCH):
-	$(LINK) $(CFLAGS) -o $@ $^ -lsqlite3 -lhiredis
+	$(LINK) $(CFLAGS) -o $@ $^ -lsqlite3 -lhiredis $(LDFLAGS)
 
 build/bench/obj/%.o: tests/bench/%.c | need-build need-bench
 	$(COMPILE) $(CFLAGS) -c -o $@ $<

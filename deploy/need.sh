@@ -23,7 +23,7 @@ packages() {
 	    libapache2-mod-wsgi-py3 haproxy multiwatch php8.2-cgi systemd iproute2 \
 	    redis-server php8.2-curl python3-requests python3-httpx \
 	    python3-aiohttp libwww-perl libmojolicious-perl node-typescript \
-	    python3-psycopg2 python3-pymysql ;;
+	    python3-psycopg2 python3-pymysql libnghttp2-dev ;;
 	wordpress) echo python3 ;;
 	deb) echo build-essential debhelper ;;
 	long) echo debootstrap util-linux postgresql-15 mariadb-server \
@@ -37,7 +37,8 @@ packages() {
 	coverage) echo gcovr ;;
 	lint) echo clang-format clang-tidy cppcheck mandoc ;;
 	bench) echo sqlite3 nginx-light lighttpd libnginx-mod-nchan \
-	    php8.2-fpm php8.2-sqlite3 nodejs npm python3 procps redis-server ;;
+	    php8.2-fpm php8.2-sqlite3 nodejs npm python3 procps redis-server \
+	    haproxy lighttpd-mod-openssl libnghttp2-dev openssl ;;
 	*) echo "need.sh: unknown purpose: $1" >&2; exit 2 ;;
 	esac
 }

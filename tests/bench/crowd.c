@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "browsers.h"
 #include "crowd.h"
 
 int
@@ -22,8 +23,8 @@ crowd_init(struct crowd *c)
 	return c->buf != NULL && c->ep >= 0 ? 0 : -1;
 }
 
-static void
-watch(struct crowd *c, int op, int fd, uint32_t events, void *what)
+void
+crowd_watch(struct crowd *c, int op, int fd, uint32_t events, void *what)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = what};
 
@@ -77,11 +78,22 @@ stream_goes_away(struct group *g, struct stream *s)
 	g->away[g->naway++] = (uint32_t)(s - g->streams);
 }
 
+/* Reset: thousands of TIME_WAITs would use up the ports. */
 static void
-stream_end(struct crowd *c, struct stream *s)
+stream_close(struct stream *s)
+{
+	struct linger now = {1, 0};
+
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(s->fd);
+}
+
+void
+crowd_end(struct crowd *c, struct stream *s)
 {
 	struct group *g = &c->groups[s->group];
-	struct linger now = {1, 0};
 
 	if (s->fd < 0)
 		return;
@@ -96,9 +108,8 @@ stream_end(struct crowd *c, struct stream *s)
 		g->refused++;
 	} else if (s->feed.status == 200)
 		g->ended++;
-	/* Reset: thousands of TIME_WAITs would use up the ports. */
-	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(s->fd);
+	if (s->browser == NULL)
+		stream_close(s);
 	s->fd = -1;
 }
 
@@ -118,30 +129,51 @@ stream_bind(struct crowd *c, int fd, size_t i)
 	}
 }
 
+int
+crowd_connect(struct crowd *c, size_t i, bool small)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, room = 4096;
+
+	if (fd < 0) {
+		perror("load: socket");
+		exit(1);
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (small)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	if (c->source.sin_family != 0)
+		stream_bind(c, fd, i);
+	/* If it fails, so does the first send. */
+	connect(fd, (struct sockaddr *)&c->peer, sizeof(c->peer));
+	return fd;
+}
+
 static void
 stream_begin(struct crowd *c, struct group *g, size_t i)
 {
 	struct stream *s = &g->streams[i];
-	int one = 1, small = 4096;
 
 	s->group = (uint32_t)(g - c->groups);
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd < 0) {
-		perror("load: socket");
-		exit(1);
-	}
+	s->asked = false;
+	s->fd = crowd_connect(c, i, g->stall);
 	c->underway++;
-	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (g->stall)
-		setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	if (c->source.sin_family != 0)
-		stream_bind(c, s->fd, i);
-	if (connect(s->fd, (struct sockaddr *)&c->peer, sizeof(c->peer)) != 0 &&
-	    errno != EINPROGRESS) {
-		stream_end(c, s);
-		return;
-	}
-	watch(c, EPOLL_CTL_ADD, s->fd, EPOLLOUT, s);
+	crowd_watch(c, EPOLL_CTL_ADD, s->fd, EPOLLOUT, s);
+}
+
+const char *
+crowd_target(const struct crowd *c, const struct stream *s, char *buf)
+{
+	const struct group *g = &c->groups[s->group];
+	const char *number = strstr(g->target, "%d");
+
+	if (number != NULL)
+		snprintf(buf, CROWD_TARGET, "%.*s%zu%s",
+		    (int)(number - g->target), g->target,
+		    (size_t)(s - g->streams), number + 2);
+	else
+		snprintf(buf, CROWD_TARGET, "%s", g->target);
+	return buf;
 }
 
 /* Connected: the request fits any socket buffer. */
@@ -149,26 +181,46 @@ static void
 stream_ask(struct crowd *c, struct stream *s)
 {
 	struct group *g = &c->groups[s->group];
-	char target[600], request[1024];
-	const char *number = strstr(g->target, "%d");
+	char target[CROWD_TARGET], request[1024];
 	const char *id = s->feed.place[0] != '\0' ? s->feed.place : g->id;
 	int len;
 
-	if (number != NULL)
-		snprintf(target, sizeof(target), "%.*s%zu%s",
-		    (int)(number - g->target), g->target,
-		    (size_t)(s - g->streams), number + 2);
-	else
-		snprintf(target, sizeof(target), "%s", g->target);
 	len = snprintf(request, sizeof(request),
 	    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
 	    "Accept: text/event-stream\r\n%s%s%s\r\n",
-	    target, id[0] ? "Last-Event-ID: " : "", id, id[0] ? "\r\n" : "");
-	if (send(s->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
-		stream_end(c, s);
+	    crowd_target(c, s, target), id[0] ? "Last-Event-ID: " : "", id,
+	    id[0] ? "\r\n" : "");
+	if (wire_send(s->ssl, s->fd, request, (size_t)len) != len) {
+		crowd_end(c, s);
 		return;
 	}
-	watch(c, EPOLL_CTL_MOD, s->fd, EPOLLIN, s);
+	s->asked = true;
+	crowd_watch(c, EPOLL_CTL_MOD, s->fd, EPOLLIN, s);
+}
+
+/* Connected: the handshake, if there is one, comes before the request. */
+static void
+stream_greets(struct crowd *c, struct stream *s)
+{
+	if (c->tls == NULL) {
+		stream_ask(c, s);
+		return;
+	}
+	if (s->ssl == NULL)
+		s->ssl = wire_new(c->tls, s->fd, false);
+	switch (wire_greet(s->ssl)) {
+	case WIRE_OPEN:
+		stream_ask(c, s);
+		break;
+	case WIRE_WANTS_READ:
+		crowd_watch(c, EPOLL_CTL_MOD, s->fd, EPOLLIN, s);
+		break;
+	case WIRE_WANTS_WRITE:
+		crowd_watch(c, EPOLL_CTL_MOD, s->fd, EPOLLOUT, s);
+		break;
+	default:
+		crowd_end(c, s);
+	}
 }
 
 struct delivery {
@@ -255,7 +307,7 @@ stream_opened(struct crowd *c, struct stream *s)
 	c->underway--;
 	if (s->feed.status != 200 || s->feed.away) {
 		g->refused += !g->again && s->feed.status != 200;
-		stream_end(c, s);
+		crowd_end(c, s);
 		return;
 	}
 	s->open = true;
@@ -263,7 +315,7 @@ stream_opened(struct crowd *c, struct stream *s)
 	g->connects++;
 	g->opened_ns = c->now;
 	if (g->stall)
-		watch(c, EPOLL_CTL_DEL, s->fd, 0, NULL);
+		crowd_watch(c, EPOLL_CTL_DEL, s->fd, 0, NULL);
 }
 
 static void
@@ -276,31 +328,61 @@ stream_lives(struct crowd *c, struct stream *s)
 	g->lived_ns = c->now;
 }
 
-static void
-stream_read(struct crowd *c, struct stream *s)
+void
+crowd_status(struct crowd *c, struct stream *s, uint16_t status)
+{
+	feed_status(&s->feed, status);
+	stream_opened(c, s);
+}
+
+void
+crowd_bytes(struct crowd *c, struct stream *s, const char *bytes, size_t len)
 {
 	struct delivery d = {c, s};
 	bool was_open = s->feed.status != 0;
-	ssize_t len = recv(s->fd, c->buf, CROWD_READ, 0);
 
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	c->now = tally_now();
-	if (len <= 0) {
-		stream_end(c, s);
-		return;
-	}
 	c->tally.bytes += (uint64_t)len;
-	c->tally.reads++;
-	feed_bytes(&s->feed, c->buf, (size_t)len, &c->faults, delivered, &d);
+	feed_bytes(&s->feed, bytes, len, &c->faults, delivered, &d);
 	if (!was_open && s->feed.status != 0)
 		stream_opened(c, s);
 	if (s->fd >= 0 && s->feed.away)
-		stream_end(c, s);
+		crowd_end(c, s);
 	if (s->fd >= 0 && s->feed.live && !s->live)
 		stream_lives(c, s);
 	if (s->fd >= 0 && s->feed.state == FEED_OVER)
-		stream_end(c, s);
+		crowd_end(c, s);
+}
+
+static void
+stream_read(struct crowd *c, struct stream *s)
+{
+	ssize_t len;
+
+	/* Full: OpenSSL may have more, which epoll does not know of. */
+	do {
+		len = wire_recv(s->ssl, s->fd, c->buf, CROWD_READ);
+		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		c->now = tally_now();
+		if (len <= 0) {
+			crowd_end(c, s);
+			return;
+		}
+		c->tally.reads++;
+		crowd_bytes(c, s, c->buf, (size_t)len);
+	} while (s->ssl != NULL && len == CROWD_READ && s->fd >= 0);
+}
+
+static void
+group_begins_browser(struct crowd *c, struct group *g)
+{
+	struct stream *first = &g->streams[g->begun];
+	size_t n = g->n - g->begun < g->share ? g->n - g->begun : g->share, i;
+
+	for (i = 0; i < n; i++)
+		first[i].group = (uint32_t)(g - c->groups);
+	browser_begin(c, first, n);
+	g->begun += n;
 }
 
 void
@@ -316,7 +398,10 @@ crowd_go_on(struct crowd *c, struct group *g)
 			due = g->n;
 	}
 	while (g->begun < due && c->underway < CROWD_UNDERWAY)
-		stream_begin(c, g, g->begun++);
+		if (g->share > 0)
+			group_begins_browser(c, g);
+		else
+			stream_begin(c, g, g->begun++);
 }
 
 bool
@@ -329,13 +414,24 @@ crowd_opened(const struct crowd *c, const struct group *g)
 		   tally_now() - g->opened_ns > CROWD_SETTLE_MS * 1000000ull);
 }
 
-void
-crowd_stream(struct crowd *c, struct stream *s, uint32_t events)
+/* A stream's address is even, so the last bit can say that it is none. */
+void *
+crowd_mark_browser(struct browser *b)
 {
-	if (s->fd < 0)
+	return (char *)b + 1;
+}
+
+void
+crowd_ready(struct crowd *c, void *what)
+{
+	struct stream *s = what;
+
+	if ((uintptr_t)what & 1)
+		browser_ready((void *)((char *)what - 1));
+	else if (s->fd < 0)
 		return;
-	if (events & EPOLLOUT)
-		stream_ask(c, s);
+	else if (!s->asked)
+		stream_greets(c, s);
 	else
 		stream_read(c, s);
 }
@@ -359,8 +455,10 @@ crowd_close(struct crowd *c, struct group *g)
 
 	g->again = false;
 	for (i = 0; i < g->begun; i++) {
-		stream_end(c, &g->streams[i]);
+		crowd_end(c, &g->streams[i]);
 		feed_free(&g->streams[i].feed);
+		if (g->share > 0 && i % g->share == 0)
+			browser_free(g->streams[i].browser);
 	}
 	g->n = g->begun = g->open = g->ended = g->nlive = g->naway = 0;
 	g->churn = 0;
@@ -380,7 +478,7 @@ crowd_wake(struct crowd *c, struct group *g)
 
 	for (i = 0; i < g->begun; i++)
 		if (g->stall && g->streams[i].fd >= 0)
-			watch(c, EPOLL_CTL_ADD, g->streams[i].fd, EPOLLIN,
+			crowd_watch(c, EPOLL_CTL_ADD, g->streams[i].fd, EPOLLIN,
 			    &g->streams[i]);
 	g->stall = false;
 }
@@ -412,7 +510,7 @@ group_churns(struct crowd *c, struct group *g, uint64_t now)
 		struct stream *s = &g->streams[some(g->n - 1)];
 
 		if (s->live)
-			stream_end(c, s);
+			crowd_end(c, s);
 	}
 }
 

@@ -11,9 +11,13 @@
 #include <stdbool.h>
 #include "feed.h"
 #include "tally.h"
+#include "wire.h"
+
+struct browser; /* browsers.h */
 
 enum {
 	CROWD_GROUPS = 64,
+	CROWD_TARGET = 600,	 /* bytes of a target with its number */
 	CROWD_READ = 256 * 1024, /* bytes of one read */
 	CROWD_UNDERWAY = 256,	 /* opened, not answered: below any backlog */
 	CROWD_SETTLE_MS = 200,	 /* all are open for so long */
@@ -33,8 +37,11 @@ struct stream {
 	uint64_t due_ns;  /* closed: when it comes back */
 	bool open;	  /* counted in its group's open */
 	bool live;	  /* counted in its group's nlive */
+	bool asked;	  /* its request was sent */
 	int fd;		  /* -1 when closed */
 	uint32_t group;
+	SSL *ssl;		 /* its own; NULL while plain */
+	struct browser *browser; /* has its connection, or NULL */
 };
 
 struct group {
@@ -42,6 +49,7 @@ struct group {
 	size_t n, begun, open, refused, ended;
 	char target[512], id[128];
 	uint64_t rate, first, live;
+	size_t share;	   /* streams of a connection of HTTP/2; 0: HTTP/1.1 */
 	uint64_t within_s; /* `open` is answered then */
 	bool stall;
 	bool again;	   /* who is cut comes back with its last id */
@@ -72,6 +80,7 @@ struct group {
 struct crowd {
 	struct sockaddr_in peer;
 	struct sockaddr_in source; /* the first address; 0: as it comes */
+	SSL_CTX *tls;		   /* NULL: plain */
 	int ep;
 	struct group groups[CROWD_GROUPS];
 	size_t ngroups;
@@ -95,8 +104,8 @@ void crowd_go_on(struct crowd *, struct group *);
  */
 bool crowd_opened(const struct crowd *, const struct group *);
 
-/* The descriptor of this stream is ready. */
-void crowd_stream(struct crowd *, struct stream *, uint32_t events);
+/* The descriptor of this stream or browser is ready: what epoll has of it. */
+void crowd_ready(struct crowd *, void *);
 
 /* From now, wait for event number `goal` on all streams of the group. */
 void crowd_goal(struct group *, uint64_t goal);
@@ -114,5 +123,19 @@ bool crowd_is_restless(const struct crowd *);
 
 /* Forgets what was counted, keeps the streams. */
 void crowd_mark(struct crowd *);
+
+/*
+ * For browsers.c: a socket that connects (i is the number of its first stream);
+ * epoll_ctl, and what epoll is to have of a browser; and what came for a
+ * stream.
+ */
+int crowd_connect(struct crowd *, size_t i, bool small);
+void crowd_watch(struct crowd *, int op, int fd, uint32_t events, void *);
+void *crowd_mark_browser(struct browser *);
+const char *crowd_target(
+    const struct crowd *, const struct stream *, char *buf);
+void crowd_status(struct crowd *, struct stream *, uint16_t status);
+void crowd_bytes(struct crowd *, struct stream *, const char *, size_t len);
+void crowd_end(struct crowd *, struct stream *);
 
 #endif

@@ -268,6 +268,13 @@ feed_bytes(struct feed *f, const char *buf, size_t len,
 }
 
 void
+feed_status(struct feed *f, uint16_t status)
+{
+	f->status = status;
+	f->state = FEED_BODY;
+}
+
+void
 feed_free(struct feed *f)
 {
 	carry_drop(f);

@@ -64,6 +64,9 @@ void feed_bytes(struct feed *, const char *buf, size_t len,
     struct feed_faults *, feed_event *, void *arg);
 void feed_free(struct feed *);
 
+/* The answer began with this status, and HTTP/2 has its head and its pieces. */
+void feed_status(struct feed *, uint16_t status);
+
 /* Another connection: what was read in part is forgotten, the place is not. */
 void feed_again(struct feed *);
 

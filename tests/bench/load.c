@@ -1,7 +1,9 @@
 /*
  * load.c - many EventSources in one thread: the client of every measurement.
  *
- * usage: load HOST PORT [SOURCE]
+ * usage: load [-t] HOST PORT [SOURCE]
+ *
+ * -t: over TLS; the certificate is not looked at.
  *
  * SOURCE is the address that streams come from, 12,000 of each group; the next
  * come from the next address.  One address has 28,232 ports to a server's port.
@@ -19,7 +21,8 @@
  *	from 1 and come in any order; `wait` is for so many different ones),
  *	again=MS (who is cut or turned away comes back with its last id, after
  *	MS at most; 0: after the time that the server said, as browsers do),
- *	within=SECONDS (then it is answered anyway).
+ *	within=SECONDS (then it is answered anyway), share=K (HTTP/2, K streams
+ *	of the group on each connection; with -t, without stall and again).
  *	Answered when all are open or refused; with again, when all are open.
  *   wait GROUP NUMBER SECONDS	until all streams of a group have the event of
  *	this number, or so long.
@@ -47,7 +50,7 @@
 
 enum {
 	EVENTS_A_TURN = 512,
-	OPEN_GIVE_UP_S = 30
+	OPEN_GIVE_UP_S = 120 /* 10,000 handshakes on a busy machine */
 };
 
 enum waiting {
@@ -157,6 +160,8 @@ group_key(struct group *g, const char *key, const char *value)
 		g->stall = number != 0;
 	else if (strcmp(key, "any") == 0)
 		g->any = number != 0;
+	else if (strcmp(key, "share") == 0)
+		g->share = number;
 	else if (strcmp(key, "within") == 0)
 		g->within_s = number;
 	else if (strcmp(key, "again") == 0) {
@@ -329,8 +334,7 @@ turn(struct load *l)
 	n = epoll_wait(l->crowd.ep, events, EVENTS_A_TURN, patience_ms(l));
 	for (i = 0; i < n; i++)
 		if (events[i].data.ptr != NULL)
-			crowd_stream(
-			    &l->crowd, events[i].data.ptr, events[i].events);
+			crowd_ready(&l->crowd, events[i].data.ptr);
 	crowd_turn(&l->crowd);
 	command_go_on(l);
 	commands_read(l);
@@ -344,8 +348,13 @@ main(int argc, char **argv)
 	static struct load l;
 	struct epoll_event input = {.events = EPOLLIN | EPOLLET};
 
+	if (argc > 1 && strcmp(argv[1], "-t") == 0) {
+		l.crowd.tls = wire_context();
+		argc--;
+		argv++;
+	}
 	if (argc != 3 && argc != 4) {
-		fputs("usage: load HOST PORT [SOURCE]\n", stderr);
+		fputs("usage: load [-t] HOST PORT [SOURCE]\n", stderr);
 		return 2;
 	}
 	if (argc == 4) {

@@ -6,6 +6,8 @@
  * of the crowd is waited for and none is timed.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,7 +76,7 @@ turn(struct scene *s)
 	int i, n = epoll_wait(s->crowd.ep, events, 16, 1);
 
 	for (i = 0; i < n; i++)
-		crowd_stream(&s->crowd, events[i].data.ptr, events[i].events);
+		crowd_ready(&s->crowd, events[i].data.ptr);
 	crowd_turn(&s->crowd);
 }
 
@@ -272,6 +274,101 @@ test_streams_come_from_the_address_that_is_asked_for(void **state)
 	scene_close(&s);
 }
 
+/* Of a server with a certificate that nobody signed. */
+static SSL_CTX *
+server_context(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	EVP_PKEY *key = EVP_EC_gen("prime256v1");
+	X509 *cert = X509_new();
+
+	X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+	X509_set_pubkey(cert, key);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return ctx;
+}
+
+/* The next connection, with the handshake done and the request read. */
+static SSL *
+next_over_tls(struct scene *s, SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+	size_t len = 0, n;
+	int i, fd = accept(s->listener, NULL, NULL);
+
+	assert_int_not_equal(fd, -1);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	SSL_set_fd(ssl, fd);
+	for (i = 0; i < WAIT_MS && SSL_accept(ssl) != 1; i++)
+		turn(s);
+	for (i = 0; i < WAIT_MS; i++) {
+		turn(s);
+		if (SSL_read_ex(ssl, s->request + len,
+			sizeof(s->request) - 1 - len, &n) == 1)
+			len += n;
+		s->request[len] = '\0';
+		if (strstr(s->request, "\r\n\r\n") != NULL)
+			return ssl;
+	}
+	fail_msg("no request came");
+	return NULL;
+}
+
+static void
+say_over_tls(struct scene *s, SSL *ssl, const char *text)
+{
+	size_t len = strlen(text), n;
+	int i;
+
+	for (i = 0; i < WAIT_MS && len > 0; i++) {
+		if (SSL_write_ex(ssl, text, len, &n) == 1) {
+			text += n;
+			len -= n;
+		} else
+			turn(s);
+	}
+	assert_int_equal(len, 0);
+}
+
+/* More than one read of the crowd takes, and an event behind it. */
+static void
+test_over_tls_all_is_read_as_without(void **state)
+{
+	struct scene s;
+	SSL_CTX *ctx = server_context();
+	SSL *ssl;
+	char comment[8192];
+	size_t i;
+
+	(void)state;
+	scene_open(&s, 1, false);
+	s.crowd.tls = wire_context();
+	ssl = next_over_tls(&s, ctx);
+	assert_memory_equal(s.request, "GET /events HTTP/1.1\r\n", 22);
+	say_over_tls(&s, ssl, HEAD START);
+	wants(&s, &s.group->nlive, 1);
+	memset(comment, ':', sizeof(comment));
+	memcpy(comment + sizeof(comment) - 2, "\n", 2);
+	for (i = 0; i < 2 * CROWD_READ / sizeof(comment); i++)
+		say_over_tls(&s, ssl, comment);
+	say_over_tls(&s, ssl, "id: 8-abcd\ndata: @n=1 t=");
+	say_over_tls(&s, ssl, "1 x$\n\n");
+	wants(&s, &s.crowd.tally.deliveries, 1);
+	assert_int_equal(s.crowd.faults.torn + s.crowd.faults.strange, 0);
+	close(SSL_get_fd(ssl));
+	wants(&s, &s.group->ended, 1);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	SSL_CTX_free(s.crowd.tls);
+	scene_close(&s);
+}
+
 int
 main(void)
 {
@@ -286,6 +383,7 @@ main(void)
 	    cmocka_unit_test(test_who_does_not_come_back_is_refused),
 	    cmocka_unit_test(
 		test_streams_come_from_the_address_that_is_asked_for),
+	    cmocka_unit_test(test_over_tls_all_is_read_as_without),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
