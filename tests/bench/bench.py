@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """bench.py - measures largesse against its peers and writes one table.
 
-usage: bench.py [--quick] [--rounds N] [--rows A,B] [--peers A,B]
+usage: bench.py [--quick] [--rounds N] [--rows A,B] [--peers A,B] [--tls]
        bench.py --more          more rounds, added to the last results
        bench.py --again         the table and plots of the last results
+
+--tls: the rows that are measured over TLS, too, and of their peers those that
+have TLS in front, beside the same without it.
 
 Each round runs every row, and each row measures all its peers in turn.
 Results go to build/bench: results.json, table.md and *.svg.  The program only
@@ -27,7 +30,7 @@ import report   # noqa: E402
 import rows     # noqa: E402
 import runs     # noqa: E402
 import storms   # noqa: E402
-from rows import BOTH, CEILINGS     # noqa: E402
+from rows import BOTH, CEILINGS, TLS, plain     # noqa: E402
 from yard import BUILT, CLIENT_CPUS, Others, Trouble    # noqa: E402
 
 ALL = ('nchan',) + CEILINGS + BOTH
@@ -35,6 +38,7 @@ REDIS = ('largesse/nginx, redis',)
 RESUMABLE = ('resumable-stream', 'resumable-stream, each token',
              'resumable-stream, first reader')
 NGINX = ('nchan', 'ceiling/nginx', 'largesse/nginx')
+TLS_OURS = tuple(name for name in TLS if name.startswith('largesse'))
 
 
 class Row:
@@ -47,16 +51,18 @@ class Row:
 
 
 ROWS = (
-    Row(rows.most, ALL + REDIS + ('node',), ALL + REDIS, {'node': 1}),
-    Row(rows.busy, ALL + ('node',), ('nchan',) + BOTH, {'node': 1}),
+    Row(rows.most, ALL + REDIS + ('node',) + TLS, ALL + REDIS, {'node': 1}),
+    Row(rows.busy, ALL + ('node',) + TLS, ('nchan',) + BOTH, {'node': 1}),
     Row(rows.alone, ALL, ('ceiling/nginx', 'largesse/nginx')),
-    Row(rows.one, ALL + REDIS + ('php', 'node'), ('nchan',) + BOTH + REDIS,
+    Row(rows.one, ALL + REDIS + ('php', 'node') + TLS,
+        ('nchan',) + BOTH + REDIS,
         {'php': 1, 'node': 1}),
-    Row(rows.crowd, ALL + ('nchan, small pools',), NGINX,
+    Row(rows.crowd, ALL + ('nchan, small pools',) + TLS, NGINX,
         {'nchan, small pools': 1}),
     Row(rows.resume, ALL + ('php',), BOTH + ('php',), {'nchan': 1}),
     Row(rows.resume_many, CEILINGS + BOTH + ('php',), BOTH[:1]),
-    Row(rows.storm, CEILINGS + BOTH, BOTH[:1]),
+    Row(rows.storm, CEILINGS + BOTH + TLS_OURS, BOTH[:1]),
+    Row(rows.browsers, TLS),
     Row(rows.stall, CEILINGS + BOTH, (), dict.fromkeys(CEILINGS, 1)),
     Row(storms.stalled, BOTH),
     Row(storms.storms, ('nchan',) + BOTH),
@@ -82,13 +88,18 @@ def options():
     p.add_argument('--rounds', type=int)
     p.add_argument('--rows', help=', '.join(r.name for r in ROWS))
     p.add_argument('--peers')
+    p.add_argument('--tls', action='store_true')
     p.add_argument('--more', action='store_true')
     p.add_argument('--again', action='store_true')
     o = p.parse_args()
     o.rounds = o.rounds or (1 if o.quick else 5)
     names = [r.name for r in ROWS]
     o.rows = o.rows.split(',') if o.rows else [
-        r.name for r in ROWS if r.quick or not o.quick]
+        r.name for r in ROWS if (set(r.peers) & set(TLS) if o.tls else
+                                 r.quick or not o.quick)]
+    o.peers = re.split(',(?! )', o.peers) if o.peers else []
+    if o.tls:
+        o.peers += TLS + tuple({plain(name) for name in TLS})
     for name in o.rows:
         if name not in names:
             p.error(f'no row {name}; there are {", ".join(names)}')
@@ -98,8 +109,8 @@ def options():
 def chosen(row, o, number):
     """The peers of a row in this round; each round starts with another."""
     peers = row.quick if o.quick and row.quick else row.peers
-    if o.peers:
-        peers = [p for p in peers if p in re.split(',(?! )', o.peers)]
+    if o.peers:     # also those that --quick leaves out
+        peers = [p for p in row.peers if p in o.peers]
     peers = [p for p in peers if row.rounds.get(p, number) >= number]
     turn = (number - 1) % len(peers) if peers else 0
     return list(peers[turn:]) + list(peers[:turn])

@@ -5,10 +5,9 @@ port of the server.  So every process here has a part of the streams, and
 addresses of its own.  Commands and answers are those of load.c.
 """
 import math
-import os
 import resource
 
-from yard import BUILT, Talker, Trouble
+from yard import Talker, Trouble
 
 ROOM = 0.85             # of its descriptors that a process gives to streams
 SUMS = ('asked', 'open', 'refused', 'live', 'connects', 'cuts', 'unanswered',
@@ -64,11 +63,10 @@ def joined(answers):
 
 
 class Clients:
-    def __init__(self, yard, port, streams):
-        self.talkers = [
-            Talker(yard, [os.path.join(BUILT, 'load'), '127.0.0.1', str(port),
-                          f'127.0.{1 + i}.1'])
-            for i in range(processes(streams))]
+    def __init__(self, yard, words, streams):
+        """words: those of load."""
+        self.talkers = [Talker(yard, words + [f'127.0.{1 + i}.1'])
+                        for i in range(processes(streams))]
 
     def say(self, command):
         words = command.split(' ')

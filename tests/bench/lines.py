@@ -6,7 +6,7 @@ round, whose peers ran minutes apart, and the median of these ratios counts.
 from statistics import median
 
 from many import STREAMS
-from rows import BOTH
+from rows import BOTH, SHARES
 
 MIB = 1024 * 1024
 HARM = ('largesse/nginx', 'largesse/nginx, redis')
@@ -108,6 +108,20 @@ def many_lines(n):
         line('repeated', 'repeated', '', none))
 
 
+def browser_lines(share):
+    name = f'_{share}' if share else ''
+    what = (f'browsers with {share} streams on a connection of HTTP/2, 1,200 '
+            'in all' if share else '1,200 streams over TLS, HTTP/1.1')
+    return (
+        Line(f'{what}: memory of the web server a stream', 'browsers',
+             f'stream_bytes{name}', 'B'),
+        Line('after some events', 'browsers', f'after_bytes{name}', 'B'),
+        Line('one event to all: median', 'browsers', f'p50_ms{name}', 'ms'),
+        Line('its p99', 'browsers', f'p99_ms{name}', 'ms'),
+        Line('CPU a delivery, all processes', 'browsers', f'total_us{name}',
+             'us'))
+
+
 LINES = (
     Line('most deliveries/s, 1,000 streams, p99 within 150 ms', 'most',
          'rate', '/s', Goal('>=', 6, 'nchan'), Goal('>=', 0.9, 'ceiling')),
@@ -144,6 +158,7 @@ LINES = (
          Goal('<=', 250)),
     Line('9,900 streams opened (lighttpd 8,900)', 'crowd', 'connect_s', 's',
          Goal('<=', 1.15, 'ceiling')),
+    Line('CPU of all processes for each of them', 'crowd', 'connect_us', 'us'),
     Line("one stalled among 1,000: the others' p99 to that without",
          'stall', 'times', 'x', Goal('<=', 1.1)),
     Line("800 stalled among 8,000: the others' p99 to that without",
@@ -229,4 +244,5 @@ LINES = (
          'idle_percent', '%', Goal('<=', 0.5)),
     Line('Redis: CPU for each process that reads an event', 'readers',
          'read_us', 'us'),
-) + tuple(line for n in STREAMS for line in many_lines(n))
+) + tuple(line for share in (0,) + SHARES for line in browser_lines(share)) + (
+    tuple(line for n in STREAMS for line in many_lines(n)))

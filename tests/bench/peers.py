@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 
 from clients import Clients, processes
@@ -38,6 +39,8 @@ class Peer:
 
     most_streams = 9900
     durable = False     # publishes through SQLite
+    tls = False         # between the client and the web server
+    most_shared = 100   # streams on one connection of HTTP/2
     descriptors = 1     # of the web server for each stream
     runs, rows_s = 2000, 20     # runs at once, and rows of each a second
     run_target = '/events?topic=run/%d'
@@ -46,7 +49,7 @@ class Peer:
                  options=(), free_cpus=False, streams=0, publishing=None,
                  held=False, many=0):
         self.yard = yard
-        self.port = free_port()
+        self.port = self.plain_port = free_port()
         self.target = '/events'
         self.small = small
         self.first = first
@@ -65,16 +68,21 @@ class Peer:
         for p in (self.web, self.responder):
             if p is not None and p.poll() is not None:
                 raise Trouble(f'{self.name} ended:\n{self.yard.errors()}')
-        return answers(self.port)
+        return answers(self.port, unchecked() if self.tls else None)
+
+    def listen_lines(self, share):
+        """Of nginx."""
+        return f'listen 127.0.0.1:{self.port} backlog=4096 {share};'
 
     def start_nginx(self, conf, UPSTREAM='', **words):
         words['SHUTDOWN'] = shutdown_line()
         workers = processes(self.many, self.descriptors) if self.many else 1
         words['WORKERS'] = workers
         # Each has a queue of its own, so that they share evenly.
-        words['SHARE'] = 'reuseport' if workers > 1 else ''
-        self.yard.put('nginx.conf', f'peers/{conf}', PORT=self.port,
-                      UPSTREAM=UPSTREAM, **words)
+        words['LISTEN'] = self.listen_lines(
+            'reuseport' if workers > 1 else '')
+        self.yard.put('nginx.conf', f'peers/{conf}', UPSTREAM=UPSTREAM,
+                      **words)
         self.web = self.yard.spawn(
             ['/usr/sbin/nginx', '-p', self.yard.dir, '-c',
              self.yard.path('nginx.conf'), '-e', 'error.log'], SERVER_CPUS)
@@ -134,10 +142,12 @@ class Peer:
                       self.post_words())
 
     def client(self):
+        words = [os.path.join(BUILT, 'load')]
+        words += ['-t'] if self.tls else []
+        words += ['127.0.0.1', str(self.port)]
         if self.many:
-            return Clients(self.yard, self.port, self.many)
-        return Talker(self.yard, [os.path.join(BUILT, 'load'), '127.0.0.1',
-                                  str(self.port)])
+            return Clients(self.yard, words, self.many)
+        return Talker(self.yard, words)
 
 
 class Nchan(Peer):
@@ -145,15 +155,16 @@ class Nchan(Peer):
     pools = ''
 
     def start(self):
+        self.start_web()
+
+    def start_web(self):
         self.start_nginx('nchan.conf', FIRST=self.first, SMALL=self.pools)
 
-    start_web = start
-
     def publish_words(self, _topic):
-        return ['post', str(self.port), '/publish']
+        return ['post', str(self.plain_port), '/publish']
 
     def post_words(self):
-        return ['-r', str(self.port), '/publish']
+        return ['-r', str(self.plain_port), '/publish']
 
 
 class Node(Peer):
@@ -271,10 +282,15 @@ class Behind(Peer):
 
     def start_behind_lighttpd(self):
         self.put_snippet('lighttpd', '/run/largesse/largesse.sock')
-        self.yard.put('lighttpd.conf', 'peers/lighttpd.conf', PORT=self.port)
+        self.yard.put('lighttpd.conf', 'peers/lighttpd.conf', PORT=self.port,
+                      TLS=self.lighttpd_tls())
         self.web = self.yard.spawn(
             ['/usr/sbin/lighttpd', '-D', '-f',
              self.yard.path('lighttpd.conf')], SERVER_CPUS)
+
+
+    def lighttpd_tls(self):
+        return ''
 
 
 class Ceiling(Behind):
@@ -333,6 +349,7 @@ def behind(kind, server_name):
         name = f'{kind.__name__.lower()}/{server_name}'
         # lighttpd stops accepting near 90 % of its descriptors.
         most_streams = 9900 if server_name == 'nginx' else 8900
+        most_shared = 100 if server_name == 'nginx' else 8
     return Both
 
 
@@ -395,6 +412,98 @@ class LargesseKept(behind(Largesse, 'nginx')):
             f'\tserver unix:{self.yard.path("fcgi.sock")};\n'
             '\tkeepalive 64;\n'
             '\tkeepalive_requests 100000000;\n}\n'))
+
+
+def unchecked():
+    """Nobody signed our certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def make_certificate(yard):
+    """With its key in one file, as HAProxy and lighttpd want it.  The key is of
+    the kind that certificates of Let's Encrypt have."""
+    made = subprocess.run(
+        ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+         'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', '-', '-days',
+         '2', '-subj', '/CN=localhost'], check=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    return yard.put_text('site.pem', made)
+
+
+def over_tls(kind):
+    """TLS and HTTP/2 to the client, by the web server itself."""
+    class Tls(kind):
+        name = f'{kind.name}, TLS'
+        tls = True
+
+        def start(self):
+            make_certificate(self.yard)
+            self.plain_port = free_port()   # for who publishes
+            super().start()
+
+        def listen_lines(self, share):
+            lines = [f'listen 127.0.0.1:{self.port} ssl http2 backlog=4096 '
+                     f'{share};',
+                     f'listen 127.0.0.1:{self.plain_port};',
+                     'ssl_certificate site.pem;',
+                     'ssl_certificate_key site.pem;']
+            if self.small and kind is Nchan:
+                lines.append('ssl_buffer_size 1k;')     # as our snippet has it
+            return '\n\t\t'.join(lines)
+
+        def lighttpd_tls(self):
+            return ('server.modules += ( "mod_openssl" )\n'
+                    'ssl.engine = "enable"\n'
+                    f'ssl.pemfile = "{self.yard.path("site.pem")}"\n')
+    return Tls
+
+
+def behind_haproxy(kind):
+    """TLS and HTTP/2 to HAProxy, which asks the web server by plain HTTP."""
+    class Haproxy(kind):
+        name = f'{kind.name}, HAProxy'
+        tls = True
+        haproxy = None
+
+        def start_web(self):
+            front, self.port = self.port, self.plain_port
+            super().start_web()
+            self.port = front
+            self.start_haproxy()
+
+        def start(self):
+            make_certificate(self.yard)
+            self.plain_port = free_port()
+            super().start()
+
+        def start_haproxy(self):
+            folder = os.path.join(DEPLOY, 'haproxy')
+            shutil.copy(os.path.join(folder, 'retry.http'), self.yard.dir)
+            with open(os.path.join(folder, 'haproxy.cfg')) as f:
+                text = f.read()
+            for old, new in (
+                    ('bind 127.0.0.1:8080',
+                     f'bind 127.0.0.1:{self.port} backlog 4096 ssl crt '
+                     f'{self.yard.path("site.pem")} alpn h2,http/1.1'),
+                    ('127.0.0.1:8081', f'127.0.0.1:{self.plain_port}'),
+                    ('/etc/haproxy', self.yard.dir)):
+                if old not in text:
+                    raise Trouble(f'haproxy.cfg has no {old}')
+                text = text.replace(old, new)
+            self.haproxy = self.yard.spawn(
+                ['/usr/sbin/haproxy', '-db', '-f',
+                 self.yard.put_text('haproxy.cfg', text)], SERVER_CPUS)
+
+        def end_web(self):
+            self.yard.end(self.haproxy, 60)
+            super().end_web()
+
+        def web_pids(self):
+            return super().web_pids() + (
+                family(self.haproxy.pid) if self.haproxy else [])
+    return Haproxy
 
 
 def npm_modules():
@@ -461,8 +570,11 @@ class ResumableFirst(Resumable):
     reader = 'first'
 
 
+AT_NGINX, AT_LIGHTTPD = (behind(Largesse, server)
+                         for server in ('nginx', 'lighttpd'))
 PEERS = {p.name: p for p in (
     Nchan, behind(Ceiling, 'nginx'), behind(Ceiling, 'lighttpd'),
-    behind(Largesse, 'nginx'), behind(Largesse, 'lighttpd'), Php, Node,
+    AT_NGINX, AT_LIGHTTPD, Php, Node,
     LargesseRedis, NchanSmall, LargesseKept, Resumable,
-    ResumableTokens, ResumableFirst)}
+    ResumableTokens, ResumableFirst, over_tls(Nchan), over_tls(AT_NGINX),
+    over_tls(AT_LIGHTTPD), behind_haproxy(Nchan), behind_haproxy(AT_NGINX))}

@@ -8,7 +8,9 @@ import os
 from html import escape
 from statistics import median
 
+from lines import show
 from many import STREAMS
+from rows import SHARES, TLS, plain
 from yard import BUILT
 
 LOOKS = {   # name: (light, dark, dashes)
@@ -23,6 +25,9 @@ LOOKS = {   # name: (light, dark, dashes)
     'responder': ('#1f6feb', '#6cb0ff', ''),
     'web server': ('#cf4a1a', '#ff9466', ''),
 }
+# The colour is that of the peer without TLS.
+LOOKS.update((name, LOOKS[plain(name)][:2] + (
+    '2 4' if name.endswith('HAProxy') else '9 4',)) for name in TLS)
 MEMORY_PEERS = ('nchan', 'ceiling/nginx', 'ceiling/lighttpd',
                 'largesse/nginx', 'largesse/lighttpd')
 
@@ -168,7 +173,8 @@ def delays(results):
                       Axis(0, 1, 330, 86, log=False), 'milliseconds from commit to receipt',
                       lambda v: f'{v:.0%}')
         for name, by_round in results.get(row, {}).items():
-            points = shares(by_round) if name in LOOKS else []
+            shown = name in LOOKS and name not in TLS
+            points = shares(by_round) if shown else []
             if points:
                 panel.line(name, points)
                 names += [] if name in names else [name]
@@ -225,11 +231,86 @@ def of_many(results):
         [n for n in LOOKS if n in names], 70, 870) + panels)
 
 
+def beside_tls(results):
+    """Six lines of the table, as bars: each peer without TLS and with it."""
+    title = 'Without TLS and with it'
+    names = []
+    for name in TLS:
+        names += [n for n in (plain(name), name) if n not in names]
+    names.sort(key=list(LOOKS).index)
+    names.sort(key=lambda n: list(LOOKS).index(plain(n)))
+    out = []
+    for i, (what, row, figure, unit) in enumerate((
+            ('Most deliveries a second to 1,000 streams',
+             'most', 'rate', '/s'),
+            ('CPU a delivery, 400 events/s to 1,000 (nchan: 100)',
+             'busy', 'total_us', 'us'),
+            ('One stream, from commit or POST to receipt: median',
+             'one', 'p50_ms', 'ms'),
+            ('One event to 9,900 streams (lighttpd: 8,900): p99',
+             'crowd', 'p99_ms', 'ms'),
+            ('Memory of a stream after ten events',
+             'crowd', 'after_bytes', 'B'),
+            ('CPU of the servers for opening a stream',
+             'crowd', 'connect_us', 'us'))):
+        left, top = 20 + i % 2 * 470, 34 + i // 2 * 226
+        out.append(f'<text class="title" x="{left}" y="{top}">'
+                   f'{escape(what)}</text>')
+        values = [(name, middle(results.get(row, {}).get(name, {}), figure))
+                  for name in names]
+        most = max([v for _, v in values if v is not None], default=1)
+        for j, (name, value) in enumerate(values):
+            y = top + 22 + j * 23
+            out.append(f'<text x="{left + 160}" y="{y + 4}" '
+                       f'text-anchor="end">{escape(name)}</text>')
+            if value is None:
+                continue
+            wide = 200 * value / most
+            out.append(
+                f'<g class="line {css(name)}"><line x1="{left + 168}" '
+                f'y1="{y}" x2="{left + 168 + wide:.1f}" y2="{y}" '
+                f'style="stroke-width:12" '
+                f'stroke-opacity="{0.55 if name in TLS else 1}"/></g>'
+                f'<text class="dim" x="{left + 174 + wide:.1f}" '
+                f'y="{y + 4}">{escape(show(value, unit))}</text>')
+    return save('tls.svg', title, 950, 706, out)
+
+
+def of_browsers(results):
+    """What HTTP/2 does to many streams of one browser."""
+    title = 'Streams that share connections of HTTP/2, 1,200 in all, over TLS'
+    panels, names = [], []
+    for i, (what, figure, most, mark) in enumerate((
+            ('Memory of the web server a stream', 'after_bytes', 50000,
+             lambda v: f'{v / 1000:g} kB'),
+            ('One event to all: p99', 'p99_ms', 100, lambda v: f'{v:g} ms'))):
+        left = 70 + i * 440
+        panel = Panel(what, Axis(1, 100, left, left + 350),
+                      Axis(0, most, 320, 90, log=False),
+                      'streams on a connection', mark)
+        for name, by_round in results['browsers'].items():
+            points = [(share or 1, middle(
+                by_round, f'{figure}_{share}' if share else figure))
+                for share in (0,) + SHARES]
+            points = [(n, value) for n, value in points if value is not None]
+            if name in LOOKS and points:
+                panel.line(name, points, dots=True)
+                names += [] if name in names else [name]
+        panels += panel.out
+    return save('browsers.svg', title, 880, 380, legend(
+        [n for n in LOOKS if n in names], 70, 870) + panels)
+
+
 def write(results):
     """The plots of which there is something to show; their paths."""
     paths = []
     if 'one' in results or 'crowd' in results:
         paths.append(delays(results))
+    if any(name in samples for samples in results.values()
+           for name in TLS if 'crowd' in results):
+        paths.append(beside_tls(results))
+    if 'browsers' in results:
+        paths.append(of_browsers(results))
     if 'many' in results:
         paths.append(of_many(results))
     if 'streams' in results:

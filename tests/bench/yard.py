@@ -43,10 +43,12 @@ def wait_for(what, seconds, check):
     raise Trouble(f'{what}: not within {seconds} s')
 
 
-def answers(port):
-    """Does HTTP answer there?  A port is open before nginx has workers."""
+def answers(port, tls=None):
+    """Does HTTP answer there?  A port is open before nginx has workers.
+    tls: an SSLContext."""
     try:
-        with socket.create_connection(('127.0.0.1', port), 1) as s:
+        s = socket.create_connection(('127.0.0.1', port), 1)
+        with tls.wrap_socket(s) if tls else s as s:
             s.sendall(b'GET /up HTTP/1.0\r\n\r\n')
             return len(s.recv(64)) > 0
     except OSError:
