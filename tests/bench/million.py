@@ -2,10 +2,11 @@
 """million.py - what a million streams take, computed from what was measured.
 
 usage: million.py [--streams N] [--cores N] [--memory GIB] [--events N]
-                  [--within SECONDS] [--results FILE]
+                  [--within SECONDS] [--tls] [--results FILE]
 
-Reads the rows `many` and `readers` of build/bench/results.json.  Nobody ran
-a million streams: this is arithmetic, and it prints what it assumes.
+Reads the rows `many` and `readers` of build/bench/results.json, and with --tls
+also `crowd`.  Nobody ran a million streams: this is arithmetic, and it prints
+what it assumes.
 """
 import argparse
 import json
@@ -21,6 +22,8 @@ from yard import BUILT    # noqa: E402
 
 PEER = 'largesse/nginx'
 REDIS = 'largesse/nginx, redis'
+OVER_TLS = 'largesse/nginx, TLS'
+BY_DELIVERY = ('total_us', 'last_ms', 'idle_percent')   # a heartbeat is one
 MEMORY_PART = 0.7       # of a host's memory that is planned for
 CPU_PART = 0.5          # of its cores that events may take
 WIRE_BYTES = 300        # an event of 100 bytes with all headers, about
@@ -35,7 +38,7 @@ What is assumed:
   measurement did.  nginx and the responder shared that core.
 - What a delivery costs over a network card is what it cost over loopback.
   There the receiver's half of TCP is in the figure, which a real host does not
-  pay; it pays for the card instead.  There was no TLS.
+  pay; it pays for the card instead.
 - The kernel's memory is that of both ends of each connection, of which a host
   has one: it is too much.
 - {MEMORY_PART:.0%} of the memory and {CPU_PART:.0%} of the cores are planned for.  A delivery \
@@ -53,11 +56,19 @@ has
 """
 
 
-class Measured:
-    """Medians over the rounds."""
+NO_TLS = '- There is no TLS.'
+WITH_TLS = """\
+- TLS adds to memory, to a delivery and to opening a stream what it added at
+  9,900 streams.  Each stream that comes back makes a full handshake.\
+"""
 
-    def __init__(self, rows):
-        self.rows = rows
+
+class Measured:
+    """Medians over the rounds.  The row `many` is without TLS: with tls, what
+    the row `crowd` took more over TLS is added."""
+
+    def __init__(self, rows, tls=False):
+        self.rows, self.tls = rows, tls
         self.n = max(n for n in STREAMS if self.has(f'last_ms_{n}'))
         self.least = min(n for n in STREAMS if self.has(f'last_ms_{n}'))
 
@@ -72,20 +83,38 @@ class Measured:
         values = self.values(figure, row, peer)
         if not values:
             raise SystemExit(f'million: no {figure} of the row {row} for '
-                             f'{peer}: run bench.py --rows many,readers')
+                             f'{peer}: run bench.py --rows {row}' +
+                             (' --tls' if row == 'crowd' else ''))
         return median(values)
 
+    def of_crowd(self, figure):
+        """Without TLS, and with it."""
+        return [self.get(figure, 'crowd', peer) for peer in (PEER, OVER_TLS)]
+
     def most(self, figure):
-        return self.get(f'{figure}_{self.n}')
+        value = self.get(f'{figure}_{self.n}')
+        if self.tls and figure in BY_DELIVERY:
+            plain, tls = self.of_crowd('total_us')
+            value *= tls / plain
+        if self.tls and figure == 'after_bytes':
+            plain, tls = self.of_crowd('after_bytes')
+            value += tls - plain
+        return value
+
+    def handshakes(self, streams):
+        """Seconds that they take one core."""
+        plain, tls = self.of_crowd('connect_us') if self.tls else (0, 0)
+        return (tls - plain) * streams / 1e6
 
     def seconds(self, figure, streams):
         """On the line through what the least and the most streams took."""
         last = self.most(figure)
         if self.least == self.n:
-            return last * streams / self.n
+            return last * streams / self.n + self.handshakes(streams)
         first = self.get(f'{figure}_{self.least}')
         each = max(0.0, (last - first) / (self.n - self.least))
-        return max(0.0, first - each * self.least) + each * streams
+        return (max(0.0, first - each * self.least) + each * streams +
+                self.handshakes(streams))
 
 
 def limits(m, want):
@@ -161,6 +190,7 @@ def options():
                    help='a second, to all streams')
     p.add_argument('--within', type=float, default=1,
                    help='seconds until the last stream has an event')
+    p.add_argument('--tls', action='store_true')
     p.add_argument('--results', default=os.path.join(BUILT, 'results.json'))
     return p.parse_args()
 
@@ -168,13 +198,13 @@ def options():
 def main():
     want = options()
     with open(want.results) as f:
-        m = Measured(json.load(f)['rows'])
+        m = Measured(json.load(f)['rows'], want.tls)
     print(f'{want.streams:,} streams on hosts of {want.cores} cores and '
           f'{want.memory:g} GiB, from what {m.n:,} streams took on one core:\n')
     print('| | |\n|---|---|')
     for what, value in plan(m, want):
         print(f'| {what} | {value} |')
-    print(f'\n{ASSUMED}')
+    print(f'\n{ASSUMED}\n{WITH_TLS if want.tls else NO_TLS}')
 
 
 if __name__ == '__main__':

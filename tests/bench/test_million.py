@@ -15,13 +15,20 @@ MANY = {
 READERS = {'redis_us_1': 300, 'read_us': 100}
 
 
+# What TLS adds: 15,000 bytes, a half to a delivery, 0.5 ms to an opening.
+CROWD = {million.PEER: {'after_bytes': 12500, 'total_us': 20, 'connect_us': 80},
+         million.OVER_TLS: {'after_bytes': 27500, 'total_us': 30,
+                            'connect_us': 580}}
+
+
 def rows(**other):
     """Of three rounds, the middle one is the median."""
     def rounds(figures):
         return {str(r): {k: v * r / 2 for k, v in figures.items()}
                 for r in (1, 2, 3)}
     return {'many': {million.PEER: rounds({**MANY, **other})},
-            'readers': {million.REDIS: rounds(READERS)}}
+            'readers': {million.REDIS: rounds(READERS)},
+            'crowd': {name: rounds(f) for name, f in CROWD.items()}}
 
 
 def wish(**other):
@@ -30,10 +37,10 @@ def wish(**other):
         'within': 1, **other})
 
 
-def found(measured, want):
+def found(measured, want, tls=False):
     """The values of the plan in their order."""
     return [value for _, value in million.plan(
-        million.Measured(measured), want)]
+        million.Measured(measured, tls), want)]
 
 
 def test_each_figure_follows_from_what_was_measured():
@@ -54,6 +61,17 @@ def test_each_figure_follows_from_what_was_measured():
         '4 s',                      # 2 s and 0.1 ms a stream
         '8 s',                      # 5, 3, and 2,976 streams more a core
         '5 s']                      # 1.8 s and 3
+    assert got == want, list(zip(got, want))
+
+
+def test_tls_adds_what_it_added_to_ten_thousand():
+    # 30 us a delivery and 3 for heartbeats: 121,212 streams a host.
+    got = found(rows(), wish(), tls=True)
+    want = ['10', 'processor time', '100,000; 111,111', '8; 2',
+            '27,778; 55,556', '2.6 GiB; 3.6 GiB', '33 GiB', '3.0 of 8 cores',
+            '0.24 Gbit/s', '0.30 of 8 cores', '20', '2.2 ms; 455', '0.4 s',
+            '10 s',     # 3.5 s and 12,500 handshakes a core
+            '10 s', '9 s', '10 s']
     assert got == want, list(zip(got, want))
 
 
