@@ -44,20 +44,26 @@ class Home(Apart, Booted):
         return done
 
 
+def set_up(m, web):
+    """Steps 1 and 2; the rest of the page."""
+    m.type("systemctl start " + SERVICE[web])
+    page = Reader(README, STEPS)
+    m.paste(page.take("sudo apt-get install -y"))
+    for name, begins in TELL.items():
+        block = page.take(begins)
+        if name == web:
+            m.paste(block)
+    assert m.paste(page.take(HEALTH)).stdout == "ok\n"
+    return page
+
+
 @each("debian", DEBIAN)
 @each("web", SERVICE)
 def test_path_on_debian(debian, web):
     """From nothing to a page in a browser that receives an INSERT.  Then the
     responder is started again, the web server reloaded, and nothing is lost."""
     with Home(debian) as m:
-        m.type("systemctl start " + SERVICE[web])
-        page = Reader(README, STEPS)
-        m.paste(page.take("sudo apt-get install -y"))
-        for name, begins in TELL.items():
-            block = page.take(begins)
-            if name == web:
-                m.paste(block)
-        assert m.paste(page.take(HEALTH)).stdout == "ok\n"
+        page = set_up(m, web)
         insert = next(b for b in page.left if b.startswith("sudo -u www-data"))
         work(m, page)
         page.end()
@@ -72,3 +78,19 @@ def test_path_on_debian(debian, web):
         f.leave()
         assert [e.data for e in f.got] == ["Hello"] * 3
         assert "listening" in m.paste("sudo journalctl -u largesse").stdout
+
+
+@each("debian", DEBIAN)
+def test_path_of_the_key_on_debian(debian):
+    """The lines of "deploy/auth.md".  This machine is a container, in which
+    systemd hands no credential to a service."""
+    with Home(debian) as m:
+        set_up(m, "nginx")
+        page = Reader("deploy/auth.md", "## A key, step by step")
+        m.paste(page.take("head -c 32"))
+        said = m.paste(page.take("curl -s -m 5 -o")).stdout
+        assert said.startswith("401\n"), said
+        assert "event: stream-start\n" in said, said
+        said = m.paste(page.take("printf")).stdout
+        assert '"ids"' in said, said
+        page.end()

@@ -177,8 +177,8 @@ echo "$*" >>/run/systemctl.asked
 
 class Systemd:
     """The part of systemd that the units of largesse ask for: socket, user,
-    directory, credential, restart.  Its programs are made in the machine, and
-    write down what they are asked; obey() does it."""
+    directory, restart.  Its programs are made in the machine, and write down
+    what they are asked; obey() does it."""
 
     def __init__(self, m):
         self.m, self.socket, self.proc = m, None, None
@@ -248,11 +248,6 @@ class Systemd:
         self.m.run(["install", "-d", "-o", user, "-g", group, "-m",
                     u["StateDirectoryMode"][0], state])
         env = dict(e.split("=", 1) for e in u.get("Environment", []))
-        for line in u.get("LoadCredential", []):
-            name, _, source = line.partition(":")
-            self.m.run(["install", "-D", "-o", user, "-m", "400", source,
-                        "/run/credentials/" + name])
-        env = {k: v.replace("%d", "/run/credentials") for k, v in env.items()}
         for line in u.get("ExecStartPre", []):
             self.m.run(line.removeprefix("-").split(),
                        "%s:%s" % (user, group))
