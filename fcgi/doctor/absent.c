@@ -9,6 +9,7 @@
 #define PATH_CHARS                                              \
 	"/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 	"0123456789-_.~"
+#define HOST_ENDS "/?#'\"\\<>\n\r "
 
 static const char gives_up[] =
     "EventSource gives up for good at any status but 200: the page gets "
@@ -79,18 +80,66 @@ judge_hangs(const struct visit *v, struct report *r)
 	mend_responder(r, f);
 }
 
+/* The address that the snippets of deploy/ serve, on the same host. */
 static void
-add_status_mends(struct report *r, struct finding *f, const struct way *w,
-    const struct visit *v)
+mend_path(struct report *r, struct finding *f, const char *url)
 {
-	switch (v->status) {
+	const char *host = strstr(url, "://");
+	size_t len = host == NULL ? 0 : strcspn(host + 3, HOST_ENDS);
+
+	if (host != NULL && (strncmp(host + 3 + len, "/events", 7) != 0 ||
+				strchr("?#", host[3 + len + 7]) == NULL))
+		report_mend(r, f, "the path of the snippets is /events",
+		    "largesse doctor '%.*s/events'",
+		    (int)(host + 3 - url + len), url);
+}
+
+/* A site that is not the first of its web server has to be asked by name. */
+static void
+mend_name(struct report *r, struct finding *f, const char *url)
+{
+	static const char *const local[] = {"localhost", "127.", "[::1]"};
+	const char *host = strstr(url, "://");
+	size_t i;
+
+	for (i = 0; host != NULL && i < sizeof(local) / sizeof(local[0]); i++)
+		if (strncmp(host + 3, local[i], strlen(local[i])) == 0) {
+			report_mend(r, f,
+			    "if the web server has several sites: the name of "
+			    "yours",
+			    "largesse doctor '%.*s://NAME/events'",
+			    (int)(host - url), url);
+			report_mend_other(f);
+		}
+}
+
+/* The web server answers, and has nothing of largesse there. */
+static void
+mend_absent(struct report *r, struct finding *f, const struct evidence *e,
+    const struct way *w)
+{
+	size_t n;
+
+	mend_path(r, f, e->url);
+	n = f->nmends;
+	mend_like(r, f, "not-largesse", w, NULL);
+	if (n > 0 && f->nmends > n)
+		f->mends[n].other = true;
+	mend_name(r, f, e->url);
+}
+
+static void
+add_status_mends(struct report *r, struct finding *f, const struct evidence *e,
+    const struct way *w)
+{
+	switch (e->stream->status) {
 	case 401:
 	case 403:
 		report_mend(r, f, "try with what the page sends",
 		    "largesse doctor --header 'Cookie: ...' URL");
 		break;
 	case 404:
-		mend_like(r, f, "not-largesse", w, NULL);
+		mend_absent(r, f, e, w);
 		break;
 	case 500:
 	case 502:
@@ -119,8 +168,9 @@ add_status_mends(struct report *r, struct finding *f, const struct way *w,
 }
 
 void
-judge_status(const struct visit *v, const struct way *w, struct report *r)
+judge_status(const struct evidence *e, const struct way *w, struct report *r)
 {
+	const struct visit *v = e->stream;
 	size_t len = strcspn(v->text, "\r\n");
 	const char *means = "";
 	struct finding *f;
@@ -135,7 +185,7 @@ judge_status(const struct visit *v, const struct way *w, struct report *r)
 	f = report_add(r, "status", LEVEL_ERROR, SURE_CERTAIN, gives_up,
 	    "status %u from %s%s%s%.*s", v->status, way_server(w->inner), means,
 	    len > 0 ? ": " : "", (int)len, v->text);
-	add_status_mends(r, f, w, v);
+	add_status_mends(r, f, e, w);
 }
 
 /* Does the text begin as a stream of largesse does? */
@@ -155,21 +205,6 @@ is_largesse(const struct evidence *e)
 
 	return is_stream_text(e->stream->text) ||
 	       (h != NULL && h->status == 200 && strcmp(h->text, "ok\n") == 0);
-}
-
-/* The address that the snippets of deploy/ serve, on the same host. */
-static void
-mend_path(struct report *r, struct finding *f, const char *url)
-{
-	const char *host = strstr(url, "://");
-	size_t len = host == NULL ? 0 : strcspn(host + 3, "/?#'\"\\<>\n\r ");
-
-	if (host != NULL && (strncmp(host + 3 + len, "/events", 7) != 0 ||
-				strchr("?#", host[3 + len + 7]) == NULL))
-		report_mend(r, f,
-		    "or the path is another: that of the snippets",
-		    "largesse doctor '%.*s/events'",
-		    (int)(host + 3 - url + len), url);
 }
 
 void
@@ -194,8 +229,7 @@ judge_no_stream(const struct evidence *e, const struct way *w, struct report *r)
 	    "another page of the site. The snippet is not included here, or "
 	    "the path is another.",
 	    type, way_server(w->inner));
-	mend_path(r, f, e->url);
-	mend_like(r, f, "not-largesse", w, NULL);
+	mend_absent(r, f, e, w);
 }
 
 bool

@@ -49,7 +49,7 @@ struct evidence {
 
 void judge_trouble(const struct visit *, struct report *);
 void judge_hangs(const struct visit *, struct report *);
-void judge_status(const struct visit *, const struct way *, struct report *);
+void judge_status(const struct evidence *, const struct way *, struct report *);
 /* Status 200, and no stream. */
 void judge_no_stream(
     const struct evidence *, const struct way *, struct report *);

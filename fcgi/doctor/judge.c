@@ -168,7 +168,8 @@ judge_stream(const struct evidence *e, struct report *r)
 {
 	const struct visit *s = e->stream;
 	struct way w = way_of(best_visit(e));
-	bool works = judge_usable(s);
+	/* Whether there is a stream behind a certificate is not seen. */
+	bool works = judge_usable(s) || s->trouble == TROUBLE_TLS;
 
 	if (e->redirects > 0) {
 		judge_redirect(e, works, r);
@@ -186,7 +187,7 @@ judge_stream(const struct evidence *e, struct report *r)
 		else if (judge_lost(s))
 			judge_mount(e, &w, r);
 		else
-			judge_status(s, &w, r);
+			judge_status(e, &w, r);
 		if (e->probe != NULL && e->probe->nticks > 0)
 			judge_probe(e, &w, r);
 	} else if (s->status == 200 && !s->stream)

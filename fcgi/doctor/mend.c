@@ -42,10 +42,6 @@ static const struct remedy {
 	    "sudo lighty-enable-mod largesse"},
 	{"not-largesse", APACHE, INNER, "Apache, in a shell",
 	    "sudo a2enconf largesse"},
-	{"not-largesse", NGINX, INNER, "nginx, without the snippet",
-	    "location ~ ^/events(?<largesse_path>/.*)?$ {"},
-	{"not-largesse", LIGHTTPD, INNER, "lighttpd, without the snippet",
-	    "$HTTP[\"url\"] =~ \"^/events(/|$)\" {"},
 
 	{"buffered", NGINX, INNER, "nginx, beside fastcgi_pass",
 	    "fastcgi_buffering off;"},

@@ -176,7 +176,7 @@ SICK = [
      "status", "largesse doctor --header 'Cookie: ...' URL"),
     ("nginx: no such location", [nginx(
         True, path="~ ^/elsewhere(?<below>/.*)?$")],
-     "status", "location ~ ^/events(?<largesse_path>/.*)?$ {"),
+     "status", "include snippets/largesse.conf;"),
     ("nginx: a page of the site for every path", [nginx(
         True, path="~ ^/elsewhere(?<below>/.*)?$", server=SHOP)],
      "not-largesse", "include snippets/largesse.conf;"),

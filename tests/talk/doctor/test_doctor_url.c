@@ -196,6 +196,25 @@ test_a_page_for_every_path_is_not_largesse(void)
 	want_mend(s, "not-largesse", "include snippets/largesse.conf;");
 }
 
+/* The path that was typed is asked about before the snippet. */
+static void
+test_a_path_that_is_not_there(void)
+{
+	int port = site("HTTP/1.1 404 Not Found\r\nServer: nginx\r\n"
+			"Content-Type: text/html\r\n\r\n<html></html>\n");
+	const char *s = doctor(text("http://127.0.0.1:%d/event", port));
+
+	want_only(s, "status");
+	want_mend(s, "status",
+	    text("largesse doctor 'http://127.0.0.1:%d/events'", port));
+	s = doctor(text("http://127.0.0.1:%d/events", port));
+	want_mend(s, "status", "include snippets/largesse.conf;");
+	/* The snippet may be in another site of this web server. */
+	check(strstr(s, "largesse doctor 'http://NAME/events'") != NULL);
+	/* Half a block is nothing to paste. */
+	check(strstr(s, "location ~") == NULL);
+}
+
 /* largesse's own answer, whose type something has changed. */
 static void
 test_another_type_of_largesse(void)
@@ -260,6 +279,7 @@ main(int argc, char **argv)
 	    TALK(test_an_address_that_refuses_has_a_mend),
 	    TALK(test_a_site_that_hangs),
 	    TALK(test_a_page_for_every_path_is_not_largesse),
+	    TALK(test_a_path_that_is_not_there),
 	    TALK(test_another_type_of_largesse),
 	    TALK(test_who_waits_is_told_how_long),
 	};

@@ -766,6 +766,21 @@ test_redirects(void **state)
 	want(sc, "redirect");
 }
 
+/* As with http that leads to https, and a certificate of one's own. */
+static void
+test_redirected_to_a_certificate_that_nobody_trusts(void **state)
+{
+	struct visit asked = {.status = 301, .location = "https://x/events"};
+	struct scene *sc = scene();
+
+	(void)state;
+	sc->e.redirects = 1;
+	sc->e.asked = &asked;
+	sc->stream = (struct visit){.done = true, .trouble = TROUBLE_TLS};
+	sc->e.probe = NULL;
+	want_line(sc, "tls", "largesse doctor --insecure URL");
+}
+
 static void
 test_a_probe_that_is_none(void **state)
 {
@@ -1499,6 +1514,8 @@ main(void)
 	    cmocka_unit_test(test_a_stream_that_is_not_public),
 	    cmocka_unit_test(test_told_to_come_back),
 	    cmocka_unit_test(test_redirects),
+	    cmocka_unit_test(
+		test_redirected_to_a_certificate_that_nobody_trusts),
 	    cmocka_unit_test(test_a_probe_that_is_none),
 	    cmocka_unit_test(test_each_way_works),
 	    cmocka_unit_test(test_a_stream_that_is_held_is_polled),
