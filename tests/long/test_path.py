@@ -21,7 +21,8 @@ README = "README.md"
 STEPS = "## Your own page in ten minutes"
 SERVICE = {"nginx": "nginx", "lighttpd": "lighttpd", "apache": "apache2"}
 BROWSER = pathlib.Path(__file__).with_name("path.mjs")
-HEALTH = "curl -sf -m 5 --retry 10"
+INSTALL = "sudo apt-get update\n"
+HEALTH = "curl -sSf -m 5 --retry 10"
 
 
 class Reader:
@@ -77,6 +78,15 @@ def machine(web, root="path"):
             m.systemd.close()
 
 
+# The reader's own, beside Debian's.
+OWN_SITE = r"""
+printf 'server {\n\tlisten 80;\n\tserver_name own.example;\n%s\n}\n' \
+    '	include snippets/largesse.conf;' | sudo tee /etc/nginx/sites-available/own
+sudo ln -s ../sites-available/own /etc/nginx/sites-enabled/
+sudo nginx -t && sudo nginx -s reload
+"""
+
+
 def install(m, block):
     m.paste(block)
     m.systemd.start()       # as the package asks it to
@@ -105,7 +115,7 @@ def work(m, page):
 def test_path_of_the_readme(web):
     with machine(web) as m:
         page = Reader(README, STEPS)
-        install(m, page.take("sudo apt-get install -y"))
+        install(m, page.take(INSTALL))
         for name, begins in TELL.items():
             block = page.take(begins)
             if name == web:
@@ -123,13 +133,14 @@ def test_path_of_a_web_server(web):
         before = traces(m)
         name = "deploy/%s/README.md" % web
         page = Reader(name)
-        lines = page.take("sudo apt-get install -y ./largesse_*.deb " +
-                          SERVICE[web]).splitlines(True)
-        install(m, lines[0])
-        first = HEALTH if web != "nginx" else "sudo sed"
-        block = "".join(lines[1:]) + (page.take("sudo sed")
+        lines = page.take(INSTALL).splitlines(True)
+        assert "./largesse_*.deb %s " % SERVICE[web] in lines[1]
+        install(m, "".join(lines[:2]))
+        block = "".join(lines[2:]) + (page.take("sudo sed")
                                       if web == "nginx" else "")
-        assert first and m.paste(block).stdout.endswith("ok\n")
+        assert m.paste(block).stdout.endswith("ok\n")
+        if web == "nginx":
+            m.paste(OWN_SITE)
         m.insert("one")
         assert m.brings("one")
         m.paste(page.take("sudo apt-get install -y"))      # the upgrade
@@ -145,6 +156,8 @@ def test_path_of_a_web_server(web):
         page.end()
         assert m.asks("/") and m.asks("/events/health") is None
         assert m.asks(":8082/") is None
+        if web == "nginx":
+            m.paste("sudo nginx -t")
         assert m.run(["dpkg", "-l", "largesse"], check=False).returncode != 0
         assert traces(m) == before
 
@@ -183,7 +196,7 @@ def test_path_from_source(web):
         m.put(ROOT / "deploy", "/home/me/deploy", "me")
         page = Reader(README, "## From source")
         page.pass_by("make demo")
-        lines = page.take("sudo apt-get install -y git make").splitlines(True)
+        lines = page.take(INSTALL).splitlines(True)[1:]
         page.end()
         assert lines[1:3] == ["make\n", "sudo make install\n"]
         m.put(PROGRAM, "/usr/local/bin/largesse", mode=0o755)
@@ -267,7 +280,7 @@ def test_path_of_the_key():
     """The lines of "deploy/auth.md", in their order, on the path's site."""
     with machine("nginx") as m:
         readme = Reader(README, STEPS)
-        install(m, readme.take("sudo apt-get install -y"))
+        install(m, readme.take(INSTALL))
         m.paste(readme.take(TELL["nginx"]))
         m.paste(readme.take(HEALTH))
         page = Reader("deploy/auth.md", "## A key, step by step")

@@ -5,7 +5,8 @@ PostgreSQL and MariaDB.
 
 import roots
 from tap import each
-from test_path import HEALTH, README, STEPS, TELL, Reader, install, machine
+from test_path import (HEALTH, INSTALL, README, STEPS, TELL, Reader, install,
+                       machine)
 from yard import until
 
 PAGE = "deploy/recipes/README.md"
@@ -16,7 +17,7 @@ roots.ROOTS["path-data"] = (
 
 def serve(m):
     readme = Reader(README, STEPS)
-    install(m, readme.take("sudo apt-get install -y"))
+    install(m, readme.take(INSTALL))
     m.paste(readme.take(TELL["nginx"]))
     m.paste(readme.take(HEALTH))
 

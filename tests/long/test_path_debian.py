@@ -10,7 +10,8 @@ from client import Follower
 from paste import Apart
 from tap import each
 from test_package import DEBIAN, deb, version
-from test_path import HEALTH, README, SERVICE, STEPS, TELL, Reader, work
+from test_path import (HEALTH, INSTALL, README, SERVICE, STEPS, TELL, Reader,
+                       work)
 
 
 for end in DEBIAN.values():
@@ -48,7 +49,7 @@ def set_up(m, web):
     """Steps 1 and 2; the rest of the page."""
     m.type("systemctl start " + SERVICE[web])
     page = Reader(README, STEPS)
-    m.paste(page.take("sudo apt-get install -y"))
+    m.paste(page.take(INSTALL))
     for name, begins in TELL.items():
         block = page.take(begins)
         if name == web:

@@ -75,6 +75,16 @@ PAGES = ["README.md", *MANUAL, *sorted(
     p.relative_to(ROOT).as_posix() for p in ROOT.glob("deploy/**/*.md"))]
 
 
+@each("page", ["README.md", *("deploy/%s/README.md" % web for web in (
+    "nginx", "lighttpd", "apache"))])
+def test_apt_knows_what_there_is(page):
+    """A new machine has no lists of packages, and the first lines that install
+    some would fail."""
+    for block in blocks(page):
+        if re.search("^sudo apt-get install .*sqlite3", block.text, re.M):
+            assert block.text.startswith("sudo apt-get update\n"), block.text
+
+
 @each("page", [p for p in PAGES if "curl " in (ROOT / p).read_text()])
 def test_a_question_ends(page):
     """Where nobody answers, curl waits for ever: -m has an end.  What takes a
