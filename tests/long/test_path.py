@@ -83,7 +83,7 @@ OWN_SITE = r"""
 printf 'server {\n\tlisten 80;\n\tserver_name own.example;\n%s\n}\n' \
     '	include snippets/largesse.conf;' | sudo tee /etc/nginx/sites-available/own
 sudo ln -s ../sites-available/own /etc/nginx/sites-enabled/
-sudo nginx -t && sudo nginx -s reload
+sudo nginx -t && sudo service nginx reload
 """
 
 

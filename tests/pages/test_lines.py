@@ -85,6 +85,14 @@ def test_apt_knows_what_there_is(page):
             assert block.text.startswith("sudo apt-get update\n"), block.text
 
 
+def test_a_reload_says_that_nothing_runs():
+    """Where nginx could not start, as its port was taken, `nginx -s reload' says
+    `invalid PID number'."""
+    found = [(page, block.text) for page in PAGES for block in blocks(page)
+             if "nginx -s reload" in block.text]
+    assert not found, found
+
+
 @each("page", [p for p in PAGES if "curl " in (ROOT / p).read_text()])
 def test_a_question_ends(page):
     """Where nobody answers, curl waits for ever: -m has an end.  What takes a
