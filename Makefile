@@ -175,14 +175,14 @@ BENCH_OBJ = $(patsubst tests/bench/%.c,build/bench/obj/%.o,\
 
 build/bench/load: $(addprefix build/bench/obj/,load.o crowd.o feed.o tally.o \
 	wire.o browsers.o)
-build/bench/load: LDFLAGS += -lssl -lcrypto -lnghttp2
+build/bench/load: BENCH_LIBS = -lssl -lcrypto -lnghttp2
 build/bench/publish: $(addprefix build/bench/obj/,publish.o sink.o tally.o)
 build/bench/post: $(addprefix build/bench/obj/,post.o tally.o)
 build/bench/harm: $(addprefix build/bench/obj/,harm.o tally.o)
 build/bench/ceiling: $(addprefix build/bench/obj/ceiling/,ceiling.o post.o \
 	stream.o)
 $(BENCH):
-	$(LINK) $(CFLAGS) -o $@ $^ -lsqlite3 -lhiredis $(LDFLAGS)
+	$(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) -lsqlite3 -lhiredis
 
 build/bench/obj/%.o: tests/bench/%.c | need-build need-bench
 	$(COMPILE) $(CFLAGS) -c -o $@ $<

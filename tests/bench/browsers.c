@@ -223,7 +223,8 @@ browser_begin(struct crowd *c, struct stream *first, size_t n)
 	b->crowd = c;
 	b->first = first;
 	b->n = n;
-	b->fd = crowd_connect(c, 0, false);
+	b->fd = crowd_connect(
+	    c, (size_t)(first - c->groups[first->group].streams), false);
 	for (i = 0; i < n; i++) {
 		first[i].fd = b->fd;
 		first[i].browser = b;

@@ -1,8 +1,8 @@
 /*
  * crowd.h - groups of streams, opened, read and counted.
  *
- * The owner of the crowd waits on its epoll descriptor, and passes each event
- * that has a stream in it to crowd_stream.
+ * The owner of the crowd waits on its epoll descriptor, and passes what each
+ * event points to to crowd_ready.
  */
 #ifndef CROWD_H
 #define CROWD_H

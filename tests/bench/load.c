@@ -189,6 +189,11 @@ command_open(struct load *l, char *words)
 			*value = '\0';
 			group_key(g, word, value + 1);
 		}
+	if (g->share > 0 && l->crowd.tls == NULL) {
+		memset(g, 0, sizeof(*g));
+		puts("{\"error\":\"share\"}");
+		return;
+	}
 	g->streams = calloc(g->n, sizeof(*g->streams));
 	g->away = calloc(g->n, sizeof(*g->away));
 	if (g->streams == NULL || g->away == NULL)

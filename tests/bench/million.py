@@ -69,6 +69,8 @@ class Measured:
 
     def __init__(self, rows, tls=False):
         self.rows, self.tls = rows, tls
+        if not any(self.has(f'last_ms_{n}') for n in STREAMS):
+            raise SystemExit('million: no row many: run bench.py --rows many')
         self.n = max(n for n in STREAMS if self.has(f'last_ms_{n}'))
         self.least = min(n for n in STREAMS if self.has(f'last_ms_{n}'))
 

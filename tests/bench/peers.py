@@ -39,6 +39,7 @@ class Peer:
 
     most_streams = 9900
     durable = False     # publishes through SQLite
+    haproxy = None      # in front of the web server
     tls = False         # between the client and the web server
     most_shared = 100   # streams on one connection of HTTP/2
     descriptors = 1     # of the web server for each stream
@@ -65,7 +66,7 @@ class Peer:
         wait_for(f'{self.name} on its port', 10, self.is_up)
 
     def is_up(self):
-        for p in (self.web, self.responder):
+        for p in (self.web, self.responder, self.haproxy):
             if p is not None and p.poll() is not None:
                 raise Trouble(f'{self.name} ended:\n{self.yard.errors()}')
         return answers(self.port, unchecked() if self.tls else None)
@@ -288,7 +289,6 @@ class Behind(Peer):
             ['/usr/sbin/lighttpd', '-D', '-f',
              self.yard.path('lighttpd.conf')], SERVER_CPUS)
 
-
     def lighttpd_tls(self):
         return ''
 
@@ -465,7 +465,6 @@ def behind_haproxy(kind):
     class Haproxy(kind):
         name = f'{kind.name}, HAProxy'
         tls = True
-        haproxy = None
 
         def start_web(self):
             front, self.port = self.port, self.plain_port

@@ -203,6 +203,19 @@ def middle(by_round, figure):
     return median(values) if values else None
 
 
+def lines(panel, by_peer, figures, names):
+    """A line for each peer through its figures, which are (x, name of the
+    figure); the names of those that are not in names."""
+    drawn = []
+    for name, by_round in by_peer.items():
+        points = [(x, middle(by_round, figure)) for x, figure in figures]
+        points = [(x, value) for x, value in points if value is not None]
+        if name in LOOKS and points:
+            panel.line(name, points, dots=True)
+            drawn.append(name)
+    return [name for name in drawn if name not in names]
+
+
 def of_many(results):
     """How cost grows with streams."""
     title = 'From 10,000 to 100,000 streams on one machine'
@@ -220,15 +233,31 @@ def of_many(results):
         panel = Panel(what, Axis(10000, 100000, left, left + 350),
                       Axis(0, most, top + 230, top, log=False), 'streams',
                       mark)
-        for name, by_round in results['many'].items():
-            points = [(n, middle(by_round, f'{figure}_{n}')) for n in STREAMS]
-            points = [(n, value) for n, value in points if value is not None]
-            if name in LOOKS and points:
-                panel.line(name, points, dots=True)
-                names += [] if name in names else [name]
+        names += lines(panel, results['many'], [
+            (n, f'{figure}_{n}') for n in STREAMS], names)
         panels += panel.out
     return save('many.svg', title, 880, 720, legend(
         [n for n in LOOKS if n in names], 70, 870) + panels)
+
+
+def bars(left, top, unit, values):
+    """One for each (name, value); none where the value is None."""
+    out = []
+    most = max([v for _, v in values if v is not None], default=1)
+    for i, (name, value) in enumerate(values):
+        y = top + 22 + i * 23
+        out.append(f'<text x="{left + 160}" y="{y + 4}" text-anchor="end">'
+                   f'{escape(name)}</text>')
+        if value is None:
+            continue
+        right = left + 168 + 200 * value / most
+        out.append(
+            f'<g class="line {css(name)}"><line x1="{left + 168}" y1="{y}" '
+            f'x2="{right:.1f}" y2="{y}" style="stroke-width:12" '
+            f'stroke-opacity="{0.55 if name in TLS else 1}"/></g>'
+            f'<text class="dim" x="{right + 6:.1f}" y="{y + 4}">'
+            f'{escape(show(value, unit))}</text>')
+    return out
 
 
 def beside_tls(results):
@@ -256,23 +285,9 @@ def beside_tls(results):
         left, top = 20 + i % 2 * 470, 34 + i // 2 * 226
         out.append(f'<text class="title" x="{left}" y="{top}">'
                    f'{escape(what)}</text>')
-        values = [(name, middle(results.get(row, {}).get(name, {}), figure))
-                  for name in names]
-        most = max([v for _, v in values if v is not None], default=1)
-        for j, (name, value) in enumerate(values):
-            y = top + 22 + j * 23
-            out.append(f'<text x="{left + 160}" y="{y + 4}" '
-                       f'text-anchor="end">{escape(name)}</text>')
-            if value is None:
-                continue
-            wide = 200 * value / most
-            out.append(
-                f'<g class="line {css(name)}"><line x1="{left + 168}" '
-                f'y1="{y}" x2="{left + 168 + wide:.1f}" y2="{y}" '
-                f'style="stroke-width:12" '
-                f'stroke-opacity="{0.55 if name in TLS else 1}"/></g>'
-                f'<text class="dim" x="{left + 174 + wide:.1f}" '
-                f'y="{y + 4}">{escape(show(value, unit))}</text>')
+        out += bars(left, top, unit, [
+            (name, middle(results.get(row, {}).get(name, {}), figure))
+            for name in names])
     return save('tls.svg', title, 950, 706, out)
 
 
@@ -288,14 +303,9 @@ def of_browsers(results):
         panel = Panel(what, Axis(1, 100, left, left + 350),
                       Axis(0, most, 320, 90, log=False),
                       'streams on a connection', mark)
-        for name, by_round in results['browsers'].items():
-            points = [(share or 1, middle(
-                by_round, f'{figure}_{share}' if share else figure))
-                for share in (0,) + SHARES]
-            points = [(n, value) for n, value in points if value is not None]
-            if name in LOOKS and points:
-                panel.line(name, points, dots=True)
-                names += [] if name in names else [name]
+        names += lines(panel, results['browsers'], [
+            (share or 1, f'{figure}_{share}' if share else figure)
+            for share in (0,) + SHARES], names)
         panels += panel.out
     return save('browsers.svg', title, 880, 380, legend(
         [n for n in LOOKS if n in names], 70, 870) + panels)
@@ -306,8 +316,7 @@ def write(results):
     paths = []
     if 'one' in results or 'crowd' in results:
         paths.append(delays(results))
-    if any(name in samples for samples in results.values()
-           for name in TLS if 'crowd' in results):
+    if any(name in results.get('crowd', {}) for name in TLS):
         paths.append(beside_tls(results))
     if 'browsers' in results:
         paths.append(of_browsers(results))

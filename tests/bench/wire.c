@@ -103,6 +103,7 @@ wire_send(SSL *ssl, int fd, const void *buf, size_t len)
 
 	if (ssl == NULL)
 		return send(fd, buf, len, MSG_NOSIGNAL);
+	ERR_clear_error(); /* what another connection left would count here */
 	result = SSL_write_ex(ssl, buf, len, &done);
 	return plainly(ssl, result, done);
 }
@@ -116,6 +117,7 @@ wire_recv(SSL *ssl, int fd, void *buf, size_t size)
 	if (ssl == NULL)
 		return recv(fd, buf, size, 0);
 	while (have < size) {
+		ERR_clear_error();
 		result =
 		    SSL_read_ex(ssl, (char *)buf + have, size - have, &len);
 		if (result != 1)

@@ -355,7 +355,7 @@ test_over_tls_all_is_read_as_without(void **state)
 	wants(&s, &s.group->nlive, 1);
 	memset(comment, ':', sizeof(comment));
 	memcpy(comment + sizeof(comment) - 2, "\n", 2);
-	for (i = 0; i < 2 * CROWD_READ / sizeof(comment); i++)
+	for (i = 0; i < CROWD_READ / sizeof(comment) + 1; i++)
 		say_over_tls(&s, ssl, comment);
 	say_over_tls(&s, ssl, "id: 8-abcd\ndata: @n=1 t=");
 	say_over_tls(&s, ssl, "1 x$\n\n");
@@ -364,6 +364,56 @@ test_over_tls_all_is_read_as_without(void **state)
 	close(SSL_get_fd(ssl));
 	wants(&s, &s.group->ended, 1);
 	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	SSL_CTX_free(s.crowd.tls);
+	scene_close(&s);
+}
+
+/* What SSL_write would send for this text. */
+static BIO *
+record_of(SSL *ssl, const char *text)
+{
+	BIO *record = BIO_new(BIO_s_mem());
+	size_t n;
+
+	SSL_set0_wbio(ssl, record);
+	assert_int_equal(SSL_write_ex(ssl, text, strlen(text), &n), 1);
+	return record;
+}
+
+/* The next one reads half a record. */
+static void
+test_over_tls_a_cut_harms_no_other(void **state)
+{
+	struct scene s;
+	SSL_CTX *ctx = server_context();
+	SSL *cut, *other;
+	char *bytes;
+	size_t len;
+	int fd;
+
+	(void)state;
+	scene_open(&s, 2, false);
+	s.crowd.tls = wire_context();
+	other = next_over_tls(&s, ctx);
+	cut = next_over_tls(&s, ctx);
+	say_over_tls(&s, cut, HEAD START);
+	say_over_tls(&s, other, HEAD START);
+	wants(&s, &s.group->nlive, 2);
+	say_over_tls(&s, cut, "id: 8-abcd\ndata: @n=1 t=1 x$\n\n");
+	close(SSL_get_rfd(cut));
+	fd = SSL_get_rfd(other);
+	len = (size_t)BIO_get_mem_data(
+	    record_of(other, "id: 8-abcd\ndata: @n=1 t=1 x$\n\n"), &bytes);
+	assert_int_equal(send(fd, bytes, len / 2, 0), len / 2);
+	wants(&s, &s.group->ended, 1);
+	assert_int_equal(
+	    send(fd, bytes + len / 2, len - len / 2, 0), len - len / 2);
+	wants(&s, &s.crowd.tally.deliveries, 2);
+	assert_int_equal(s.group->ended, 1);
+	close(fd);
+	SSL_free(cut);
+	SSL_free(other);
 	SSL_CTX_free(ctx);
 	SSL_CTX_free(s.crowd.tls);
 	scene_close(&s);
@@ -384,6 +434,7 @@ main(void)
 	    cmocka_unit_test(
 		test_streams_come_from_the_address_that_is_asked_for),
 	    cmocka_unit_test(test_over_tls_all_is_read_as_without),
+	    cmocka_unit_test(test_over_tls_a_cut_harms_no_other),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
