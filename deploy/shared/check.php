@@ -832,7 +832,8 @@ function look_at_log(Report $report): array
 // A newer largesse may have made the log, or upgraded it.
 function look_at_schema(Report $report, array $data): void
 {
-	if (!is_file($data['db']) || !extension_loaded('pdo_sqlite')) {
+	// Opened by another than its owner, it would have files beside it that the owner may not write.
+	if (!is_file($data['db']) || !extension_loaded('pdo_sqlite') || fileowner($data['db']) !== my_uid()) {
 		return;
 	}
 	try {

@@ -1010,7 +1010,7 @@ class Log
 		return $this->row('PRAGMA journal_mode')[0] === 'wal';
 	}
 
-	// The number goes up only where one who does not know it would do harm.
+	// The number goes up only when an older program would damage the log.
 	private function check_schema(): void
 	{
 		$schema = (int) $this->number("SELECT CAST(value AS INTEGER) FROM largesse WHERE key = 'schema'");

@@ -99,16 +99,20 @@ static void
 mend_name(struct report *r, struct finding *f, const char *url)
 {
 	static const char *const local[] = {"localhost", "127.", "[::1]"};
-	const char *host = strstr(url, "://");
+	const char *host = strstr(url, "://"), *port;
 	size_t i;
 
 	for (i = 0; host != NULL && i < sizeof(local) / sizeof(local[0]); i++)
 		if (strncmp(host + 3, local[i], strlen(local[i])) == 0) {
+			port = host + 3 + strlen(local[i]);
+			port += strspn(port, "0123456789.");
 			report_mend(r, f,
 			    "if the web server has several sites: the name of "
 			    "yours",
-			    "largesse doctor '%.*s://NAME/events'",
-			    (int)(host - url), url);
+			    "largesse doctor '%.*s://NAME%.*s/events'",
+			    (int)(host - url), url,
+			    *port == ':' ? (int)strcspn(port, HOST_ENDS) : 0,
+			    port);
 			report_mend_other(f);
 		}
 }
@@ -349,7 +353,7 @@ judge_redirect(const struct evidence *e, bool works, struct report *r)
 		    (int)strcspn(e->url, "\"\\<>\n\r "), e->url);
 	else
 		report_mend(r, f,
-		    "let the stream's own path out of what "
-		    "redirects",
-		    "location ~ ^/events(?<largesse_path>/.*)?$ {");
+		    "let /events out of what redirects, and include the "
+		    "snippet before it",
+		    "include snippets/largesse.conf;");
 }

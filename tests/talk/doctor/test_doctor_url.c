@@ -210,7 +210,8 @@ test_a_path_that_is_not_there(void)
 	s = doctor(text("http://127.0.0.1:%d/events", port));
 	want_mend(s, "status", "include snippets/largesse.conf;");
 	/* The snippet may be in another site of this web server. */
-	check(strstr(s, "largesse doctor 'http://NAME/events'") != NULL);
+	check(strstr(s, text("largesse doctor 'http://NAME:%d/events'",
+			    port)) != NULL);
 	/* Half a block is nothing to paste. */
 	check(strstr(s, "location ~") == NULL);
 }
