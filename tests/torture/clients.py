@@ -247,6 +247,9 @@ class Client:
         elif event.event == "stream-gap":
             about = json.loads(event.data)
             self.write("gap", now, about["reason"], about["asked"], event.id)
+            # It goes on at the head, which is behind the last event.
+            self.done = self.done or (
+                self.w.finishing and about["reason"] == "unknown")
         elif event.event == "":
             self.write("start" if not self.started else "id", now, event.id)
             self.started = True
