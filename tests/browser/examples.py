@@ -25,7 +25,8 @@ import sys
 import threading
 
 from hosts import Site
-from yard import LOAD, ROOT, ROOTED, alive, children, end_process, until
+from yard import (LOAD, ROOT, ROOTED, alive, children, end_process, is_open,
+                  until)
 
 EXAMPLES = ROOT / "deploy/examples"
 sys.path.append(str(EXAMPLES / "chat"))
@@ -156,7 +157,7 @@ class Example(Site):
             self.fpm = subprocess.Popen(
                 ["php-fpm8.2", "-F", "-y", str(self.dir / "fpm.conf")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
-        until("php-fpm listens", (self.dir / "php.sock").exists)
+        until("php-fpm listens", lambda: is_open(self.dir / "php.sock"))
 
     def kill_fpm(self):
         pids = until("it has workers", lambda: children(self.fpm.pid))

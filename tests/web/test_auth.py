@@ -16,7 +16,7 @@ import threading
 from client import Stream
 from hosts import Site
 from tap import each
-from yard import ROOT, ROOTED, Yard, end_process, put, until
+from yard import ROOT, ROOTED, Yard, end_process, is_open, put, until
 
 WEB = ["nginx", "lighttpd"]
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -429,7 +429,7 @@ class Php:
             self.proc = subprocess.Popen(
                 [PHP_FPM, "-F", "-y", str(conf)], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log)
-        until("php-fpm listens", (y.dir / "php.sock").exists)
+        until("php-fpm listens", lambda: is_open(y.dir / "php.sock"))
 
     def __enter__(self):
         return self

@@ -1,9 +1,8 @@
 """redis_server.py - a redis-server of our own, for a log on Redis."""
 
-import os
 import subprocess
 
-from yard import end_process, until
+from yard import end_process, is_open, until
 
 
 class RedisServer:
@@ -17,7 +16,7 @@ class RedisServer:
                  "--dir", str(folder), "--save", ""],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.url = "redis+unix://%s?stream=events" % self.socket
-        until("redis-server listens", lambda: os.path.exists(self.socket))
+        until("redis-server listens", lambda: is_open(self.socket))
 
     def ask(self, *words):
         return subprocess.run(["redis-cli", "-s", self.socket, *words],

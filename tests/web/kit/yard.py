@@ -112,6 +112,12 @@ def minds(pid, sig):
     return any(m >> sig - 1 & 1 for m in masks)
 
 
+def is_open(path):
+    """Does somebody take connections there?  A socket has a name before."""
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(str(path)) == 0
+
+
 def end_process(proc, sig=signal.SIGTERM, timeout=PATIENCE):
     """Signal a process we started, wait, and return its exit status."""
     if proc.poll() is None:
