@@ -115,7 +115,8 @@ function dispatch(array $rq): void
 	} elseif ($rq['method'] === 'POST' && $can_post) {
 		publish($rq);
 	} elseif ($rq['method'] !== 'GET' && $rq['method'] !== 'HEAD') {
-		$more = $rq['method'] === 'POST' && $rq['path'] === '' ? ': publishing is not switched on' : '';
+		$more = $rq['method'] === 'POST' && $rq['path'] === '' ?
+			': publishing is not switched on (LARGESSE_PUBLISH=1)' : '';
 		throw new Refusal(405, "only $allow are understood here$more", ['Allow: ' . $allow]);
 	} elseif ($rq['path'] === 'health') {
 		say_health();

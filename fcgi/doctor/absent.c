@@ -239,7 +239,9 @@ judge_no_stream(const struct evidence *e, const struct way *w, struct report *r)
 bool
 judge_lost(const struct visit *v)
 {
-	return v->status == 404 && strcmp(v->text, "no such page here\n") == 0;
+	static const char line[] = "no such page here";
+
+	return v->status == 404 && strncmp(v->text, line, strlen(line)) == 0;
 }
 
 /* largesse answers, but it was not asked for its stream. */

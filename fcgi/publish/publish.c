@@ -304,8 +304,9 @@ publish(struct publisher *pub, const struct peer *peer,
 	struct who who;
 
 	if (!pub->hub->conf->publish)
-		return answered(reply_405(
-		    pub->hub, peer, rq, ": publishing is not switched on"));
+		return answered(reply_405(pub->hub, peer, rq,
+		    ": publishing is not switched on "
+		    "(serve --publish or LARGESSE_PUBLISH=1)"));
 	if (may_publish(pub, rq, &who, &no) == 0)
 		done = take_body(pub, peer, rq, &who, ticket);
 	else if (no.later && peer->may_wait)

@@ -215,6 +215,20 @@ is_page(const struct request *rq, char *const *env)
 }
 
 /*
+ * One line for every page that is not here, whoever asks and with whatever
+ * token: the owner reads where the status is, and a stranger learns nothing.
+ * The doctor knows it by its first words (absent.c).
+ */
+static bool
+reply_no_page(struct server *srv, const struct peer *peer)
+{
+	return reply_line(&srv->hub, peer, 404,
+	    srv->plain ? "no such page here"
+		       : "no such page here; status and metrics are on a port "
+			 "of their own: status.conf");
+}
+
+/*
  * A page that is not open to this request.  Of one topic, /status tells how
  * many streams it has also to those who publish to it.
  */
@@ -236,8 +250,7 @@ answer_closed(struct server *srv, struct answering *a, struct request *rq)
 	if (status == 0)
 		return answered(status_topic_reply(&srv->hub, peer, rq));
 	if (status == 404)
-		return answered(
-		    reply_line(&srv->hub, peer, 404, "no such page here"));
+		return answered(reply_no_page(srv, peer));
 	if (status == 503 && no.later && peer->may_wait)
 		return ANSWERED_WAIT;
 	return answered(reply_refusal(&srv->hub, peer, &no));

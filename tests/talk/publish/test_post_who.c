@@ -174,6 +174,10 @@ test_not_switched_on(void)
 
 	check(want_headers(c) == 405);
 	check(strstr(header(c, "Allow"), "POST") == NULL);
+	check(strcmp(body_of(c),
+		  "only GET, HEAD, OPTIONS are understood here: "
+		  "publishing is not switched on "
+		  "(serve --publish or LARGESSE_PUBLISH=1)\n") == 0);
 	want_refusal(ask(sv, "POST", "/events/status", "data=1", "CONTENT_TYPE",
 			 FORM, "PATH_INFO", "/status", NULL),
 	    405);

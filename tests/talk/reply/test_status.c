@@ -652,7 +652,25 @@ test_watch_is_told_of_the_end(void)
 
 /* --- for whom ----------------------------------------------------------- */
 
-/* A stranger does not even learn that there are such pages. */
+/* The owner, who asks by the port of the site, reads where it is. */
+static void
+test_closed_status_says_where_it_is(void)
+{
+	static const char *const paths[] = {"/status", "/metrics", "/nothing"};
+	struct server *sv = serve();
+	struct client *c;
+
+	for (size_t i = 0; i < 3; i++) {
+		c = get(sv, "/events", "PATH_INFO", paths[i], "LARGESSE_STATUS",
+		    "", NULL);
+		check(want_headers(c) == 404);
+		check(strcmp(body_of(c),
+			  "no such page here; status and metrics are on a port "
+			  "of their own: status.conf\n") == 0);
+	}
+}
+
+/* A stranger does not learn that they are open to anybody: all say the same. */
 static void
 test_status_is_no_page_for_strangers(void)
 {
@@ -1011,6 +1029,7 @@ main(int argc, char **argv)
 	    TALK(test_watch_ends_at_its_age_and_comes_back),
 	    TALK(test_watches_that_take_all_places_end),
 	    TALK(test_watch_is_told_of_the_end),
+	    TALK(test_closed_status_says_where_it_is),
 	    TALK(test_status_is_no_page_for_strangers),
 	    TALK(test_no_uri_opens_status),
 	    TALK(test_status_of_a_topic_counts_its_streams),

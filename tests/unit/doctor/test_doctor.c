@@ -548,7 +548,7 @@ test_largesse_knows_its_own_404(void **state)
 	want_line(sc, "mount", "env SCRIPT_NAME /live");
 	sc = scene();
 	sc->stream = (struct visit){.done = true, .status = 404, .http = 11};
-	strcpy(sc->stream.text, "no such page here\n");
+	strcpy(sc->stream.text, "no such page here; status and metrics\n");
 	sc->e.probe = NULL;
 	sc->e.url = "https://example.org/live";
 	want_line(sc, "mount", "largesse doctor 'https://example.org/events'");
