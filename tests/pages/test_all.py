@@ -14,6 +14,7 @@ from tap import each
 
 import test_blocks as claims_1  # noqa: F401  (they claim blocks)
 import test_lines as claims_2  # noqa: F401
+import test_fronts as claims_3  # noqa: F401
 
 README = "README.md"
 # Pages whose blocks a test in tests/long pastes, as a user of a machine of its

@@ -85,6 +85,12 @@ def test_apt_knows_what_there_is(page):
             assert block.text.startswith("sudo apt-get update\n"), block.text
 
 
+@each("page", [p for p in PAGES if re.fullmatch("deploy/[^/]*/README.md", p)])
+def test_a_page_begins_with_lines_to_paste(page):
+    """The reader has ten minutes: the tables come later."""
+    assert blocks(page) and blocks(page)[0].line <= 25, page
+
+
 def test_a_reload_says_that_nothing_runs():
     """Where nginx could not start, as its port was taken, `nginx -s reload' says
     `invalid PID number'."""
