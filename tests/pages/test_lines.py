@@ -91,6 +91,13 @@ def test_a_page_begins_with_lines_to_paste(page):
     assert blocks(page) and blocks(page)[0].line <= 25, page
 
 
+def test_apache_is_told_to_reload():
+    """A restart waits for open streams.  Its own page says when one is needed."""
+    found = [page for page in PAGES if "apache2 restart" in
+             (ROOT / page).read_text() and page != "deploy/apache/README.md"]
+    assert not found, found
+
+
 def test_a_reload_says_that_nothing_runs():
     """Where nginx could not start, as its port was taken, `nginx -s reload' says
     `invalid PID number'."""
