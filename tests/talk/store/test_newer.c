@@ -12,6 +12,7 @@
 
 #include "tests/talk/peer/exam.h"
 #include "tests/talk/peer/posts.h"
+#include "tests/talk/peer/within.h"
 
 static const char newer[] = "made by a newer largesse";
 
@@ -70,33 +71,68 @@ test_a_log_that_is_upgraded_while_it_is_served(void)
 	until(want_headers(health(sv)) == 200);
 }
 
+/* It ends with one line, which says why. */
+static void
+want_refuses(struct server *sv, const char *const words[6])
+{
+	struct ran r = run_with(sv, NULL, words[0], words[1], words[2],
+	    words[3], words[4], words[5], NULL);
+
+	want_one_line(&r, 1);
+	if (strstr(r.err, newer) == NULL)
+		talk_fail("%s says %s", words[0], r.err);
+}
+
 static void
 test_commands_refuse(void)
 {
-	struct server *sv = log_of(3);
-	const char *const commands[][4] = {
+	struct server *sv = log_of(3), *other = prepare();
+	const char *const commands[][6] = {
 	    {"publish", sv->db, "x"},
 	    {"init", sv->db},
 	    {"prune", sv->db, "--keep-rows", "1"},
 	    {"tail", sv->db, "--last", "1"},
+	    {"copy", sv->db, other->db},
+	    {"copy", other->db, sv->db},
+	    {"serve", "--db", sv->db, "--listen", text("unix:%s", sv->socket)},
 	};
 	int64_t rows = log_count(sv);
 	size_t i;
 
+	append(other, "main", "b");
 	log_schema(sv, 99);
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		struct ran r = run_with(sv, NULL, commands[i][0],
-		    commands[i][1], commands[i][2], commands[i][3], NULL);
-
-		want_one_line(&r, 1);
-		if (strstr(r.err, newer) == NULL)
-			talk_fail("%s says %s", commands[i][0], r.err);
-	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		want_refuses(sv, commands[i]);
 	check(log_count(sv) == rows);
+	check(log_count(other) == 1);
+	check(!can_connect(sv));
 	check(strstr(want_only(examine(sv), "schema"), "99") != NULL ||
 	      strstr(want_only(examine(sv), "schema"), newer) != NULL);
 	log_schema(sv, 1);
 	want_healthy(examine(sv));
+}
+
+static void
+test_commands_of_sqlite_alone_refuse(void)
+{
+	struct server *sv = log_of(3);
+	const char *const ways[][6] = {
+	    {"fold", sv->db, "main"},
+	    {"watch", sv->db, "orders", "--topic", "new"},
+	    {"watch", sv->db, "orders", "--remove"},
+	    {"watch", sv->db, "--list"},
+	};
+	int64_t had, rows = log_count(sv);
+	size_t i;
+
+	sql(sv, "CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT)");
+	check(run_with(sv, NULL, "watch", sv->db, "orders", NULL).status == 0);
+	had = sql_number(sv, "SELECT count(*) FROM sqlite_schema");
+	log_schema(sv, 99);
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		want_refuses(sv, ways[i]);
+	check(sql_number(sv, "SELECT count(*) FROM sqlite_schema") == had);
+	check(log_count(sv) == rows);
 }
 
 /* A publisher that had the log open when it was upgraded. */
@@ -126,7 +162,10 @@ main(int argc, char **argv)
 	    TALK(test_a_log_that_is_upgraded_while_it_is_served),
 	    TALK(test_commands_refuse),
 	    TALK(test_a_publisher_that_is_connected_refuses),
+	    TALK(test_commands_of_sqlite_alone_refuse),
 	};
+	size_t n = sizeof(tests) / sizeof(*tests);
 
-	return talk_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+	return talk_main(
+	    argc, argv, tests, log_engine() == &log_sqlite ? n : n - 1);
 }
