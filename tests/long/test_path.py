@@ -11,9 +11,12 @@ makes the package and installs it under the real systemd's tools.
 import contextlib
 import json
 import pathlib
+import re
 import subprocess
+import tempfile
 
 from paste import PROGRAM, Newcomer, Systemd, blocks
+from space import RUN
 from tap import each
 from yard import ROOT, until
 
@@ -62,11 +65,29 @@ def package():
     return deb
 
 
+def renamed(deb, version):
+    """The same package as another version of it; of a file in RUN."""
+    made = RUN / ("largesse_%s-1_amd64.deb" % version)
+    with tempfile.TemporaryDirectory(dir=RUN) as work:
+        subprocess.run(["dpkg-deb", "-R", deb, work], check=True)
+        control = pathlib.Path(work, "DEBIAN/control")
+        control.write_text(re.sub(r"^Version: .*$", "Version: %s-1" % version,
+                                  control.read_text(), count=1, flags=re.M))
+        subprocess.run(["dpkg-deb", "-b", "-Znone", work, made], check=True,
+                       stdout=subprocess.DEVNULL)
+    return made
+
+
+def installed(m):
+    """The version, as dpkg knows it."""
+    return m.run(["dpkg-query", "-W", "-f", "${Version}", "largesse"]).stdout
+
+
 @contextlib.contextmanager
-def machine(web, root="path"):
+def machine(web, root="path", deb=None):
     """A web server of Debian with Debian's own site, and the package in the
     user's home."""
-    deb = package()
+    deb = deb or package()
     with Newcomer(root) as m:
         m.systemd = Systemd(m)
         m.put(deb, "/home/me/" + deb.name, "me")
@@ -128,8 +149,13 @@ def test_path_of_the_readme(web):
 @each("web", SERVICE)
 def test_path_of_a_web_server(web):
     """Install, the port of the figures, upgrade, uninstall, as its own page
-    says it.  The key of deploy/auth.md is there when all is taken away."""
-    with machine(web) as m:
+    says it.  The key of deploy/auth.md is there when all is taken away.
+
+    The newcomer begins with the version before, and has the new package in
+    the place of the old one when the line of the upgrade is pasted."""
+    new = package()
+    old = renamed(new, "0.0.9")
+    with machine(web, deb=old) as m:
         before = traces(m)
         name = "deploy/%s/README.md" % web
         page = Reader(name)
@@ -143,7 +169,11 @@ def test_path_of_a_web_server(web):
             m.paste(OWN_SITE)
         m.insert("one")
         assert m.brings("one")
+        assert installed(m) == "0.0.9-1"
+        m.run(["rm", "/home/me/" + old.name])
+        m.put(new, "/home/me/" + new.name, "me")
         m.paste(page.take("sudo apt-get install -y"))      # the upgrade
+        assert "_%s_" % installed(m) in new.name, installed(m)
         m.systemd.restart()
         assert m.brings("one")
         page.end()
