@@ -24,7 +24,8 @@ from client import Follower, Stream
 from machine import Machine
 from space import RUN
 from tap import each
-from yard import ROOT, free_port, until
+from ward import certificate
+from yard import ROOT, free_port, put, until
 
 WHEN = "1700000000"
 
@@ -356,23 +357,50 @@ def test_package_is_installed_and_used(debian):
         assert "listening" in said, said
 
 
+def by_http2(y, url, *words):
+    """A row comes in an answer of HTTP/2."""
+    y.insert("hello")
+    line = shlex.join(["timeout", "60", "curl", "-sN", *words, "-w",
+                       "%{http_version}",
+                       url + "/events?poll&age=1&lastEventId=earliest"])
+    # The reload has to be over: nginx that was asked before has no such port,
+    # or no HTTP/2 on it.
+    until("nginx has reloaded", lambda: y.health() == 200 and
+          y.type(line, check=False).returncode == 0)
+    said = y.type(line).stdout
+    assert "data: hello\n" in said and said.endswith("2"), said
+
+
+EXAMPLES = "/usr/share/doc/largesse/examples/nginx/"
+
+
 @each("debian", DEBIAN)
-def test_package_streams_by_http2(debian):
-    """By `http2 on;`, which nginx of Debian 12 does not have yet."""
-    if debian == "12":
-        return
+def test_package_streams_by_http2_with_the_site_as_shipped(debian):
+    """site-h2.conf with another port, and the files that it includes."""
     with Site(debian) as y:
         y.install(version())
         y.include()
-        y.insert("hello")
-        line = ("timeout 60 curl -sN --http2-prior-knowledge -w "
-                "'%%{http_version}' 'http://127.0.0.1:%d/events?poll&"
-                "age=1&lastEventId=earliest'" % y.port)
-        # The reload has to be over: nginx that was asked before has no HTTP/2.
-        until("nginx has reloaded", lambda: y.health() == 200 and
-              y.type(line, check=False).returncode == 0)
-        said = y.type(line).stdout
-        assert "data: hello\n" in said and said.endswith("2"), said
+        y.type("cd /etc/nginx && cp %(there)sevents.conf %(there)sevents-many."
+               "conf . && cp %(there)ssite-h2.conf conf.d" % {
+                   "there": EXAMPLES})
+        port = free_port()
+        site = y.path("/etc/nginx/conf.d/site-h2.conf")
+        site.write_text(put(site.read_text(), "127.0.0.1:8443",
+                            "127.0.0.1:%d" % port))
+        certificate(y.dir)
+        y.put(y.dir / "key.pem", "/etc/ssl/private/largesse.key", mode=0o600)
+        y.put(y.dir / "cert.pem", "/etc/ssl/certs/largesse.pem")
+        y.type("nginx -t && nginx -s reload")
+        by_http2(y, "https://127.0.0.1:%d" % port, "--http2", "-k")
+
+
+def test_package_streams_by_http2_on():
+    """By the directive of its own, which nginx of Debian 12 does not have
+    yet."""
+    with Site("13") as y:
+        y.install(version())
+        y.include()
+        by_http2(y, "http://127.0.0.1:%d" % y.port, "--http2-prior-knowledge")
 
 
 @each("debian", DEBIAN)
