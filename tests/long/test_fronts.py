@@ -138,6 +138,7 @@ def test_says_what_is_wrong(setup):
     report = doctor(kind, conf, *rest)
     assert found(report) == codes.split(), report
     finding = next(f for f in report["findings"] if f["level"] != "note")
+    assert finding["level"] == "error", finding
     lines = [m["line"] for m in finding["mend"] if m["likely"]]
     assert line in lines, finding
     assert found(doctor(kind, mended, *rest)) == [], "the line does not mend"
