@@ -3,6 +3,7 @@ deploy/recipes, with Debian's MariaDB and PostgreSQL on a unix socket of their o
 """
 
 import collections
+import os
 import pathlib
 import random
 import shutil
@@ -348,3 +349,95 @@ def waits_for_notify(base):
         if before and base.ask(ask) == before:
             return
     raise AssertionError("it goes on asking")
+
+
+# --- after the commit
+
+ITEM = "it's \"good\"; DROP TABLE orders; -- \u00e4 $HOME \\ %s & a=b"
+
+
+class Shop:
+    """An application: it commits an order, and then tells it by post.sh."""
+
+    def __init__(self, y, base):
+        self.y, self.base = y, base
+        key, self.header = y.dir / "key", y.dir / "header"
+        key.touch(0o600)
+        key.write_text("0123456789abcdef0123456789abcdef\n")
+        y.options += ["--publish", "--key-file", str(key), "--public", "*"]
+        y.restart_responder()
+        token = y.run("token", "--key-file", str(key), "--publish", "orders"
+                      ).stdout.strip()
+        self.header.write_text("Authorization: Bearer %s\n" % token)
+
+    def order(self, item):
+        """The POST that is on its way.  None if the order was refused."""
+        try:
+            self.base.run(("INSERT INTO orders(item) VALUES(%s)", (item,)))
+        except (psycopg2.Error, pymysql.Error):
+            return None
+        with open(self.y.dir / "post.log", "ab") as log:
+            return subprocess.Popen(
+                ["sh", RECIPES / "post.sh", "http://127.0.0.1:%d/events" %
+                 self.y.port, self.header, "orders", item], stdout=log,
+                stderr=log, start_new_session=True)
+
+    def items(self):
+        return [item for item, in self.base.ask(
+            "SELECT item FROM orders ORDER BY id")]
+
+    def was_turned_away(self, n):
+        """So often nginx had no responder for a POST."""
+        return (self.y.dir / "error.log").read_text().count(
+            'request: "POST /events') >= n
+
+
+def orders_are_told(shop):
+    y = shop.y
+    f = y.follow("?topic=orders").wait_start()
+    assert shop.order(ITEM).wait(60) == 0
+    f.wait_count(1)
+    assert shop.order("x" * 100) is None        # no order, and no event
+    # The responder is away: the order is there, and the POST is repeated.
+    y.leave()
+    post = shop.order("away")
+    until("it was turned away", lambda: shop.was_turned_away(1))
+    assert shop.items() == [ITEM, "away"] and post.poll() is None
+    y.come_back()
+    assert post.wait(120) == 0
+    f.wait_count(2)
+    f.leave()
+    assert [event.data for event in f.got] == [ITEM, "away"]
+
+
+def an_event_is_lost(shop):
+    """With the machine that would have repeated its POST, as the page says.
+    The order stays."""
+    y = shop.y
+    y.leave()
+    before = (y.dir / "error.log").read_text().count('request: "POST')
+    post = shop.order("lost")
+    until("it was turned away", lambda: shop.was_turned_away(before + 1))
+    os.killpg(post.pid, signal.SIGKILL)
+    post.wait()
+    y.come_back()
+    assert shop.order("next").wait(120) == 0
+    assert shop.items() == [ITEM, "away", "lost", "next"]
+    assert rows(y, "orders") == [ITEM, "away", "next"]
+
+
+@each("name", BASES)
+def test_post_after_the_commit_of(name):
+    """A refused order is not told; while the responder is away a POST is
+    repeated and comes once; only a POST that nobody repeats is lost."""
+    with Yard("nginx") as y:
+        if ROOTED:
+            y.dir.chmod(0o755)
+        base = BASES[name](y)
+        try:
+            base.run(TABLES)
+            shop = Shop(y, base)
+            orders_are_told(shop)
+            an_event_is_lost(shop)
+        finally:
+            base.stop()
