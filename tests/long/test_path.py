@@ -15,7 +15,7 @@ import re
 import subprocess
 import tempfile
 
-from paste import PROGRAM, Newcomer, Systemd, blocks
+from paste import PROGRAM, Newcomer, Systemd, blocks, prose
 from space import RUN
 from tap import each
 from yard import ROOT, until
@@ -46,6 +46,15 @@ class Reader:
 
     def end(self):
         assert not self.left, "nobody pasted: %s" % self.left
+
+
+class Sentences(Reader):
+    """The same for the commands within the sentences of sections."""
+
+    def __init__(self, page, *headings):
+        self.left = [" ".join(word.split()) for heading in headings
+                     for word in re.findall(r"`([^`]+)`", prose(page, heading))
+                     if re.match("(sudo|systemctl|largesse) ", word)]
 
 
 def package():

@@ -11,7 +11,7 @@ from paste import Apart
 from tap import each
 from test_package import DEBIAN, deb, version
 from test_path import (HEALTH, INSTALL, README, SERVICE, STEPS, TELL, Reader,
-                       work)
+                       Sentences, renamed, work)
 
 
 for end in DEBIAN.values():
@@ -61,24 +61,59 @@ def set_up(m, web):
 @each("debian", DEBIAN)
 @each("web", SERVICE)
 def test_path_on_debian(debian, web):
-    """From nothing to a page in a browser that receives an INSERT.  Then the
-    responder is started again, the web server reloaded, and nothing is lost."""
+    """From nothing to a page in a browser that receives an INSERT, and what
+    the sentences tell to type.  The responder is started again, the web server
+    reloaded, the package upgraded, and nothing is lost."""
     with Home(debian) as m:
-        page = set_up(m, web)
+        page, typed = set_up(m, web), Sentences(README, STEPS, "## Next")
+        assert "listening" in m.paste(typed.take("sudo journalctl")).stdout
+        assert "active (running)" in m.paste(typed.take("systemctl status")
+                                             ).stdout
+        said = m.paste(typed.take("largesse doctor")).stdout
+        assert "healthy" in said.splitlines()[-1], said
         insert = next(b for b in page.left if b.startswith("sudo -u www-data"))
         work(m, page)
         page.end()
         f = Follower(("127.0.0.1", 80), "/events?topic=news&last=10")
         f.wait_count(1)
-        m.paste("sudo systemctl restart largesse")
+        m.paste(typed.take("sudo systemctl restart"))
         m.paste(insert)
         f.wait_count(2)
         m.paste("sudo systemctl reload " + SERVICE[web])
         m.paste(insert)
         f.wait_count(3)
+        limit(m, typed.take("sudo -u www-data largesse init"))
+        upgrade(m, typed.take("sudo apt-get install"),
+                deb(debian, version()))
+        m.paste(insert)
+        f.wait_count(4)
         f.leave()
-        assert [e.data for e in f.got] == ["Hello"] * 3
-        assert "listening" in m.paste("sudo journalctl -u largesse").stdout
+        assert [e.data for e in f.got] == ["Hello"] * 4
+        typed.end()
+
+
+def limit(m, line):
+    """Seven days is how long the log keeps an event from now on."""
+    m.paste(line)
+    said = m.type("sqlite3 /var/lib/largesse/events.db "
+                  "\"SELECT value FROM largesse WHERE key = 'keep-age'\""
+                  ).stdout
+    assert said == "604800000\n", said
+
+
+def upgrade(m, line, package):
+    """To the same as a newer version, whose name is in the place of NEW.  The
+    responder is another process then."""
+    new = renamed(package, "0.10.0")
+    m.put(new, "/home/me/" + new.name, "me")
+    before = m.type("systemctl show -P MainPID largesse").stdout
+    assert "largesse_NEW.deb" in line
+    m.paste(line.replace("largesse_NEW.deb", new.name))
+    said = m.type("dpkg-query -W -f '${Version}' largesse").stdout
+    assert said == "0.10.0-1", said
+    assert m.paste(HEALTH + " --retry-all-errors http://localhost/events/health"
+                   ).stdout == "ok\n"
+    assert m.type("systemctl show -P MainPID largesse").stdout != before
 
 
 @each("debian", DEBIAN)

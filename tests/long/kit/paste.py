@@ -41,17 +41,26 @@ PROGRAM = ROOT / "build/largesse"
 EXAMPLES = "/usr/share/doc/largesse/examples/"
 
 
-def blocks(page, heading=""):
-    """The blocks of code of a page, from a heading to the next one of the
-    same level; without one from the top to the first `## '."""
+def section(page, heading=""):
+    """From a heading to the next one of the same level; without one from the
+    top of the page to the first `## '."""
     text = (ROOT / page).read_text()
     level = heading.partition(" ")[0] or "##"
     if heading:
         assert text.count("\n" + heading + "\n") == 1, heading
         text = text.partition("\n" + heading + "\n")[2]
-    text = re.split(r"^#{1,%d} (?!.*\n\t)" % len(level), text[1:], 1,
+    return re.split(r"^#{1,%d} (?!.*\n\t)" % len(level), text[1:], 1,
                     re.M)[0] if heading else text.partition("\n## ")[0]
-    found = re.findall(r"(?:^\t.*\n|^\n(?=\t))+", text, re.M)
+
+
+def prose(page, heading=""):
+    """What is no block of code."""
+    return re.sub(r"^\t.*\n", "", section(page, heading), flags=re.M)
+
+
+def blocks(page, heading=""):
+    """The blocks of code of a section."""
+    found = re.findall(r"(?:^\t.*\n|^\n(?=\t))+", section(page, heading), re.M)
     return [re.sub(r"^\t", "", b.strip("\n"), flags=re.M) + "\n"
             for b in found if b.strip()]
 
