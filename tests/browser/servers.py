@@ -8,6 +8,7 @@
 	figures					run the demo's publisher
 	token KIND				one of tokens.py (with `auth` only)
 	log					the web server's log so far
+	slow TOPIC				a client that reads nothing, and much for it
 	heard					bytes sent since the last `heard`
 	go WAY					the file that answers (with `shared` only)
 	login USER				a cookie (with `handover` only)
@@ -26,7 +27,7 @@ With `shared` as an argument, it is the folder for shared hosting, behind Apache
 and PHP answers at first.
 
 With `status` the first line has the address of the port of status.conf, and
-that of the site.
+that of the site.  What follows are options of the responder.
 
 With `behind WAY` a proxy of tests/ways harms what goes between the browser and
 the web server.
@@ -41,6 +42,7 @@ application.
 
 import json
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -52,7 +54,7 @@ import tokens  # noqa: E402  (the path comes first)
 from examples import Example  # noqa: E402  (the path comes first)
 from hosts import Site  # noqa: E402  (the path comes first)
 from harmed import Harmed  # noqa: E402  (the path comes first)
-from yard import ROOT, Yard, end_process  # noqa: E402  (the path comes first)
+from yard import ROOT, Yard, end_process, until  # noqa: E402  (the path comes first)
 
 
 def insert(y, event):
@@ -60,6 +62,18 @@ def insert(y, event):
     marks = ", ".join("?" * len(event))
     return y.publisher().execute("INSERT INTO events(%s) VALUES (%s)" % (names, marks),
                         list(event.values())).lastrowid
+
+
+def slow(y, topic):
+    """Opens a stream that nobody reads, and publishes more than its way holds."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(y.address)
+    sock.sendall(b"GET /events?topic=%s HTTP/1.1\r\nHost: a\r\n\r\n" % topic.encode())
+    until("its stream has begun", lambda: b"stream-start" in sock.recv(4096, socket.MSG_PEEK))
+    readers.append(sock)
+    for _ in range(32):
+        insert(y, {"topic": topic, "data": "x" * 250000})
 
 
 def obey(y, command, rest):
@@ -84,6 +98,8 @@ def obey(y, command, rest):
     elif command == "figures":
         publishers.append(subprocess.Popen(
             ["sh", str(ROOT / "deploy/demo/figures.sh"), str(y.log)]))
+    elif command == "slow":
+        slow(y, rest)
     elif command == "token":
         return tokens.make(rest)
     elif command == "go":
@@ -106,7 +122,7 @@ def say(what):
     print(json.dumps(what), flush=True)
 
 
-publishers = []
+publishers, readers = [], []
 app = proxy = None
 # A browser waits as long as retry: says, and is cut many times here.
 if sys.argv[1:] == ["shared"]:
@@ -119,8 +135,8 @@ elif sys.argv[1:2] == ["handover"]:
     with_app = application(sys.argv[2],
                            options=["--handover", "--retry", "300"])
     y, app = with_app.y, with_app.app
-elif sys.argv[1:] == ["status"]:
-    y = Site("nginx", options=["--retry", "300"], start=False, status=True)
+elif sys.argv[1:2] == ["status"]:
+    y = Site("nginx", options=["--retry", "300", *sys.argv[2:]], start=False, status=True)
 else:
     y = Yard("nginx", options=["--retry", "300"], start=False)
 try:
@@ -139,7 +155,7 @@ try:
         y.start()
         if sys.argv[1:2] == ["behind"]:
             proxy = Harmed(sys.argv[2], y.port)
-        status = sys.argv[1:] == ["status"]
+        status = sys.argv[1:2] == ["status"]
         say(["http://127.0.0.1:%d" % y.status_port, y.url] if status else
             proxy.url if proxy else y.url)
     for line in sys.stdin:

@@ -63,6 +63,59 @@ export function status(test, { same, pictures, errorsOf, LIMIT_MS }) {
 		}
 	}, ["status"]);
 
+	test("status page: two workers, a reader who reads nothing, and the keyboard",
+	    async (first, sv) => {
+		const [url, site] = sv.urls;
+		const page = await first.context().newPage();
+		const wrong = errorsOf(page);
+
+		await page.setViewportSize({ width: 390, height: 844 });
+		await page.goto(url + "/status.html");
+		await shows(page, "#about", "2 workers");
+		await shows(page, "#workers tbody tr:nth-child(2)", "2");
+		await shows(page, "#slow-note", "Every client reads");
+		await first.goto(site + "/events/health");
+		await open(first, site, ["topic=news", "topic=news", "topic=other"]);
+		await shows(page, "#t-streams", "3");
+		await sv.say("slow", "big/" + "long".repeat(30));
+		await shows(page, "#t-slow", "1");
+		await shows(page, "#slow tbody tr", "big/longlong");
+		await shows(page, "#slow tbody tr", "127.0.0.1");
+		await shows(page, "#slow-note", "do not read");
+		/* All that is counted is that of both, from one moment. */
+		same(await page.evaluate(() => {
+			const n = (e) => +e.textContent.replace(",", "");
+			const sum = (cells) => [...document.querySelectorAll(cells)]
+			    .reduce((all, e) => all + n(e), 0);
+
+			return [n(document.querySelector("#t-streams")),
+			    sum("#workers tbody td:nth-child(2)"),
+			    sum("#topics tbody td:last-child")];
+		}), [4, 4, 4], "streams: of all, by worker, by topic");
+		same(await page.evaluate(() => document.documentElement.scrollWidth), 390, "the width");
+
+		/* What can be operated, and what has to be scrolled. */
+		const reached = [];
+		const wanted = await page.evaluate(() => [...document.querySelectorAll(".scroll, summary")]
+		    .filter((e) => e.tagName === "SUMMARY" || e.scrollWidth > e.clientWidth + 1)
+		    .map((e) => e.textContent.trim().slice(0, 20)));
+
+		for (const _ of wanted) {
+			await page.keyboard.press("Tab");
+			reached.push(await page.evaluate(() => {
+				const e = document.activeElement;
+
+				return getComputedStyle(e).outlineStyle === "solid" &&
+				    e.textContent.trim().slice(0, 20);
+			}));
+		}
+		same(reached, wanted, "reached by Tab, and outlined");
+		same(wanted.at(-1), "Limits in force", "the last");
+		await page.keyboard.press("Enter");
+		await shows(page, "#limits tbody tr", "backlog");
+		same(wrong, [], "errors");
+	}, ["status", "--workers", "2", "--status-addresses"]);
+
 	test("status page: comes back with the responder, and says so",
 	    async (first, sv) => {
 		const page = await first.context().newPage();

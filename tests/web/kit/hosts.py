@@ -88,8 +88,9 @@ class Site(Shipped, Yard):
         elif self.how not in self.OTHERS:
             super().start_responder(**popen)
             if self.how != "fcgiwrap":
+                pid = self.responder.pid    # with workers it waits for its signals
                 until("the responder can be stopped", lambda: catches(
-                    self.responder.pid, signal.SIGTERM))
+                    pid, signal.SIGTERM) or children(pid))
 
     def start_by(self, argv):
         with open(self.dir / "responder.log", "ab") as log:
