@@ -48,6 +48,16 @@ export function status(test, { same, pictures, errorsOf, LIMIT_MS }) {
 		await first.evaluate(() => window.streams.pop().close());
 		await shows(page, "#ended tbody tr", "left the client closed");
 		await shows(page, "#t-streams", "1");
+		/* Half came at once, and one a minute late: that is what is red. */
+		same(await page.evaluate(() => {
+			const red = getComputedStyle(document.querySelector(".tile.bad")).borderTopColor;
+			const value = document.querySelector("#t-delay");
+
+			return [value, value.nextSibling].map((e) => getComputedStyle(e).color === red);
+		}), [false, true], "the delay is red, what is late is red");
+		const [label, chart] = await Promise.all(["#rate-top", ".chart svg"]
+		    .map((e) => page.locator(e).boundingBox()));
+		same(label.y + label.height <= chart.y, true, "the label is above the highest peak");
 		same(wrong, [], "errors");
 		for (const colorScheme of ["light", "dark"]) {
 			await page.emulateMedia({ colorScheme });
