@@ -205,6 +205,13 @@ demo:
 	+@deploy/demo/demo.sh
 .PHONY: demo
 
+# Every page after ten minutes of events, in build/pictures, for people to look at.
+pictures: MINUTES = 10
+pictures: need-check build/largesse
+	@tests/browser/run --install
+	+node tests/browser/pictures.mjs --minutes $(MINUTES)
+.PHONY: pictures
+
 # All tests.  SUITES="unit talk" runs some of them.
 SUITES	 = house bench pages unit talk web browser ways js clients fault torture fuzz slow hosts
 
