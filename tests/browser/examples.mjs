@@ -259,6 +259,11 @@ export function examples(test, { same, here, errorsOf, LIMIT_MS }) {
 		}
 		same(/sign=/.test(await sv.say("log")), false, "signatures in the log");
 		await shot(page, "build");
+		for (const [width, height] of [[390, 844], [1280, 800]]) {
+			await page.setViewportSize({ width, height });
+			same(await page.evaluate(() => document.documentElement.scrollHeight), height,
+			    "the newest line is on the screen: the height of the page");
+		}
 
 		/* Whoever starts it is killed: the command goes on, and its end is told. */
 		await sv.say("build", "build/2 0");
