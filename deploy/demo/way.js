@@ -16,7 +16,7 @@ const BEHIND_MS = 2000;		/* an event that the other has had so long */
 const SAME_MS = 500;		/* two that came so close came together */
 const NO_WAY_MS = 8000;
 const FIRST_MS = 3000;		/* until a stream that did not begin is mute */
-const KEPT = 200;		/* ids, to compare the two by */
+const KEPT = 10000;		/* ids that the other has not had yet */
 const ROWS = 8;			/* of what happened */
 
 const WORDS = {
@@ -44,7 +44,7 @@ const started_ms = performance.now();
 class Half {
 	constructor(id) {
 		this.box = $(id);
-		this.came = new Map();	/* id: when */
+		this.ahead = new Map();	/* what the other has not had: id, when */
 		this.count = 0;
 		this.newest_ms = null;
 		this.open = false;
@@ -65,15 +65,17 @@ class Half {
 	}
 
 	take(e, other) {
-		const at = other.came.get(e.lastEventId);
+		const at = other.ahead.get(e.lastEventId);
 
 		this.count++;
 		this.newest_ms = performance.now();
 		if (at > this.since_ms)
 			this.later(this.newest_ms - at);
-		this.came.set(e.lastEventId, this.newest_ms);
-		if (this.came.size > KEPT)
-			this.came.delete(this.came.keys().next().value);
+		if (other.ahead.delete(e.lastEventId))
+			return;
+		this.ahead.set(e.lastEventId, this.newest_ms);
+		if (this.ahead.size > KEPT)
+			this.ahead.delete(this.ahead.keys().next().value);
 	}
 
 	later(ms) {
@@ -84,9 +86,8 @@ class Half {
 	behind(other, now) {
 		let n = 0, first = now;
 
-		for (const [id, at] of other.came)
-			if (at > this.since_ms && now - at > BEHIND_MS &&
-			    !this.came.has(id)) {
+		for (const at of other.ahead.values())
+			if (at > this.since_ms && now - at > BEHIND_MS) {
 				n++;
 				first = Math.min(first, at);
 			}

@@ -54,6 +54,33 @@ export function doctor(test, { same, here, errorsOf, LIMIT_MS }) {
 		await picture(page, "doctor-way");
 	});
 
+	/* Of events that both have had, none is missing, however old they are. */
+	test("doctor page: compares the two after hundreds of events",
+	    async (first, sv) => {
+		const page = await first.context().newPage();
+		const insert = (n) => sv.say("sqlite3", "INSERT INTO events(topic, data) " +
+		    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n " +
+		    `WHERE i < ${n}) SELECT 'news', i FROM n`);
+
+		await page.addInitScript(() => {
+			const add = EventSource.prototype.addEventListener;
+
+			EventSource.prototype.addEventListener = function (type, f) {
+				return add.call(this, type, (e) => setTimeout(f, 4000, e));
+			};
+		});
+		await page.goto(sv.url + "/doctor.html");
+		await went(page, "stream");
+		await says(page, "#native .says", "connected");
+		await insert(200);
+		await says(page, "#native .count", "200");
+		await insert(5);
+		await says(page, "#native .count", "205");
+		await says(page, "#native .later", "up to");
+		same(await page.textContent("#mine .later"), "never", "later than the other");
+		await says(page, "#mine .says", "everything is here");
+	});
+
 	test("doctor page: names the way around a proxy that holds",
 	    async (first, sv) => {
 		const page = await first.context().newPage();
