@@ -111,8 +111,7 @@ def machine(web, root="path", deb=None):
 # The reader's own, beside Debian's.
 OWN_SITE = r"""
 printf 'server {\n\tlisten 80;\n\tserver_name own.example;\n%s\n}\n' \
-    '	include snippets/largesse.conf;' | sudo tee /etc/nginx/sites-available/own
-sudo ln -s ../sites-available/own /etc/nginx/sites-enabled/
+    '	include snippets/largesse.conf;' | sudo tee /etc/nginx/conf.d/own.conf
 sudo nginx -t && sudo service nginx reload
 """
 

@@ -80,9 +80,11 @@ PAGES = ["README.md", *MANUAL, *sorted(
 def test_apt_knows_what_there_is(page):
     """A new machine has no lists of packages, and the first lines that install
     some would fail."""
-    for block in blocks(page):
-        if re.search("^sudo apt-get install .*sqlite3", block.text, re.M):
-            assert block.text.startswith("sudo apt-get update\n"), block.text
+    found = [block.text for block in blocks(page) if re.search(
+        "^sudo apt-get install .*sqlite3", block.text, re.M)]
+    assert found
+    for text in found:
+        assert text.startswith("sudo apt-get update\n"), text
 
 
 @each("page", [p for p in PAGES if re.fullmatch("deploy/[^/]*/README.md", p)])
