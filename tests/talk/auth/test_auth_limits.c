@@ -206,8 +206,11 @@ want_in(struct client *c)
 static bool
 is_in(struct client *c)
 {
+	const struct event *e;
+
 	check(want_headers(c) == 200);
-	return next_or_end(c) != NULL;
+	e = next_or_end(c);
+	return e != NULL && strcmp(e->type, "stream-start") == 0;
 }
 
 /* A client over the limit is told to come back: 200, retry and an end. */
