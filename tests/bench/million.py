@@ -69,17 +69,14 @@ class Measured:
 
     def __init__(self, rows, tls=False):
         self.rows, self.tls = rows, tls
-        if not any(self.has(f'last_ms_{n}') for n in STREAMS):
+        measured = [n for n in STREAMS if self.values(f'last_ms_{n}')]
+        if not measured:
             raise SystemExit('million: no row many: run bench.py --rows many')
-        self.n = max(n for n in STREAMS if self.has(f'last_ms_{n}'))
-        self.least = min(n for n in STREAMS if self.has(f'last_ms_{n}'))
+        self.least, self.n = min(measured), max(measured)
 
     def values(self, figure, row='many', peer=PEER):
         by_round = self.rows.get(row, {}).get(peer, {})
         return [f[figure] for f in by_round.values() if figure in f]
-
-    def has(self, figure):
-        return bool(self.values(figure))
 
     def get(self, figure, row='many', peer=PEER):
         values = self.values(figure, row, peer)

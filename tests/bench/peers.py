@@ -432,16 +432,22 @@ def make_certificate(yard):
     return yard.put_text('site.pem', made)
 
 
-def over_tls(kind):
-    """TLS and HTTP/2 to the client, by the web server itself."""
-    class Tls(kind):
-        name = f'{kind.name}, TLS'
+def with_certificate(kind):
+    """TLS at its port; who publishes has a plain one."""
+    class Certified(kind):
         tls = True
 
         def start(self):
             make_certificate(self.yard)
-            self.plain_port = free_port()   # for who publishes
+            self.plain_port = free_port()
             super().start()
+    return Certified
+
+
+def over_tls(kind):
+    """TLS and HTTP/2 to the client, by the web server itself."""
+    class Tls(with_certificate(kind)):
+        name = f'{kind.name}, TLS'
 
         def listen_lines(self, share):
             lines = [f'listen 127.0.0.1:{self.port} ssl http2 backlog=4096 '
@@ -462,20 +468,14 @@ def over_tls(kind):
 
 def behind_haproxy(kind):
     """TLS and HTTP/2 to HAProxy, which asks the web server by plain HTTP."""
-    class Haproxy(kind):
+    class Haproxy(with_certificate(kind)):
         name = f'{kind.name}, HAProxy'
-        tls = True
 
         def start_web(self):
             front, self.port = self.port, self.plain_port
             super().start_web()
             self.port = front
             self.start_haproxy()
-
-        def start(self):
-            make_certificate(self.yard)
-            self.plain_port = free_port()
-            super().start()
 
         def start_haproxy(self):
             folder = os.path.join(DEPLOY, 'haproxy')

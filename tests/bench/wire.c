@@ -57,6 +57,10 @@ wire_new(SSL_CTX *ctx, int fd, bool h2)
 	return ssl;
 }
 
+/*
+ * What a call has come to.  OpenSSL has one queue of errors for all
+ * connections, and looks into it first: it has to be empty before each call.
+ */
 static enum wire_step
 step(SSL *ssl, int result)
 {
@@ -68,7 +72,6 @@ step(SSL *ssl, int result)
 	case SSL_ERROR_WANT_WRITE:
 		return WIRE_WANTS_WRITE;
 	default:
-		ERR_clear_error();
 		return WIRE_LOST;
 	}
 }
@@ -76,6 +79,7 @@ step(SSL *ssl, int result)
 enum wire_step
 wire_greet(SSL *ssl)
 {
+	ERR_clear_error();
 	return step(ssl, SSL_connect(ssl));
 }
 
@@ -103,7 +107,7 @@ wire_send(SSL *ssl, int fd, const void *buf, size_t len)
 
 	if (ssl == NULL)
 		return send(fd, buf, len, MSG_NOSIGNAL);
-	ERR_clear_error(); /* what another connection left would count here */
+	ERR_clear_error();
 	result = SSL_write_ex(ssl, buf, len, &done);
 	return plainly(ssl, result, done);
 }
