@@ -64,12 +64,6 @@ serve_numbered(int n)
 	return sv;
 }
 
-struct client *
-resume(struct server *sv, const char *id)
-{
-	return get_in_the_end(sv, id);
-}
-
 void
 want_all_after(struct client *c, struct server *sv, int64_t id)
 {

@@ -22,9 +22,6 @@ void await_head(struct server *, int id);
 /* A log whose n rows have their own id as data, and were read. */
 struct server *serve_numbered(int n);
 
-/* A stream of it after id, started. */
-struct client *resume(struct server *, const char *id);
-
 /* Row by row all that the log has behind id, as its own tool has it. */
 void want_all_after(struct client *, struct server *, int64_t id);
 

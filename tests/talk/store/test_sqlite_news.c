@@ -220,7 +220,7 @@ static void
 test_vacuum_is_no_gap(void)
 {
 	struct server *sv = serve_numbered(5);
-	struct client *c = resume(sv, "0");
+	struct client *c = get_in_the_end(sv, "0");
 
 	for (int i = 1; i <= 5; i++)
 		want_row(c, i);

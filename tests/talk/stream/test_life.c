@@ -27,7 +27,7 @@ fill(struct server *sv, const char *life, int n, int64_t time_ms)
 static char *
 id_after(struct server *sv, int n)
 {
-	struct client *c = resume(sv, "earliest");
+	struct client *c = get_in_the_end(sv, "earliest");
 	char *id;
 
 	while (n-- > 0)
@@ -59,7 +59,7 @@ static void
 test_a_number_comes_with_its_check(void)
 {
 	struct server *sv = serve_numbered(3);
-	struct client *c = resume(sv, "earliest");
+	struct client *c = get_in_the_end(sv, "earliest");
 	const struct event *e;
 	char *told;
 
@@ -70,10 +70,10 @@ test_a_number_comes_with_its_check(void)
 		check(strcmp(e->told, c->last_id.s) == 0);
 	}
 	told = text("%s", c->last_id.s);
-	c = resume(sv, told);
+	c = get_in_the_end(sv, told);
 	check(strcmp(c->last_id.s, told) == 0); /* of stream-start */
 	want_goes_on(c, sv);
-	want_goes_on(resume(sv, "4"), sv);
+	want_goes_on(get_in_the_end(sv, "4"), sv);
 	c = get(sv, text("/events?lastEventId=%s", told), NULL);
 	want_start(c);
 	want_event(c, "4", "message", "the marker");
@@ -97,10 +97,10 @@ test_a_restored_copy_has_overtaken_who_was_away(void)
 	log_restore(sv, old);
 	start(sv, NULL);
 	/* A row that both have is the same in both. */
-	c = resume(sv, shared);
+	c = get_in_the_end(sv, shared);
 	for (int i = 6; i <= 12; i++)
 		want_event(c, text("%d", i), NULL, "second");
-	want_told(resume(sv, id), sv, id);
+	want_told(get_in_the_end(sv, id), sv, id);
 }
 
 static void
@@ -119,7 +119,7 @@ test_it_was_restored_while_streams_were_open(void)
 	log_restore(sv, old);
 	want_gap(c);
 	fill(sv, "second", 4, 4000);
-	want_told(resume(sv, id), sv, id);
+	want_told(get_in_the_end(sv, id), sv, id);
 }
 
 static void
@@ -135,14 +135,14 @@ test_another_log_has_the_number_too(void)
 	stop(sv);
 	log_replace(sv, other);
 	start(sv, NULL);
-	want_told(resume(sv, id), sv, id);
+	want_told(get_in_the_end(sv, id), sv, id);
 	other = prepare();
 	fill(other, "three", 9, 5000);
 	id = id_after(sv, 5);
 	c = stream(sv, "/events");
 	log_replace(sv, other);
 	want_gap(c);
-	want_told(resume(sv, id), sv, id);
+	want_told(get_in_the_end(sv, id), sv, id);
 }
 
 static void
@@ -158,7 +158,7 @@ test_a_log_made_anew_has_the_number_too(void)
 	check(run_with(sv, NULL, "init", sv->db, NULL).status == 0);
 	fill(sv, "two", 9, 3000);
 	start(sv, NULL);
-	want_told(resume(sv, id), sv, id);
+	want_told(get_in_the_end(sv, id), sv, id);
 }
 
 /* There nobody was running who could have noticed. */
@@ -203,14 +203,14 @@ test_what_looks_nearly_so_is_no_id(void)
 	struct server *sv = serve_numbered(3);
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
-		const char *gap = want_gap(resume(sv, odd[i]));
+		const char *gap = want_gap(get_in_the_end(sv, odd[i]));
 
 		check(strcmp(json(gap, "$.reason"), "unknown") == 0);
 		check(strcmp(json(gap, "$.asked"), odd[i]) == 0);
 		check(strcmp(json(gap, "$.id"), "3") == 0);
 	}
 	append_event(sv, "main", NULL, "x", "2-k52q");
-	want_goes_on(resume(sv, "2-k52q"), sv);
+	want_goes_on(get_in_the_end(sv, "2-k52q"), sv);
 }
 
 int

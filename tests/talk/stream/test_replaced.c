@@ -23,7 +23,7 @@ another_log(int n)
 static struct client *
 stream_of(struct server *sv, int n)
 {
-	struct client *c = resume(sv, "0");
+	struct client *c = get_in_the_end(sv, "0");
 
 	for (int i = 1; i <= n; i++)
 		want_event(c, text("%d", i), "message", text("%d", i));
@@ -168,7 +168,7 @@ test_restored_between_two_lives_of_the_responder(void)
 	slay(sv);
 	log_replace(sv, old);
 	start(sv, NULL);
-	want_gap_and_the_rest(resume(sv, "4"), sv, "4");
+	want_gap_and_the_rest(get_in_the_end(sv, "4"), sv, "4");
 }
 
 /* --- where there is no gap ---------------------------------------------- */

@@ -26,7 +26,7 @@ test_pruned(void)
 
 	prune(sv, "3");
 	check(log_count(sv) == 3);
-	c = resume(sv, "2");
+	c = get_in_the_end(sv, "2");
 	check(strcmp(json(want_gap(c), "$.id"), "7") == 0);
 	want(c, "id: 8\ndata: 8\n\nid: 9\ndata: 9\n\nid: 10\ndata: 10\n\n");
 	want_nothing_more(c, sv, "main");
@@ -38,7 +38,7 @@ test_gap_says_what_was_asked(void)
 	struct server *sv = serve_numbered(10);
 
 	prune(sv, "3");
-	want_gap_and_the_rest(resume(sv, "2"), sv, "2");
+	want_gap_and_the_rest(get_in_the_end(sv, "2"), sv, "2");
 }
 
 static void
@@ -47,7 +47,7 @@ test_deleted_by_hand(void)
 	struct server *sv = serve_numbered(10);
 
 	log_remove_before(sv, 9);
-	want_gap_and_the_rest(resume(sv, "1"), sv, "1");
+	want_gap_and_the_rest(get_in_the_end(sv, "1"), sv, "1");
 }
 
 static void
@@ -56,7 +56,7 @@ test_zero_of_a_pruned_log(void)
 	struct server *sv = serve_numbered(10);
 
 	prune(sv, "3");
-	want_gap_and_the_rest(resume(sv, "0"), sv, "0");
+	want_gap_and_the_rest(get_in_the_end(sv, "0"), sv, "0");
 }
 
 static void
@@ -66,7 +66,7 @@ test_no_gap_at_the_last_one_pruned(void)
 	struct client *c;
 
 	prune(sv, "3");
-	c = resume(sv, "7");
+	c = get_in_the_end(sv, "7");
 	want(c, "id: 8\ndata: 8\n\n");
 	check(c->gap == NULL);
 }
@@ -78,7 +78,7 @@ test_no_gap_for_who_asks_for_all_there_is(void)
 	struct client *c;
 
 	prune(sv, "2");
-	c = resume(sv, "earliest");
+	c = get_in_the_end(sv, "earliest");
 	want(c, "id: 9\ndata: 9\n\n");
 	check(c->gap == NULL);
 	c = get(sv, "/events?last=5", NULL);
@@ -94,11 +94,11 @@ test_all_pruned(void)
 	struct client *c;
 
 	log_remove_before(sv, 6);
-	c = resume(sv, "5");
+	c = get_in_the_end(sv, "5");
 	append(sv, "main", "6");
 	want(c, "id: 6\ndata: 6\n\n");
 	check(c->gap == NULL);
-	c = resume(sv, "3");
+	c = get_in_the_end(sv, "3");
 	want_gap_and_the_rest(c, sv, "3");
 }
 
@@ -107,7 +107,7 @@ test_id_ahead_of_the_log(void)
 {
 	struct server *sv = serve_numbered(3);
 
-	want_gap_and_the_rest(resume(sv, "99"), sv, "99");
+	want_gap_and_the_rest(get_in_the_end(sv, "99"), sv, "99");
 }
 
 static void
@@ -115,8 +115,8 @@ test_id_beyond_all_numbers(void)
 {
 	struct server *sv = serve_numbered(3);
 
-	want_gap_and_the_rest(
-	    resume(sv, "18446744073709551617"), sv, "18446744073709551617");
+	want_gap_and_the_rest(get_in_the_end(sv, "18446744073709551617"), sv,
+	    "18446744073709551617");
 }
 
 static void
@@ -124,9 +124,9 @@ test_uid_that_no_event_has(void)
 {
 	struct server *sv = serve_numbered(3);
 
-	want_gap_and_the_rest(resume(sv, "o-17"), sv, "o-17");
-	want_gap_and_the_rest(resume(sv, "-1"), sv, "-1");
-	want_gap_and_the_rest(resume(sv, "3 "), sv, "3 ");
+	want_gap_and_the_rest(get_in_the_end(sv, "o-17"), sv, "o-17");
+	want_gap_and_the_rest(get_in_the_end(sv, "-1"), sv, "-1");
+	want_gap_and_the_rest(get_in_the_end(sv, "3 "), sv, "3 ");
 }
 
 static void
@@ -138,7 +138,7 @@ test_uid_that_was_pruned(void)
 	append(sv, "main", "2");
 	append(sv, "main", "3");
 	log_remove_before(sv, 3);
-	want_gap_and_the_rest(resume(sv, "first"), sv, "first");
+	want_gap_and_the_rest(get_in_the_end(sv, "first"), sv, "first");
 }
 
 /* Whatever a client sends as an id, the answer is a stream with a gap. */
@@ -150,8 +150,8 @@ test_id_that_never_was_ours(void)
 	struct server *sv = serve_numbered(2);
 
 	for (size_t i = 0; i < sizeof(id) / sizeof(id[0]); i++)
-		want_gap(resume(sv, id[i]));
-	want_gap(resume(sv, text("%0200d", 7)));
+		want_gap(get_in_the_end(sv, id[i]));
+	want_gap(get_in_the_end(sv, text("%0200d", 7)));
 }
 
 /*
@@ -165,9 +165,9 @@ test_after_the_gap_there_is_a_place_to_come_back_to(void)
 	struct client *c;
 
 	prune(sv, "3");
-	c = resume(sv, "2");
+	c = get_in_the_end(sv, "2");
 	want_gap(c);
-	c = resume(sv, text("%s", c->last_id.s));
+	c = get_in_the_end(sv, text("%s", c->last_id.s));
 	check(c->gap == NULL);
 	want_all_after(c, sv, 7);
 }
@@ -194,7 +194,7 @@ test_pruned_away_from_under_a_slow_reader(void)
 	log_remove_before(sv, N - 10);
 	while (id < N) {
 		if ((e = next_or_end(c)) == NULL) {
-			c = resume(sv, text("%d", id));
+			c = get_in_the_end(sv, text("%d", id));
 			continue;
 		}
 		if (strcmp(e->type, "stream-gap") == 0) {
