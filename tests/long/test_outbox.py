@@ -3,6 +3,7 @@ deploy/recipes, with Debian's MariaDB and PostgreSQL on a unix socket of their o
 """
 
 import collections
+import contextlib
 import os
 import pathlib
 import random
@@ -77,8 +78,9 @@ class Base:
         return found
 
     def stop(self):
-        self.db.close()
-        end_process(self.proc, self.stops)
+        if self.proc.poll() is None:
+            self.db.close()
+            end_process(self.proc, self.stops)
 
 
 class Postgres(Base):
@@ -305,33 +307,40 @@ def one_relay(y, base, name, language):
     return relay
 
 
-@each("name", BASES)
-def test_outbox_of(name):
-    """An event in the transaction of its order; killed, it neither loses nor
-    repeats a row; what the log refuses is told and kept, and holds up nobody;
-    it ends with its database."""
+@contextlib.contextmanager
+def site(name):
+    """A yard and a database beside it, which has the application's table."""
     with Yard("nginx") as y:
         if ROOTED:
             y.dir.chmod(0o755)
         base = BASES[name](y)
         try:
             base.run(TABLES)
-            text = (RECIPES / ("outbox-%s.sql" % name)).read_text()
-            base.run(text)
-            the_table_refuses(base)
-            for language in ("py", "php"):
-                relay = one_relay(y, base, name, language)
-                if name == "postgres":
-                    waits_for_notify(base)
-                end_process(relay, signal.SIGKILL)
-                the_log_refuses(y, base, name, language)
-                killed_in_the_middle(y, base, name, language)
-            relays = [start_relay(y, base, name, language)
-                      for language in ("py", "php")]
-            base.run((ADD, ("end", "x")))
-            until("one relays", lambda: is_empty(base))
+            yield y, base
         finally:
             base.stop()
+
+
+@each("name", BASES)
+def test_outbox_of(name):
+    """An event in the transaction of its order; killed, it neither loses nor
+    repeats a row; what the log refuses is told and kept, and holds up nobody;
+    it ends with its database."""
+    with site(name) as (y, base):
+        base.run((RECIPES / ("outbox-%s.sql" % name)).read_text())
+        the_table_refuses(base)
+        for language in ("py", "php"):
+            relay = one_relay(y, base, name, language)
+            if name == "postgres":
+                waits_for_notify(base)
+            end_process(relay, signal.SIGKILL)
+            the_log_refuses(y, base, name, language)
+            killed_in_the_middle(y, base, name, language)
+        relays = [start_relay(y, base, name, language)
+                  for language in ("py", "php")]
+        base.run((ADD, ("end", "x")))
+        until("one relays", lambda: is_empty(base))
+        base.stop()
         for relay in relays:
             until("it ends", lambda: relay.poll() is not None)
             assert relay.returncode != 0
@@ -430,14 +439,7 @@ def an_event_is_lost(shop):
 def test_post_after_the_commit_of(name):
     """A refused order is not told; while the responder is away a POST is
     repeated and comes once; only a POST that nobody repeats is lost."""
-    with Yard("nginx") as y:
-        if ROOTED:
-            y.dir.chmod(0o755)
-        base = BASES[name](y)
-        try:
-            base.run(TABLES)
-            shop = Shop(y, base)
-            orders_are_told(shop)
-            an_event_is_lost(shop)
-        finally:
-            base.stop()
+    with site(name) as (y, base):
+        shop = Shop(y, base)
+        orders_are_told(shop)
+        an_event_is_lost(shop)
