@@ -59,7 +59,7 @@ ROWS = (
         {'php': 1, 'node': 1}),
     Row(rows.crowd, ALL + ('nchan, small pools',) + TLS, NGINX,
         {'nchan, small pools': 1}),
-    Row(rows.resume, ALL + ('php',), BOTH + ('php',), {'nchan': 1}),
+    Row(rows.resume, ALL + ('php',) + TLS_OURS, BOTH + ('php',), {'nchan': 1}),
     Row(rows.resume_many, CEILINGS + BOTH + ('php',), BOTH[:1]),
     Row(rows.storm, CEILINGS + BOTH + TLS_OURS, BOTH[:1]),
     Row(rows.browsers, TLS),

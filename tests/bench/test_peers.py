@@ -45,8 +45,8 @@ def test_over_tls_there_is_a_peer_without_it_and_a_look():
 def test_tls_chooses_these_peers_and_those_without_it():
     for words in (('--tls',), ('--tls', '--quick')):
         got = chosen(*words)
-        assert list(got) == ['most', 'busy', 'one', 'crowd', 'storm',
-                             'browsers'], list(got)
+        assert list(got) == ['most', 'busy', 'one', 'crowd', 'resume',
+                             'storm', 'browsers'], list(got)
         assert set(got['most']) == set(TLS) | {plain(n) for n in TLS}
         assert set(got['browsers']) == set(TLS)
 
