@@ -106,12 +106,14 @@ def options():
     return o
 
 
-def chosen(row, o, number):
-    """The peers of a row in this round; each round starts with another."""
+def chosen(row, o, number, samples=()):
+    """The peers of a row in this round; each round starts with another.
+    samples: what was measured before, by peer."""
     peers = row.quick if o.quick and row.quick else row.peers
     if o.peers:     # also those that --quick leaves out
         peers = [p for p in row.peers if p in o.peers]
-    peers = [p for p in peers if row.rounds.get(p, number) >= number]
+    had = {p: len(samples[p]) for p in samples}
+    peers = [p for p in peers if had.get(p, 0) < row.rounds.get(p, number)]
     turn = (number - 1) % len(peers) if peers else 0
     return list(peers[turn:]) + list(peers[:turn])
 
@@ -141,7 +143,7 @@ def run(o):
             if row.name not in o.rows:
                 continue
             samples = results.setdefault(row.name, {})
-            for peer in chosen(row, o, number):
+            for peer in chosen(row, o, number, samples):
                 samples.setdefault(peer, {})[number] = measure(
                     row, peer, o.quick)
         # A run that is stopped leaves the rounds that it had.

@@ -51,6 +51,14 @@ def test_tls_chooses_these_peers_and_those_without_it():
         assert set(got['browsers']) == set(TLS)
 
 
+def test_a_row_of_one_round_can_be_measured_in_a_later_one():
+    row = next(row for row in bench.ROWS if row.name == 'streams')
+    o = options('--more', '--rows', 'streams')
+    assert set(bench.chosen(row, o, 5)) == set(row.peers)
+    had = {name: {1: {}} for name in row.peers}
+    assert bench.chosen(row, o, 5, had) == []
+
+
 def test_a_peer_is_chosen_by_a_name_with_a_comma():
     got = chosen('--quick', '--rows', 'one', '--peers', 'nchan, TLS,php')
     assert set(got['one']) == {'nchan, TLS', 'php'}, got
