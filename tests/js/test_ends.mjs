@@ -247,12 +247,15 @@ test("before a token ends a stream with a new one takes over", () => {
 	let n = 0;
 
 	return visit({ token: () => "t" + ++n }, (site) => { site.expire = 4; }, async (es, site, seen) => {
+		const newer = () => site.streams.find((s) => s.headers.authorization !== "Bearer t1");
+
 		await opened(es);
 		const publisher = setInterval(() => site.publish(), 20);
 
 		// On a machine that stood still one with the old token may come before.
-		await until(() => site.streams.some((s) => s.headers.authorization === "Bearer t2"));
+		await until(newer);
 		site.expire = 0;
+		assert.equal(newer().headers.authorization, "Bearer t2");
 		await until(() => site.open.size === 1);
 		await sleep(300);
 		clearInterval(publisher);
