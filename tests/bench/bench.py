@@ -106,14 +106,14 @@ def options():
     return o
 
 
-def chosen(row, o, number, samples=()):
+def chosen(row, o, number, samples):
     """The peers of a row in this round; each round starts with another.
     samples: what was measured before, by peer."""
     peers = row.quick if o.quick and row.quick else row.peers
     if o.peers:     # also those that --quick leaves out
         peers = [p for p in row.peers if p in o.peers]
-    had = {p: len(samples[p]) for p in samples}
-    peers = [p for p in peers if had.get(p, 0) < row.rounds.get(p, number)]
+    peers = [p for p in peers
+             if len(samples.get(p, ())) < row.rounds.get(p, number)]
     turn = (number - 1) % len(peers) if peers else 0
     return list(peers[turn:]) + list(peers[:turn])
 

@@ -20,7 +20,7 @@ def options(*words):
 def chosen(*words):
     """row -> peers of the first round."""
     o = options(*words)
-    return {row.name: bench.chosen(row, o, 1) for row in bench.ROWS
+    return {row.name: bench.chosen(row, o, 1, {}) for row in bench.ROWS
             if row.name in o.rows}
 
 
@@ -54,7 +54,7 @@ def test_tls_chooses_these_peers_and_those_without_it():
 def test_a_row_of_one_round_can_be_measured_in_a_later_one():
     row = next(row for row in bench.ROWS if row.name == 'streams')
     o = options('--more', '--rows', 'streams')
-    assert set(bench.chosen(row, o, 5)) == set(row.peers)
+    assert set(bench.chosen(row, o, 5, {})) == set(row.peers)
     had = {name: {1: {}} for name in row.peers}
     assert bench.chosen(row, o, 5, had) == []
 
