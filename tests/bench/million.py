@@ -35,7 +35,8 @@ ASSUMED = f"""\
 What is assumed:
 
 - Cores add up: a host of C cores does C times what the one core of the
-  measurement did.  nginx and the responder shared that core.
+  measurement did.  nginx and the responder shared that core; to send an
+  event, and after its restart, the responder could use the clients', too.
 - What a delivery costs over a network card is what it cost over loopback.
   There the receiver's half of TCP is in the figure, which a real host does not
   pay; it pays for the card instead.
