@@ -32,22 +32,23 @@ enum {
  * The place from which on the rows of this log are new to those who read the
  * one before it.  If it is another copy of a log that was read, its new rows
  * are those after the newest row that both have.  Where the marks do not tell,
- * and in a log that was never read, they are those that were written since the
- * log before was last seen.  A time that lies ahead tells nothing.
+ * they are those that were written since that copy was last seen, and in a log
+ * that was never read, since the log before was.  A time that lies ahead tells
+ * nothing.
  */
 static int64_t
-place_of_new(struct sqlite *sq, int64_t ok_ms, int64_t low, int64_t high)
+place_of_new(struct sqlite *sq, const struct identity_read *rd)
 {
 	int64_t place;
 
-	if (ok_ms == 0) /* no log was read before */
-		return high;
-	if (low == high)
-		return low;
-	place = sqlite_seek_new(sq, ok_ms, clock_wall_ms() + AHEAD_MS);
-	if (place < low)
-		return low;
-	return place < high ? place : high;
+	if (rd->seen_ms == 0) /* no log was read before */
+		return rd->high;
+	if (rd->low == rd->high)
+		return rd->low;
+	place = sqlite_seek_new(sq, rd->seen_ms, clock_wall_ms() + AHEAD_MS);
+	if (place < rd->low)
+		return rd->low;
+	return place < rd->high ? place : rd->high;
 }
 
 /* Takes the log that is there now for ours; *id: from there on it is new. */
@@ -65,7 +66,7 @@ take_over_file(struct sqlite *sq, struct store_id *id)
 		store_set_bad(&sq->base);
 		store_set_why(&sq->base, "%s: not an event log", sq->path);
 	} else {
-		place = place_of_new(sq, sq->self.ok_ms, rd.low, rd.high);
+		place = place_of_new(sq, &rd);
 		identity_read_place(sq, &rd, place);
 		all = !sqlite_is_torn(sq, true) && sq->failed == SQLITE_OK;
 		if (!all)

@@ -203,9 +203,12 @@ find_nearest(struct sqlite *sq, struct identity_read *rd)
 		rd->high = p.high;
 		rd->lost = p.lost;
 		rd->near = m;
+		rd->seen_ms = m->seen_ms;
 	}
-	if (is_forgotten(sq, rd->log_id))
+	if (is_forgotten(sq, rd->log_id)) {
 		rd->high = sqlite_head(sq);
+		rd->seen_ms = sq->self.ok_ms;
+	}
 }
 
 /* Of a log that is new to us: the newest row, and fewer the older they are. */
@@ -256,6 +259,7 @@ identity_read(struct sqlite *sq, struct identity_read *rd)
 	if (r == STORE_BUSY)
 		return r;
 	rd->high = sqlite_head(sq);
+	rd->seen_ms = sq->self.ok_ms;
 	if (sq->mode != STORE_READ || rd->log_id[0] == '\0')
 		return r;
 	find_nearest(sq, rd);
@@ -318,6 +322,7 @@ take_marks(struct sqlite *sq, const struct identity_read *rd)
 	for (i = 0; fresh && i < rd->seeds; i++)
 		marks_add_old(m, &rd->seed[i]);
 	m->lost.id = 0;
+	m->seen_ms = clock_wall_ms();
 	return m;
 }
 
@@ -456,6 +461,8 @@ identity_verify(struct sqlite *sq)
 	if (other)
 		return STORE_UNKNOWN;
 	sq->self.ok_ms = now;
+	if (sq->self.marks != NULL)
+		sq->self.marks->seen_ms = now;
 	sq->self.seq = sq->seq;
 	return STORE_OK;
 }

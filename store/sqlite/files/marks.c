@@ -233,7 +233,8 @@ marks_compare(const struct marks *m, marks_read *read, void *arg, int64_t head)
 		p.low = mark->id;
 	if (s.left < 0) /* not all could be read */
 		next = s.part > 0 ? mark_at(m, s.part - 1) : NULL;
-	if (s.left >= 0 && mark != NULL && p.lost < m->recent.n)
+	if (s.left >= 0 && mark != NULL &&
+	    (p.lost == 0 || p.lost < m->recent.n))
 		p.high = mark->id; /* each row after it had a mark, too */
 	else if (next != NULL && next->id - 1 < head)
 		p.high = next->id - 1;

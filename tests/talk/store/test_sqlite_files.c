@@ -795,6 +795,58 @@ test_restored_before_any_row_was_read(void)
 }
 
 /*
+ * The same, and another log was there meanwhile, while the copy got rows that
+ * are written as if long ago.
+ */
+static void
+test_a_log_of_which_no_row_was_read_comes_back(void)
+{
+	struct server *sv = prepare(), *other = prepare(), *mine;
+	struct client *c;
+
+	for (int i = 1; i <= 3; i++)
+		append(sv, "main", text("%d", i));
+	start(sv, NULL);
+	c = stream(sv, "/events");
+	mine = log_copy(sv);
+	append_timed(mine, "4", 1);
+	log_replace(sv, other);
+	want_gap(c);
+	log_replace(sv, mine);
+	check(atoi(json(want_gap(c), "$.id")) == 3);
+	want_rows(c, 4, 4);
+}
+
+/*
+ * Of 100 rows a few were marked at the start.  Rows that an older copy got
+ * while another log was there are new, although they are older than the last
+ * look.
+ */
+static void
+test_an_older_copy_grows_while_another_log_is_there(void)
+{
+	struct server *sv = prepare(), *other = prepare(), *old;
+	struct client *c;
+
+	append_many(sv, "main", 1, 80, 0);
+	old = log_copy(sv);
+	append_many(sv, "main", 81, 100, 0);
+	start(sv, NULL);
+	c = stream(sv, "/events");
+	log_replace(sv, other);
+	want_gap(c);
+	append(sv, "main", "other");
+	want_event(c, NULL, NULL, "other");
+	append(old, "main", "81");
+	append(old, "main", "82");
+	append(sv, "main", "another");
+	want_event(c, NULL, NULL, "another");
+	log_replace(sv, old);
+	check(atoi(json(want_gap(c), "$.id")) == 80);
+	want_rows(c, 81, 82);
+}
+
+/*
  * The log was emptied and got rows under the first numbers.  Then a copy comes
  * back that lacks those, and has the rows after them.
  */
@@ -1244,6 +1296,8 @@ main(int argc, char **argv)
 	    TALK(test_two_logs_in_turn),
 	    TALK(test_two_logs_in_turn_many_times),
 	    TALK(test_restored_before_any_row_was_read),
+	    TALK(test_a_log_of_which_no_row_was_read_comes_back),
+	    TALK(test_an_older_copy_grows_while_another_log_is_there),
 	    TALK(test_a_pruned_copy_comes_back_to_an_emptied_log),
 	    TALK(test_rows_of_a_copy_are_put_back),
 	    TALK(test_a_log_that_is_not_in_wal_mode_is_told),
