@@ -130,15 +130,17 @@ class Walk:
     def forget_unknowable(self, at):
         """A row that was removed from the middle of this life has left its
         number and nothing else, so a client that has the number of another
-        life's row is believed (largesse-events(5), BUGS)."""
+        life's row is believed (largesse-events(5), BUGS).  So is a client that
+        has a number alone, as of a gap before which no row is left."""
         n = self.h.number(self.came_with)
         lives = self.h.lives_at(self.opened, at, 0)
         if n is None or any(self.h.shared(life, now) >= id
                             for life, id in self.places for now in lives):
             return
-        if any(self.h.is_hole(row, life, life.begun, at) or
-               self.h.removal(row, life.begun, at)
-               for life in lives for row in life.between(n - 1, n + 1)):
+        if self.came_with.isdigit() or any(
+                self.h.is_hole(row, life, life.begun, at) or
+                self.h.removal(row, life.begun, at)
+                for life in lives for row in life.between(n - 1, n + 1)):
             self.places = set()
 
     def move_with_uid(self, at):
@@ -195,12 +197,16 @@ class Walk:
         """A responder knows of the log what was in it since it began, and a
         CGI program begins with its connection.  If a client is told of a gap
         because another copy is there, with rows that were in the log before
-        that, nobody knows that those were sent."""
+        that, nobody knows that those were sent.  Of the rows that were there
+        when it began it knows a few.  Up to which the first copies part, their
+        times tell; of a third copy they do not."""
         began = self.opened if self.alone else self.h.responder_began(at)
         known = [life for life in self.h.lives_at(began, at, 0)
                  if life.begun <= max(began, self.level_at)]
         self.again.update(row for row in self.seen if not any(
-            self.h.shared(row.life, life) >= row.id for life in known))
+            self.h.shared(row.life, life) >= row.id and (
+                life is known[-1] or self.h.committed(row)[0] >= began)
+            for life in known))
 
     def forget_behind(self, id):
         """The log was replaced again before any event was sent, or the client

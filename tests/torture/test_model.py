@@ -170,8 +170,10 @@ def test_a_place_of_another_life_is_lost_untold():
     h = made()                          # 1..10
     copied(h, 5, 20, 11.0)              # 6'..25'
     away = start() + got(*range(1, 11)) + [["end", 10.5, "cut"]]
-    back = start(10, 12.0, "10")
+    back = start(10, 12.0, "10-abcd")
     assert kinds(h, away + back + got(11, life=1)) == ["lost untold"]
+    alone = start(10, 12.0, "10")
+    assert kinds(h, away + alone + got(11, life=1)) == []
     assert kinds(h, away + back + gap(12.0, 10, "unknown") +
                  got(11, at=12.5, life=1)) == []
     assert kinds(h, away + back + gap(12.0, 10, "unknown") +
@@ -195,7 +197,7 @@ def test_a_place_in_another_log_is_lost_untold():
     for i in range(1, 14):
         add(h, other, i)
     away = start() + got(*range(1, 11)) + [["end", 10.5, "cut"]]
-    back = start(10, 12.0, "10") + got(11, life=1)
+    back = start(10, 12.0, "10-abcd") + got(11, life=1)
     assert kinds(h, away + back) == ["lost untold"]
     h.lives[1].holes.add(10)    # then nothing is left to tell the two apart
     assert kinds(h, away + back) == []
@@ -415,9 +417,11 @@ def test_who_comes_with_a_uid_is_where_it_is_now():
     assert kinds(h, entries + back + got(6, at=12.5, life=1)) == []
     assert kinds(h, entries + back + got(4, at=12.5, life=1)) == [
         "lost untold"]
-    # one that came with a number is owed all that is new
+    # one that came with a number and its check is owed all that is new
     entries = start() + got(1, 2) + [["end", 3.5, "cut"]]
     assert kinds(h, entries + start(5, 12.0, "2") + got(
+        6, at=12.5, life=1)) == []
+    assert kinds(h, entries + start(5, 12.0, "2-abcd") + got(
         6, at=12.5, life=1)) == ["lost untold"]
 
 
@@ -484,6 +488,21 @@ def test_a_responder_does_not_know_what_was_there_before_it():
     # what came from the log since then it has to know
     assert kinds(h, entries[:-2] + gap(12.6, 1) + got(2, at=12.7, life=1)) == [
         "repeated"]
+
+
+def test_a_responder_knows_few_of_the_rows_that_were_there_before_it():
+    h = made(3)
+    first = h.lives[0]
+    copied(h, 1, 4, 11.0)
+    h.begin_life(first, 3, 13.0)
+    h.touched.append((13.0, 13.0))
+    entries = (start() + got(1, 2, 3) + gap(11.5, 1) +
+               got(2, at=12.5, life=1) + gap(13.5, 1) + got(2, at=13.6))
+    assert kinds(h, entries) == ["repeated"]
+    h.faults.append((10.5, 10.6, "kill_responder", "kill -9"))
+    assert kinds(h, entries) == []
+    # of two copies that follow each other the times tell
+    assert kinds(h, entries[:-3] + got(2, at=11.6)) == ["repeated"]
 
 
 def test_random_bytes_in_the_log_are_not_ours():
