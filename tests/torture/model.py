@@ -485,14 +485,18 @@ class Walk:
     def topic_had_ended(self, rows, life, place, since, at):
         """place: it has had what is up to there; None: it wants nothing of
         what there was."""
-        for row, after in zip(rows, [*rows[1:], None]):
+        after = None    # the next that was not removed
+        for row in reversed(rows):
             begun, _ = self.h.committed(row)
             if (row.end and begun <= at and
                     (place is None or row.id <= place) and
-                    (after is None or self.h.committed(after)[1] >= since or
-                     self.h.removal(after, 0, at)) and
+                    (after is None or
+                     self.h.committed(after)[1] >= since) and
                     not self.h.removal(row, 0, since - SLACK_S, life)):
                 return True
+            if not (self.h.removal(row, 0, at) or
+                    self.h.is_hole(row, life, life.begun, at)):
+                after = row
         return False
 
     def is_told(self, at, reads, how):

@@ -628,6 +628,17 @@ def test_204_of_a_run_that_was_opened_again():
     assert of_run(h, away + told(11.0, "3")) == [NO_END]
 
 
+def test_204_of_a_run_whose_newest_rows_were_taken_away():
+    """Its older end is the newest row again."""
+    h = run_of([2, 3])
+    add_run(h, 6)
+    assert of_run(h, told(9.0)) == [NO_END]
+    h.lives[0].holes.add(6)
+    assert of_run(h, told(9.0)) == []
+    add_run(h, 7)
+    assert of_run(h, told(9.0)) == [NO_END]
+
+
 def test_204_of_a_prefix_or_of_one_of_two():
     h = run_of([2, 3])
     assert of_run(h, told(5.0), ("run/*",)) == [NO_END]
