@@ -23,7 +23,7 @@ import collections
 import fnmatch
 import re
 
-from history import NEVER
+from history import NEVER, RESTARTS
 
 MUTE_S = 5
 SLACK_S = 5     # the responder may notice so late that the log was replaced
@@ -472,10 +472,10 @@ class Walk:
             ", from " + self.begins if self.begins else ""))
 
     def was_killed_at_once(self, at):
-        """lighttpd finishes an answer whose responder was killed before any of
-        it had been passed on, as if it were whole."""
-        return not self.began and at - self.answered < 0.005 and any(
-            name == "kill_responder" and start <= at <= end + 1
+        """lighttpd finishes an answer whose responder ended before any of it
+        had been passed on, as if it were whole; all of it comes at once."""
+        return at - self.answered < 0.005 and any(
+            name in RESTARTS and start <= at and end + 1 >= self.opened
             for start, end, name, _ in self.h.faults)
 
     def had_ended(self, life, place, since, at):

@@ -673,9 +673,14 @@ def test_a_bare_stream_whose_responder_is_killed_at_once():
     h = run_of([2, 3, 4])
     killed = bare() + [["end", 1.001, "end"]]
     assert of_run(h, killed) == [NO_END]
-    h.faults.append((0.9, 1.1, "kill_responder", "kill -9"))
+    h.faults.append((0.9, 1.1, "many_restarts", None))
     assert of_run(h, killed) == []
     assert of_run(h, bare() + [["end", 1.1, "end"]]) == [NO_END]
+    # a web server that stood still passes on events, too
+    late = [["open", 0.5, None, "lastEventId=earliest", True],
+            ["status", 3.0, 200], ["start", 3.0, "1"], *got(2, at=3.0)]
+    assert of_run(h, late + [["end", 3.001, "end"]]) == []
+    assert of_run(h, late + [["end", 3.1, "end"]]) == [NO_END]
 
 
 def test_a_bare_stream_has_no_hole():
