@@ -9,15 +9,21 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The value of env[0] if it has this name, or NULL. */
+/*
+ * The value of env[0] if it has this name, or NULL.  A request is asked for
+ * some 30 names, and most strings differ in the first letters: a call of
+ * strncmp for each was up to a tenth of what a new stream costs us.
+ */
 static inline const char *
 env_named(char *const *env, const char *name)
 {
-	size_t len = strlen(name);
+	const char *s = *env;
 
-	return strncmp(*env, name, len) == 0 && (*env)[len] == '='
-		   ? *env + len + 1
-		   : NULL;
+	while (*name != '\0' && *s == *name) {
+		s++;
+		name++;
+	}
+	return *name == '\0' && *s == '=' ? s + 1 : NULL;
 }
 
 /* The first value of this name.  NULL: there is none, or it is empty. */
