@@ -264,6 +264,15 @@ store_release(struct store *st)
 	st->ops->hold(st, false);
 }
 
+void
+store_wait(struct store *st)
+{
+	if (st->ops->wait != NULL)
+		st->ops->wait(st);
+	else
+		store_release(st);
+}
+
 bool
 store_answered(const struct store *st)
 {

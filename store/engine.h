@@ -49,6 +49,7 @@ struct store_ops {
 	store_place_fn *place;
 	store_end_fn *end;
 	void (*hold)(struct store *, bool);
+	void (*wait)(struct store *); /* NULL: as hold, false */
 	void (*set_poll)(struct store *, unsigned ms);
 	store_news_fn *news;
 	store_revocations_fn *revocations;

@@ -242,6 +242,12 @@ void store_hold(struct store *);
 void store_release(struct store *);
 
 /*
+ * Releases it, as the caller is about to wait for store_fd.  Whoever asks for
+ * news while the log is held calls this before waiting.
+ */
+void store_wait(struct store *);
+
+/*
  * Has the last store_news brought an answer for which somebody was told
  * STORE_LATER?  If not, it is of no use to ask again yet.
  */

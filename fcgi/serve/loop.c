@@ -175,7 +175,7 @@ on_wait(uv_prepare_t *prepare)
 {
 	struct server *srv = prepare->data;
 
-	store_release(srv->hub.store); /* a timer may have asked it */
+	store_wait(srv->hub.store); /* a timer may have asked it, too */
 	turn_waits(&srv->hub.turn);
 }
 

@@ -312,6 +312,8 @@ sqlite_news(struct store *st, struct store_id *id)
 		tell_odd(sq);
 	sqlite_news_next(&sq->news, sn.hint, news == STORE_LOOK);
 	sqlite_news_within(&sq->news, look_within(sq));
+	if (!sq->hold) /* else sqlite_wait does it */
+		sqlite_news_arm(&sq->news);
 	return news;
 }
 

@@ -68,6 +68,7 @@ arm_look(struct news *nw)
 	    .it_value.tv_nsec = us % 1000000 * 1000,
 	};
 
+	nw->due = false;
 	timerfd_settime(nw->timer_fd, 0, &at, NULL);
 }
 
@@ -226,7 +227,7 @@ sqlite_news_take(struct news *nw)
 	sn.late = nw->step >= RUNGS;
 	if (nw->watch == -1 && sn.moved)
 		listen_to_directory(nw);
-	arm_look(nw);
+	nw->due = true;
 	return sn;
 }
 
@@ -239,7 +240,14 @@ sqlite_news_next(struct news *nw, bool hint, bool found)
 		nw->step = 0;
 	else
 		return;
-	arm_look(nw);
+	nw->due = true;
+}
+
+void
+sqlite_news_arm(struct news *nw)
+{
+	if (nw->due)
+		arm_look(nw);
 }
 
 void
@@ -275,5 +283,6 @@ sqlite_news_again(struct news *nw)
 {
 	struct itimerspec at = {.it_value.tv_nsec = 1};
 
+	nw->due = false;
 	timerfd_settime(nw->timer_fd, 0, &at, NULL);
 }

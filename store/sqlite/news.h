@@ -28,6 +28,7 @@ struct news {
 	int watch;	  /* on the directory, or -1 */
 	int deaf;	  /* errno: why there is no inotify; 0: there is */
 	unsigned step;	  /* next rung of the ladder */
+	bool due;	  /* the timer is to be set for that */
 	unsigned poll_ms; /* the sweep; 0 is never */
 	unsigned soon_ms; /* a sweep that is wanted sooner; 0: none */
 	char *dir, *name; /* where the log is, and its file's name */
@@ -47,15 +48,23 @@ struct news_seen {
 int sqlite_news_open(struct news *, const char *path);
 void sqlite_news_close(struct news *); /* takes one that news_open failed on */
 
-/* Takes what has come.  After a look for it, news_next has to follow. */
+/*
+ * Takes what has come.  After a look for it, news_next has to follow, and
+ * before anybody waits, news_arm.
+ */
 struct news_seen sqlite_news_take(struct news *);
 
 /*
- * Sets the timer for the next look.  It is called once, when the result of
- * this look is known, for setting a timer costs as much as a look.  hint: as
+ * Says when the next look is, when the result of this look is known.  hint: as
  * news_take said; found: there was a commit, and another may follow it.
  */
 void sqlite_news_next(struct news *, bool hint, bool found);
+
+/*
+ * Sets the timer for it.  That costs as much as a look, and in a virtual
+ * machine more, so it is done once and when what was found has been sent.
+ */
+void sqlite_news_arm(struct news *);
 
 /*
  * The log may be in another directory now: path may be a link, and a directory

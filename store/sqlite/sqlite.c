@@ -28,6 +28,16 @@ sqlite_hold(struct store *st, bool hold)
 }
 
 static void
+sqlite_wait(struct store *st)
+{
+	struct sqlite *sq = sqlite_of(st);
+
+	sqlite_hold(st, false);
+	if (sq->watching)
+		sqlite_news_arm(&sq->news);
+}
+
+static void
 sqlite_close(struct store *st)
 {
 	struct sqlite *sq = sqlite_of(st);
@@ -52,6 +62,7 @@ static const struct store_ops ops = {
     .place = sqlite_place,
     .end = sqlite_end_of,
     .hold = sqlite_hold,
+    .wait = sqlite_wait,
     .set_poll = sqlite_set_poll,
     .news = sqlite_news,
     .revocations = sqlite_revocations,
