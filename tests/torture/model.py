@@ -126,6 +126,18 @@ class Walk:
         elif self.places:
             self.move_with_uid(at)
             self.forget_unknowable(at)
+            self.step_back(at, id)
+
+    def step_back(self, at, id):
+        """The row that it came back with was removed, and it was told the id
+        of the one before.  If a copy brings that row back it comes again."""
+        low = self.h.number(id)
+        gone = {row for row in self.seen
+                if (row.life, row.id) in self.places and low is not None and
+                row.id > low and self.h.removal(row, 0, at)}
+        self.again |= gone
+        if gone:
+            self.places = {(life, low) for life, _ in self.places}
 
     def forget_unknowable(self, at):
         """A row that was removed from the middle of this life has left its
@@ -422,7 +434,7 @@ class Walk:
         """What was due long ago and has not come by the end of a stream?"""
         reads, self.reads = self.reads, None
         if (self.bare and how == "end" and self.status == 200 and
-                not self.was_killed_at_once(at)):
+                not self.was_cut_at_once(at)):
             self.on_over(at, max(self.opened, min(at, reads or at) - LOOK_S))
         self.is_told(at, reads, how)
         if not self.fast or reads is None or not self.places:
@@ -471,12 +483,14 @@ class Walk:
             max(id for _, id in places) if self.places else "no place",
             ", from " + self.begins if self.begins else ""))
 
-    def was_killed_at_once(self, at):
-        """lighttpd finishes an answer whose responder ended before any of it
-        had been passed on, as if it were whole; all of it comes at once."""
-        return at - self.answered < 0.005 and any(
-            name in RESTARTS and start <= at and end + 1 >= self.opened
-            for start, end, name, _ in self.h.faults)
+    def was_cut_at_once(self, at):
+        """lighttpd finishes an answer that was cut before any of it had been
+        passed on, as if it were whole; all of it comes at once."""
+        return at - self.answered < 0.005 and (
+            any(name in RESTARTS and start <= at and end + 1 >= self.opened
+                for start, end, name, _ in self.h.faults) or
+            any(why == STOOD_STILL and start <= at and end >= self.opened
+                for start, end, why in self.h.excuses))
 
     def had_ended(self, life, place, since, at):
         return all(self.topic_had_ended(self.h.topic(topic, life), life, place,
@@ -546,6 +560,7 @@ class Walk:
 
 
 NEVER_ID = 1 << 130
+STOOD_STILL = "a web worker stood still"
 LOOK_S = 1      # what was sent was seen in the log so long ago
 MANY = 3        # streams of a topic that has ended, one after the other
 

@@ -217,6 +217,18 @@ def test_a_row_removed_from_the_middle_is_not_owed():
     assert kinds(h, start() + got(1, 2, 4)) == []
 
 
+def test_the_place_of_a_removed_row_is_the_one_before():
+    h = made(4)
+    had = start() + got(1, 2, 3, 4) + [["end", 4.4, "cut"]]
+    back = had + start(3, 5.0, "4-abcd") + [["end", 5.5, "cut"]] + start(
+        3, 6.0, "3-abcd")
+    assert kinds(h, back + got(4, at=6.5)) == ["repeated"]
+    h.removals.append(Removal(4.5, 4.6, h.lives[0], "pruned", {"main": [4]},
+                              {}))
+    assert kinds(h, back + got(4, at=6.5)) == []
+    assert kinds(h, back + got(3, at=6.5)) == ["repeated"]
+
+
 def test_a_row_removed_from_a_copy_is_not_owed_there():
     h = made()
     entries = start() + got(1, 2) + [["end", 2.5, "cut"]]
@@ -681,6 +693,10 @@ def test_a_bare_stream_whose_responder_is_killed_at_once():
             ["status", 3.0, 200], ["start", 3.0, "1"], *got(2, at=3.0)]
     assert of_run(h, late + [["end", 3.001, "end"]]) == []
     assert of_run(h, late + [["end", 3.1, "end"]]) == [NO_END]
+    h.faults.clear()
+    assert of_run(h, late + [["end", 3.001, "end"]]) == [NO_END]
+    h.excuses.append((2.0, 4.0, "a web worker stood still"))
+    assert of_run(h, late + [["end", 3.001, "end"]]) == []
 
 
 def test_a_bare_stream_has_no_hole():
