@@ -156,8 +156,10 @@ answer_plain(struct server *srv, struct answering *a, bool too_long)
 	store_hold(srv->hub.store);
 	while ((done = answer(srv, a, environ, too_long)) == ANSWERED_WAIT) {
 		srv->hub.count.requests--;
+		store_wait(srv->hub.store);
 		a->peer.may_wait =
 		    news_await(&srv->hub, LOG_MS) && uv_hrtime() < until;
+		store_hold(srv->hub.store);
 	}
 	store_release(srv->hub.store);
 	return done;
