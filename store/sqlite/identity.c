@@ -181,6 +181,21 @@ are_of(const struct marks *m, const char *log_id)
 }
 
 /*
+ * The rows of this copy that were read are older than this.  Publishers' clocks
+ * may be ahead of ours, but it is not later than the last look at any log.
+ */
+static int64_t
+last_seen(const struct sqlite *sq, const struct marks *m)
+{
+	const struct row_mark *newest = marks_newest(m);
+	int64_t ms = m->seen_ms;
+
+	if (newest != NULL && ms <= newest->time_ms)
+		ms = newest->time_ms + 1;
+	return ms < sq->self.ok_ms ? ms : sq->self.ok_ms;
+}
+
+/*
  * Of the copies of this log that were read, the one that has most in common
  * with it.
  */
@@ -188,6 +203,7 @@ static void
 find_nearest(struct sqlite *sq, struct identity_read *rd)
 {
 	struct marks_part p;
+	int64_t seen_ms;
 	int i;
 
 	for (i = 0; i < MARKS_LOGS; i++) {
@@ -195,15 +211,19 @@ find_nearest(struct sqlite *sq, struct identity_read *rd)
 
 		if (!are_of(m, rd->log_id))
 			continue;
+		seen_ms = last_seen(sq, m);
 		p = marks_compare(m, read_mark, sq, sqlite_head(sq));
 		rd->first_lost[i] = p.first_lost;
+		if (rd->near != NULL && p.low == rd->low &&
+		    rd->seen_ms < seen_ms)
+			rd->seen_ms = seen_ms;
 		if (rd->near != NULL && p.low <= rd->low)
 			continue;
 		rd->low = p.low;
 		rd->high = p.high;
 		rd->lost = p.lost;
 		rd->near = m;
-		rd->seen_ms = m->seen_ms;
+		rd->seen_ms = seen_ms;
 	}
 	if (is_forgotten(sq, rd->log_id)) {
 		rd->high = sqlite_head(sq);
@@ -312,9 +332,11 @@ take_marks(struct sqlite *sq, const struct identity_read *rd)
 	if (m == NULL) {
 		m = oldest_marks(sq, NULL);
 		marks_begin(m, rd->log_id);
+		m->head = sqlite_head(sq);
 	} else if (rd->lost > 0) {
 		m = oldest_marks(sq, rd->near);
 		*m = *rd->near;
+		m->head = sqlite_head(sq);
 		marks_forget(m, rd->lost);
 	}
 	m->used = ++sq->logs;

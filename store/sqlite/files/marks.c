@@ -19,6 +19,7 @@ void
 marks_begin(struct marks *m, const char *log_id)
 {
 	m->recent.added = m->recent.n = m->old.added = m->old.n = 0;
+	m->head = 0;
 	memset(&m->lost, 0, sizeof(m->lost));
 	memset(m->log_id, 0, sizeof(m->log_id));
 	strncpy(m->log_id, log_id, sizeof(m->log_id) - 1);
@@ -211,12 +212,29 @@ search_older(struct search *s)
 	}
 }
 
+/* After which row none is known to be in both? */
+static int64_t
+high_of(const struct search *s, size_t lost)
+{
+	const struct marks *m = s->m;
+	const struct row_mark *mark = mark_at(m, lost);
+	bool all = s->left >= 0 && mark != NULL; /* that could be read */
+
+	if (all && lost < m->recent.n)
+		return mark->id; /* each row after it had a mark, too */
+	if (all && lost == 0)	 /* nothing was read after it */
+		return mark->id > m->head ? mark->id : m->head;
+	/* The oldest that does not hold; those before it have no row. */
+	return s->part > 0 ? mark_at(m, s->part - 1)->id - 1 : INT64_MAX;
+}
+
 struct marks_part
 marks_compare(const struct marks *m, marks_read *read, void *arg, int64_t head)
 {
 	struct search s = {m, read, arg, m->recent.n + m->old.n, 0, 0, READS};
 	struct marks_part p = {.high = head};
-	const struct row_mark *mark, *next = NULL;
+	const struct row_mark *mark;
+	int64_t high;
 
 	s.hold = s.n;
 	s.part = first_upto(&s, head);
@@ -225,18 +243,12 @@ marks_compare(const struct marks *m, marks_read *read, void *arg, int64_t head)
 		search_older(&s);
 	p.lost = s.hold;
 	mark = mark_at(m, p.lost);
-	if (p.lost > 0)
-		next = mark_at(m, p.lost - 1);
-	if (next != NULL)
-		p.first_lost = *next;
 	if (mark != NULL)
 		p.low = mark->id;
-	if (s.left < 0) /* not all could be read */
-		next = s.part > 0 ? mark_at(m, s.part - 1) : NULL;
-	if (s.left >= 0 && mark != NULL &&
-	    (p.lost == 0 || p.lost < m->recent.n))
-		p.high = mark->id; /* each row after it had a mark, too */
-	else if (next != NULL && next->id - 1 < head)
-		p.high = next->id - 1;
+	if (p.lost > 0)
+		p.first_lost = *mark_at(m, p.lost - 1);
+	high = high_of(&s, p.lost);
+	if (high < head)
+		p.high = high;
 	return p;
 }

@@ -26,7 +26,8 @@ enum {
 struct marks {
 	char log_id[40];
 	uint64_t used;	 /* when it was the log in use; 0: never */
-	int64_t seen_ms; /* the time at which this copy was last seen */
+	int64_t seen_ms; /* when a commit to this copy was last seen */
+	int64_t head;	 /* rows up to it were there, and few have a mark */
 	/* The oldest row that the log in use does not have; id 0: none. */
 	struct row_mark lost;
 	struct mark_ring {

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/talk/peer/posts.h"
@@ -847,6 +848,94 @@ test_an_older_copy_grows_while_another_log_is_there(void)
 }
 
 /*
+ * Rows were deleted by mistake, the responder was started again, and a backup
+ * brings them back: they were there before, and nobody gets them again.
+ */
+static void
+test_deleted_rows_come_back_after_a_restart(void)
+{
+	struct server *sv = prepare(), *old;
+	struct client *c;
+
+	append_many(sv, "main", 1, 15, 0);
+	old = log_copy(sv);
+	append_many(sv, "main", 16, 20, 0);
+	sql(sv, "DELETE FROM events WHERE id > 7");
+	start(sv, NULL);
+	c = stream(sv, "/events");
+	log_replace(sv, old);
+	check(atoi(json(want_gap(c), "$.id")) == 15);
+	append(sv, "main", "16");
+	want_rows(c, 16, 16);
+}
+
+/* The publishers' clock is ahead, by less than a time that says nothing. */
+static void
+test_an_older_copy_with_a_clock_ahead(void)
+{
+	struct server *sv = prepare(), *other = prepare(), *old;
+	int64_t ahead = time(NULL) * INT64_C(1000) + 2000;
+	struct client *c;
+
+	for (int i = 1; i <= 90; i++)
+		append_timed(sv, text("%d", i), ahead);
+	old = log_copy(sv);
+	for (int i = 91; i <= 100; i++)
+		append_timed(sv, text("%d", i), ahead);
+	start(sv, NULL);
+	c = stream(sv, "/events");
+	until(time(NULL) * INT64_C(1000) > ahead);
+	log_replace(sv, other);
+	want_gap(c);
+	log_replace(sv, old);
+	check(atoi(json(want_gap(c), "$.id")) == 90);
+	append(sv, "main", "91");
+	want_rows(c, 91, 91);
+}
+
+/* None of its rows has a mark, for one in many is marked, and none is new. */
+static void
+test_a_backup_of_a_few_old_rows(void)
+{
+	struct server *sv = serve(), *old;
+	struct client *c = stream(sv, "/events?topic=last");
+
+	append_many(sv, "main", 1, 110, 0);
+	old = log_copy(sv);
+	sql(old, "DELETE FROM events WHERE id < 100");
+	append_many(sv, "main", 111, 2490, 0);
+	append(sv, "last", "x");
+	want_event(c, NULL, NULL, "x");
+	log_replace(sv, old);
+	check(atoi(json(want_gap(c), "$.id")) == 110);
+	append(sv, "last", "y");
+	want_event(c, "111", NULL, "y");
+}
+
+/* Rows before some that are too large to be read are not new a second time. */
+static void
+test_a_log_that_ends_with_large_rows_comes_back(void)
+{
+	struct server *sv = prepare(), *other = log_copy(sv), *mine = prepare();
+	struct client *c;
+
+	append_many(mine, "main", 1, 20, 0);
+	for (int i = 0; i < 11; i++)
+		sql(mine,
+		    "INSERT INTO events(data) VALUES (zeroblob(3000000))");
+	start(sv, "--max-event", "1000", NULL);
+	c = stream(sv, "/events");
+	log_replace(sv, log_copy(mine));
+	want_gap(c);
+	log_replace(sv, other);
+	want_gap(c);
+	log_replace(sv, mine);
+	check(atoi(json(want_gap(c), "$.id")) >= 20);
+	append(sv, "main", "32");
+	want_event(c, "32", NULL, "32");
+}
+
+/*
  * The log was emptied and got rows under the first numbers.  Then a copy comes
  * back that lacks those, and has the rows after them.
  */
@@ -1298,6 +1387,10 @@ main(int argc, char **argv)
 	    TALK(test_restored_before_any_row_was_read),
 	    TALK(test_a_log_of_which_no_row_was_read_comes_back),
 	    TALK(test_an_older_copy_grows_while_another_log_is_there),
+	    TALK(test_deleted_rows_come_back_after_a_restart),
+	    TALK(test_an_older_copy_with_a_clock_ahead),
+	    TALK(test_a_backup_of_a_few_old_rows),
+	    TALK(test_a_log_that_ends_with_large_rows_comes_back),
 	    TALK(test_a_pruned_copy_comes_back_to_an_emptied_log),
 	    TALK(test_rows_of_a_copy_are_put_back),
 	    TALK(test_a_log_that_is_not_in_wal_mode_is_told),
