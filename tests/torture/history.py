@@ -38,7 +38,8 @@ class Life:
         self.number, self.parent, self.upto = number, parent, upto
         self.begun, self.over = begun, NEVER
         self.ids, self.rows = [], {}    # born here, in order
-        self.holes = set()              # removed from the middle of the log
+        self.holes = {}                 # id: when it was cut from the middle
+        self.late = False               # its ids begin at the end of all ids
         self.damage = None              # what SQLite says of the file
 
     def add(self, row):
@@ -68,7 +69,7 @@ class Life:
 
 class History:
     def __init__(self, engine="sqlite"):
-        self.engine = engine
+        self.engine, self.web = engine, ""
         self.lives = []
         self.by_tag = {}        # the rows that were born with it
         self.by_uid = {}        # the same: a uid that was lost comes again
@@ -132,6 +133,11 @@ class History:
                   if self.shared(row.life, other) >= row.id]
         return any(row.id in one.holes for other in [life, *copies]
                    for one, _ in other.line())
+
+    def was_cut(self, row, life, at):
+        """Was it removed from the middle of this life by then?"""
+        return any(one.holes.get(row.id, NEVER) <= at
+                   for one, _ in life.line())
 
     # --- topics that end
 

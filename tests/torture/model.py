@@ -71,6 +71,7 @@ class Walk:
         self.gap = None         # told, and no event since
         self.seen = set()
         self.again = set()      # of those: they may come once more
+        self.stepped = {}       # of those: removed when, and told the one before
         self.ghosts = set()     # tags of which one more may have come
         self.level_at = 0.0     # when it surely was in a life that there is
         self.opened = self.reads = 0.0
@@ -104,7 +105,7 @@ class Walk:
                 self.forget_behind(self.gap)
             return
         self.places, self.gap = None, None
-        self.seen, self.again = set(), set()
+        self.seen, self.again, self.stepped = set(), set(), {}
         self.told_at, self.fresh, self.empty = at, set(), 0
         self.threw = False
 
@@ -130,14 +131,23 @@ class Walk:
 
     def step_back(self, at, id):
         """The row that it came back with was removed, and it was told the id
-        of the one before.  If a copy brings that row back it comes again."""
+        of the one before."""
         low = self.h.number(id)
-        gone = {row for row in self.seen
-                if (row.life, row.id) in self.places and low is not None and
-                row.id > low and self.h.removal(row, 0, at)}
-        self.again |= gone
+        gone = {row: self.h.removal(row, 0, at) for row in self.seen
+                if low is not None and row.id > low and
+                (row.life, row.id) in self.places}
+        gone = {row: r.start for row, r in gone.items() if r}
+        self.stepped.update(gone)
         if gone:
-            self.places = {(life, low) for life, _ in self.places}
+            self.places = {(life, min(id, low)) for life, id in self.places}
+
+    def may_be_back(self, row, at):
+        """Does a copy bring back what it has stepped back from?"""
+        n = self.h.number(self.came_with)
+        return row in self.stepped and n is not None and n < row.id and any(
+            life.begun >= self.stepped[row] and
+            self.h.shared(row.life, life) >= row.id
+            for life in self.h.lives_at(self.opened, at, SLACK_S))
 
     def forget_unknowable(self, at):
         """A row that was removed from the middle of this life has left its
@@ -149,7 +159,8 @@ class Walk:
         if n is None or any(self.h.shared(life, now) >= id
                             for life, id in self.places for now in lives):
             return
-        if self.came_with.isdigit() or any(
+        if self.came_with.isdigit() and any(
+                life.between(n - 1, NEVER_ID) for life in lives) or any(
                 self.h.is_hole(row, life, life.begun, at) or
                 self.h.removal(row, life.begun, at)
                 for life in lives for row in life.between(n - 1, n + 1)):
@@ -215,10 +226,29 @@ class Walk:
         began = self.opened if self.alone else self.h.responder_began(at)
         known = [life for life in self.h.lives_at(began, at, 0)
                  if life.begun <= max(began, self.level_at)]
+        upto = {life: self.marked_upto(life, began, at) for life in known}
         self.again.update(row for row in self.seen if not any(
             self.h.shared(row.life, life) >= row.id and (
-                life is known[-1] or self.h.committed(row)[0] >= began)
+                life is known[-1] or row.id <= upto[life] or not began or
+                self.came(row) >= began)
             for life in known))
+
+    def came(self, row):
+        """The earliest time at which it can have come into the log."""
+        ack = self.h.acks.get(row.tag)
+        return self.h.begun.get(
+            row.tag, row.life.begun if ack is None else ack - SLACK_S)
+
+    def marked_upto(self, life, began, at):
+        """Of the rows that were there when it began, the newest is one of
+        those that it knows.  If that is there now, it knows all before."""
+        old = [row for row in life.between(0, NEVER_ID)
+               if self.came(row) < began]
+        if old and any(self.h.shared(old[-1].life, now) >= old[-1].id and
+                       not self.h.is_hole(old[-1], now, now.begun, at)
+                       for now in self.h.lives_at(at, at, 0)):
+            return old[-1].id
+        return 0
 
     def forget_behind(self, id):
         """The log was replaced again before any event was sent, or the client
@@ -236,6 +266,8 @@ class Walk:
         if reason == "folded":
             return "folded" in removed
         pruned = (any(a <= at for a, _ in self.h.pruned) or
+                  any(life.late for life in
+                      self.h.lives_at(self.opened, at, SLACK_S)) or
                   "pruned" in removed or reason == "unknown" and removed)
         if reason == "pruned":
             return pruned
@@ -283,7 +315,8 @@ class Walk:
         else:
             self.has_text(at, rows[-1])
         new = [row for row in rows
-               if row not in self.seen or row in self.again]
+               if row not in self.seen or row in self.again or
+               self.may_be_back(row, at)]
         if new:
             self.follow(at, new)
         else:
@@ -293,6 +326,8 @@ class Walk:
         self.seen.update(self.first_of(new))
         self.fresh.update(rows)
         self.again.difference_update(rows)
+        for row in rows:
+            self.stepped.pop(row, None)
         self.places = {(row.life, row.id) for row in rows}
         self.gap = None
         if self.is_of_now(at, rows):
@@ -486,11 +521,15 @@ class Walk:
     def was_cut_at_once(self, at):
         """lighttpd finishes an answer that was cut before any of it had been
         passed on, as if it were whole; all of it comes at once."""
-        return at - self.answered < 0.005 and (
-            any(name in RESTARTS and start <= at and end + 1 >= self.opened
-                for start, end, name, _ in self.h.faults) or
+        if self.h.web != "lighttpd" or at - self.answered > 0.005:
+            return False
+        causes = self.h.touched + self.h.pruned + [
+            (r.start, r.end) for r in self.h.removals]
+        return any(name in RESTARTS and start <= at and end + 1 >= self.opened
+                   for start, end, name, _ in self.h.faults) or (
             any(why == STOOD_STILL and start <= at and end >= self.opened
-                for start, end, why in self.h.excuses))
+                for start, end, why in self.h.excuses) and
+            any(a <= at and b >= self.opened for a, b in causes))
 
     def had_ended(self, life, place, since, at):
         return all(self.topic_had_ended(self.h.topic(topic, life), life, place,
@@ -509,7 +548,7 @@ class Walk:
                     not self.h.removal(row, 0, since - SLACK_S, life)):
                 return True
             if not (self.h.removal(row, 0, at) or
-                    self.h.is_hole(row, life, life.begun, at)):
+                    self.h.was_cut(row, life, at)):
                 after = row
         return False
 

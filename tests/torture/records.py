@@ -81,7 +81,10 @@ def load_history(folder, engine):
             for id, topic, tag, uid, *end in entry[1]:
                 h.add(life, id, topic, tag, uid, *end)
         elif kind == "holes":
-            h.lives[entry[0]].holes.update(entry[1])
+            life, ids, at = entry
+            h.lives[life].holes.update(dict.fromkeys(ids, at))
+        elif kind == "late":
+            h.lives[entry[0]].late = True
         elif kind == "removed":
             start, end, life, how, gone, kept = entry
             h.removals.append(Removal(start, end, h.lives[life], how,

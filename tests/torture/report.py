@@ -1,6 +1,7 @@
 """report.py - the verdict on a run, in figures and in words."""
 
 import collections
+import json
 
 from history import NEVER
 from model import KINDS, Counts, judge_client, judge_log
@@ -12,6 +13,7 @@ SHOWN = 5      # findings of a kind that are told
 def judge(folder, engine, only=()):
     """History, figures and findings of the run in this directory."""
     history = load_history(folder, engine)
+    history.web = json.loads((folder / "setup.json").read_text())["web"]
     counts, findings = Counts(), judge_log(history)
     for name, topics, fast, entries in load_clients(folder, only):
         walk = judge_client(history, name, topics, fast, entries,

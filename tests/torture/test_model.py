@@ -174,6 +174,8 @@ def test_a_place_of_another_life_is_lost_untold():
     assert kinds(h, away + back + got(11, life=1)) == ["lost untold"]
     alone = start(10, 12.0, "10")
     assert kinds(h, away + alone + got(11, life=1)) == []
+    assert kinds(h, away + start(10, 12.0, "99") + got(11, life=1)) == [
+        "lost untold"]
     assert kinds(h, away + back + gap(12.0, 10, "unknown") +
                  got(11, at=12.5, life=1)) == []
     assert kinds(h, away + back + gap(12.0, 10, "unknown") +
@@ -199,7 +201,7 @@ def test_a_place_in_another_log_is_lost_untold():
     away = start() + got(*range(1, 11)) + [["end", 10.5, "cut"]]
     back = start(10, 12.0, "10-abcd") + got(11, life=1)
     assert kinds(h, away + back) == ["lost untold"]
-    h.lives[1].holes.add(10)    # then nothing is left to tell the two apart
+    h.lives[1].holes[10] = 0    # then nothing is left to tell the two apart
     assert kinds(h, away + back) == []
 
 
@@ -213,7 +215,7 @@ def test_a_copy_of_a_copy_shares_what_both_had():
 
 def test_a_row_removed_from_the_middle_is_not_owed():
     h = made()
-    h.lives[0].holes.add(3)
+    h.lives[0].holes[3] = 0
     assert kinds(h, start() + got(1, 2, 4)) == []
 
 
@@ -222,11 +224,16 @@ def test_the_place_of_a_removed_row_is_the_one_before():
     had = start() + got(1, 2, 3, 4) + [["end", 4.4, "cut"]]
     back = had + start(3, 5.0, "4-abcd") + [["end", 5.5, "cut"]] + start(
         3, 6.0, "3-abcd")
-    assert kinds(h, back + got(4, at=6.5)) == ["repeated"]
     h.removals.append(Removal(4.5, 4.6, h.lives[0], "pruned", {"main": [4]},
                               {}))
+    assert kinds(h, back + got(4, at=6.5)) == ["repeated"]
+    h.begin_life(h.lives[0], 4, 5.8)
+    h.touched.append((5.8, 5.8))
     assert kinds(h, back + got(4, at=6.5)) == []
+    assert kinds(h, back + got(4, 4, at=6.5)) == ["repeated"]
     assert kinds(h, back + got(3, at=6.5)) == ["repeated"]
+    assert kinds(h, had + start(3, 6.0, "4-abcd") + got(4, at=6.5)) == [
+        "repeated"]
 
 
 def test_a_row_removed_from_a_copy_is_not_owed_there():
@@ -235,7 +242,7 @@ def test_a_row_removed_from_a_copy_is_not_owed_there():
     other = copied(h, 8, 1, 11.0)
     back = start(2, 12.0, "2") + got(4, at=12.5)
     assert kinds(h, entries + back) == ["lost untold"]
-    other.holes.add(3)
+    other.holes[3] = 0
     assert kinds(h, entries + back) == []
     copied(h, 9, 0, 11.5)     # a copy of the copy
     assert kinds(h, start(2, 30.0) + got(4, at=30.5)) == []
@@ -506,7 +513,7 @@ def test_a_responder_knows_few_of_the_rows_that_were_there_before_it():
     h = made(3)
     first = h.lives[0]
     copied(h, 1, 4, 11.0)
-    h.begin_life(first, 3, 13.0)
+    third = h.begin_life(first, 2, 13.0)
     h.touched.append((13.0, 13.0))
     entries = (start() + got(1, 2, 3) + gap(11.5, 1) +
                got(2, at=12.5, life=1) + gap(13.5, 1) + got(2, at=13.6))
@@ -515,6 +522,13 @@ def test_a_responder_knows_few_of_the_rows_that_were_there_before_it():
     assert kinds(h, entries) == []
     # of two copies that follow each other the times tell
     assert kinds(h, entries[:-3] + got(2, at=11.6)) == ["repeated"]
+    # the newest is one of the few
+    third.upto = 3
+    assert kinds(h, entries) == ["repeated"]
+    third.upto = 2
+    # that it came is known of a row that was told before it began
+    h.acks["e0.2"] = 30.0
+    assert kinds(h, entries) == ["repeated"]
 
 
 def test_random_bytes_in_the_log_are_not_ours():
@@ -645,7 +659,7 @@ def test_204_of_a_run_whose_newest_rows_were_taken_away():
     h = run_of([2, 3])
     add_run(h, 6)
     assert of_run(h, told(9.0)) == [NO_END]
-    h.lives[0].holes.add(6)
+    h.lives[0].holes[6] = 0
     assert of_run(h, told(9.0)) == []
     add_run(h, 7)
     assert of_run(h, told(9.0)) == [NO_END]
@@ -683,6 +697,7 @@ def test_a_bare_stream_that_only_looks_finished():
 
 def test_a_bare_stream_whose_responder_is_killed_at_once():
     h = run_of([2, 3, 4])
+    h.web = "lighttpd"
     killed = bare() + [["end", 1.001, "end"]]
     assert of_run(h, killed) == [NO_END]
     h.faults.append((0.9, 1.1, "many_restarts", None))
@@ -696,7 +711,11 @@ def test_a_bare_stream_whose_responder_is_killed_at_once():
     h.faults.clear()
     assert of_run(h, late + [["end", 3.001, "end"]]) == [NO_END]
     h.excuses.append((2.0, 4.0, "a web worker stood still"))
+    assert of_run(h, late + [["end", 3.001, "end"]]) == [NO_END]
+    h.touched.append((2.5, 2.6))
     assert of_run(h, late + [["end", 3.001, "end"]]) == []
+    h.web = "nginx"
+    assert of_run(h, late + [["end", 3.001, "end"]]) == [NO_END]
 
 
 def test_a_bare_stream_has_no_hole():

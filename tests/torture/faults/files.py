@@ -165,10 +165,9 @@ def replace_by_other(stage, dice):
     stage.log.make(source, first)
     with exchange(stage, dice) as down:
         n = grow(stage, dice, source) if not first else 0
-        how = put_in_place(stage, dice, source)
         if first:   # nobody can tell that from a log that lost its rows
-            now = time.monotonic()
-            stage.note("pruned", now, now)
+            stage.note("late", stage.log.life)
+        how = put_in_place(stage, dice, source)
     if first:       # publishers come to the end of all ids
         wait(dice, 1, 4)
         source = stage.log.other()

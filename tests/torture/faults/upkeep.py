@@ -172,7 +172,7 @@ def delete_from_the_middle(stage, dice):
         ids = [i for i, in db.execute(
             "SELECT id FROM events ORDER BY id DESC LIMIT 60")]
         chosen = sorted(dice.sample(ids, len(ids) // 6))[:-1]
-        stage.note("holes", stage.log.life, chosen)
+        stage.note("holes", stage.log.life, chosen, time.monotonic())
         stage.note("pruned", time.monotonic(), None)
         db.executemany("DELETE FROM events WHERE id = ?",
                        [(i,) for i in chosen])
