@@ -29,6 +29,7 @@ NEVER = float("inf")
 HARM_S = 5      # what was read meanwhile may come so late
 RESTARTS = ("kill_responder", "term_responder", "upgrade", "many_restarts",
             "kill_worker", "flip_journal")
+NOTHING = "there is one process only"   # so no worker could be killed
 SQLITE_ID = re.compile(r"(\d+)(?:-[0-9a-z]+)?$")
 REDIS_ID = re.compile(r"(\d+)-(\d+)$")
 
@@ -186,9 +187,10 @@ class History:
     def responder_began(self, at):
         """When at the latest the responder of this time had begun."""
         return max([min(end, at) for start, end, name, what in self.faults
-                    if start <= at and (name in RESTARTS or
-                                        "responder down" in (what or "") or
-                                        what == "started meanwhile")],
+                    if start <= at and what != NOTHING and (
+                        name in RESTARTS or
+                        "responder down" in (what or "") or
+                        what == "started meanwhile")],
                    default=0.0)
 
     def is_ghostly(self, row, slack):

@@ -23,7 +23,7 @@ import collections
 import fnmatch
 import re
 
-from history import NEVER, RESTARTS
+from history import NEVER, NOTHING, RESTARTS
 
 MUTE_S = 5
 SLACK_S = 5     # the responder may notice so late that the log was replaced
@@ -71,7 +71,7 @@ class Walk:
         self.gap = None         # told, and no event since
         self.seen = set()
         self.again = set()      # of those: they may come once more
-        self.stepped = {}       # of those: removed when, and told the one before
+        self.stepped = {}       # of those that were removed: when
         self.ghosts = set()     # tags of which one more may have come
         self.level_at = 0.0     # when it surely was in a life that there is
         self.opened = self.reads = 0.0
@@ -525,8 +525,9 @@ class Walk:
             return False
         causes = self.h.touched + self.h.pruned + [
             (r.start, r.end) for r in self.h.removals]
-        return any(name in RESTARTS and start <= at and end + 1 >= self.opened
-                   for start, end, name, _ in self.h.faults) or (
+        return any(name in RESTARTS and what != NOTHING and
+                   start <= at and end + 1 >= self.opened
+                   for start, end, name, what in self.h.faults) or (
             any(why == STOOD_STILL and start <= at and end >= self.opened
                 for start, end, why in self.h.excuses) and
             any(a <= at and b >= self.opened for a, b in causes))

@@ -520,6 +520,8 @@ def test_a_responder_knows_few_of_the_rows_that_were_there_before_it():
     assert kinds(h, entries) == ["repeated"]
     h.faults.append((10.5, 10.6, "kill_responder", "kill -9"))
     assert kinds(h, entries) == []
+    h.faults.append((12.9, 14.0, "kill_worker", "there is one process only"))
+    assert kinds(h, entries) == []
     # of two copies that follow each other the times tell
     assert kinds(h, entries[:-3] + got(2, at=11.6)) == ["repeated"]
     # the newest is one of the few
