@@ -140,6 +140,13 @@ class History:
         return any(one.holes.get(row.id, NEVER) <= at
                    for one, _ in life.line())
 
+    def removed_from(self, life, low, at):
+        """Was a row from this id on removed from this life by then?"""
+        return any(id >= low and cut <= at for one, _ in life.line()
+                   for id, cut in one.holes.items()) or any(
+            r.life is life and r.start <= at and id >= low
+            for r in self.removals for ids in r.gone.values() for id in ids)
+
     # --- topics that end
 
     def topic(self, name, life):

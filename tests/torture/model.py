@@ -152,8 +152,9 @@ class Walk:
     def forget_unknowable(self, at):
         """A row that was removed from the middle of this life has left its
         number and nothing else, so a client that has the number of another
-        life's row is believed (largesse-events(5), BUGS).  So is a client that
-        has a number alone, as of a gap before which no row is left."""
+        life's row is believed (largesse-events(5), BUGS).  So it is if no row
+        here got that number, and a later one was removed.  And so is a client
+        that has a number alone, as of a gap before which no row is left."""
         n = self.h.number(self.came_with)
         lives = self.h.lives_at(self.opened, at, 0)
         if n is None or any(self.h.shared(life, now) >= id
@@ -163,7 +164,9 @@ class Walk:
                 life.between(n - 1, NEVER_ID) for life in lives) or any(
                 self.h.is_hole(row, life, life.begun, at) or
                 self.h.removal(row, life.begun, at)
-                for life in lives for row in life.between(n - 1, n + 1)):
+                for life in lives for row in life.between(n - 1, n + 1)) or any(
+                self.h.removed_from(life, n, at)
+                for life in lives if not life.between(n - 1, n + 1)):
             self.places = set()
 
     def move_with_uid(self, at):

@@ -205,6 +205,22 @@ def test_a_place_in_another_log_is_lost_untold():
     assert kinds(h, away + back) == []
 
 
+def test_a_number_that_no_row_got():
+    """A POST whose uid is there already may take one."""
+    h = made()
+    other = h.begin_life(begun=11.0)
+    h.touched.append((11.0, 11.0))
+    for i in [*range(1, 10), 11, 12, 13]:
+        add(h, other, i)
+    away = start() + got(*range(1, 11)) + [["end", 10.5, "cut"]]
+    back = away + start(9, 14.0, "10-abcd") + got(11, at=14.5, life=1)
+    assert kinds(h, back) == ["lost untold"]
+    h.removals.append(Removal(13.1, 13.2, other, "pruned", {"x": [9]}, {}))
+    assert kinds(h, back) == ["lost untold"]
+    h.removals.append(Removal(13.3, 13.4, other, "pruned", {"x": [12]}, {}))
+    assert kinds(h, back) == []
+
+
 def test_a_copy_of_a_copy_shares_what_both_had():
     h = made()
     copied(h, 8, 2, 11.0)
