@@ -187,12 +187,19 @@ are_of(const struct marks *m, const char *log_id)
 static int64_t
 last_seen(const struct sqlite *sq, const struct marks *m)
 {
-	const struct row_mark *newest = marks_newest(m);
-	int64_t ms = m->seen_ms;
+	int64_t ok_ms = sq->self.ok_ms;
 
-	if (newest != NULL && ms <= newest->time_ms)
-		ms = newest->time_ms + 1;
-	return ms < sq->self.ok_ms ? ms : sq->self.ok_ms;
+	if (m->seen_ms >= ok_ms || m->time_ms >= ok_ms)
+		return ok_ms;
+	return m->time_ms < m->seen_ms ? m->seen_ms : m->time_ms + 1;
+}
+
+/* This copy was there at this time.  Clocks are set back, too. */
+static void
+note_seen(struct marks *m, int64_t ms)
+{
+	if (m->seen_ms < ms)
+		m->seen_ms = ms;
 }
 
 /*
@@ -214,9 +221,12 @@ find_nearest(struct sqlite *sq, struct identity_read *rd)
 		seen_ms = last_seen(sq, m);
 		p = marks_compare(m, read_mark, sq, sqlite_head(sq));
 		rd->first_lost[i] = p.first_lost;
-		if (rd->near != NULL && p.low == rd->low &&
-		    rd->seen_ms < seen_ms)
-			rd->seen_ms = seen_ms;
+		if (rd->near != NULL && p.low == rd->low) {
+			if (rd->seen_ms < seen_ms)
+				rd->seen_ms = seen_ms;
+			if (rd->high < p.high)
+				rd->high = p.high;
+		}
 		if (rd->near != NULL && p.low <= rd->low)
 			continue;
 		rd->low = p.low;
@@ -344,7 +354,7 @@ take_marks(struct sqlite *sq, const struct identity_read *rd)
 	for (i = 0; fresh && i < rd->seeds; i++)
 		marks_add_old(m, &rd->seed[i]);
 	m->lost.id = 0;
-	m->seen_ms = clock_wall_ms();
+	note_seen(m, clock_wall_ms());
 	return m;
 }
 
@@ -484,7 +494,7 @@ identity_verify(struct sqlite *sq)
 		return STORE_UNKNOWN;
 	sq->self.ok_ms = now;
 	if (sq->self.marks != NULL)
-		sq->self.marks->seen_ms = now;
+		note_seen(sq->self.marks, now);
 	sq->self.seq = sq->seq;
 	return STORE_OK;
 }

@@ -19,15 +19,17 @@ void
 marks_begin(struct marks *m, const char *log_id)
 {
 	m->recent.added = m->recent.n = m->old.added = m->old.n = 0;
-	m->head = 0;
+	m->seen_ms = m->time_ms = m->head = 0;
 	memset(&m->lost, 0, sizeof(m->lost));
 	memset(m->log_id, 0, sizeof(m->log_id));
 	strncpy(m->log_id, log_id, sizeof(m->log_id) - 1);
 }
 
 static void
-ring_add(struct mark_ring *r, const struct row_mark *mark)
+ring_add(struct marks *m, struct mark_ring *r, const struct row_mark *mark)
 {
+	if (m->time_ms < mark->time_ms)
+		m->time_ms = mark->time_ms;
 	r->mark[r->added++ % MARKS] = *mark;
 	if (r->n < MARKS)
 		r->n++;
@@ -63,7 +65,7 @@ marks_newest(const struct marks *m)
 void
 marks_add_old(struct marks *m, const struct row_mark *mark)
 {
-	ring_add(&m->old, mark);
+	ring_add(m, &m->old, mark);
 }
 
 void
@@ -75,8 +77,8 @@ marks_add(struct marks *m, const struct row_mark *mark)
 	if (newest != NULL && mark->id <= newest->id)
 		return;
 	if (m->recent.n == MARKS && added % MARKS_STEP == 0)
-		ring_add(&m->old, &m->recent.mark[added % MARKS]);
-	ring_add(&m->recent, mark);
+		ring_add(m, &m->old, &m->recent.mark[added % MARKS]);
+	ring_add(m, &m->recent, mark);
 }
 
 int
@@ -218,14 +220,14 @@ high_of(const struct search *s, size_t lost)
 {
 	const struct marks *m = s->m;
 	const struct row_mark *mark = mark_at(m, lost);
-	bool all = s->left >= 0 && mark != NULL; /* that could be read */
 
-	if (all && lost < m->recent.n)
+	if (s->left >= 0 && mark != NULL && lost < m->recent.n)
 		return mark->id; /* each row after it had a mark, too */
-	if (all && lost == 0)	 /* nothing was read after it */
-		return mark->id > m->head ? mark->id : m->head;
 	/* The oldest that does not hold; those before it have no row. */
-	return s->part > 0 ? mark_at(m, s->part - 1)->id - 1 : INT64_MAX;
+	if (s->part > 0)
+		return mark_at(m, s->part - 1)->id - 1;
+	mark = marks_newest(m); /* no row after it was read */
+	return mark != NULL && mark->id > m->head ? mark->id : m->head;
 }
 
 struct marks_part

@@ -27,6 +27,7 @@ struct marks {
 	char log_id[40];
 	uint64_t used;	 /* when it was the log in use; 0: never */
 	int64_t seen_ms; /* when a commit to this copy was last seen */
+	int64_t time_ms; /* the latest of a row that was ever marked */
 	int64_t head;	 /* rows up to it were there, and few have a mark */
 	/* The oldest row that the log in use does not have; id 0: none. */
 	struct row_mark lost;

@@ -869,19 +869,18 @@ test_deleted_rows_come_back_after_a_restart(void)
 	want_rows(c, 16, 16);
 }
 
-/* The publishers' clock is ahead, by less than a time that says nothing. */
+/* Of a log whose newest rows have this time an older copy comes back. */
 static void
-test_an_older_copy_with_a_clock_ahead(void)
+older_copy_comes_back(int64_t ahead, int64_t newest)
 {
 	struct server *sv = prepare(), *other = prepare(), *old;
-	int64_t ahead = time(NULL) * INT64_C(1000) + 2000;
 	struct client *c;
 
 	for (int i = 1; i <= 90; i++)
 		append_timed(sv, text("%d", i), ahead);
 	old = log_copy(sv);
 	for (int i = 91; i <= 100; i++)
-		append_timed(sv, text("%d", i), ahead);
+		append_timed(sv, text("%d", i), newest);
 	start(sv, NULL);
 	c = stream(sv, "/events");
 	until(time(NULL) * INT64_C(1000) > ahead);
@@ -891,6 +890,41 @@ test_an_older_copy_with_a_clock_ahead(void)
 	check(atoi(json(want_gap(c), "$.id")) == 90);
 	append(sv, "main", "91");
 	want_rows(c, 91, 91);
+}
+
+/*
+ * The clock of publishers is ahead, by less than a time that says nothing: of
+ * all of them, of some; and of one it is no clock.
+ */
+static void
+test_an_older_copy_with_a_clock_ahead(void)
+{
+	int64_t ahead = time(NULL) * INT64_C(1000) + 2000;
+
+	older_copy_comes_back(ahead, ahead);
+	ahead = time(NULL) * INT64_C(1000) + 2000;
+	older_copy_comes_back(ahead, 0);
+	older_copy_comes_back(ahead, INT64_MAX);
+}
+
+/* The newest row that was marked is not in it, and nothing else has its id. */
+static void
+test_a_copy_without_the_newest_row_that_has_grown(void)
+{
+	struct server *sv = prepare(), *other = prepare(), *mine;
+	struct client *c;
+
+	append_many(sv, "main", 1, 20, 0);
+	mine = log_copy(sv);
+	sql(mine, "DELETE FROM events WHERE id = 20");
+	append(mine, "main", "21");
+	start(sv, NULL);
+	c = stream(sv, "/events");
+	log_replace(sv, other);
+	want_gap(c);
+	log_replace(sv, mine);
+	want_gap(c);
+	want_rows(c, 21, 21);
 }
 
 /* None of its rows has a mark, for one in many is marked, and none is new. */
@@ -1389,6 +1423,7 @@ main(int argc, char **argv)
 	    TALK(test_an_older_copy_grows_while_another_log_is_there),
 	    TALK(test_deleted_rows_come_back_after_a_restart),
 	    TALK(test_an_older_copy_with_a_clock_ahead),
+	    TALK(test_a_copy_without_the_newest_row_that_has_grown),
 	    TALK(test_a_backup_of_a_few_old_rows),
 	    TALK(test_a_log_that_ends_with_large_rows_comes_back),
 	    TALK(test_a_pruned_copy_comes_back_to_an_emptied_log),
