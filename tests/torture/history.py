@@ -28,7 +28,8 @@ Removal = collections.namedtuple("Removal", "start end life how gone kept")
 NEVER = float("inf")
 HARM_S = 5      # what was read meanwhile may come so late
 RESTARTS = ("kill_responder", "term_responder", "upgrade", "many_restarts",
-            "kill_worker", "flip_journal")
+            "kill_worker", "flip_journal", "no_inotify", "no_rights",
+            "lock_for_one")
 NOTHING = "there is one process only"   # so no worker could be killed
 SQLITE_ID = re.compile(r"(\d+)(?:-[0-9a-z]+)?$")
 REDIS_ID = re.compile(r"(\d+)-(\d+)$")

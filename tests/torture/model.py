@@ -526,14 +526,13 @@ class Walk:
         passed on, as if it were whole; all of it comes at once."""
         if self.h.web != "lighttpd" or at - self.answered > 0.005:
             return False
-        causes = self.h.touched + self.h.pruned + [
+        gaps = self.h.touched + self.h.pruned + [
             (r.start, r.end) for r in self.h.removals]
-        return any(name in RESTARTS and what != NOTHING and
-                   start <= at and end + 1 >= self.opened
-                   for start, end, name, what in self.h.faults) or (
-            any(why == STOOD_STILL and start <= at and end >= self.opened
-                for start, end, why in self.h.excuses) and
-            any(a <= at and b >= self.opened for a, b in causes))
+        return any(a <= at and b >= self.opened - SLACK_S
+                   for a, b in gaps) or any(
+            name in RESTARTS and what != NOTHING and
+            start <= at and end + 1 >= self.opened
+            for start, end, name, what in self.h.faults)
 
     def had_ended(self, life, place, since, at):
         return all(self.topic_had_ended(self.h.topic(topic, life), life, place,
@@ -603,7 +602,6 @@ class Walk:
 
 
 NEVER_ID = 1 << 130
-STOOD_STILL = "a web worker stood still"
 LOOK_S = 1      # what was sent was seen in the log so long ago
 MANY = 3        # streams of a topic that has ended, one after the other
 
