@@ -342,13 +342,13 @@ take_marks(struct sqlite *sq, const struct identity_read *rd)
 	if (m == NULL) {
 		m = oldest_marks(sq, NULL);
 		marks_begin(m, rd->log_id);
-		m->head = sqlite_head(sq);
 	} else if (rd->lost > 0) {
 		m = oldest_marks(sq, rd->near);
 		*m = *rd->near;
-		m->head = sqlite_head(sq);
 		marks_forget(m, rd->lost);
 	}
+	if (m != rd->near) /* it is new to us */
+		m->head = sqlite_head(sq);
 	m->used = ++sq->logs;
 	fresh = marks_newest(m) == NULL;
 	for (i = 0; fresh && i < rd->seeds; i++)

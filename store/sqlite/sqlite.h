@@ -152,7 +152,7 @@ enum {
 struct identity_read {
 	char log_id[40];    /* empty: it is no log */
 	int64_t low, high;  /* up to low its rows were read, after high not */
-	int64_t seen_ms;    /* of those between, the older ones; 0: all */
+	int64_t seen_ms;    /* older rows between were read, too; 0: all */
 	struct marks *near; /* of the copy that was most like it; or NULL */
 	size_t lost;	    /* of those marks: how many it does not have */
 	struct row_mark first_lost[MARKS_LOGS]; /* see struct marks */
