@@ -686,6 +686,26 @@ want_rows(struct client *c, int from, int to)
 		want_event(c, text("%d", i), NULL, text("%d", i));
 }
 
+/* The stream is told that it goes on after this row. */
+static void
+want_gap_at(struct client *c, int id)
+{
+	const char *gap = want_gap(c);
+
+	if (atoi(json(gap, "$.id")) != id)
+		talk_fail("wanted a gap up to %d; came %s", id, gap);
+}
+
+/* Another log has the name for a while, and then this copy. */
+static void
+replace_in_turn(struct server *sv, struct client *c, struct server *other,
+    struct server *copy)
+{
+	log_replace(sv, other);
+	want_gap(c);
+	log_replace(sv, copy);
+}
+
 /* The times of the rows say nothing: the clock was ahead. */
 static void
 test_rows_of_the_future_come_once(void)
@@ -702,7 +722,7 @@ test_rows_of_the_future_come_once(void)
 		append_timed(sv, text("%d", i), ahead + i);
 	want_rows(c, 7, 9);
 	log_replace(sv, old);
-	check(atoi(json(want_gap(c), "$.id")) == 6);
+	want_gap_at(c, 6);
 	append(sv, "main", "seven");
 	want_event(c, "7", NULL, "seven");
 }
@@ -723,7 +743,7 @@ test_a_copy_that_grew_elsewhere_goes_on_where_the_two_part(void)
 	append(sv, "main", "5");
 	want_rows(c, 5, 5);
 	log_replace(sv, old);
-	check(atoi(json(want_gap(c), "$.id")) == 4);
+	want_gap_at(c, 4);
 	want_event(c, "5", NULL, "five");
 	want_event(c, "6", NULL, "six");
 }
@@ -770,7 +790,7 @@ test_two_logs_in_turn_many_times(void)
 		if (i == TURNS - 1)
 			append_timed(mine, "4", 1);
 		log_replace(sv, log_copy(mine));
-		check(atoi(json(want_gap(c), "$.id")) == 3);
+		want_gap_at(c, 3);
 	}
 	want_rows(c, 4, 4);
 }
@@ -790,7 +810,7 @@ test_restored_before_any_row_was_read(void)
 	start(sv, NULL);
 	c = stream(sv, "/events");
 	log_restore(sv, old);
-	check(atoi(json(want_gap(c), "$.id")) == 3);
+	want_gap_at(c, 3);
 	append(sv, "main", "four");
 	want_event(c, "4", NULL, "four");
 }
@@ -811,10 +831,8 @@ test_a_log_of_which_no_row_was_read_comes_back(void)
 	c = stream(sv, "/events");
 	mine = log_copy(sv);
 	append_timed(mine, "4", 1);
-	log_replace(sv, other);
-	want_gap(c);
-	log_replace(sv, mine);
-	check(atoi(json(want_gap(c), "$.id")) == 3);
+	replace_in_turn(sv, c, other, mine);
+	want_gap_at(c, 3);
 	want_rows(c, 4, 4);
 }
 
@@ -843,7 +861,7 @@ test_an_older_copy_grows_while_another_log_is_there(void)
 	append(sv, "main", "another");
 	want_event(c, NULL, NULL, "another");
 	log_replace(sv, old);
-	check(atoi(json(want_gap(c), "$.id")) == 80);
+	want_gap_at(c, 80);
 	want_rows(c, 81, 82);
 }
 
@@ -864,7 +882,7 @@ test_deleted_rows_come_back_after_a_restart(void)
 	start(sv, NULL);
 	c = stream(sv, "/events");
 	log_replace(sv, old);
-	check(atoi(json(want_gap(c), "$.id")) == 15);
+	want_gap_at(c, 15);
 	append(sv, "main", "16");
 	want_rows(c, 16, 16);
 }
@@ -884,10 +902,8 @@ older_copy_comes_back(int64_t ahead, int64_t newest)
 	start(sv, NULL);
 	c = stream(sv, "/events");
 	until(time(NULL) * INT64_C(1000) > ahead);
-	log_replace(sv, other);
-	want_gap(c);
-	log_replace(sv, old);
-	check(atoi(json(want_gap(c), "$.id")) == 90);
+	replace_in_turn(sv, c, other, old);
+	want_gap_at(c, 90);
 	append(sv, "main", "91");
 	want_rows(c, 91, 91);
 }
@@ -920,9 +936,7 @@ test_a_copy_without_the_newest_row_that_has_grown(void)
 	append(mine, "main", "21");
 	start(sv, NULL);
 	c = stream(sv, "/events");
-	log_replace(sv, other);
-	want_gap(c);
-	log_replace(sv, mine);
+	replace_in_turn(sv, c, other, mine);
 	want_gap(c);
 	want_rows(c, 21, 21);
 }
@@ -941,7 +955,7 @@ test_a_backup_of_a_few_old_rows(void)
 	append(sv, "last", "x");
 	want_event(c, NULL, NULL, "x");
 	log_replace(sv, old);
-	check(atoi(json(want_gap(c), "$.id")) == 110);
+	want_gap_at(c, 110);
 	append(sv, "last", "y");
 	want_event(c, "111", NULL, "y");
 }
@@ -961,9 +975,7 @@ test_a_log_that_ends_with_large_rows_comes_back(void)
 	c = stream(sv, "/events");
 	log_replace(sv, log_copy(mine));
 	want_gap(c);
-	log_replace(sv, other);
-	want_gap(c);
-	log_replace(sv, mine);
+	replace_in_turn(sv, c, other, mine);
 	check(atoi(json(want_gap(c), "$.id")) >= 20);
 	append(sv, "main", "32");
 	want_event(c, "32", NULL, "32");
@@ -987,13 +999,13 @@ test_a_pruned_copy_comes_back_to_an_emptied_log(void)
 		old = log_copy(sv);
 		sql(sv,
 		    "DELETE FROM events; UPDATE sqlite_sequence SET seq = 0");
-		check(atoi(json(want_gap(c), "$.id")) == 0);
+		want_gap_at(c, 0);
 		if (grown) {
 			append(sv, "main", "1");
 			want_rows(c, 1, 1);
 		}
 		log_replace(sv, old);
-		check(atoi(json(want_gap(c), "$.id")) == 6 + grown * 6);
+		want_gap_at(c, 6 + grown * 6);
 	}
 	append(sv, "main", "13");
 	want_rows(c, 13, 13);
