@@ -160,14 +160,18 @@ class Walk:
         if n is None or any(self.h.shared(life, now) >= id
                             for life, id in self.places for now in lives):
             return
-        if self.came_with.isdigit() and any(
-                life.between(n - 1, NEVER_ID) for life in lives) or any(
-                self.h.is_hole(row, life, life.begun, at) or
-                self.h.removal(row, life.begun, at)
-                for life in lives for row in life.between(n - 1, n + 1)) or any(
-                self.h.removed_from(life, n, at)
-                for life in lives if not life.between(n - 1, n + 1)):
+        alone = self.came_with.isdigit() and any(
+            life.between(n - 1, NEVER_ID) for life in lives)
+        if alone or any(self.left_its_number(life, n, at) for life in lives):
             self.places = set()
+
+    def left_its_number(self, life, n, at):
+        """Was the row of this number removed?  Without one, it looks so."""
+        row = next(iter(life.between(n - 1, n + 1)), None)
+        if row is None:
+            return self.h.removed_from(life, n, at)
+        return (self.h.is_hole(row, life, life.begun, at) or
+                self.h.removal(row, life.begun, at) is not None)
 
     def move_with_uid(self, at):
         """A uid says nothing of the life that its event was in.  If the log
